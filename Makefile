@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists what there is. Everything a target needs is pinned in a go.mod and built on first use; built and
+# temporary files go to bin/, nothing is installed anywhere else.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ROOT := $(CURDIR)
+BIN := $(ROOT)/bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMG ?= ghcr.io/appstack-dev/appstack:latest
+CONTAINER_TOOL ?= docker
+# The cluster that `make cluster` starts. Everything that takes a cluster of yours honors KUBECONFIG as kubectl does.
+CLUSTER_KUBECONFIG := $(BIN)/kubeconfig
+
+# The same flags for every build, so that one build cache serves them all.
+export CGO_ENABLED := 0
+export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+TOOL := go tool -modfile=hack/tools/go.mod
+GOLANGCI_LINT := $(BIN)/golangci-lint
+# Yours, or the one of the local control plane.
+KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
+
+UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport ./test/sim/...
+INTEGRATION_PACKAGES := ./test/integration/...
+CLUSTER_PACKAGES := ./test/cluster/...
+TEST_FLAGS ?=
+TESTREPORT := go run ./hack/testreport
+
+##@ General
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*##"; print "Usage: make TARGET"} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-zA-Z0-9_-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+##@ First steps
+
+.PHONY: demo
+demo: ## Show AppStack at work: a local control plane, the operator, and a stack's story step by step.
+	@hack/demo/run
+
+.PHONY: demo-down
+demo-down: cluster-down ## Stop what the demo left running.
+
+##@ Development
+
+.PHONY: generate
+generate: ## Generate deep copies and apply configurations from the API types.
+	@$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt \
+		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: ## Generate the CRD and the manager's role into config/.
+	@$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	@$(TOOL) controller-gen rbac:roleName=manager-role paths=./internal/... output:rbac:dir=config/rbac
+
+.PHONY: api-docs
+api-docs: ## Generate docs/api.md from the API types.
+	@mkdir -p $(BIN) docs
+	@$(TOOL) crd-ref-docs --source-path=./api/v1alpha1 --config=hack/api-docs/config.yaml \
+		--renderer=markdown --output-path=$(BIN)/api.md --log-level=ERROR
+	@# Markdown would take a placeholder such as <stack> for HTML.
+	@sed -e 's|<br />|@BR@|g' -e 's|<|\&lt;|g' -e 's|@BR@|<br />|g' -e 's|[[:space:]]*$$||' $(BIN)/api.md | cat -s > docs/api.md
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format the Go code.
+	@$(GOLANGCI_LINT) fmt
+
+.PHONY: vet
+vet: ## Run go vet.
+	@go vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Lint: style, API conventions, architecture.
+	@$(GOLANGCI_LINT) run
+
+.PHONY: lint-fix
+lint-fix: $(GOLANGCI_LINT) ## Lint, and mend what can be mended by itself.
+	@$(GOLANGCI_LINT) run --fix
+
+.PHONY: verify
+verify: ## Check that generated files, modules and manifests are up to date; changes nothing.
+	@hack/verify
+
+$(GOLANGCI_LINT): $(wildcard hack/lint/*.go) hack/lint/go.mod hack/lint/go.sum
+	@echo "building golangci-lint (once; a few minutes from a cold cache)" >&2
+	@cd hack/lint && go build -o $@ .
+
+##@ Tests
+
+.PHONY: test
+test: ## Run the unit, simulation and integration tests (a real API server and etcd).
+	@assets="$$(hack/controlplane/assets envtest)"; \
+		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) $(TEST_FLAGS) $(UNIT_PACKAGES) $(INTEGRATION_PACKAGES)
+
+.PHONY: test-unit
+test-unit: ## Run the unit and simulation tests only: seconds.
+	@$(TESTREPORT) $(TEST_FLAGS) $(UNIT_PACKAGES)
+
+.PHONY: test-integration
+test-integration: ## Run the integration tests only.
+	@assets="$$(hack/controlplane/assets envtest)"; \
+		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) $(TEST_FLAGS) $(INTEGRATION_PACKAGES)
+
+.PHONY: test-cluster
+test-cluster: ## Run the cluster tests against `make cluster`.
+	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)
+
+##@ Local control plane
+
+.PHONY: cluster
+cluster: ## Start a whole control plane with simulated nodes; its kubeconfig is bin/kubeconfig.
+	@hack/cluster/up
+
+.PHONY: cluster-down
+cluster-down: ## Stop it and remove its data.
+	@hack/cluster/down
+
+##@ Build
+
+.PHONY: build
+build: ## Build the operator: bin/manager.
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/manager ./cmd
+
+.PHONY: run
+run: ## Run the operator on this host against the current kubeconfig.
+	@go run ./cmd
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG.
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) -t $(IMG) .
+
+.PHONY: build-installer
+build-installer: $(BIN)/deploy/kustomization.yaml ## Write all manifests for the image IMG into dist/install.yaml.
+	@mkdir -p dist
+	@$(TOOL) kustomize build $(BIN)/deploy > dist/install.yaml
+	@echo dist/install.yaml
+
+##@ Deployment
+
+.PHONY: install
+install: ## Install the CRD into the current cluster.
+	@$(TOOL) kustomize build config/crd | $(KUBECTL) apply -f -
+
+.PHONY: uninstall
+uninstall: ## Remove the CRD, and with it every stack, from the current cluster.
+	@$(TOOL) kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: deploy
+deploy: $(BIN)/deploy/kustomization.yaml ## Deploy the operator with the image IMG into the current cluster.
+	@$(TOOL) kustomize build $(BIN)/deploy | $(KUBECTL) apply -f -
+
+.PHONY: undeploy
+undeploy: $(BIN)/deploy/kustomization.yaml ## Remove the operator, the CRD and every stack from the current cluster.
+	@$(TOOL) kustomize build $(BIN)/deploy | $(KUBECTL) delete --ignore-not-found -f -
+
+# config/default with the image IMG; written anew each time, because IMG is no file.
+.PHONY: $(BIN)/deploy/kustomization.yaml
+$(BIN)/deploy/kustomization.yaml:
+	@mkdir -p $(@D)
+	@img='$(IMG)'; name="$${img%:*}"; tag="$${img##*:}"; \
+		[[ "$$img" == *:* && "$$tag" != */* ]] || { name="$$img"; tag=latest; }; \
+		printf 'resources:\n- ../../config/default\nimages:\n- name: %s\n  newName: %s\n  newTag: "%s"\n' \
+			ghcr.io/appstack-dev/appstack "$$name" "$$tag" > $@

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Component is a further part of a stack with a Deployment of its own.
+type Component struct {
+	// Name of the component; its Deployment and Service are named
+	// <stack>-<name>. "main" is the component that the top of the spec describes.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=60
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self != 'main'",message="the component name main is taken by the fields at the top of the spec: choose another name"
+	Name string `json:"name,omitempty"`
+
+	// Image that the component runs. Left out, it runs the main component's.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\s|://')",message="image must be an image reference such as registry.example.com/team/app:1.4.2: remove spaces and the scheme (https://)"
+	Image string `json:"image,omitempty"`
+
+	ComponentSpec `json:",inline"`
+}
+
+// ComponentSpec is what the main component and the further ones have in common.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas and autoscaling exclude each other: remove replicas to let the autoscaler own the number, or remove autoscaling"
+type ComponentSpec struct {
+	// When the nodes pull the image: Always, IfNotPresent or Never. Defaults to
+	// Always for the tag latest, else to IfNotPresent.
+	// +optional
+	// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+
+	// Program to run in place of the image's ENTRYPOINT. Setting it leaves the
+	// image's CMD out too. $(NAME) is replaced by the variable's value.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Command []string `json:"command,omitempty"`
+
+	// Arguments in place of the image's CMD. $(NAME) is replaced by the variable's value.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Args []string `json:"args,omitempty"`
+
+	// Folder to start in, in place of the image's WORKDIR.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	WorkingDir string `json:"workingDir,omitempty"`
+
+	// Environment variables: values, or references to ConfigMaps, Secrets and pod fields.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=512
+	Env []corev1.EnvVar `json:"env,omitempty"`
+
+	// ConfigMaps and Secrets of which every entry becomes an environment
+	// variable. A variable in env wins over one from here.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+
+	// Ports that the container listens on. A component with ports gets a Service
+	// and, where readinessProbe is left out, a check that the first TCP port is open.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:XValidation:rule="self.all(p, !has(p.name) || self.exists_one(q, has(q.name) && q.name == p.name))",message="two ports have the same name: give each entry of ports a name of its own"
+	// +kubebuilder:validation:XValidation:rule="self.all(p, self.exists_one(q, (has(q.servicePort) ? q.servicePort : q.containerPort) == (has(p.servicePort) ? p.servicePort : p.containerPort) && (has(q.protocol) ? q.protocol : 'TCP') == (has(p.protocol) ? p.protocol : 'TCP')))",message="two ports are the same on the Service: give each entry of ports another servicePort (it defaults to containerPort) or protocol"
+	Ports []Port `json:"ports,omitempty"`
+
+	// How the component's Service is exposed. It has an effect where there are ports.
+	// +optional
+	Service *ServiceSpec `json:"service,omitempty"`
+
+	// Number of pods. Left out, the number is not managed: an outside autoscaler
+	// or kubectl scale of the Deployment owns it, and it starts at 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// Lets a HorizontalPodAutoscaler choose the number of pods. Excludes replicas.
+	// +optional
+	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
+
+	// CPU, memory and other resources that a pod asks for and may use at most.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// When a pod gets requests. Left out, a component with a TCP port is ready
+	// once the first of them is open.
+	// +optional
+	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
+
+	// When a container is restarted. Left out, only when its process ends.
+	// +optional
+	LivenessProbe *corev1.Probe `json:"livenessProbe,omitempty"`
+
+	// When a container has started; the other probes wait for it.
+	// +optional
+	StartupProbe *corev1.Probe `json:"startupProbe,omitempty"`
+
+	// Volumes, each with the place where the container sees it.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(v, self.exists_one(w, w.mountPath == v.mountPath))",message="two volumes have the same mountPath: give each entry of volumes a mountPath of its own"
+	Volumes []Volume `json:"volumes,omitempty"`
+
+	// How many pods may be missing while nodes are drained. Left out, one at a
+	// time, where there may be two or more.
+	// +optional
+	DisruptionBudget *DisruptionBudget `json:"disruptionBudget,omitempty"`
+
+	// Anything else that Kubernetes offers for pods: a partial PodTemplateSpec,
+	// merged over the generated one as kubectl patch would (strategic merge). The
+	// container that runs the image is named "app". For affinity, tolerations,
+	// init containers, sidecars, pod annotations and so on.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
+	PodTemplate *runtime.RawExtension `json:"podTemplate,omitempty"`
+}
+
+// Port is a port that a container listens on and its Service offers.
+type Port struct {
+	// Name of the port, for probes and NetworkPolicies. Left out, it is port-0 for
+	// the first entry, port-1 for the second and so on.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=15
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('[a-z]') && !self.matches('--')",message="a port's name must hold a letter and no two '-' in a row: choose a name such as http"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^port-[0-9]+$')",message="names such as port-0 are given to ports that have none: choose another name, or leave it out"
+	Name string `json:"name,omitempty"`
+
+	// Port that the container listens on, 1 to 65535.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	ContainerPort int32 `json:"containerPort,omitempty"`
+
+	// Port that the Service offers, 1 to 65535. Defaults to containerPort.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	ServicePort *int32 `json:"servicePort,omitempty"`
+
+	// Transport: TCP (the default), UDP or SCTP.
+	// +optional
+	// +kubebuilder:validation:Enum=TCP;UDP;SCTP
+	Protocol corev1.Protocol `json:"protocol,omitempty"`
+
+	// Application protocol, such as http, https, kubernetes.io/h2c or
+	// kubernetes.io/ws: a hint for gateways and load balancers.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	AppProtocol string `json:"appProtocol,omitempty"`
+}
+
+// ServiceSpec says how a component's Service is exposed.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.loadBalancerClass) || (has(self.type) && self.type == 'LoadBalancer')",message="service.loadBalancerClass belongs to type LoadBalancer: set service.type to LoadBalancer, or remove loadBalancerClass"
+type ServiceSpec struct {
+	// ClusterIP (the default) reaches the Service inside the cluster, NodePort on
+	// a port of every node, LoadBalancer through the cloud's load balancer.
+	// +optional
+	// +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer
+	Type corev1.ServiceType `json:"type,omitempty"`
+
+	// Annotations of the Service, as load balancers and meshes read them.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// Load balancer implementation, such as service.k8s.aws/nlb. Only with type
+	// LoadBalancer; defaults to the cluster's. It cannot be changed once set.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=316
+	LoadBalancerClass string `json:"loadBalancerClass,omitempty"`
+}
+
+// Autoscaling lets a HorizontalPodAutoscaler (autoscaling/v2) choose the number of pods.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",message="autoscaling.minReplicas must not be greater than maxReplicas: lower minReplicas or raise maxReplicas"
+type Autoscaling struct {
+	// Smallest number of pods. Defaults to 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// Largest number of pods.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	MaxReplicas int32 `json:"maxReplicas,omitempty"`
+
+	// Average CPU use to aim for, in percent of what resources.requests asks for.
+	// Defaults to 80 where targetMemoryUtilization is left out too.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	TargetCPUUtilization *int32 `json:"targetCPUUtilization,omitempty"`
+
+	// Average memory use to aim for, in percent of what resources.requests asks
+	// for. Left out, memory does not count.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	TargetMemoryUtilization *int32 `json:"targetMemoryUtilization,omitempty"`
+}
+
+// Volume is a volume and its mount in one.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.configMap), has(self.secret), has(self.emptyDir), has(self.persistentVolumeClaim)].exists_one(x, x)",message="a volume has exactly one source: set one of configMap, secret, emptyDir and persistentVolumeClaim"
+type Volume struct {
+	// Name of the volume, a DNS label.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name,omitempty"`
+
+	// Path in the container where the volume is seen.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="!self.contains(':')",message="volumes[].mountPath must not hold a ':': choose another path"
+	MountPath string `json:"mountPath,omitempty"`
+
+	// Path inside the volume to mount in place of its root.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	SubPath string `json:"subPath,omitempty"`
+
+	// Whether the container may only read. Defaults to false.
+	// +optional
+	ReadOnly bool `json:"readOnly,omitempty"` //nolint:kubeapilinter // as in core/v1 VolumeMount
+
+	// Files from a ConfigMap.
+	// +optional
+	ConfigMap *corev1.ConfigMapVolumeSource `json:"configMap,omitempty"`
+
+	// Files from a Secret.
+	// +optional
+	Secret *corev1.SecretVolumeSource `json:"secret,omitempty"`
+
+	// An empty folder that lives as long as the pod.
+	// +optional
+	EmptyDir *corev1.EmptyDirVolumeSource `json:"emptyDir,omitempty"`
+
+	// A PersistentVolumeClaim in this namespace.
+	// +optional
+	PersistentVolumeClaim *corev1.PersistentVolumeClaimVolumeSource `json:"persistentVolumeClaim,omitempty"`
+}
+
+// DisruptionBudget limits how many pods may be missing while nodes are drained.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.maxUnavailable), has(self.minAvailable), has(self.disabled) && self.disabled].filter(x, x).size() <= 1",message="disruptionBudget takes one of maxUnavailable, minAvailable and disabled: remove the others"
+type DisruptionBudget struct {
+	// Pods that may be missing: a number or a percentage. Defaults to 1.
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="disruptionBudget.maxUnavailable must be a number of pods, such as 1, or a percentage up to 100%"
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// Pods that must stay: a number or a percentage.
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="disruptionBudget.minAvailable must be a number of pods, such as 1, or a percentage up to 100%"
+	MinAvailable *intstr.IntOrString `json:"minAvailable,omitempty"`
+
+	// Makes no PodDisruptionBudget. Defaults to false.
+	// +optional
+	Disabled bool `json:"disabled,omitempty"` //nolint:kubeapilinter // a switch
+}

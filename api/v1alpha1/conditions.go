@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package v1alpha1
+
+// Condition types of an AppStack. They follow kstatus, so that kubectl wait,
+// Flux, Argo CD and Helm understand them: Ready and Available are always
+// there, Reconciling and Stalled only while true.
+const (
+	// ConditionReady says that all that the spec asks for runs.
+	ConditionReady = "Ready"
+	// ConditionAvailable says that every component that is to run has a pod that serves.
+	ConditionAvailable = "Available"
+	// ConditionReconciling says that a change is under way.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled says that someone has to act.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of Ready and Reconciling.
+const (
+	// ReasonSucceeded is a rollout that has ended well, and all of it runs.
+	ReasonSucceeded = "Succeeded"
+	// ReasonProgressing is a rollout that is under way.
+	ReasonProgressing = "Progressing"
+	// ReasonScaling is a number of pods that is not reached yet.
+	ReasonScaling = "Scaling"
+	// ReasonUnavailable is pods that were there and do not serve now.
+	ReasonUnavailable = "Unavailable"
+	// ReasonPaused is a rollout that spec.paused holds up.
+	ReasonPaused = "Paused"
+	// ReasonWaitingForDeletion is a stack of the same name whose objects are still being deleted.
+	ReasonWaitingForDeletion = "WaitingForDeletion"
+)
+
+// Reasons of Available.
+const (
+	// ReasonPodsAvailable is a pod that serves for every component that is to run.
+	ReasonPodsAvailable = "PodsAvailable"
+	// ReasonPodsUnavailable is a component without any pod that serves.
+	ReasonPodsUnavailable = "PodsUnavailable"
+	// ReasonNotStarted is a stack of which nothing runs yet.
+	ReasonNotStarted = "NotStarted"
+)
+
+// Reasons of Stalled, and of Ready while stalled.
+const (
+	// ReasonInvalidPodTemplate is a podTemplate that cannot be merged.
+	ReasonInvalidPodTemplate = "InvalidPodTemplate"
+	// ReasonNameConflict is an object of a needed name that belongs to someone else.
+	ReasonNameConflict = "NameConflict"
+	// ReasonRejected is an object that the API server refuses.
+	ReasonRejected = "Rejected"
+	// ReasonRevisionNotFound is a rollback that names a revision which does not exist.
+	ReasonRevisionNotFound = "RevisionNotFound"
+)

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package v1alpha1
+
+// Reasons of the events on an AppStack. A condition's reason in the list of
+// Stalled is the reason of a warning event too.
+const (
+	// EventRolloutStarted tells that a rollout started, and why.
+	EventRolloutStarted = "RolloutStarted"
+	// EventRolloutSucceeded tells that a rollout ended well.
+	EventRolloutSucceeded = "RolloutSucceeded"
+	// EventDriftRepaired tells that a change made by hand was put back.
+	EventDriftRepaired = "DriftRepaired"
+	// EventAdopted tells that an object that was there before is the stack's now.
+	EventAdopted = "Adopted"
+	// EventRemoved tells that an object the stack no longer needs was deleted.
+	EventRemoved = "Removed"
+)

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// The manager runs the AppStack operator.
+package main
+
+import (
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	// authentication plugins, for running outside a cluster
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/appstack-dev/appstack/internal/controller"
+	"github.com/appstack-dev/appstack/internal/render"
+)
+
+// settings are what the flags say.
+type settings struct {
+	metricsAddress string
+	metricsSecure  bool
+	metricsCertDir string
+	probeAddress   string
+	leaderElect    bool
+	namespace      string
+	workers        int
+	resync         time.Duration
+	logging        zap.Options
+}
+
+func main() {
+	var s settings
+	flag.StringVar(&s.metricsAddress, "metrics-bind-address", "0",
+		`Address that metrics are served at, such as ":8443"; "0" serves none.`)
+	flag.BoolVar(&s.metricsSecure, "metrics-secure", true,
+		"Serve metrics over HTTPS, to those whom the API server authenticates and authorizes.")
+	flag.StringVar(&s.metricsCertDir, "metrics-cert-dir", "",
+		"Folder with tls.crt and tls.key for the metrics; without it a certificate is made at the start.")
+	flag.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	flag.BoolVar(&s.leaderElect, "leader-elect", false, "Let one of several managers work at a time.")
+	flag.StringVar(&s.namespace, "leader-election-namespace", "",
+		"Namespace of the leader's lease; needed outside a cluster only.")
+	flag.IntVar(&s.workers, "workers", 4, "How many stacks are reconciled at a time.")
+	flag.DurationVar(&s.resync, "resync", 10*time.Hour,
+		"How often every stack is looked at though nothing happened.")
+	s.logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	if err := run(s); err != nil {
+		ctrl.Log.Error(err, "the manager stops")
+		os.Exit(1)
+	}
+}
+
+func run(s settings) error {
+	scheme, err := controller.Scheme()
+	if err != nil {
+		return err
+	}
+	cache, err := controller.Cache()
+	if err != nil {
+		return err
+	}
+	cache.SyncPeriod = &s.resync
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	metrics := metricsserver.Options{
+		BindAddress:   s.metricsAddress,
+		SecureServing: s.metricsSecure,
+		CertDir:       s.metricsCertDir,
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+			c.NextProtos = []string{"http/1.1"} // no HTTP/2: CVE-2023-44487, CVE-2023-39325
+		}},
+	}
+	if s.metricsSecure {
+		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cache,
+		Metrics:                       metrics,
+		HealthProbeBindAddress:        s.probeAddress,
+		LeaderElection:                s.leaderElect,
+		LeaderElectionID:              "manager.apps.appstack.dev",
+		LeaderElectionNamespace:       s.namespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends right after the manager stops
+	})
+	if err != nil {
+		return fmt.Errorf("building the manager: %w", err)
+	}
+	ctx := ctrl.SetupSignalHandler()
+	err = controller.Setup(ctx, mgr, controller.Options{
+		Workers:  s.workers,
+		Defaults: render.StandardDefaults(),
+		Clock:    clock.RealClock{},
+	})
+	if err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("readyz", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the readiness check: %w", err)
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("running the manager: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestReport(t *testing.T) {
+	for name, tc := range map[string]struct {
+		events string
+		want   []string // parts of the report, in this order
+	}{
+		"subtests count, their parent does not": {
+			events: `{"Action":"start","Package":"p"}
+{"Action":"run","Package":"p","Test":"T"}
+{"Action":"run","Package":"p","Test":"T/a"}
+{"Action":"run","Package":"p","Test":"T/b"}
+{"Action":"pass","Package":"p","Test":"T/a"}
+{"Action":"output","Package":"p","Test":"T/b","Output":"    x_test.go:3: no network\n"}
+{"Action":"skip","Package":"p","Test":"T/b"}
+{"Action":"pass","Package":"p","Test":"T"}
+{"Action":"pass","Package":"p","Elapsed":1}`,
+			want: []string{"ok    p", "p T/b: x_test.go:3: no network", "\n1 passed, 0 failed, 1 skipped\n"},
+		},
+		"a suite counts as its specs": {
+			events: `{"Action":"output","Package":"p","Test":"T","Output":"hidden\n"}
+{"Action":"output","Package":"p","Test":"T","Output":"SUCCESS! -- 12 Passed | 0 Failed | 1 Pending | 2 Skipped\n"}
+{"Action":"pass","Package":"p","Test":"T"}
+{"Action":"pass","Package":"p"}`,
+			want: []string{"ok    p", "\n12 passed, 0 failed, 3 skipped\n"},
+		},
+		"what failed is shown whole": {
+			events: `{"Action":"output","Package":"p","Test":"T","Output":"first\n"}
+{"Action":"output","Package":"p","Test":"T","Output":"last\n"}
+{"Action":"fail","Package":"p","Test":"T"}
+{"Action":"fail","Package":"p"}`,
+			want: []string{"===== p T\nfirst\nlast\n", "FAIL  p", "failed:\n  p\n", "\n0 passed, 1 failed, 0 skipped\n"},
+		},
+		"a build that failed is a failure": {
+			events: `{"Action":"build-output","ImportPath":"p","Output":"p.go:1: undefined: x\n"}
+{"Action":"fail","Package":"p"}`,
+			want: []string{"p.go:1: undefined: x\n", "FAIL  p", "\n0 passed, 1 failed, 0 skipped\n"},
+		},
+		"a test that never ended is a failure": {
+			events: `{"Action":"run","Package":"p","Test":"T"}`,
+			want:   []string{"FAIL  p", "\n0 passed, 1 failed, 0 skipped\n"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			r := newReport(&out)
+			for line := range strings.Lines(tc.events) {
+				r.add([]byte(line))
+			}
+			r.close()
+			rest := out.String()
+			for _, part := range tc.want {
+				_, after, found := strings.Cut(rest, part)
+				if !found {
+					t.Fatalf("no %q, in this order, in:\n%s", part, out.String())
+				}
+				rest = after
+			}
+			if strings.Contains(out.String(), "hidden") {
+				t.Errorf("a passed test was shown:\n%s", out.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// errReplaced is a child that is another object of the same name by now.
+var errReplaced = errors.New("another object has taken the name")
+
+// sort puts what stopped a step where it belongs: what the cluster changed in
+// the meantime is planned again, what the API server refuses is the user's to
+// mend, and the rest is returned, to be tried again.
+func (p *pass) sort(step model.Step, err error) error {
+	switch {
+	case errors.Is(err, errReplaced), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
+		p.outcome.Again = true
+		return nil
+	case refused(err):
+		p.outcome.Problem = &model.Problem{
+			Reason:  v1alpha1.ReasonRejected,
+			Message: fmt.Sprintf("the API server refuses it: %v", err),
+		}
+		return nil
+	default:
+		return fmt.Errorf("%s: %w", step.Verb, err)
+	}
+}
+
+// refused says whether the API server will say no to the same request again.
+func refused(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	code := status.Status().Code
+	return code >= http.StatusBadRequest && code < http.StatusInternalServerError &&
+		code != http.StatusTooManyRequests && code != http.StatusUnauthorized &&
+		status.Status().Reason != metav1.StatusReasonTimeout
+}

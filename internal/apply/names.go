@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
+)
+
+// namesAreFree looks live at every name that is about to be written for the
+// first time, before anything is written (R26). The cache does not show objects
+// without the stack's labels.
+func (p *pass) namesAreFree(ctx context.Context, steps []model.Step) (bool, error) {
+	for _, step := range firstWrites(steps) {
+		object := &metav1.PartialObjectMetadata{}
+		gvk, err := p.Client.GroupVersionKindFor(newObject(step.Kind))
+		if err != nil {
+			return false, fmt.Errorf("looking for %s %s: %w", step.Kind, step.Name, err)
+		}
+		object.SetGroupVersionKind(gvk)
+		key := client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}
+		if err := p.Live.Get(ctx, key, object); err != nil {
+			if client.IgnoreNotFound(err) != nil {
+				return false, fmt.Errorf("looking for %s %s: %w", step.Kind, step.Name, err)
+			}
+			continue
+		}
+		switch ownership := model.OwnershipOf(p.stack, object); {
+		case ownership == model.Inherited:
+			p.outcome.Predecessor = fmt.Sprintf("%s %q", step.Kind, step.Name)
+			return false, nil
+		case ownership == model.Owned, ownership == model.Orphaned:
+			p.outcome.Again = true // the cache is about to show it
+			return false, p.label(ctx, object)
+		}
+		if problem := plan.Conflict(p.stack, step.Kind, object); problem != nil {
+			p.outcome.Problem = problem
+			return false, nil
+		}
+		p.adopted[step.Kind] = append(p.adopted[step.Kind], step.Name)
+	}
+	return true, nil
+}
+
+// label puts back the label by which the cache finds an object of the stack,
+// if someone took it away. The rest is drift like any other.
+func (p *pass) label(ctx context.Context, object *metav1.PartialObjectMetadata) error {
+	if object.Labels[naming.LabelStack] == p.stack.Name {
+		return nil
+	}
+	patch := fmt.Sprintf(`{"metadata":{"uid":%q,"labels":{%q:%q}}}`, object.UID, naming.LabelStack, p.stack.Name)
+	err := p.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)),
+		client.FieldOwner(naming.FieldOwner))
+	if err != nil {
+		return fmt.Errorf("labelling %s %s: %w", object.Kind, object.Name, err)
+	}
+	return nil
+}
+
+// firstWrites are the steps, tried or taken, that write an object for the first time.
+func firstWrites(steps []model.Step) []model.Step {
+	var first []model.Step
+	for _, step := range steps {
+		for _, write := range slices.Concat(step.Trial, []model.Step{step}) {
+			if write.Verb == model.VerbCreate || write.Verb == model.VerbRecord {
+				first = append(first, write)
+			}
+		}
+	}
+	return first
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// record makes a revision, if the API server accepts all that it consists of
+// (R4). Its pod templates are recorded as the API server would store them, so
+// that they can be compared with live ones.
+func (p *pass) record(ctx context.Context, step model.Step) error {
+	rev := *step.Revision
+	rev.Content.Components = slices.Clone(rev.Content.Components)
+	for _, trial := range step.Trial {
+		answer, err := p.write(ctx, trial, client.DryRunAll)
+		if err != nil {
+			return err
+		}
+		deployment, ok := answer.(*appsv1.Deployment)
+		if !ok {
+			continue
+		}
+		for i, component := range rev.Content.Components {
+			if naming.Object(p.stack.Name, component.Name) == deployment.Name {
+				rev.Content.Components[i].Template = deployment.Spec.Template
+			}
+		}
+	}
+	stored, err := revision.Encode(p.stack, rev)
+	if err != nil {
+		return err
+	}
+	if err := p.Client.Create(ctx, stored, client.FieldOwner(naming.FieldOwner)); err != nil {
+		return fmt.Errorf("creating ControllerRevision %s: %w", stored.Name, err)
+	}
+	return nil
+}
+
+// annotate updates what is recorded of a revision, and makes it the stack's.
+// The content is immutable, so only metadata is sent.
+func (p *pass) annotate(ctx context.Context, step model.Step) error {
+	encoded, err := revision.Encode(p.stack, *step.Revision)
+	if err != nil {
+		return err
+	}
+	metadata := map[string]any{
+		"uid":             encoded.UID,
+		"resourceVersion": encoded.ResourceVersion,
+		"annotations":     encoded.Annotations,
+	}
+	if step.Revision.Orphan {
+		metadata["ownerReferences"] = encoded.OwnerReferences
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return fmt.Errorf("encoding the record of revision %d: %w", step.Revision.Number, err)
+	}
+	target := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: p.stack.Namespace, Name: step.Name}}
+	err = p.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
+	if err != nil {
+		return fmt.Errorf("updating ControllerRevision %s: %w", step.Name, err)
+	}
+	return nil
+}

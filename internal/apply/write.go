@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// writeOption is an option of every way to write.
+type writeOption interface {
+	client.CreateOption
+	client.UpdateOption
+	client.ApplyOption
+}
+
+// newObject is an empty object of the kind.
+func newObject(kind model.Kind) client.Object {
+	switch kind {
+	case model.KindDeployment:
+		return &appsv1.Deployment{}
+	case model.KindService:
+		return &corev1.Service{}
+	case model.KindAutoscaler:
+		return &autoscalingv2.HorizontalPodAutoscaler{}
+	case model.KindBudget:
+		return &policyv1.PodDisruptionBudget{}
+	default:
+		return &appsv1.ControllerRevision{}
+	}
+}
+
+// writeDeployment creates the Deployment, or replaces what the stack decides in it.
+func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
+	if step.Verb == model.VerbCreate {
+		created := step.Deployment.DeepCopy()
+		if err := p.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
+			return nil, fmt.Errorf("creating Deployment %s: %w", created.Name, err)
+		}
+		return created, nil
+	}
+	live := &appsv1.Deployment{}
+	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(step.Deployment), live); err != nil {
+		return nil, fmt.Errorf("reading Deployment %s: %w", step.Name, err)
+	}
+	if live.UID != step.UID {
+		return nil, errReplaced
+	}
+	merge(live, step.Deployment)
+	if err := p.Client.Update(ctx, live, with[client.UpdateOption](naming.FieldOwner, options)...); err != nil {
+		return nil, fmt.Errorf("updating Deployment %s: %w", step.Name, err)
+	}
+	return live, nil
+}
+
+// merge sets in a live Deployment what the stack decides, and leaves the rest.
+func merge(live, want *appsv1.Deployment) {
+	if live.Labels == nil {
+		live.Labels = map[string]string{}
+	}
+	if live.Annotations == nil {
+		live.Annotations = map[string]string{}
+	}
+	maps.Copy(live.Labels, want.Labels)
+	maps.Copy(live.Annotations, want.Annotations)
+	if metav1.GetControllerOfNoCopy(live) == nil {
+		live.OwnerReferences = append(live.OwnerReferences, want.OwnerReferences...)
+	}
+	spec := *want.Spec.DeepCopy()
+	spec.Selector = live.Spec.Selector // cannot be changed
+	if spec.Replicas == nil {
+		spec.Replicas = live.Spec.Replicas
+	}
+	live.Spec = spec
+}
+
+// applyConfig writes a child of another kind by server-side apply. The first
+// write of a child is not forced, unless it takes over what was there before:
+// who made an object of its name in the meantime keeps it.
+func (p *pass) applyConfig(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
+	all := with[client.ApplyOption](naming.FieldOwner, options)
+	if step.Verb != model.VerbCreate || slices.Contains(p.adopted[step.Kind], step.Name) {
+		all = append(all, client.ForceOwnership)
+	}
+	if err := p.Client.Apply(ctx, step.Config, all...); err != nil {
+		return nil, fmt.Errorf("applying %s %s: %w", step.Kind, step.Name, err)
+	}
+	// the configuration holds the answer now
+	raw, err := json.Marshal(step.Config)
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer for %s %s: %w", step.Kind, step.Name, err)
+	}
+	answer := newObject(step.Kind)
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return nil, fmt.Errorf("reading the answer for %s %s: %w", step.Kind, step.Name, err)
+	}
+	return answer, nil
+}
+
+// with puts the field owner before the options, as options of one way to write.
+func with[T any](owner client.FieldOwner, options []writeOption) []T {
+	all := []T{any(owner).(T)} //nolint:forcetypeassert // a field owner is an option of every way to write
+	for _, option := range options {
+		all = append(all, option.(T)) //nolint:forcetypeassert // and so is a writeOption
+	}
+	return all
+}

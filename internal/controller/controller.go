@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package controller runs the pipeline: observe, plan, apply, status.
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/apply"
+	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/observe"
+	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/status"
+	"github.com/appstack-dev/appstack/internal/telemetry"
+)
+
+// How long until a stack is looked at again where no event will tell.
+const (
+	// soon is for a cache that is about to change.
+	soon = 200 * time.Millisecond
+	// later is for a problem that may be mended outside the stack.
+	later = 30 * time.Second
+)
+
+// +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/finalizers,verbs=update
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconciler makes what runs follow the stacks.
+type Reconciler struct {
+	Client  client.Client
+	Observe *observe.Observer
+	Plan    plan.Planner
+	Apply   *apply.Applier
+	Events  telemetry.Events
+	Ledger  *ledger.Ledger
+	Clock   clock.PassiveClock
+}
+
+// Reconcile brings one stack a step closer to its spec.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	stack := &v1alpha1.AppStack{}
+	if err := r.Client.Get(ctx, req.NamespacedName, stack); err != nil {
+		r.Ledger.Forget(req.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !stack.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil // owner references do the rest (R27)
+	}
+	state, err := r.Observe.State(ctx, stack)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("observing: %w", err)
+	}
+	if state.Stale {
+		return ctrl.Result{RequeueAfter: soon}, nil
+	}
+	now := r.Clock.Now()
+	steps := r.Plan.Make(state, now)
+	outcome, applyErr := r.Apply.Apply(ctx, stack, steps)
+	for _, step := range outcome.Done {
+		r.Events.Took(stack, step)
+	}
+	if applyErr != nil {
+		return ctrl.Result{}, fmt.Errorf("applying: %w", applyErr)
+	}
+	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
+	r.Events.Stalled(stack, next)
+	if err := r.write(ctx, stack, next); err != nil {
+		return ctrl.Result{}, fmt.Errorf("writing the status: %w", err)
+	}
+	return ctrl.Result{RequeueAfter: wait(state, steps, outcome)}, nil
+}
+
+// write writes the status, if it is another one.
+func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) error {
+	if equality.Semantic.DeepEqual(stack.Status, next) {
+		return nil
+	}
+	changed := stack.DeepCopy()
+	changed.Status = next
+	return client.IgnoreNotFound(r.Client.Status().Patch(ctx, changed, client.MergeFrom(stack)))
+}
+
+// wait is the time until the next pass, 0 where an event will bring it.
+func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Duration {
+	switch {
+	case outcome.Again:
+		return soon
+	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "",
+		plan.Problem != nil && plan.Problem.Reason == v1alpha1.ReasonNameConflict:
+		return later
+	}
+	return 0
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/apply"
+	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/observe"
+	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/telemetry"
+)
+
+// Name is that of the controller, in logs, metrics and events.
+const Name = "appstack"
+
+// Options of the controller.
+type Options struct {
+	// Workers is how many stacks are reconciled at a time. Defaults to 1.
+	Workers int
+	// Defaults are those that new revisions are rendered with.
+	Defaults render.Defaults
+	// Clock tells the time.
+	Clock clock.PassiveClock
+	// SkipNameValidation lets several managers of one process use the controller, as tests do.
+	SkipNameValidation bool
+}
+
+// Scheme knows the types that the operator reads and writes.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("building the scheme: %w", err)
+		}
+	}
+	return scheme, nil
+}
+
+// watched are the kinds that belong to stacks.
+func watched() []client.Object {
+	return []client.Object{
+		&appsv1.Deployment{},
+		&corev1.Service{},
+		&autoscalingv2.HorizontalPodAutoscaler{},
+		&policyv1.PodDisruptionBudget{},
+		&appsv1.ControllerRevision{},
+	}
+}
+
+// Cache keeps what belongs to stacks, and no more of it than is read.
+func Cache() (cache.Options, error) {
+	ofStacks, err := labels.NewRequirement(naming.LabelStack, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("building the cache's selector: %w", err)
+	}
+	byObject := map[client.Object]cache.ByObject{}
+	for _, object := range watched() {
+		byObject[object] = cache.ByObject{Label: labels.NewSelector().Add(*ofStacks)}
+	}
+	return cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()}, nil
+}
+
+// Setup adds the controller to the manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	for _, object := range watched() {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, object, observe.StackIndex, observe.Indexed); err != nil {
+			return fmt.Errorf("indexing the cache: %w", err)
+		}
+	}
+	memory := &ledger.Ledger{}
+	reconciler := &Reconciler{
+		Client:  mgr.GetClient(),
+		Observe: &observe.Observer{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory},
+		Plan:    plan.Planner{Defaults: options.Defaults},
+		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory},
+		Events:  telemetry.Events{Recorder: mgr.GetEventRecorder(Name)},
+		Ledger:  memory,
+		Clock:   options.Clock,
+	}
+	spec := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+	build := ctrl.NewControllerManagedBy(mgr).
+		Named(Name).
+		For(&v1alpha1.AppStack{}, builder.WithPredicates(spec)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: options.Workers,
+			SkipNameValidation:      &options.SkipNameValidation,
+		})
+	for _, object := range watched() {
+		build = build.Watches(object, handler.EnqueueRequestsFromMapFunc(stackOf))
+	}
+	if err := build.Complete(reconciler); err != nil {
+		return fmt.Errorf("building the controller: %w", err)
+	}
+	return nil
+}
+
+// stackOf is the stack that an object names, owned by it or not: one that lost
+// its owner is to be taken back.
+func stackOf(_ context.Context, object client.Object) []reconcile.Request {
+	name := types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetLabels()[naming.LabelStack]}
+	return []reconcile.Request{{NamespacedName: name}}
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package ledger remembers what the API server answered to the operator's last
+// writes. It is only memory: after a restart, a write at most is repeated.
+package ledger
+
+import (
+	"maps"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// Ledger is safe for concurrent use. Its zero value is empty and ready.
+type Ledger struct {
+	mu      sync.Mutex
+	byStack map[types.NamespacedName]map[types.UID]model.Acceptance
+}
+
+// Note remembers the answer to a write of a stack's child.
+func (l *Ledger) Note(stack types.NamespacedName, child types.UID, acceptance model.Acceptance) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byStack == nil {
+		l.byStack = map[types.NamespacedName]map[types.UID]model.Acceptance{}
+	}
+	if l.byStack[stack] == nil {
+		l.byStack[stack] = map[types.UID]model.Acceptance{}
+	}
+	l.byStack[stack][child] = acceptance
+}
+
+// Of is a copy of what is remembered of a stack.
+func (l *Ledger) Of(stack types.NamespacedName) map[types.UID]model.Acceptance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.byStack[stack])
+}
+
+// Drop forgets a child that is gone.
+func (l *Ledger) Drop(stack types.NamespacedName, child types.UID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byStack[stack], child)
+}
+
+// Forget forgets a stack that is gone.
+func (l *Ledger) Forget(stack types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byStack, stack)
+}

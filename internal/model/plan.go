@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package model
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Plan is what is to be done about a State, and why.
+type Plan struct {
+	// Steps in the order in which they are carried out.
+	Steps []Step
+	// Rollout is the newest one, as it will stand after the steps; nil before the first.
+	Rollout *Rollout
+	// Components that are to run, with how they are run.
+	Components []Desired
+	// Problem is what only a person can mend; nil where there is none.
+	Problem *Problem
+	// Held says that spec.paused holds up a rollout.
+	Held bool
+}
+
+// Desired is a component that is to run, and how.
+type Desired struct {
+	Component
+	Operation
+	// Revision is the number of the revision that the component is from.
+	Revision int64
+	// Retiring says that the target revision no longer has the component.
+	Retiring bool
+}
+
+// Verb is what a step does.
+type Verb string
+
+// The verbs of steps.
+const (
+	// VerbRecord makes a revision, after a dry run of its children.
+	VerbRecord Verb = "Record"
+	// VerbAnnotate updates what is recorded of a revision.
+	VerbAnnotate Verb = "Annotate"
+	// VerbCreate writes a child for the first time.
+	VerbCreate Verb = "Create"
+	// VerbUpdate writes a child that is there.
+	VerbUpdate Verb = "Update"
+	// VerbDelete deletes a child or a revision.
+	VerbDelete Verb = "Delete"
+)
+
+// Step is one write, with its reason.
+type Step struct {
+	Verb Verb
+	Kind Kind
+	Name string
+	// UID is that of the object that the step was planned for; empty in VerbCreate and VerbRecord.
+	UID types.UID
+	// ResourceVersion is that of the object that the step was planned for.
+	ResourceVersion string
+	// Reason says why, in words: it is logged, and told as an event where Event is set.
+	Reason string
+	// Event is the reason of the event that tells users of the step; empty where none does.
+	Event string
+
+	// Revision is what VerbRecord and VerbAnnotate write.
+	Revision *Revision
+	// Trial are the writes of children that VerbRecord tries without effect first.
+	Trial []Step
+	// Deployment is what VerbCreate and VerbUpdate write for KindDeployment.
+	Deployment *appsv1.Deployment
+	// Config is what they apply for the other kinds.
+	Config runtime.ApplyConfiguration
+	// Hash is that of Deployment or Config.
+	Hash string
+}
+
+// String is the line that logs and transcripts show.
+func (s Step) String() string {
+	return fmt.Sprintf("%s %s %s: %s", s.Verb, s.Kind, s.Name, s.Reason)
+}
+
+// Problem is something that only a person can mend.
+type Problem struct {
+	// Reason is that of the condition Stalled.
+	Reason string
+	// Message names what is wrong and what to do.
+	Message string
+}
+
+// Outcome is what became of a Plan.
+type Outcome struct {
+	// Done are the steps that took effect.
+	Done []Step
+	// Problem is what the cluster had against the plan; nil where nothing.
+	Problem *Problem
+	// Predecessor names an object of a deleted stack of the same name, found on the way.
+	Predecessor string
+	// Again says that no event will follow, and another pass is due.
+	Again bool
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package model
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// Revision is an immutable Content with its number, and what is recorded of it.
+type Revision struct {
+	Number  int64
+	Content Content
+	Record  Record
+
+	// Name, UID and ResourceVersion are those of the ControllerRevision.
+	Name            string
+	UID             types.UID
+	ResourceVersion string
+	// Orphan says that no controller owns the ControllerRevision.
+	Orphan bool
+}
+
+// Record is what is known of a revision besides its content. It is kept with
+// the revision, so that a lost status loses nothing (R5). Its JSON form is
+// stored, so fields are only ever added.
+type Record struct {
+	// Sources are the hashes of the spec contents that this revision is of.
+	Sources []string `json:"sources"`
+	// ContentHash is the hash of the content as it was rendered.
+	ContentHash string `json:"contentHash"`
+	// RestartedAt is the latest spec.restartedAt that any revision up to this one was made with.
+	RestartedAt *time.Time `json:"restartedAt,omitempty"`
+	// ChangeCause is the user's word on why the revision was made.
+	ChangeCause string `json:"changeCause,omitempty"`
+	// Operations are the components' last known operations by component name,
+	// for those that a rollback restores and the spec no longer has.
+	Operations map[string]Operation `json:"operations,omitempty"`
+	// Rollouts are the moves to this revision, oldest first.
+	Rollouts []Rollout `json:"rollouts,omitempty"`
+}
+
+// HasSource says whether the revision is of the spec content with that hash.
+func (r Record) HasSource(hash string) bool {
+	return slices.Contains(r.Sources, hash)
+}
+
+// Rollout is a move of the stack to a revision.
+type Rollout struct {
+	// Sequence grows by one with each rollout of the stack.
+	Sequence  int64                   `json:"sequence"`
+	Trigger   v1alpha1.RolloutTrigger `json:"trigger"`
+	Outcome   v1alpha1.RolloutOutcome `json:"outcome"`
+	StartedAt time.Time               `json:"startedAt"`
+	EndedAt   *time.Time              `json:"endedAt,omitempty"`
+	Message   string                  `json:"message,omitempty"`
+	// Empty says that all components ran zero replicas: it proves nothing (R6).
+	Empty bool `json:"empty,omitempty"`
+
+	// Revision is the number of the revision moved to; the record implies it.
+	Revision int64 `json:"-"`
+}
+
+// Good says whether the rollout shows that its revision works.
+func (r Rollout) Good() bool {
+	return r.Outcome == v1alpha1.OutcomeSucceeded && !r.Empty
+}

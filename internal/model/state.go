@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// Kind is the kind of a child.
+type Kind string
+
+// The kinds of children, in the order in which they are written.
+const (
+	KindDeployment Kind = "Deployment"
+	KindService    Kind = "Service"
+	KindAutoscaler Kind = "HorizontalPodAutoscaler"
+	KindBudget     Kind = "PodDisruptionBudget"
+)
+
+// KindRevision is the kind of a stack's records.
+const KindRevision Kind = "ControllerRevision"
+
+// State is a stack and all that was observed of it. Nobody writes to it: its
+// objects are shared with the cache.
+type State struct {
+	Stack *v1alpha1.AppStack
+	// Revisions in the order of their numbers.
+	Revisions []Revision
+
+	// Children that carry the stack's labels, or are to be adopted, by name.
+	Deployments map[string]*appsv1.Deployment
+	Services    map[string]*corev1.Service
+	Autoscalers map[string]*autoscalingv2.HorizontalPodAutoscaler
+	Budgets     map[string]*policyv1.PodDisruptionBudget
+
+	// Accepted says for a child what was last asked of the API server and what
+	// it made of it.
+	Accepted map[types.UID]Acceptance
+
+	// Predecessor names an object that belongs to a deleted stack of the same
+	// name; it is waited for.
+	Predecessor string
+	// Stale says that the cache does not show the operator's last write yet.
+	Stale bool
+}
+
+// Acceptance is a write and the API server's answer to it. An answer that
+// differs from what was asked (a mutating webhook, a default of a newer API
+// server) is not drift: asking again would change nothing.
+type Acceptance struct {
+	// Asked is the hash of what was asked.
+	Asked string
+	// Answered is the fingerprint of the object in the answer.
+	Answered string
+	// Generation is that of the object in the answer.
+	Generation int64
+}
+
+// Hash is a short hash of a value's JSON form.
+func Hash(value any) string {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("hashing a %T: %v", value, err)) // only API types are hashed
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Fingerprint is the hash of all that a write of a child can change.
+func Fingerprint(object metav1.Object) string {
+	var spec any
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		spec = o.Spec
+	case *corev1.Service:
+		spec = o.Spec
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		spec = o.Spec
+	case *policyv1.PodDisruptionBudget:
+		spec = o.Spec
+	}
+	return Hash([]any{object.GetLabels(), object.GetAnnotations(), object.GetOwnerReferences(), spec})
+}
+
+// Child is a live child of one of the four kinds.
+type Child struct {
+	Kind   Kind
+	Object metav1.Object
+}
+
+// Children lists the live children, by kind.
+func (s State) Children() []Child {
+	var all []Child
+	all = appendChildren(all, KindDeployment, s.Deployments)
+	all = appendChildren(all, KindService, s.Services)
+	all = appendChildren(all, KindAutoscaler, s.Autoscalers)
+	return appendChildren(all, KindBudget, s.Budgets)
+}
+
+func appendChildren[T metav1.Object](all []Child, kind Kind, byName map[string]T) []Child {
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, Child{Kind: kind, Object: byName[name]})
+	}
+	return all
+}

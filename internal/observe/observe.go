@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package observe reads a stack's children and revisions: from the cache, and
+// from the API server only where the stack takes over what the cache leaves out.
+package observe
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// Observer reads what belongs to a stack.
+type Observer struct {
+	// Cache holds the objects that carry a stack's labels, indexed by StackIndex.
+	Cache client.Reader
+	// Live reads past the cache.
+	Live client.Reader
+	// Ledger remembers the last writes.
+	Ledger *ledger.Ledger
+}
+
+// StackIndex is the cache index of children and revisions by the stack they name.
+const StackIndex = "stack"
+
+// Indexed is the value of StackIndex for an object.
+func Indexed(object client.Object) []string {
+	return []string{object.GetLabels()[naming.LabelStack]}
+}
+
+// State observes the stack.
+func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.State, error) {
+	state := model.State{
+		Stack:       stack,
+		Deployments: map[string]*appsv1.Deployment{},
+		Services:    map[string]*corev1.Service{},
+		Autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{},
+		Budgets:     map[string]*policyv1.PodDisruptionBudget{},
+		Accepted:    o.Ledger.Of(client.ObjectKeyFromObject(stack)),
+	}
+	var (
+		deployments appsv1.DeploymentList
+		services    corev1.ServiceList
+		autoscalers autoscalingv2.HorizontalPodAutoscalerList
+		budgets     policyv1.PodDisruptionBudgetList
+		revisions   appsv1.ControllerRevisionList
+	)
+	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets, &revisions} {
+		// shared with the cache, and only read
+		if err := o.Cache.List(ctx, list, client.InNamespace(stack.Namespace),
+			client.MatchingFields{StackIndex: stack.Name}, client.UnsafeDisableDeepCopy); err != nil {
+			return model.State{}, fmt.Errorf("reading the cache: %w", err)
+		}
+	}
+	collect(&state, model.KindDeployment, state.Deployments, deployments.Items)
+	collect(&state, model.KindService, state.Services, services.Items)
+	collect(&state, model.KindAutoscaler, state.Autoscalers, autoscalers.Items)
+	collect(&state, model.KindBudget, state.Budgets, budgets.Items)
+	if err := decode(&state, revisions.Items); err != nil {
+		return model.State{}, err
+	}
+	for _, deployment := range state.Deployments {
+		if deployment.Generation < state.Accepted[deployment.UID].Generation {
+			state.Stale = true
+		}
+	}
+	if model.Adopts(stack) {
+		if err := o.findAdoptable(ctx, &state); err != nil {
+			return model.State{}, err
+		}
+	}
+	return state, nil
+}
+
+// collect puts children into the state by name.
+func collect[T any, P interface {
+	*T
+	client.Object
+}](state *model.State, kind model.Kind, into map[string]P, items []T) {
+	for i := range items {
+		object := P(&items[i])
+		if model.OwnershipOf(state.Stack, object) == model.Inherited {
+			state.Predecessor = fmt.Sprintf("%s %q", kind, object.GetName())
+		}
+		into[object.GetName()] = object
+	}
+}
+
+// decode puts revisions into the state by number.
+func decode(state *model.State, items []appsv1.ControllerRevision) error {
+	for i := range items {
+		stored := &items[i]
+		switch model.OwnershipOf(state.Stack, stored) {
+		case model.Owned, model.Orphaned:
+			rev, err := revision.Decode(stored)
+			if err != nil {
+				return err
+			}
+			state.Revisions = append(state.Revisions, rev)
+		case model.Inherited:
+			state.Predecessor = fmt.Sprintf("%s %q", model.KindRevision, stored.Name)
+		}
+	}
+	slices.SortFunc(state.Revisions, func(a, b model.Revision) int { return cmp.Compare(a.Number, b.Number) })
+	return nil
+}
+
+// findAdoptable looks for Deployments, and Services, that were there before the
+// stack: the cache leaves them out, as they carry none of its labels.
+func (o *Observer) findAdoptable(ctx context.Context, state *model.State) error {
+	for component := range render.Operations(state.Stack.Spec) {
+		name := naming.Object(state.Stack.Name, component)
+		if state.Deployments[name] != nil {
+			continue
+		}
+		key := client.ObjectKey{Namespace: state.Stack.Namespace, Name: name}
+		deployment, service := &appsv1.Deployment{}, &corev1.Service{}
+		found, err := o.get(ctx, key, deployment)
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue
+		}
+		state.Deployments[name] = deployment
+		if found, err = o.get(ctx, key, service); err != nil {
+			return err
+		}
+		if found {
+			state.Services[name] = service
+		}
+	}
+	return nil
+}
+
+func (o *Observer) get(ctx context.Context, key client.ObjectKey, object client.Object) (found bool, err error) {
+	if err := o.Live.Get(ctx, key, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("looking for what is to be adopted: %w", err)
+	}
+	return true, nil
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"fmt"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
+)
+
+// child is an object that a component is to have.
+type child struct {
+	component model.Desired
+	// step writes it.
+	step model.Step
+	// live is the object as it is; nil where there is none.
+	live metav1.Object
+	// drift is the path of a field in which it differs; empty where none does.
+	drift string
+}
+
+// children are the objects that the components are to have.
+func children(state model.State, components []model.Desired) []child {
+	stack := state.Stack
+	var all []child
+	for _, component := range components {
+		all = append(all, deployment(state, component))
+		all = appendApplied(all, stack, model.KindService, component,
+			render.Service(stack, component.Component), state.Services)
+		all = appendApplied(all, stack, model.KindAutoscaler, component,
+			render.Autoscaler(stack, component), state.Autoscalers)
+		all = appendApplied(all, stack, model.KindBudget, component,
+			render.Budget(stack, component), state.Budgets)
+	}
+	return all
+}
+
+// deployment is written whole where it is the stack's, so that what others
+// added to its pod template goes (R28).
+func deployment(state model.State, component model.Desired) child {
+	want := render.Deployment(state.Stack, component)
+	hash := model.Hash(want)
+	want.Annotations[naming.AnnotationConfigHash] = hash
+	step := model.Step{Verb: model.VerbCreate, Kind: model.KindDeployment, Name: want.Name, Deployment: want, Hash: hash}
+	live, found := state.Deployments[want.Name]
+	if !found {
+		if want.Spec.Replicas == nil {
+			want.Spec.Replicas = render.InitialReplicas(component.Operation)
+		}
+		return child{component: component, step: step}
+	}
+	step.Verb, step.UID, step.ResourceVersion = model.VerbUpdate, live.UID, live.ResourceVersion
+	return child{component: component, step: step, live: live, drift: deploymentDrift(want, live)}
+}
+
+// configuration is what the generated apply configurations have in common.
+type configuration[T any] interface {
+	comparable
+	runtime.ApplyConfiguration
+	WithAnnotations(map[string]string) T
+	WithUID(types.UID) T
+}
+
+// appendApplied adds a child that is written by server-side apply, if there is
+// to be one: what others own in it stays (R28).
+func appendApplied[T configuration[T], L metav1.Object](
+	all []child, stack *v1alpha1.AppStack, kind model.Kind, component model.Desired, config T, live map[string]L,
+) []child {
+	var none T
+	if config == none {
+		return all
+	}
+	name := naming.Object(stack.Name, component.Name)
+	step := model.Step{Verb: model.VerbCreate, Kind: kind, Name: name, Config: config, Hash: model.Hash(config)}
+	config.WithAnnotations(map[string]string{naming.AnnotationConfigHash: step.Hash})
+	object, found := live[name]
+	if !found {
+		return append(all, child{component: component, step: step})
+	}
+	drift := appliedDrift(config, object)
+	step.Verb, step.UID, step.ResourceVersion = model.VerbUpdate, object.GetUID(), object.GetResourceVersion()
+	config.WithUID(step.UID)
+	return append(all, child{component: component, step: step, live: object, drift: drift})
+}
+
+// writes are the steps that make the children what they are to be; none where
+// they are.
+func writes(state model.State, children []child, rollout model.Rollout) []model.Step {
+	var steps []model.Step
+	for _, child := range children {
+		if deferred(state.Stack, child, rollout) || settled(state, child) {
+			continue
+		}
+		step := child.step
+		step.Reason, step.Event = reason(state.Stack, child)
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// deferred says whether a Service is to be written later: one that was there
+// before the stack, and sends to ports by number, goes on serving the pods that
+// were there until new ones are ready (R26).
+func deferred(stack *v1alpha1.AppStack, child child, rollout model.Rollout) bool {
+	if !model.Adopts(stack) || child.step.Kind != model.KindService || rollout.Outcome != v1alpha1.OutcomeProgressing {
+		return false
+	}
+	return child.live == nil || model.OwnershipOf(stack, child.live) == model.Unclaimed
+}
+
+// settled says whether the child is as it is to be, or as the API server would have it.
+func settled(state model.State, child child) bool {
+	if child.live == nil {
+		return false
+	}
+	if child.drift == "" {
+		return true
+	}
+	accepted, ok := state.Accepted[child.live.GetUID()]
+	return ok && accepted.Asked == child.step.Hash && accepted.Answered == model.Fingerprint(child.live)
+}
+
+// reason says why a child is written, and which event tells of it.
+func reason(stack *v1alpha1.AppStack, child child) (reason, event string) {
+	component := child.component
+	if child.live == nil {
+		return fmt.Sprintf("component %s of revision %d needs it", component.Name, component.Revision), ""
+	}
+	annotations := child.live.GetAnnotations()
+	wanted := strconv.FormatInt(component.Revision, 10)
+	switch model.OwnershipOf(stack, child.live) {
+	case model.Unclaimed:
+		return "adopted: it was there before the stack", v1alpha1.EventAdopted
+	case model.Orphaned:
+		return "taken back: it has the stack's labels and no controller", v1alpha1.EventAdopted
+	}
+	switch earlier := annotations[naming.AnnotationRevision]; {
+	case child.step.Kind == model.KindDeployment && earlier != "" && earlier != wanted:
+		return fmt.Sprintf("from revision %s to revision %s", earlier, wanted), ""
+	case annotations[naming.AnnotationConfigHash] != child.step.Hash:
+		return fmt.Sprintf("%s is to change", child.drift), ""
+	}
+	return fmt.Sprintf("%s %s: %s was changed by someone else and is put back",
+		child.step.Kind, child.step.Name, child.drift), v1alpha1.EventDriftRepaired
+}

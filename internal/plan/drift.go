@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// deploymentDrift is the path of the first field of the Deployment that is not
+// as it is to be, or empty. The template has to be the same in all; of the rest
+// only what the operator sets counts.
+func deploymentDrift(want, live *appsv1.Deployment) string {
+	same := equality.Semantic.DeepEqual
+	switch {
+	case !same(want.Spec.Template, live.Spec.Template):
+		return "spec.template"
+	case want.Spec.Replicas != nil && !same(want.Spec.Replicas, live.Spec.Replicas):
+		return "spec.replicas"
+	case !same(want.Spec.Strategy, live.Spec.Strategy):
+		return "spec.strategy"
+	case want.Spec.MinReadySeconds != live.Spec.MinReadySeconds:
+		return "spec.minReadySeconds"
+	case !same(want.Spec.ProgressDeadlineSeconds, live.Spec.ProgressDeadlineSeconds):
+		return "spec.progressDeadlineSeconds"
+	case !same(want.Spec.RevisionHistoryLimit, live.Spec.RevisionHistoryLimit):
+		return "spec.revisionHistoryLimit"
+	case want.Spec.Paused != live.Spec.Paused:
+		return "spec.paused"
+	}
+	return missing("metadata", metadata(want), metadata(live))
+}
+
+func metadata(object metav1.Object) any {
+	return decoded(map[string]any{
+		"labels":          object.GetLabels(),
+		"annotations":     object.GetAnnotations(),
+		"ownerReferences": object.GetOwnerReferences(),
+	})
+}
+
+// appliedDrift is the path of the first field of the configuration that the
+// live object does not have as it is to be, or empty. What the configuration
+// does not name is left to others; what it no longer names shows in its hash.
+func appliedDrift(config any, live metav1.Object) string {
+	want, _ := decoded(config).(map[string]any)
+	have, _ := decoded(live).(map[string]any)
+	delete(want, "apiVersion") // typed objects from the cache have neither
+	delete(want, "kind")
+	if at := missing("spec", want["spec"], have["spec"]); at != "" {
+		return at
+	}
+	return missing("", want, have)
+}
+
+// missing is the path of the first value in want that have does not hold, or empty.
+func missing(path string, want, have any) string {
+	switch want := want.(type) {
+	case map[string]any:
+		have, _ := have.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(want)) {
+			if at := missing(join(path, key), want[key], have[key]); at != "" {
+				return at
+			}
+		}
+		return ""
+	case []any:
+		have, _ := have.([]any)
+		for i, item := range want {
+			if at := missing(fmt.Sprintf("%s[%d]", path, i), item, counterpart(item, i, have)); at != "" {
+				return at
+			}
+		}
+		return ""
+	default:
+		if reflect.DeepEqual(want, have) {
+			return ""
+		}
+		return path
+	}
+}
+
+// counterpart is the item of a list that corresponds to one at position i of
+// another: by the key of the list where its items have one, else by position.
+func counterpart(item any, i int, list []any) any {
+	for _, key := range []string{"uid", "name"} {
+		wanted, _ := item.(map[string]any)
+		value, keyed := wanted[key]
+		if !keyed {
+			continue
+		}
+		for _, candidate := range list {
+			if fields, ok := candidate.(map[string]any); ok && fields[key] == value {
+				return candidate
+			}
+		}
+		return nil
+	}
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func decoded(value any) any {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a %T: %v", value, err)) // only API types come here
+	}
+	var out any
+	if err := json.Unmarshal(raw, &out); err != nil {
+		panic(fmt.Sprintf("decoding a %T: %v", value, err))
+	}
+	return out
+}

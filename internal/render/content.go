@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package render makes Kubernetes objects of components. It is pure: the same
+// input gives the same objects.
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// Defaults are what the operator adds where the spec says nothing. They are
+// part of a revision once it is made: other defaults in a later version of the
+// operator change no pod of a stack whose spec did not change (R2).
+type Defaults struct {
+	// PreStopSeconds is how long a pod with ports goes on serving after it was
+	// told to end, while load balancers take note.
+	PreStopSeconds int64
+	// TerminationGraceSeconds is how long a pod may take to end, preStop aside.
+	TerminationGraceSeconds int64
+}
+
+// StandardDefaults lose no request during an update (R24).
+func StandardDefaults() Defaults {
+	return Defaults{PreStopSeconds: 5, TerminationGraceSeconds: 30}
+}
+
+// Input is what the content of a new revision is made of.
+type Input struct {
+	Stack    *v1alpha1.AppStack
+	Defaults Defaults
+	// Restart is stamped on the pod templates where it is set, so that pods of
+	// the same content are replaced.
+	Restart *time.Time
+	// Adopted says which labels the pods of components have to carry, because
+	// objects that were there before the stack select them.
+	Adopted map[string]Adoption
+}
+
+// Adoption is what a component takes over from an existing Deployment and Service (R26).
+type Adoption struct {
+	// Selector is that of the Deployment, which cannot be changed.
+	Selector map[string]string
+	// Labels are those by which the Service finds the pods.
+	Labels map[string]string
+}
+
+// Content renders all components of the stack.
+func Content(in Input) (model.Content, error) {
+	spec := in.Stack.Spec
+	main := v1alpha1.Component{Name: naming.Main, Image: spec.Image, ComponentSpec: spec.ComponentSpec}
+	components := append([]v1alpha1.Component{main}, sorted(spec.Components)...)
+	var content model.Content
+	for _, component := range components {
+		component.Image = cmp.Or(component.Image, spec.Image)
+		rendered, err := renderComponent(in, component)
+		if err != nil {
+			return model.Content{}, fmt.Errorf("component %s: %w", component.Name, err)
+		}
+		content.Components = append(content.Components, rendered)
+	}
+	return content, nil
+}
+
+func sorted(components []v1alpha1.Component) []v1alpha1.Component {
+	return slices.SortedFunc(slices.Values(components),
+		func(a, b v1alpha1.Component) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+func renderComponent(in Input, component v1alpha1.Component) (model.Component, error) {
+	selector := naming.Selector(in.Stack.Name, component.Name)
+	required := maps.Clone(selector)
+	if adopted, ok := in.Adopted[component.Name]; ok {
+		selector = adopted.Selector
+		maps.Copy(required, adopted.Labels)
+		maps.Copy(required, adopted.Selector)
+	}
+	template := podTemplate(in, component, selector)
+	template, err := overlay(template, component.PodTemplate)
+	if err != nil {
+		return model.Component{}, err
+	}
+	if template.Labels == nil {
+		template.Labels = map[string]string{}
+	}
+	maps.Copy(template.Labels, required) // by these the pods are found: no overlay takes them away
+	return model.Component{
+		Name:     component.Name,
+		Selector: selector,
+		Template: template,
+		Service:  service(component),
+	}, nil
+}
+
+// Operations are the components' operations as the spec has them, by name.
+func Operations(spec v1alpha1.AppStackSpec) map[string]model.Operation {
+	operations := map[string]model.Operation{naming.Main: operation(spec.ComponentSpec)}
+	for _, component := range spec.Components {
+		operations[component.Name] = operation(component.ComponentSpec)
+	}
+	return operations
+}
+
+func operation(spec v1alpha1.ComponentSpec) model.Operation {
+	return model.Operation{
+		Replicas:         spec.Replicas,
+		Autoscaling:      spec.Autoscaling,
+		DisruptionBudget: spec.DisruptionBudget,
+	}
+}
+
+// firstTCP is the name of the first TCP port, or empty.
+func firstTCP(ports []v1alpha1.Port) string {
+	for i, port := range ports {
+		if cmp.Or(port.Protocol, corev1.ProtocolTCP) == corev1.ProtocolTCP {
+			return naming.Port(port.Name, i)
+		}
+	}
+	return ""
+}

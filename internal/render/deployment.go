@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package render
+
+import (
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+const (
+	defaultHistoryLimit     = 10
+	defaultProgressDeadline = 600
+	// unprobedMinReady is the minReadySeconds of a component without a readiness
+	// probe, so that one that dies at its start fails its rollout (R24).
+	unprobedMinReady = 10
+)
+
+// HistoryLimit is how many revisions the stack keeps.
+func HistoryLimit(spec v1alpha1.AppStackSpec) int32 {
+	return ptr.Deref(spec.RevisionHistoryLimit, defaultHistoryLimit)
+}
+
+// Deployment is a component's Deployment. Its replicas are nil where the spec
+// leaves the number to others.
+func Deployment(stack *v1alpha1.AppStack, desired model.Desired) *appsv1.Deployment {
+	policy := ptr.Deref(stack.Spec.Rollout, v1alpha1.RolloutPolicy{})
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:       stack.Namespace,
+			Name:            naming.Object(stack.Name, desired.Name),
+			Labels:          naming.Labels(stack.Name, desired.Name),
+			Annotations:     map[string]string{naming.AnnotationRevision: strconv.FormatInt(desired.Revision, 10)},
+			OwnerReferences: []metav1.OwnerReference{naming.Owner(stack)},
+		},
+		Spec: appsv1.DeploymentSpec{
+			Replicas:                desired.Replicas,
+			Selector:                &metav1.LabelSelector{MatchLabels: desired.Selector},
+			Template:                desired.Template,
+			Strategy:                strategy(policy),
+			MinReadySeconds:         minReadySeconds(policy, desired.Component),
+			ProgressDeadlineSeconds: ptr.To(ptr.Deref(policy.ProgressDeadlineSeconds, defaultProgressDeadline)),
+			// a revision that can be gone back to keeps its ReplicaSet (R7)
+			RevisionHistoryLimit: ptr.To(HistoryLimit(stack.Spec)),
+			Paused:               stack.Spec.Paused,
+		},
+	}
+}
+
+// InitialReplicas is the number of pods that a new Deployment starts with.
+func InitialReplicas(operation model.Operation) *int32 {
+	return ptr.To(operation.Floor())
+}
+
+func strategy(policy v1alpha1.RolloutPolicy) appsv1.DeploymentStrategy {
+	if policy.Strategy == v1alpha1.RolloutStrategyRecreate {
+		return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+	}
+	return appsv1.DeploymentStrategy{
+		Type: appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{
+			MaxSurge:       ptr.To(ptr.Deref(policy.MaxSurge, intstr.FromString("25%"))),
+			MaxUnavailable: ptr.To(ptr.Deref(policy.MaxUnavailable, intstr.FromInt32(0))),
+		},
+	}
+}
+
+func minReadySeconds(policy v1alpha1.RolloutPolicy, component model.Component) int32 {
+	if policy.MinReadySeconds != nil {
+		return *policy.MinReadySeconds
+	}
+	if component.App().ReadinessProbe != nil {
+		return 0
+	}
+	// the API server wants it below the deadline
+	deadline := ptr.Deref(policy.ProgressDeadlineSeconds, defaultProgressDeadline)
+	return min(unprobedMinReady, deadline-1)
+}
+
+// owner is naming.Owner for a configuration that is applied.
+func owner(stack *v1alpha1.AppStack) *metav1ac.OwnerReferenceApplyConfiguration {
+	ref := naming.Owner(stack)
+	return &metav1ac.OwnerReferenceApplyConfiguration{
+		APIVersion:         &ref.APIVersion,
+		Kind:               &ref.Kind,
+		Name:               &ref.Name,
+		UID:                &ref.UID,
+		Controller:         ref.Controller,
+		BlockOwnerDeletion: ref.BlockOwnerDeletion,
+	}
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package render
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// InvalidPodTemplateError is a podTemplate that cannot be merged; its message is for the user.
+type InvalidPodTemplateError struct{ Err error }
+
+func (e *InvalidPodTemplateError) Error() string {
+	return fmt.Sprintf("podTemplate: %v", e.Err)
+}
+
+func (e *InvalidPodTemplateError) Unwrap() error { return e.Err }
+
+// overlay merges the user's partial template over the generated one, the way
+// kubectl patch does (strategic merge).
+func overlay(generated corev1.PodTemplateSpec, partial *runtime.RawExtension) (corev1.PodTemplateSpec, error) {
+	if partial == nil || len(partial.Raw) == 0 {
+		return generated, nil
+	}
+	base, err := json.Marshal(generated)
+	if err != nil {
+		return corev1.PodTemplateSpec{}, fmt.Errorf("encoding the generated template: %w", err)
+	}
+	merged, err := strategicpatch.StrategicMergePatch(base, partial.Raw, corev1.PodTemplateSpec{})
+	if err != nil {
+		return corev1.PodTemplateSpec{}, &InvalidPodTemplateError{fmt.Errorf("merging it: %w", err)}
+	}
+	var template corev1.PodTemplateSpec
+	// strict after the merge, which has used up directives such as $patch
+	unknown, err := kjson.UnmarshalStrict(merged, &template)
+	if err = errors.Join(append(unknown, err)...); err != nil {
+		return corev1.PodTemplateSpec{}, &InvalidPodTemplateError{
+			fmt.Errorf("%w: use the fields of a core/v1 PodTemplateSpec", err),
+		}
+	}
+	if (model.Component{Template: template}).App().Name == "" {
+		return corev1.PodTemplateSpec{}, &InvalidPodTemplateError{
+			fmt.Errorf("it deletes the container %q, which runs the image: keep it", naming.AppContainer),
+		}
+	}
+	return template, nil
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package render
+
+import (
+	"cmp"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// podTemplate is the generated template, before the user's podTemplate is merged over it.
+func podTemplate(in Input, component v1alpha1.Component, selector map[string]string) corev1.PodTemplateSpec {
+	spec := in.Stack.Spec
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: naming.Labels(in.Stack.Name, component.Name)},
+		Spec: corev1.PodSpec{
+			Containers:                    []corev1.Container{appContainer(in.Defaults, component)},
+			Volumes:                       volumes(component.Volumes),
+			ImagePullSecrets:              spec.ImagePullSecrets,
+			ServiceAccountName:            spec.ServiceAccountName,
+			EnableServiceLinks:            ptr.To(false),
+			TerminationGracePeriodSeconds: ptr.To(in.Defaults.TerminationGraceSeconds),
+			SecurityContext: &corev1.PodSecurityContext{
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{
+				MaxSkew:           1,
+				TopologyKey:       corev1.LabelHostname,
+				WhenUnsatisfiable: corev1.ScheduleAnyway,
+				LabelSelector:     &metav1.LabelSelector{MatchLabels: selector},
+			}},
+		},
+	}
+	if spec.ServiceAccountName == "" {
+		template.Spec.AutomountServiceAccountToken = ptr.To(false)
+	}
+	if len(component.Ports) > 0 {
+		// preStop takes its time out of the grace period
+		template.Spec.TerminationGracePeriodSeconds = ptr.To(in.Defaults.TerminationGraceSeconds + in.Defaults.PreStopSeconds)
+	}
+	if in.Restart != nil {
+		template.Annotations = map[string]string{naming.AnnotationRestartedAt: in.Restart.UTC().Format(time.RFC3339)}
+	}
+	return template
+}
+
+func appContainer(defaults Defaults, component v1alpha1.Component) corev1.Container {
+	container := corev1.Container{
+		Name:                     naming.AppContainer,
+		Image:                    component.Image,
+		ImagePullPolicy:          component.ImagePullPolicy,
+		Command:                  component.Command,
+		Args:                     component.Args,
+		WorkingDir:               component.WorkingDir,
+		Env:                      component.Env,
+		EnvFrom:                  component.EnvFrom,
+		Ports:                    containerPorts(component.Ports),
+		Resources:                ptr.Deref(component.Resources, corev1.ResourceRequirements{}),
+		ReadinessProbe:           component.ReadinessProbe,
+		LivenessProbe:            component.LivenessProbe,
+		StartupProbe:             component.StartupProbe,
+		VolumeMounts:             mounts(component.Volumes),
+		SecurityContext:          &corev1.SecurityContext{AllowPrivilegeEscalation: ptr.To(false)},
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+	}
+	if len(component.Ports) > 0 {
+		container.Lifecycle = &corev1.Lifecycle{
+			PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: defaults.PreStopSeconds}},
+		}
+	}
+	if port := firstTCP(component.Ports); container.ReadinessProbe == nil && port != "" {
+		container.ReadinessProbe = &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString(port)}},
+			PeriodSeconds: 5,
+		}
+	}
+	return container
+}
+
+func containerPorts(ports []v1alpha1.Port) []corev1.ContainerPort {
+	var out []corev1.ContainerPort
+	for i, port := range ports {
+		out = append(out, corev1.ContainerPort{
+			Name:          naming.Port(port.Name, i),
+			ContainerPort: port.ContainerPort,
+			Protocol:      cmp.Or(port.Protocol, corev1.ProtocolTCP),
+		})
+	}
+	return out
+}
+
+func volumes(specs []v1alpha1.Volume) []corev1.Volume {
+	var out []corev1.Volume
+	for _, spec := range specs {
+		out = append(out, corev1.Volume{Name: spec.Name, VolumeSource: corev1.VolumeSource{
+			ConfigMap:             spec.ConfigMap,
+			Secret:                spec.Secret,
+			EmptyDir:              spec.EmptyDir,
+			PersistentVolumeClaim: spec.PersistentVolumeClaim,
+		}})
+	}
+	return out
+}
+
+func mounts(specs []v1alpha1.Volume) []corev1.VolumeMount {
+	var out []corev1.VolumeMount
+	for _, spec := range specs {
+		out = append(out, corev1.VolumeMount{
+			Name:      spec.Name,
+			MountPath: spec.MountPath,
+			SubPath:   spec.SubPath,
+			ReadOnly:  spec.ReadOnly,
+		})
+	}
+	return out
+}

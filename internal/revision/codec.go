@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package revision turns releases into ControllerRevisions and back, numbers
+// them, tells their history, and chooses the one that is to run. It is pure.
+package revision
+
+import (
+	"encoding/json"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// Encode makes the ControllerRevision that stores a revision of the stack.
+func Encode(stack *v1alpha1.AppStack, rev model.Revision) (*appsv1.ControllerRevision, error) {
+	data, err := json.Marshal(rev.Content)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the content of revision %d: %w", rev.Number, err)
+	}
+	record, err := json.Marshal(rev.Record)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the record of revision %d: %w", rev.Number, err)
+	}
+	annotations := map[string]string{naming.AnnotationRecord: string(record)}
+	if rev.Record.ChangeCause != "" {
+		annotations[v1alpha1.AnnotationChangeCause] = rev.Record.ChangeCause
+	}
+	return &appsv1.ControllerRevision{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:       stack.Namespace,
+			Name:            naming.Revision(stack.Name, rev.Number),
+			UID:             rev.UID,
+			ResourceVersion: rev.ResourceVersion,
+			Labels:          naming.Recommended(stack.Name),
+			Annotations:     annotations,
+			OwnerReferences: []metav1.OwnerReference{naming.Owner(stack)},
+		},
+		Data:     runtime.RawExtension{Raw: data},
+		Revision: rev.Number,
+	}, nil
+}
+
+// Decode reads a revision from its ControllerRevision.
+func Decode(stored *appsv1.ControllerRevision) (model.Revision, error) {
+	rev := model.Revision{
+		Number:          stored.Revision,
+		Name:            stored.Name,
+		UID:             stored.UID,
+		ResourceVersion: stored.ResourceVersion,
+		Orphan:          metav1.GetControllerOfNoCopy(stored) == nil,
+	}
+	if err := json.Unmarshal(stored.Data.Raw, &rev.Content); err != nil {
+		return model.Revision{}, fmt.Errorf("ControllerRevision %s: reading its data: %w", stored.Name, err)
+	}
+	if err := json.Unmarshal([]byte(stored.Annotations[naming.AnnotationRecord]), &rev.Record); err != nil {
+		return model.Revision{}, fmt.Errorf("ControllerRevision %s: reading annotation %s: %w",
+			stored.Name, naming.AnnotationRecord, err)
+	}
+	for i := range rev.Record.Rollouts {
+		rev.Record.Rollouts[i].Revision = rev.Number
+	}
+	return rev, nil
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package revision
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// SourceHash is the hash of a spec's content as written: of all of it but how
+// it is operated (R1) and spec.restartedAt (R4). A field that is added to the
+// API later is content until it is named here, and changes no hash while it is unset.
+func SourceHash(spec v1alpha1.AppStackSpec) string {
+	source := spec.DeepCopy()
+	source.Rollout = nil
+	source.Rollback = nil
+	source.RestartedAt = nil
+	source.Paused = false
+	source.RevisionHistoryLimit = nil
+	stripOperation(&source.ComponentSpec)
+	for i := range source.Components {
+		stripOperation(&source.Components[i].ComponentSpec)
+	}
+	slices.SortFunc(source.Components, func(a, b v1alpha1.Component) int { return cmp.Compare(a.Name, b.Name) })
+	return model.Hash(source)
+}
+
+func stripOperation(spec *v1alpha1.ComponentSpec) {
+	spec.Replicas = nil
+	spec.Autoscaling = nil
+	spec.DisruptionBudget = nil
+	spec.PodTemplate = canonical(spec.PodTemplate)
+}
+
+// canonical has the keys in order and no white space, whatever client wrote it.
+func canonical(raw *runtime.RawExtension) *runtime.RawExtension {
+	if raw == nil {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw.Raw))
+	decoder.UseNumber() // an integer stays one
+	var value any
+	if decoder.Decode(&value) != nil {
+		return raw
+	}
+	ordered, err := json.Marshal(value)
+	if err != nil {
+		return raw
+	}
+	return &runtime.RawExtension{Raw: ordered}
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// available says whether every component that is to run has a pod that serves.
+func available(in Input) verdict {
+	if len(in.Plan.Components) == 0 {
+		return verdict{metav1.ConditionFalse, v1alpha1.ReasonNotStarted, "nothing runs yet"}
+	}
+	var missing []string
+	for _, component := range in.Plan.Components {
+		name := naming.Object(in.State.Stack.Name, component.Name)
+		deployment := in.State.Deployments[name]
+		if deployment == nil {
+			missing = append(missing, name+": its Deployment is missing")
+			continue
+		}
+		wanted := ptr.Deref(deployment.Spec.Replicas, 1)
+		if wanted > 0 && deployment.Status.AvailableReplicas == 0 {
+			missing = append(missing, fmt.Sprintf("%s: none of %d pods is available", name, wanted))
+		}
+	}
+	if len(missing) > 0 {
+		return verdict{metav1.ConditionFalse, v1alpha1.ReasonPodsUnavailable, sentences(missing)}
+	}
+	return verdict{metav1.ConditionTrue, v1alpha1.ReasonPodsAvailable, "every component has a pod that serves"}
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status
+
+import (
+	"cmp"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+func componentStatuses(in Input) []v1alpha1.ComponentStatus {
+	var statuses []v1alpha1.ComponentStatus
+	for _, component := range in.Plan.Components {
+		name := naming.Object(in.State.Stack.Name, component.Name)
+		status := v1alpha1.ComponentStatus{Name: component.Name, Image: component.App().Image}
+		if deployment := in.State.Deployments[name]; deployment != nil {
+			status.DesiredReplicas = ptr.To(ptr.Deref(deployment.Spec.Replicas, 1))
+			status.Replicas = &deployment.Status.Replicas
+			status.UpdatedReplicas = &deployment.Status.UpdatedReplicas
+			status.ReadyReplicas = &deployment.Status.ReadyReplicas
+			status.AvailableReplicas = &deployment.Status.AvailableReplicas
+		} else {
+			status.DesiredReplicas, status.Replicas = ptr.To(component.Floor()), ptr.To[int32](0)
+		}
+		if service := in.State.Services[name]; service != nil {
+			status.Address = address(service)
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
+}
+
+// address is where a Service is reached: at its load balancer where it has one,
+// else by its name inside the cluster.
+func address(service *corev1.Service) string {
+	if len(service.Spec.Ports) == 0 {
+		return ""
+	}
+	host := naming.ServiceHost(service.Namespace, service.Name)
+	for _, ingress := range service.Status.LoadBalancer.Ingress {
+		host = cmp.Or(ingress.Hostname, ingress.IP)
+		break
+	}
+	return fmt.Sprintf("%s:%d", host, service.Spec.Ports[0].Port)
+}

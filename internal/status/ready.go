@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+// ready says whether all that the spec asks for runs. The first check that has
+// something to say decides.
+func ready(in Input) verdict {
+	for _, check := range []func(Input) (reason, message string, blocked bool){
+		hasProblem, waitsForPredecessor, isHeld, makesRevision, rollsOut, scales, lacksPods,
+	} {
+		if reason, message, blocked := check(in); blocked {
+			return verdict{metav1.ConditionFalse, reason, message}
+		}
+	}
+	return verdict{
+		metav1.ConditionTrue, v1alpha1.ReasonSucceeded,
+		fmt.Sprintf("revision %d runs", in.Plan.Rollout.Revision),
+	}
+}
+
+func hasProblem(in Input) (reason, message string, blocked bool) {
+	if problem := in.problem(); problem != nil {
+		return problem.Reason, problem.Message, true
+	}
+	return "", "", false
+}
+
+func waitsForPredecessor(in Input) (reason, message string, blocked bool) {
+	if name := in.predecessor(); name != "" {
+		return v1alpha1.ReasonWaitingForDeletion,
+			name + " belongs to a deleted stack of this name, and is about to be deleted", true
+	}
+	return "", "", false
+}
+
+func isHeld(in Input) (reason, message string, blocked bool) {
+	if in.Plan.Held {
+		return v1alpha1.ReasonPaused, "a rollout is due and paused is set: remove paused to go on", true
+	}
+	return "", "", false
+}
+
+func makesRevision(in Input) (reason, message string, blocked bool) {
+	for _, step := range in.Plan.Steps {
+		if step.Verb == model.VerbRecord {
+			return v1alpha1.ReasonProgressing, step.Reason, true
+		}
+	}
+	if in.Plan.Rollout == nil {
+		return v1alpha1.ReasonProgressing, "nothing runs yet", true
+	}
+	return "", "", false
+}
+
+func rollsOut(in Input) (reason, message string, blocked bool) {
+	current := in.Plan.Rollout
+	if current.Outcome != v1alpha1.OutcomeProgressing {
+		return "", "", false
+	}
+	message = fmt.Sprintf("revision %d: its pods are being created", current.Revision)
+	for _, component := range in.Plan.Components {
+		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
+		if component.Retiring || deployment == nil {
+			continue
+		}
+		if progress := rollout.Of(deployment); !progress.Complete {
+			message = fmt.Sprintf("revision %d: %s", current.Revision, progress.Message)
+			break
+		}
+	}
+	return v1alpha1.ReasonProgressing, message, true
+}
+
+// scales says whether the number of pods that the spec asks for is not set or
+// not reached yet. What an autoscaler does on its own is not the spec's.
+func scales(in Input) (reason, message string, blocked bool) {
+	var short []string
+	for _, component := range in.Plan.Components {
+		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
+		floor := component.Floor()
+		if deployment == nil {
+			short = append(short, fmt.Sprintf("%s: its Deployment is missing", component.Name))
+			continue
+		}
+		changing := component.Replicas != nil && ptr.Deref(deployment.Spec.Replicas, 1) != floor
+		if changing || deployment.Status.Replicas < floor || deployment.Status.ObservedGeneration < deployment.Generation {
+			short = append(short, fmt.Sprintf("%s: %d of %d pods available",
+				deployment.Name, deployment.Status.AvailableReplicas, floor))
+		}
+	}
+	return v1alpha1.ReasonScaling, sentences(short), len(short) > 0
+}
+
+func lacksPods(in Input) (reason, message string, blocked bool) {
+	var short []string
+	for _, component := range in.Plan.Components {
+		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
+		if floor := component.Floor(); deployment.Status.AvailableReplicas < floor {
+			short = append(short, fmt.Sprintf("%s: %d of %d pods available",
+				deployment.Name, deployment.Status.AvailableReplicas, floor))
+		}
+	}
+	return v1alpha1.ReasonUnavailable, sentences(short), len(short) > 0
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// reconciling says that a change is under way; nil while none is, and while
+// someone has to act first.
+func reconciling(in Input) *verdict {
+	current := ready(in)
+	switch current.reason {
+	case v1alpha1.ReasonProgressing, v1alpha1.ReasonScaling, v1alpha1.ReasonPaused, v1alpha1.ReasonWaitingForDeletion:
+		current.status = metav1.ConditionTrue
+		return &current
+	}
+	return nil
+}

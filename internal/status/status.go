@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package status tells what was observed of a stack. It is pure, and computes
+// a status whole: only transition times are carried over.
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// Input is all that a status is computed from.
+type Input struct {
+	State   model.State
+	Plan    model.Plan
+	Outcome model.Outcome
+	Now     time.Time
+}
+
+// problem is what only a person can mend, or nil.
+func (in Input) problem() *model.Problem {
+	if in.Outcome.Problem != nil {
+		return in.Outcome.Problem
+	}
+	return in.Plan.Problem
+}
+
+// predecessor names an object of a deleted stack of the same name that is waited for.
+func (in Input) predecessor() string {
+	if in.State.Predecessor != "" {
+		return in.State.Predecessor
+	}
+	return in.Outcome.Predecessor
+}
+
+// Compute is the status that follows from the input.
+func Compute(in Input) v1alpha1.AppStackStatus {
+	stack := in.State.Stack
+	timeline := revision.Timeline(in.State.Revisions)
+	status := v1alpha1.AppStackStatus{
+		ObservedGeneration: stack.Generation,
+		Components:         componentStatuses(in),
+		History:            history(timeline, in.State.Revisions),
+		Selector:           labels.SelectorFromSet(naming.Selector(stack.Name, naming.Main)).String(),
+		Conditions:         stack.DeepCopy().Status.Conditions,
+	}
+	if in.Plan.Rollout != nil {
+		status.Revision = in.Plan.Rollout.Revision
+	}
+	if good := revision.LastGood(timeline); good != nil {
+		status.LastGoodRevision = good.Revision
+	}
+	var ready, desired int32
+	for _, component := range status.Components {
+		ready += ptr.Deref(component.ReadyReplicas, 0)
+		desired += ptr.Deref(component.DesiredReplicas, 0)
+		if component.Name == naming.Main {
+			status.Image, status.Address, status.Replicas = component.Image, component.Address, component.Replicas
+		}
+	}
+	status.ReadySummary = fmt.Sprintf("%d/%d", ready, desired)
+	for _, component := range in.Plan.Components {
+		if component.Name == naming.Main {
+			status.Selector = labels.SelectorFromSet(component.Selector).String()
+		}
+	}
+	setConditions(&status.Conditions, in)
+	return status
+}
+
+// verdict is how a condition stands.
+type verdict struct {
+	status  metav1.ConditionStatus
+	reason  string
+	message string
+}
+
+// setConditions sets those that always stand, and those that stand only while true (R19).
+func setConditions(conditions *[]metav1.Condition, in Input) {
+	set := func(conditionType string, v verdict) {
+		meta.SetStatusCondition(conditions, metav1.Condition{
+			Type:               conditionType,
+			Status:             v.status,
+			Reason:             v.reason,
+			Message:            v.message,
+			ObservedGeneration: in.State.Stack.Generation,
+			LastTransitionTime: seconds(in.Now),
+		})
+	}
+	set(v1alpha1.ConditionReady, ready(in))
+	set(v1alpha1.ConditionAvailable, available(in))
+	setWhileTrue := func(conditionType string, v *verdict) {
+		if v == nil {
+			meta.RemoveStatusCondition(conditions, conditionType)
+			return
+		}
+		set(conditionType, *v)
+	}
+	setWhileTrue(v1alpha1.ConditionReconciling, reconciling(in))
+	setWhileTrue(v1alpha1.ConditionStalled, stalled(in))
+}
+
+// seconds is the time as the API stores it.
+func seconds(t time.Time) metav1.Time {
+	return metav1.NewTime(t.Truncate(time.Second))
+}
+
+// sentences joins what a message says of several components.
+func sentences(parts []string) string { return strings.Join(parts, "; ") }
