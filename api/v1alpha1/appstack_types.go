@@ -158,6 +158,7 @@ type RolloutPolicy struct {
 	// number or a percentage, rounded up. Defaults to 25%.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^[0-9]{1,4}%$') : self >= 0",message="maxSurge must be a number of pods, such as 1, or a percentage, such as 25%"
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
 
@@ -165,6 +166,7 @@ type RolloutPolicy struct {
 	// number or a percentage, rounded down. Defaults to 0, so that no request is lost.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="maxUnavailable must be a number of pods, such as 1, or a percentage up to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 

@@ -276,12 +276,14 @@ type DisruptionBudget struct {
 	// Pods that may be missing: a number or a percentage. Defaults to 1.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="disruptionBudget.maxUnavailable must be a number of pods, such as 1, or a percentage up to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
 	// Pods that must stay: a number or a percentage.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="disruptionBudget.minAvailable must be a number of pods, such as 1, or a percentage up to 100%"
 	MinAvailable *intstr.IntOrString `json:"minAvailable,omitempty"`
 

@@ -53,7 +53,7 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 		return p.outcome, err
 	}
 	for _, step := range plan.Steps {
-		log.FromContext(ctx).Info(step.Reason, "verb", step.Verb, "kind", step.Kind, "name", step.Name)
+		log.FromContext(ctx).Info(step.Reason, "verb", step.Verb, "kind", step.Kind, "object", step.Name)
 		if err := p.take(ctx, step); err != nil {
 			return p.outcome, p.sort(step, err)
 		}

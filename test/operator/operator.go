@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package operator runs the operator inside a test process, against any API server.
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/appstack-dev/appstack/internal/controller"
+	"github.com/appstack-dev/appstack/internal/render"
+)
+
+// Options say how the operator is run.
+type Options struct {
+	// Defaults are those of render.StandardDefaults where they are left out.
+	Defaults render.Defaults
+	// Resync is how often every stack is looked at though nothing happened. Defaults to never.
+	Resync time.Duration
+}
+
+// errNotStopped is an operator that does not end.
+var errNotStopped = errors.New("the operator did not stop within 30 s")
+
+// Start runs the operator and waits for its cache. The returned function stops
+// it and waits for its end.
+func Start(ctx context.Context, config *rest.Config, options Options) (stop func() error, err error) {
+	if options.Defaults == (render.Defaults{}) {
+		options.Defaults = render.StandardDefaults()
+	}
+	scheme, err := controller.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := controller.Cache()
+	if err != nil {
+		return nil, err
+	}
+	if options.Resync > 0 {
+		cache.SyncPeriod = &options.Resync
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:  scheme,
+		Cache:   cache,
+		Metrics: metricsserver.Options{BindAddress: "0"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the manager: %w", err)
+	}
+	err = controller.Setup(ctx, mgr, controller.Options{
+		Workers:            4,
+		Defaults:           options.Defaults,
+		Clock:              clock.RealClock{},
+		SkipNameValidation: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	running, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(running) }()
+	stop = func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(30 * time.Second):
+			return errNotStopped
+		}
+	}
+	if !mgr.GetCache().WaitForCacheSync(ctx) {
+		return nil, errors.Join(errors.New("the cache does not sync"), stop())
+	}
+	return stop, nil
+}
