@@ -24,6 +24,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/render"
 )
 
+// version is set when the manager is built for a release.
+var version = "development"
+
 // settings are what the flags say.
 type settings struct {
 	metricsAddress string
@@ -56,6 +59,7 @@ func main() {
 	flag.Parse()
 
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	ctrl.Log.Info("starting", "version", version)
 	if err := run(s); err != nil {
 		ctrl.Log.Error(err, "the manager stops")
 		os.Exit(1)

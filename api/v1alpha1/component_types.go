@@ -45,12 +45,14 @@ type ComponentSpec struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=131072
 	Command []string `json:"command,omitempty"`
 
 	// Arguments in place of the image's CMD. $(NAME) is replaced by the variable's value.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=131072
 	Args []string `json:"args,omitempty"`
 
 	// Folder to start in, in place of the image's WORKDIR.

@@ -71,6 +71,8 @@ type report struct {
 	running map[string]*pkg
 	skips   []string
 	broken  []string // packages that failed
+	// untested counts the packages without a test of their own.
+	untested int
 }
 
 func newReport(out io.Writer) *report { return &report{out: out, running: map[string]*pkg{}} }
@@ -126,7 +128,8 @@ func (r *report) finish(name string, p *pkg, elapsed float64) {
 		sum.failed = max(sum.failed, 1) // a build that failed, a time-out, TestMain
 		r.show(name, "", self)
 	case sum == totals{}:
-		verdict = "none"
+		r.untested++
+		return
 	}
 	r.total.add(sum)
 	fmt.Fprintf(r.out, "%-4s  %-60s %7.1fs  %s\n", verdict, name, elapsed, sum)
@@ -184,6 +187,9 @@ func (r *report) close() totals {
 		p := r.running[name]
 		p.test("").action = "fail"
 		r.finish(name, p, time.Since(p.started).Seconds())
+	}
+	if r.untested > 0 {
+		fmt.Fprintf(r.out, "%d packages have no tests of their own\n", r.untested)
 	}
 	if len(r.skips) > 0 {
 		fmt.Fprintln(r.out, "\nskipped:")

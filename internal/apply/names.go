@@ -35,13 +35,14 @@ func (p *pass) namesAreFree(ctx context.Context, steps []model.Step) (bool, erro
 			}
 			continue
 		}
-		switch ownership := model.OwnershipOf(p.stack, object); {
-		case ownership == model.Inherited:
+		switch model.OwnershipOf(p.stack, object) {
+		case model.Inherited:
 			p.outcome.Predecessor = fmt.Sprintf("%s %q", step.Kind, step.Name)
 			return false, nil
-		case ownership == model.Owned, ownership == model.Orphaned:
+		case model.Owned, model.Orphaned:
 			p.outcome.Again = true // the cache is about to show it
 			return false, p.label(ctx, object)
+		case model.Foreign, model.Unclaimed:
 		}
 		if problem := plan.Conflict(p.stack, step.Kind, object); problem != nil {
 			p.outcome.Problem = problem
@@ -62,7 +63,7 @@ func (p *pass) label(ctx context.Context, object *metav1.PartialObjectMetadata) 
 	err := p.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)),
 		client.FieldOwner(naming.FieldOwner))
 	if err != nil {
-		return fmt.Errorf("labelling %s %s: %w", object.Kind, object.Name, err)
+		return fmt.Errorf("marking %s %s: %w", object.Kind, object.Name, err)
 	}
 	return nil
 }

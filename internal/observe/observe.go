@@ -115,6 +115,7 @@ func decode(state *model.State, items []appsv1.ControllerRevision) error {
 			state.Revisions = append(state.Revisions, rev)
 		case model.Inherited:
 			state.Predecessor = fmt.Sprintf("%s %q", model.KindRevision, stored.Name)
+		case model.Foreign, model.Unclaimed:
 		}
 	}
 	slices.SortFunc(state.Revisions, func(a, b model.Revision) int { return cmp.Compare(a.Number, b.Number) })

@@ -142,6 +142,7 @@ func reason(stack *v1alpha1.AppStack, child child) (reason, event string) {
 		return "adopted: it was there before the stack", v1alpha1.EventAdopted
 	case model.Orphaned:
 		return "taken back: it has the stack's labels and no controller", v1alpha1.EventAdopted
+	case model.Owned, model.Inherited, model.Foreign:
 	}
 	switch earlier := annotations[naming.AnnotationRevision]; {
 	case child.step.Kind == model.KindDeployment && earlier != "" && earlier != wanted:

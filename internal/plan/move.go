@@ -133,8 +133,7 @@ func startReason(number int64, begin model.Rollout) string {
 }
 
 func renderProblem(err error) *model.Problem {
-	var invalid *render.InvalidPodTemplateError
-	if errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*render.InvalidPodTemplateError](err); ok {
 		return &model.Problem{Reason: v1alpha1.ReasonInvalidPodTemplate, Message: err.Error()}
 	}
 	return &model.Problem{Reason: v1alpha1.ReasonRejected, Message: fmt.Sprintf("rendering: %v", err)}

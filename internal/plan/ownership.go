@@ -48,6 +48,7 @@ func Conflict(stack *v1alpha1.AppStack, kind model.Kind, object metav1.Object) *
 		}
 		remedy = fmt.Sprintf("delete it, rename the stack, or set the annotation %s=true on the stack to take it over",
 			v1alpha1.AnnotationAdopt)
+	case model.Foreign:
 	}
 	holder := "does not belong to this stack"
 	if controller := metav1.GetControllerOfNoCopy(object); controller != nil {
