@@ -33,6 +33,8 @@ type Desired struct {
 	Revision int64
 	// Retiring says that the target revision no longer has the component.
 	Retiring bool
+	// Joining says that the component is new, while others of the stack serve already.
+	Joining bool
 }
 
 // Verb is what a step does.

@@ -148,7 +148,7 @@ func reason(stack *v1alpha1.AppStack, child child) (reason, event string) {
 	case child.step.Kind == model.KindDeployment && earlier != "" && earlier != wanted:
 		return fmt.Sprintf("from revision %s to revision %s", earlier, wanted), ""
 	case annotations[naming.AnnotationConfigHash] != child.step.Hash:
-		return fmt.Sprintf("%s is to change", child.drift), ""
+		return "the stack's spec changed what it is to be", ""
 	}
 	return fmt.Sprintf("%s %s: %s was changed by someone else and is put back",
 		child.step.Kind, child.step.Name, child.drift), v1alpha1.EventDriftRepaired

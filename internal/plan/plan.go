@@ -85,6 +85,7 @@ func components(stack *v1alpha1.AppStack, target model.Revision, revisions []mod
 		}
 		return rev.Record.Operations[component]
 	}
+	serving := revision.Serving(revision.Timeline(revisions), target.Number)
 	var desired []model.Desired
 	position := map[string]int{}
 	for _, component := range target.Content.Components {
@@ -93,13 +94,15 @@ func components(stack *v1alpha1.AppStack, target model.Revision, revisions []mod
 			Component: component,
 			Operation: operation(target, component.Name),
 			Revision:  target.Number,
+			Joining:   len(serving) > 0,
 		})
 	}
-	for _, number := range revision.Serving(revision.Timeline(revisions), target.Number) {
+	for _, number := range serving {
 		earlier := revision.Find(revisions, number)
 		for _, component := range earlier.Content.Components {
 			if i, ok := position[component.Name]; ok {
 				desired[i].Service = render.WithPortsOf(desired[i].Service, component.Service)
+				desired[i].Joining = false
 				continue
 			}
 			position[component.Name] = len(desired)

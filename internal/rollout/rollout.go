@@ -35,7 +35,7 @@ func Of(deployment *appsv1.Deployment) Progress {
 	case status.UpdatedReplicas < desired:
 		return waiting("%d of %d new pods created", status.UpdatedReplicas, desired)
 	case status.Replicas > status.UpdatedReplicas:
-		return waiting("%d old pods to end", status.Replicas-status.UpdatedReplicas)
+		return waiting("pods of earlier revisions still to end: %d", status.Replicas-status.UpdatedReplicas)
 	case status.AvailableReplicas < desired:
 		return waiting("%d of %d new pods available", status.AvailableReplicas, desired)
 	}

@@ -20,6 +20,9 @@ func available(in Input) verdict {
 	}
 	var missing []string
 	for _, component := range in.Plan.Components {
+		if component.Joining {
+			continue // what served goes on serving
+		}
 		name := naming.Object(in.State.Stack.Name, component.Name)
 		deployment := in.State.Deployments[name]
 		if deployment == nil {

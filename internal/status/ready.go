@@ -70,7 +70,7 @@ func rollsOut(in Input) (reason, message string, blocked bool) {
 	if current.Outcome != v1alpha1.OutcomeProgressing {
 		return "", "", false
 	}
-	message = fmt.Sprintf("revision %d: its pods are being created", current.Revision)
+	message = fmt.Sprintf("revision %d is being rolled out", current.Revision)
 	for _, component := range in.Plan.Components {
 		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
 		if component.Retiring || deployment == nil {
@@ -96,9 +96,9 @@ func scales(in Input) (reason, message string, blocked bool) {
 			continue
 		}
 		changing := component.Replicas != nil && ptr.Deref(deployment.Spec.Replicas, 1) != floor
-		if changing || deployment.Status.Replicas < floor || deployment.Status.ObservedGeneration < deployment.Generation {
-			short = append(short, fmt.Sprintf("%s: %d of %d pods available",
-				deployment.Name, deployment.Status.AvailableReplicas, floor))
+		if changing || deployment.Status.Replicas < floor {
+			short = append(short, fmt.Sprintf("%s: %d pods asked for, %d available",
+				deployment.Name, floor, deployment.Status.AvailableReplicas))
 		}
 	}
 	return v1alpha1.ReasonScaling, sentences(short), len(short) > 0
