@@ -5,6 +5,7 @@ package render
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,8 +46,9 @@ func service(component v1alpha1.Component) *model.Service {
 	return out
 }
 
-// WithPortsOf adds the ports of a Service that may still be in use, where they
-// are not in the way of the new ones (R9).
+// WithPortsOf adds the ports of an earlier Service that may still be in use
+// (R9). A number that the new ports use is theirs; where only the name is taken,
+// the earlier port goes on under another.
 func WithPortsOf(current, earlier *model.Service) *model.Service {
 	if earlier == nil {
 		return current
@@ -57,12 +59,15 @@ func WithPortsOf(current, earlier *model.Service) *model.Service {
 	both := *current
 	both.Ports = slices.Clone(current.Ports)
 	for _, port := range earlier.Ports {
-		inTheWay := func(p corev1.ServicePort) bool {
-			return p.Name == port.Name || p.Port == port.Port && p.Protocol == port.Protocol
+		if slices.ContainsFunc(both.Ports, func(p corev1.ServicePort) bool {
+			return p.Port == port.Port && p.Protocol == port.Protocol
+		}) {
+			continue
 		}
-		if !slices.ContainsFunc(both.Ports, inTheWay) {
-			both.Ports = append(both.Ports, port)
+		if slices.ContainsFunc(both.Ports, func(p corev1.ServicePort) bool { return p.Name == port.Name }) {
+			port.Name = fmt.Sprintf("%s-%d", port.Name, port.Port)
 		}
+		both.Ports = append(both.Ports, port)
 	}
 	return &both
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -36,6 +37,7 @@ func podTemplate(in Input, component v1alpha1.Component, selector map[string]str
 				TopologyKey:       corev1.LabelHostname,
 				WhenUnsatisfiable: corev1.ScheduleAnyway,
 				LabelSelector:     &metav1.LabelSelector{MatchLabels: selector},
+				MatchLabelKeys:    []string{appsv1.DefaultDeploymentUniqueLabelKey}, // pods of one revision
 			}},
 		},
 	}

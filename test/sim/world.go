@@ -60,6 +60,18 @@ func New() *World {
 // Stack is the stack as it is.
 func (w *World) Stack() *v1alpha1.AppStack { return w.state.Stack }
 
+// State is all that is observed of the stack. It is not shared with the world.
+func (w *World) State() model.State {
+	return model.State{
+		Stack:       w.state.Stack.DeepCopy(),
+		Revisions:   slices.Clone(w.state.Revisions),
+		Deployments: copies(w.state.Deployments),
+		Services:    copies(w.state.Services),
+		Autoscalers: copies(w.state.Autoscalers),
+		Budgets:     copies(w.state.Budgets),
+	}
+}
+
 // Transcript is what happened, a line each.
 func (w *World) Transcript() string { return strings.Join(w.transcript, "\n") + "\n" }
 
@@ -258,6 +270,14 @@ func (w *World) write(format string, args ...any) {
 func (w *World) violate(format string, args ...any) {
 	w.violations = append(w.violations, fmt.Sprintf(format, args...))
 	w.write("  VIOLATED: "+format, args...)
+}
+
+func copies[T interface{ DeepCopy() T }](m map[string]T) map[string]T {
+	out := map[string]T{}
+	for name, object := range m {
+		out[name] = object.DeepCopy()
+	}
+	return out
 }
 
 func names[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package render_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
+
+// content renders the stack with the standard defaults.
+func content(t *testing.T, stack *v1alpha1.AppStack) model.Content {
+	t.Helper()
+	rendered, err := render.Content(render.Input{Stack: stack, Defaults: render.StandardDefaults()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
+// TestGolden renders whole stacks: what pods and Services get, for people to read.
+func TestGolden(t *testing.T) {
+	tests := map[string]*v1alpha1.AppStack{
+		"smallest": Stack("shop"),
+		"worker":   Stack("shop", Ports()),
+		"full":     Stack("shop", full, Component("worker", 2, nil, "work")),
+	}
+	for name, stack := range tests {
+		t.Run(name, func(t *testing.T) {
+			stack.UID = "uid-of-shop"
+			var objects []any
+			rendered := content(t, stack)
+			for _, component := range rendered.Components {
+				desired := model.Desired{
+					Component: component, Revision: 1,
+					Operation: render.Operations(stack.Spec)[component.Name],
+				}
+				objects = append(objects, render.Deployment(stack, desired))
+				if service := render.Service(stack, component); service != nil {
+					objects = append(objects, service)
+				}
+				if autoscaler := render.Autoscaler(stack, desired); autoscaler != nil {
+					objects = append(objects, autoscaler)
+				}
+				if budget := render.Budget(stack, desired); budget != nil {
+					objects = append(objects, budget)
+				}
+			}
+			compareGolden(t, name, objects)
+		})
+	}
+}
+
+func compareGolden(t *testing.T, name string, objects []any) {
+	t.Helper()
+	var got []byte
+	for _, object := range objects {
+		document, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(append(got, "---\n"...), document...)
+	}
+	golden := filepath.Join("testdata", name+".yaml")
+	if *update {
+		if err := os.WriteFile(golden, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", golden, diff)
+	}
+}
+
+// full uses every field of the API that is content.
+func full(s *v1alpha1.AppStack) {
+	probe := func(path string) *corev1.Probe {
+		return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{
+			HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString("http")},
+		}}
+	}
+	s.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
+	s.Spec.ServiceAccountName = "shop"
+	s.Spec.Rollout = &v1alpha1.RolloutPolicy{
+		MaxSurge: ptr.To(intstr.FromInt32(1)), MinReadySeconds: ptr.To[int32](3), ProgressDeadlineSeconds: ptr.To[int32](60),
+	}
+	s.Spec.ComponentSpec = v1alpha1.ComponentSpec{
+		ImagePullPolicy: corev1.PullAlways,
+		Command:         []string{"serve"},
+		Args:            []string{"--port=8080"},
+		WorkingDir:      "/srv",
+		Env:             []corev1.EnvVar{{Name: "MODE", Value: "fast"}},
+		EnvFrom:         []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}},
+		Ports: []v1alpha1.Port{
+			{ContainerPort: 53, Protocol: corev1.ProtocolUDP},
+			{Name: "http", ContainerPort: 8080, ServicePort: ptr.To[int32](80), AppProtocol: "http"},
+		},
+		Service: &v1alpha1.ServiceSpec{
+			Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: "example.com/lb", Annotations: map[string]string{"a": "b"},
+		},
+		Autoscaling: &v1alpha1.Autoscaling{
+			MinReplicas: ptr.To[int32](2), MaxReplicas: 6, TargetMemoryUtilization: ptr.To[int32](70),
+		},
+		Resources: &corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
+		},
+		ReadinessProbe: probe("/ready"),
+		LivenessProbe:  probe("/live"),
+		StartupProbe:   probe("/started"),
+		Volumes: []v1alpha1.Volume{
+			{Name: "config", MountPath: "/etc/shop", ReadOnly: true, ConfigMap: &corev1.ConfigMapVolumeSource{
+				LocalObjectReference: corev1.LocalObjectReference{Name: "shop"},
+			}},
+			{Name: "data", MountPath: "/data", SubPath: "shop", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "shop"}},
+			{Name: "key", MountPath: "/key", Secret: &corev1.SecretVolumeSource{SecretName: "shop"}},
+			{Name: "tmp", MountPath: "/tmp", EmptyDir: &corev1.EmptyDirVolumeSource{}},
+		},
+		DisruptionBudget: &v1alpha1.DisruptionBudget{MinAvailable: ptr.To(intstr.FromString("50%"))},
+	}
+}
+
+func TestPodTemplateOverlay(t *testing.T) {
+	stack := Stack("shop", PodTemplate(`{
+		"metadata": {"annotations": {"scrape": "true"}, "labels": {"apps.appstack.dev/stack": "stolen", "team": "blue"}},
+		"spec": {
+			"nodeSelector": {"disk": "ssd"},
+			"initContainers": [{"name": "migrate", "image": "my-app:1"}],
+			"containers": [{"name": "app", "tty": true}, {"name": "sidecar", "image": "proxy:1"}],
+			"topologySpreadConstraints": [{"$patch": "replace"}]
+		}}`))
+	template := content(t, stack).Components[0].Template
+	app := model.Component{Template: template}.App()
+	if app.Image != "my-app:1" || !app.TTY || len(app.Ports) != 1 {
+		t.Errorf("the app container is %+v, want the generated one with tty", app)
+	}
+	if len(template.Spec.Containers) != 2 || len(template.Spec.InitContainers) != 1 || template.Spec.NodeSelector["disk"] != "ssd" {
+		t.Errorf("the overlay is not merged: %+v", template.Spec)
+	}
+	if len(template.Spec.TopologySpreadConstraints) != 0 {
+		t.Errorf("the directive is not followed: %+v", template.Spec.TopologySpreadConstraints)
+	}
+	want := naming.Labels("shop", naming.Main)
+	want["team"] = "blue"
+	if diff := cmp.Diff(want, template.Labels); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+}
+
+func TestInvalidPodTemplates(t *testing.T) {
+	tests := map[string]struct{ overlay, want string }{
+		"an unknown field": {
+			`{"spec":{"containers":[{"name":"app","imag":"x"}]}}`,
+			`component main: podTemplate: unknown field "spec.containers[0].imag": use the fields of a core/v1 PodTemplateSpec`,
+		},
+		"a value of another type": {
+			`{"spec":{"hostNetwork":"yes"}}`,
+			`component main: podTemplate: json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool: ` +
+				`use the fields of a core/v1 PodTemplateSpec`,
+		},
+		"a list without its key": {
+			`{"spec":{"containers":[{"image":"x"}]}}`,
+			`component main: podTemplate: merging it: map: map[image:x] does not contain declared merge key: name`,
+		},
+		"the app container deleted": {
+			`{"spec":{"containers":[{"name":"app","$patch":"delete"}]}}`,
+			`component main: podTemplate: it deletes the container "app", which runs the image: keep it`,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := render.Content(render.Input{Stack: Stack("shop", PodTemplate(test.overlay))})
+			if _, ok := errors.AsType[*render.InvalidPodTemplateError](err); !ok || err.Error() != test.want {
+				t.Errorf("error is\n%v, want\n%s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestAdoptedLabels(t *testing.T) {
+	rendered, err := render.Content(render.Input{
+		Stack: Stack("shop"),
+		Adopted: map[string]render.Adoption{naming.Main: {
+			Selector: map[string]string{"app": "shop"}, Labels: map[string]string{"tier": "web"},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	component := rendered.Components[0]
+	if diff := cmp.Diff(map[string]string{"app": "shop"}, component.Selector); diff != "" {
+		t.Errorf("R26 selector (-want +got):\n%s", diff)
+	}
+	for key, value := range map[string]string{"app": "shop", "tier": "web", naming.LabelStack: "shop"} {
+		if component.Template.Labels[key] != value {
+			t.Errorf("R26 label %s is %q, want %q", key, component.Template.Labels[key], value)
+		}
+	}
+}
+
+func TestRestartStamp(t *testing.T) {
+	at := time.Date(2026, 1, 1, 13, 0, 0, 0, time.FixedZone("", 3600))
+	rendered, err := render.Content(render.Input{Stack: Stack("shop"), Restart: &at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rendered.Components[0].Template.Annotations[naming.AnnotationRestartedAt]; got != "2026-01-01T12:00:00Z" {
+		t.Errorf("R16a the stamp is %q", got)
+	}
+}
+
+func TestMinReadySeconds(t *testing.T) {
+	policy := func(minReady, deadline int32) Option {
+		return func(s *v1alpha1.AppStack) {
+			s.Spec.Rollout = &v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: &deadline}
+			if minReady >= 0 {
+				s.Spec.Rollout.MinReadySeconds = &minReady
+			}
+		}
+	}
+	tests := map[string]struct {
+		options []Option
+		want    int32
+	}{
+		"R24 with a probe":                          {nil, 0},
+		"R24 without one":                           {[]Option{Ports()}, 10},
+		"R24 without one, and a short deadline":     {[]Option{Ports(), policy(-1, 5)}, 4},
+		"R24 as the user says":                      {[]Option{Ports(), policy(0, 600)}, 0},
+		"R24 UDP only has no probe":                 {[]Option{func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolUDP }}, 10},
+		"R24 with a probe from the user's template": {[]Option{Ports(), PodTemplate(`{"spec":{"containers":[{"name":"app","readinessProbe":{"exec":{"command":["true"]}}}]}}`)}, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			stack := Stack("shop", test.options...)
+			deployment := render.Deployment(stack, model.Desired{Component: content(t, stack).Components[0]})
+			if got := deployment.Spec.MinReadySeconds; got != test.want {
+				t.Errorf("minReadySeconds is %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+func TestBudget(t *testing.T) {
+	two := intstr.FromInt32(2)
+	tests := map[string]struct {
+		operation model.Operation
+		want      string
+	}{
+		"two replicas":           {model.Operation{Replicas: ptr.To[int32](2)}, "maxUnavailable 1"},
+		"a number left to other": {model.Operation{}, "maxUnavailable 1"},
+		"an autoscaler":          {model.Operation{Autoscaling: &v1alpha1.Autoscaling{MaxReplicas: 3}}, "maxUnavailable 1"},
+		"one replica":            {model.Operation{Replicas: ptr.To[int32](1)}, "none"},
+		"one replica, and asked for": {
+			model.Operation{Replicas: ptr.To[int32](1), DisruptionBudget: &v1alpha1.DisruptionBudget{MaxUnavailable: &two}},
+			"maxUnavailable 2",
+		},
+		"at least so many": {
+			model.Operation{Replicas: ptr.To[int32](3), DisruptionBudget: &v1alpha1.DisruptionBudget{MinAvailable: &two}},
+			"minAvailable 2",
+		},
+		"disabled": {
+			model.Operation{Replicas: ptr.To[int32](3), DisruptionBudget: &v1alpha1.DisruptionBudget{Disabled: true}}, "none",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := "none"
+			budget := render.Budget(Stack("shop"), model.Desired{Operation: test.operation})
+			if budget != nil && budget.Spec.MaxUnavailable != nil {
+				got = "maxUnavailable " + budget.Spec.MaxUnavailable.String()
+			} else if budget != nil {
+				got = "minAvailable " + budget.Spec.MinAvailable.String()
+			}
+			if got != test.want {
+				t.Errorf("the budget is %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestWithPortsOf(t *testing.T) {
+	port := func(name string, number int32) corev1.ServicePort {
+		return corev1.ServicePort{Name: name, Port: number, Protocol: corev1.ProtocolTCP}
+	}
+	current := &model.Service{Ports: []corev1.ServicePort{port("http", 80)}}
+	earlier := &model.Service{Ports: []corev1.ServicePort{port("http", 8080), port("web", 80), port("admin", 81)}}
+	got := render.WithPortsOf(current, earlier)
+	want := []corev1.ServicePort{port("http", 80), port("http-8080", 8080), port("admin", 81)}
+	if diff := cmp.Diff(want, got.Ports); diff != "" {
+		t.Errorf("R9 ports (-want +got):\n%s", diff)
+	}
+	if len(current.Ports) != 1 {
+		t.Error("the recorded Service was changed")
+	}
+	if render.WithPortsOf(nil, earlier) != earlier || render.WithPortsOf(current, nil) != current {
+		t.Error("R9 one that stands alone stays as it is")
+	}
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package revision_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+func TestRevisionsSurviveStorage(t *testing.T) {
+	stack := Stack("shop")
+	stack.UID = "uid-of-shop"
+	end := noon.Add(time.Minute)
+	rev := model.Revision{
+		Number: 3, Name: "shop-3", UID: "u", ResourceVersion: "7",
+		Content: model.Content{Components: []model.Component{{
+			Name:     naming.Main,
+			Selector: map[string]string{"a": "b"},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "b"}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "my-app:1"}}},
+			},
+			Service: &model.Service{Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{Name: "port-0", Port: 80}}},
+		}}},
+		Record: model.Record{
+			Sources: []string{"s1", "s2"}, ContentHash: "c", RestartedAt: &noon, ChangeCause: "why",
+			Operations: map[string]model.Operation{"worker": {Replicas: ptr.To[int32](2)}},
+			Rollouts:   []model.Rollout{{Sequence: 4, Revision: 3, Outcome: succeeded, StartedAt: noon, EndedAt: &end, Empty: true}},
+		},
+	}
+	stored, err := revision.Encode(stack, rev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := metav1.GetControllerOf(stored); owner == nil || owner.UID != stack.UID || stored.Name != "shop-3" {
+		t.Errorf("R1 stored as %s owned by %v, want shop-3 owned by the stack", stored.Name, owner)
+	}
+	read, err := revision.Decode(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rev, read); diff != "" {
+		t.Errorf("R5 read back (-want +got):\n%s", diff)
+	}
+}
+
+// TestStoredFormIsStable fails where revisions that are stored in clusters
+// could no longer be read, or would be written otherwise.
+func TestStoredFormIsStable(t *testing.T) {
+	const (
+		data   = `{"components":[{"name":"main","selector":{"a":"b"},"template":{"metadata":{},"spec":{"containers":null}}}]}`
+		record = `{"sources":["s"],"contentHash":"c","rollouts":[{"sequence":1,"trigger":"Restart",` +
+			`"outcome":"Progressing","startedAt":"2026-01-01T12:00:00Z"}]}`
+	)
+	stored, err := revision.Encode(Stack("shop"), model.Revision{
+		Number:  1,
+		Content: model.Content{Components: []model.Component{{Name: "main", Selector: map[string]string{"a": "b"}}}},
+		Record: model.Record{
+			Sources: []string{"s"}, ContentHash: "c",
+			Rollouts: []model.Rollout{{Sequence: 1, Trigger: "Restart", Outcome: progressing, StartedAt: noon}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(data, string(stored.Data.Raw)); diff != "" {
+		t.Errorf("data (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(record, stored.Annotations[naming.AnnotationRecord]); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+}
+
+func TestDecodeSaysWhatIsBroken(t *testing.T) {
+	stored, err := revision.Encode(Stack("shop"), model.Revision{Number: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored.Annotations[naming.AnnotationRecord] = "{"
+	if _, err := revision.Decode(stored); err == nil {
+		t.Error("a broken record is read without an error")
+	}
+	stored.Data.Raw = []byte("{")
+	if _, err := revision.Decode(stored); err == nil {
+		t.Error("broken data is read without an error")
+	}
+}

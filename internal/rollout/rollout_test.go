@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package rollout_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+func TestOf(t *testing.T) {
+	three := int32(3)
+	tests := map[string]struct {
+		status appsv1.DeploymentStatus
+		want   rollout.Progress
+	}{
+		"R6 the spec is not observed": {
+			appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3},
+			rollout.Progress{Message: "shop: the change is not taken up yet"},
+		},
+		"R6 new pods are missing": {
+			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, AvailableReplicas: 3},
+			rollout.Progress{Message: "shop: 1 of 3 new pods created"},
+		},
+		"R6 old pods are left": {
+			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3, AvailableReplicas: 4},
+			rollout.Progress{Message: "shop: pods of earlier revisions still to end: 1"},
+		},
+		"R6 new pods are not available": {
+			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, ReadyReplicas: 3, AvailableReplicas: 2},
+			rollout.Progress{Message: "shop: 2 of 3 new pods available"},
+		},
+		"R6 complete": {
+			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3},
+			rollout.Progress{Complete: true, Message: "shop: 3 of 3 pods available"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := rollout.Of(&appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Name: "shop", Generation: 2},
+				Spec:       appsv1.DeploymentSpec{Replicas: &three},
+				Status:     test.status,
+			})
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("Of (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
