@@ -25,12 +25,14 @@ func TestSourceHash(t *testing.T) {
 		change Option
 		same   bool
 	}{
-		"R1 replicas are operation":           {Replicas(7), true},
-		"R1 no replicas":                      {Unmanaged(), true},
-		"R1 autoscaling is operation":         {autoscaling, true},
-		"R1 a component's replicas":           {func(s *v1alpha1.AppStack) { s.Spec.Components[0].Replicas = ptr.To[int32](9) }, true},
-		"R1 the disruption budget":            {func(s *v1alpha1.AppStack) { s.Spec.DisruptionBudget = &v1alpha1.DisruptionBudget{Disabled: true} }, true},
-		"R1 the rollout policy":               {func(s *v1alpha1.AppStack) { s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](3)} }, true},
+		"R1 replicas are operation":   {Replicas(7), true},
+		"R1 no replicas":              {Unmanaged(), true},
+		"R1 autoscaling is operation": {autoscaling, true},
+		"R1 a component's replicas":   {func(s *v1alpha1.AppStack) { s.Spec.Components[0].Replicas = ptr.To[int32](9) }, true},
+		"R1 the disruption budget":    {func(s *v1alpha1.AppStack) { s.Spec.DisruptionBudget = &v1alpha1.DisruptionBudget{Disabled: true} }, true},
+		"R1 the rollout policy": {func(s *v1alpha1.AppStack) {
+			s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](3)}
+		}, true},
 		"R1 pause":                            {Paused(true), true},
 		"R1 the history limit":                {HistoryLimit(3), true},
 		"R4 restartedAt":                      {RestartedAt(time.Unix(0, 0)), true},

@@ -99,7 +99,7 @@ func TestLastGood(t *testing.T) {
 		rollouts []model.Rollout
 		want     int64
 	}{
-		"none yet":                                  {[]model.Rollout{entry(1, 1, progressing)}, 0},
+		"none yet": {[]model.Rollout{entry(1, 1, progressing)}, 0},
 		"R12 not the one before, but the good one":  {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, failed), entry(3, 3, failed)}, 1},
 		"R12 the one that succeeded last, in time":  {[]model.Rollout{entry(1, 1, succeeded), late, entry(3, 3, succeeded)}, 2},
 		"R12 a rollback makes its target the last":  {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), entry(3, 1, succeeded)}, 1},

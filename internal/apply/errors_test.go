@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+func TestSort(t *testing.T) {
+	resource := schema.GroupResource{Group: "apps", Resource: "deployments"}
+	tests := map[string]struct {
+		err  error
+		want string
+	}{
+		"a conflict is planned again":         {apierrors.NewConflict(resource, "shop", errors.New("changed")), "again"},
+		"so is what is there already":         {apierrors.NewAlreadyExists(resource, "shop"), "again"},
+		"so is what is gone":                  {apierrors.NewNotFound(resource, "shop"), "again"},
+		"so is another object":                {errReplaced, "again"},
+		"R30 an invalid object is the user's": {apierrors.NewInvalid(schema.GroupKind{Kind: "Deployment"}, "shop", nil), "problem"},
+		"R30 a forbidden one too":             {apierrors.NewForbidden(resource, "shop", errors.New("quota")), "problem"},
+		"R30 a bad request too":               {apierrors.NewBadRequest("no"), "problem"},
+		"too many requests are tried again":   {apierrors.NewTooManyRequests("wait", 1), "error"},
+		"so is a server that fails":           {apierrors.NewInternalError(errors.New("oops")), "error"},
+		"so are expired credentials":          {apierrors.NewUnauthorized("who?"), "error"},
+		"so is a network that fails":          {errors.New("connection refused"), "error"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := &pass{}
+			err := p.sort(model.Step{Verb: model.VerbUpdate}, fmt.Errorf("updating Deployment shop: %w", test.err))
+			got := "error"
+			switch {
+			case err == nil && p.outcome.Again:
+				got = "again"
+			case err == nil && p.outcome.Problem != nil:
+				got = "problem"
+				if p.outcome.Problem.Reason != v1alpha1.ReasonRejected ||
+					!strings.Contains(p.outcome.Problem.Message, test.err.Error()) {
+					t.Errorf("the problem is %+v, want Rejected with the API server's words", p.outcome.Problem)
+				}
+			}
+			if got != test.want {
+				t.Errorf("sorted as %s, want %s", got, test.want)
+			}
+		})
+	}
+}
