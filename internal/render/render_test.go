@@ -113,7 +113,9 @@ func full(s *v1alpha1.AppStack) {
 		Args:            []string{"--port=8080"},
 		WorkingDir:      "/srv",
 		Env:             []corev1.EnvVar{{Name: "MODE", Value: "fast"}},
-		EnvFrom:         []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}},
+		EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: "settings"},
+		}}},
 		Ports: []v1alpha1.Port{
 			{ContainerPort: 53, Protocol: corev1.ProtocolUDP},
 			{Name: "http", ContainerPort: 8080, ServicePort: ptr.To[int32](80), AppProtocol: "http"},
@@ -244,12 +246,16 @@ func TestMinReadySeconds(t *testing.T) {
 		options []Option
 		want    int32
 	}{
-		"R24 with a probe":                          {nil, 0},
-		"R24 without one":                           {[]Option{Ports()}, 10},
-		"R24 without one, and a short deadline":     {[]Option{Ports(), policy(-1, 5)}, 4},
-		"R24 as the user says":                      {[]Option{Ports(), policy(0, 600)}, 0},
-		"R24 UDP only has no probe":                 {[]Option{func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolUDP }}, 10},
-		"R24 with a probe from the user's template": {[]Option{Ports(), PodTemplate(`{"spec":{"containers":[{"name":"app","readinessProbe":{"exec":{"command":["true"]}}}]}}`)}, 0},
+		"R24 with a probe":                      {nil, 0},
+		"R24 without one":                       {[]Option{Ports()}, 10},
+		"R24 without one, and a short deadline": {[]Option{Ports(), policy(-1, 5)}, 4},
+		"R24 as the user says":                  {[]Option{Ports(), policy(0, 600)}, 0},
+		"R24 UDP only has no probe":             {[]Option{func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolUDP }}, 10},
+		"R24 with a probe from the user's template": {
+			[]Option{Ports(), PodTemplate(
+				`{"spec":{"containers":[{"name":"app","readinessProbe":{"exec":{"command":["true"]}}}]}}`)},
+			0,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -29,17 +29,23 @@ func TestSourceHash(t *testing.T) {
 		"R1 no replicas":              {Unmanaged(), true},
 		"R1 autoscaling is operation": {autoscaling, true},
 		"R1 a component's replicas":   {func(s *v1alpha1.AppStack) { s.Spec.Components[0].Replicas = ptr.To[int32](9) }, true},
-		"R1 the disruption budget":    {func(s *v1alpha1.AppStack) { s.Spec.DisruptionBudget = &v1alpha1.DisruptionBudget{Disabled: true} }, true},
+		"R1 the disruption budget": {func(s *v1alpha1.AppStack) {
+			s.Spec.DisruptionBudget = &v1alpha1.DisruptionBudget{Disabled: true}
+		}, true},
 		"R1 the rollout policy": {func(s *v1alpha1.AppStack) {
 			s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](3)}
 		}, true},
-		"R1 pause":                            {Paused(true), true},
-		"R1 the history limit":                {HistoryLimit(3), true},
-		"R4 restartedAt":                      {RestartedAt(time.Unix(0, 0)), true},
-		"R10 rollback":                        {RollbackTo(2, 1), true},
-		"the order of components":             {func(s *v1alpha1.AppStack) { c := s.Spec.Components; c[0], c[1] = c[1], c[0] }, true},
-		"the layout of podTemplate":           {PodTemplate(`{"spec": {"priority": 9007199254740993}, "metadata":{"annotations":{"b":"2","a":"1"}}}`), true},
-		"an integer beyond a float's reach":   {PodTemplate(`{"metadata":{"annotations":{"a":"1","b":"2"}},"spec":{"priority":9007199254740992}}`), false},
+		"R1 pause":                {Paused(true), true},
+		"R1 the history limit":    {HistoryLimit(3), true},
+		"R4 restartedAt":          {RestartedAt(time.Unix(0, 0)), true},
+		"R10 rollback":            {RollbackTo(2, 1), true},
+		"the order of components": {func(s *v1alpha1.AppStack) { c := s.Spec.Components; c[0], c[1] = c[1], c[0] }, true},
+		"the layout of podTemplate": {
+			PodTemplate(`{"spec": {"priority": 9007199254740993}, "metadata":{"annotations":{"b":"2","a":"1"}}}`), true,
+		},
+		"an integer beyond a float's reach": {
+			PodTemplate(`{"metadata":{"annotations":{"a":"1","b":"2"}},"spec":{"priority":9007199254740992}}`), false,
+		},
 		"metadata of the stack":               {Annotation("a", "b"), true},
 		"R4 the image":                        {Image("my-app:2"), false},
 		"R4 a variable":                       {Env("A", "1"), false},
