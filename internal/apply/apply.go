@@ -17,6 +17,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -33,6 +34,8 @@ type Applier struct {
 	Live client.Reader
 	// Ledger remembers what the API server answered.
 	Ledger *ledger.Ledger
+	// Clock tells when it did.
+	Clock clock.PassiveClock
 }
 
 // pass is one Apply.
@@ -95,6 +98,7 @@ func (p *pass) note(step model.Step, answer client.Object) {
 		Asked:      step.Hash,
 		Answered:   model.Fingerprint(answer),
 		Generation: answer.GetGeneration(),
+		At:         p.Clock.Now(),
 	})
 	if answer.GetResourceVersion() == step.ResourceVersion {
 		p.outcome.Again = true

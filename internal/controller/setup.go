@@ -96,9 +96,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	memory := &ledger.Ledger{}
 	reconciler := &Reconciler{
 		Client:  mgr.GetClient(),
-		Observe: &observe.Observer{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory},
+		Observe: &observe.Observer{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
 		Plan:    plan.Planner{Defaults: options.Defaults},
-		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory},
+		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
 		Events:  telemetry.Events{Recorder: mgr.GetEventRecorder(Name)},
 		Ledger:  memory,
 		Clock:   options.Clock,

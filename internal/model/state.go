@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -69,6 +70,8 @@ type Acceptance struct {
 	Answered string
 	// Generation is that of the object in the answer.
 	Generation int64
+	// At is the time of the answer.
+	At time.Time
 }
 
 // Hash is a short hash of a value's JSON form.

@@ -10,12 +10,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -34,7 +36,13 @@ type Observer struct {
 	Live client.Reader
 	// Ledger remembers the last writes.
 	Ledger *ledger.Ledger
+	// Clock tells how long ago they were.
+	Clock clock.PassiveClock
 }
+
+// catchUp is how long the cache may take to show a write. After that what it
+// shows is true, as when the cluster was restored from a backup.
+const catchUp = 10 * time.Second
 
 // StackIndex is the cache index of children and revisions by the stack they name.
 const StackIndex = "stack"
@@ -76,7 +84,8 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 		return model.State{}, err
 	}
 	for _, deployment := range state.Deployments {
-		if deployment.Generation < state.Accepted[deployment.UID].Generation {
+		written := state.Accepted[deployment.UID]
+		if deployment.Generation < written.Generation && o.Clock.Since(written.At) < catchUp {
 			state.Stale = true
 		}
 	}
