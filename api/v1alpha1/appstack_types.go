@@ -100,7 +100,8 @@ type AppStackSpec struct {
 
 	// How an image tag becomes what runs. Digest (the default) is to pin the tag's
 	// digest when a revision is made, so that a moved tag changes nothing that
-	// runs. Tag runs the tag as written.
+	// runs. Tag runs the tag as written. This version of the operator does not
+	// resolve tags yet: it runs them as written.
 	// +optional
 	ImageResolution ImageResolution `json:"imageResolution,omitempty"`
 
@@ -186,13 +187,15 @@ type RolloutPolicy struct {
 	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
 
 	// What follows a failed rollout. Rollback (the default) is to go back to the
-	// last good revision; Hold is to leave everything as it is.
+	// last good revision; Hold is to leave everything as it is. This version of
+	// the operator does not act on failures yet: it leaves everything as it is.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 
 	// What makes a rollout fail. PodState (the default) is to look at the new
 	// pods and not to wait where waiting does not help, as with an image that
-	// does not exist; DeadlineOnly is to wait for progressDeadlineSeconds.
+	// does not exist; DeadlineOnly is to wait for progressDeadlineSeconds. This
+	// version of the operator does not look for failures yet.
 	// +optional
 	FailureDetection FailureDetection `json:"failureDetection,omitempty"`
 }

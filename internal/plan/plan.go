@@ -49,7 +49,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	}
 	children := children(state, plan.Components)
 	if conflict := conflict(state.Stack, children); conflict != nil {
-		plan.Problem = conflict
+		plan.Problem, plan.Rollout = conflict, newest(state.Revisions) // none begins
 		return plan
 	}
 	writes := writes(state, children, *plan.Rollout)

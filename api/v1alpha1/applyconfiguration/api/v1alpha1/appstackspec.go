@@ -33,7 +33,8 @@ type AppStackSpecApplyConfiguration struct {
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
 	// How an image tag becomes what runs. Digest (the default) is to pin the tag's
 	// digest when a revision is made, so that a moved tag changes nothing that
-	// runs. Tag runs the tag as written.
+	// runs. Tag runs the tag as written. This version of the operator does not
+	// resolve tags yet: it runs them as written.
 	ImageResolution *apiv1alpha1.ImageResolution `json:"imageResolution,omitempty"`
 	// How a new revision replaces the one that runs. The defaults lose no request.
 	Rollout *RolloutPolicyApplyConfiguration `json:"rollout,omitempty"`

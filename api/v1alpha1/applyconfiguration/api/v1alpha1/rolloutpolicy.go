@@ -33,11 +33,13 @@ type RolloutPolicyApplyConfiguration struct {
 	// failed. Must be greater than minReadySeconds. Defaults to 600.
 	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
 	// What follows a failed rollout. Rollback (the default) is to go back to the
-	// last good revision; Hold is to leave everything as it is.
+	// last good revision; Hold is to leave everything as it is. This version of
+	// the operator does not act on failures yet: it leaves everything as it is.
 	OnFailure *apiv1alpha1.FailurePolicy `json:"onFailure,omitempty"`
 	// What makes a rollout fail. PodState (the default) is to look at the new
 	// pods and not to wait where waiting does not help, as with an image that
-	// does not exist; DeadlineOnly is to wait for progressDeadlineSeconds.
+	// does not exist; DeadlineOnly is to wait for progressDeadlineSeconds. This
+	// version of the operator does not look for failures yet.
 	FailureDetection *apiv1alpha1.FailureDetection `json:"failureDetection,omitempty"`
 }
 
