@@ -46,7 +46,8 @@ demo: ## Show AppStack at work: a local control plane, the operator, and a stack
 	@hack/demo/run
 
 .PHONY: demo-down
-demo-down: cluster-down ## Stop what the demo left running.
+demo-down: ## Stop what the demo left running, and remove its data.
+	@hack/demo/down
 
 ##@ Development
 

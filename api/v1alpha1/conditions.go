@@ -29,6 +29,8 @@ const (
 	ReasonUnavailable = "Unavailable"
 	// ReasonPaused is a rollout that spec.paused holds up.
 	ReasonPaused = "Paused"
+	// ReasonRetrying is a request that the API server could not serve, and that is tried again.
+	ReasonRetrying = "Retrying"
 	// ReasonWaitingForDeletion is a stack of the same name whose objects are still being deleted.
 	ReasonWaitingForDeletion = "WaitingForDeletion"
 )
@@ -51,6 +53,9 @@ const (
 	ReasonNameConflict = "NameConflict"
 	// ReasonRejected is an object that the API server refuses.
 	ReasonRejected = "Rejected"
-	// ReasonRevisionNotFound is a rollback that names a revision which does not exist.
+	// ReasonRevisionNotFound is a rollback that names a revision which does not
+	// exist, or a revision that runs and whose record is gone.
 	ReasonRevisionNotFound = "RevisionNotFound"
+	// ReasonRevisionDamaged is a revision whose record cannot be read.
+	ReasonRevisionDamaged = "RevisionDamaged"
 )

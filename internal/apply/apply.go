@@ -43,44 +43,78 @@ type pass struct {
 	*Applier
 	stack   *v1alpha1.AppStack
 	outcome model.Outcome
-	// adopted are the names of objects that were there before the stack, and
-	// that it takes over with its first write.
-	adopted map[model.Kind][]string
+	// noop says that a write changed nothing.
+	noop bool
 }
 
-// Apply carries out the plan's steps in order, up to the first that fails. An
-// error is worth another try; what only a person can mend is in the outcome.
+// Apply carries out the plan: its move, or, where there is none or it is
+// refused, its steps. An error is worth another try; what only a person can
+// mend is in the outcome.
 func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan) (model.Outcome, error) {
-	p := &pass{Applier: a, stack: stack, adopted: map[model.Kind][]string{}}
-	if free, err := p.namesAreFree(ctx, plan.Steps); err != nil || !free {
-		return p.outcome, err
-	}
-	for _, step := range plan.Steps {
-		log.FromContext(ctx).Info(step.Reason, "verb", step.Verb, "kind", step.Kind, "object", step.Name)
-		if err := p.take(ctx, step); err != nil {
-			return p.outcome, p.sort(step, err)
+	p := &pass{Applier: a, stack: stack}
+	if plan.Move != nil {
+		if err := p.move(ctx, *plan.Move); err != nil || p.outcome.Problem == nil {
+			return p.outcome, err
 		}
-		p.outcome.Done = append(p.outcome.Done, step)
 	}
-	return p.outcome, nil
+	err := p.keepUp(ctx, plan.Steps)
+	p.outcome.Again = p.outcome.Again || p.noop
+	return p.outcome, err
 }
 
-func (p *pass) take(ctx context.Context, step model.Step) error {
-	switch step.Verb {
-	case model.VerbRecord:
-		return p.record(ctx, step)
-	case model.VerbAnnotate:
-		return p.annotate(ctx, step)
-	case model.VerbDelete:
-		return p.remove(ctx, step)
-	default:
-		answer, err := p.write(ctx, step)
-		if err != nil {
+// move starts a rollout: nothing of it is written before all of it was tried.
+func (p *pass) move(ctx context.Context, step model.Step) error {
+	if free, err := p.namesAreFree(ctx, append(step.Trial, step)); err != nil || !free {
+		return err
+	}
+	rev, err := p.try(ctx, step)
+	if err != nil {
+		return p.sort(step, err)
+	}
+	step.Revision = &rev
+	return p.take(ctx, step)
+}
+
+// keepUp takes the steps. One that is refused is in nobody's way: the others
+// are taken all the same, but for new children where one's name is not free.
+func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
+	free, err := p.namesAreFree(ctx, steps)
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if step.Verb == model.VerbCreate && !free {
+			continue
+		}
+		if err := p.take(ctx, step); err != nil || p.outcome.Again {
 			return err
 		}
-		p.note(step, answer)
-		return nil
 	}
+	return nil
+}
+
+// take takes a step, and notes what came of it.
+func (p *pass) take(ctx context.Context, step model.Step) error {
+	log.FromContext(ctx).Info(step.Reason, "verb", step.Verb, "kind", step.Kind, "object", step.Name)
+	var err error
+	switch step.Verb {
+	case model.VerbRecord:
+		err = p.record(ctx, step)
+	case model.VerbAnnotate:
+		err = p.annotate(ctx, step)
+	case model.VerbDelete:
+		err = p.remove(ctx, step)
+	default:
+		var answer client.Object
+		if answer, err = p.write(ctx, step); err == nil && !p.note(step, answer) {
+			step.Event = "" // nothing changed, so there is nothing to tell
+		}
+	}
+	if err != nil {
+		return p.sort(step, err)
+	}
+	p.outcome.Done = append(p.outcome.Done, step)
+	return nil
 }
 
 // write writes a child, or tries to without effect.
@@ -91,18 +125,18 @@ func (p *pass) write(ctx context.Context, step model.Step, options ...writeOptio
 	return p.applyConfig(ctx, step, options)
 }
 
-// note remembers the answer to a write. A write that changed nothing brings no
-// event, so another pass is due.
-func (p *pass) note(step model.Step, answer client.Object) {
+// note remembers the answer to a write, and says whether it changed anything.
+// If not, no event follows, and another pass is due.
+func (p *pass) note(step model.Step, answer client.Object) (changed bool) {
 	p.Ledger.Note(p.key(), answer.GetUID(), model.Acceptance{
 		Asked:      step.Hash,
 		Answered:   model.Fingerprint(answer),
 		Generation: answer.GetGeneration(),
 		At:         p.Clock.Now(),
 	})
-	if answer.GetResourceVersion() == step.ResourceVersion {
-		p.outcome.Again = true
-	}
+	changed = answer.GetResourceVersion() != step.ResourceVersion
+	p.noop = p.noop || !changed
+	return changed
 }
 
 func (p *pass) remove(ctx context.Context, step model.Step) error {

@@ -4,10 +4,12 @@
 package apply
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -16,25 +18,31 @@ import (
 )
 
 // errReplaced is a child that is another object of the same name by now.
-var errReplaced = errors.New("another object has taken the name")
+var errReplaced = errors.New("another object has taken the name, or another owner the object")
 
 // sort puts what stopped a step where it belongs: what the cluster changed in
 // the meantime is planned again, what the API server refuses is the user's to
 // mend, and the rest is returned, to be tried again.
 func (p *pass) sort(step model.Step, err error) error {
+	var status apierrors.APIStatus
 	switch {
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return nil // nothing can be made there, and what is there goes
 	case errors.Is(err, errReplaced), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
 		p.outcome.Again = true
 		return nil
 	case refused(err):
-		p.outcome.Problem = &model.Problem{
+		p.outcome.Problem = cmp.Or(p.outcome.Problem, &model.Problem{
 			Reason:  v1alpha1.ReasonRejected,
 			Message: fmt.Sprintf("the API server refuses it: %v", err),
-		}
+		})
 		return nil
+	case errors.As(err, &status):
+		p.outcome.Trouble = fmt.Sprintf("%s %s: %s", step.Kind, step.Name, status.Status().Message)
 	default:
-		return fmt.Errorf("%s: %w", step.Verb, err)
+		p.outcome.Trouble = fmt.Sprintf("%s %s: the API server does not answer", step.Kind, step.Name)
 	}
+	return fmt.Errorf("%s: %w", step.Verb, err)
 }
 
 // refused says whether the API server will say no to the same request again.

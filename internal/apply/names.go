@@ -6,7 +6,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +20,10 @@ import (
 // first time, before anything is written (R26). The cache does not show objects
 // without the stack's labels.
 func (p *pass) namesAreFree(ctx context.Context, steps []model.Step) (bool, error) {
-	for _, step := range firstWrites(steps) {
+	for _, step := range steps {
+		if step.Verb != model.VerbCreate && step.Verb != model.VerbRecord {
+			continue
+		}
 		object := &metav1.PartialObjectMetadata{}
 		gvk, err := p.Client.GroupVersionKindFor(newObject(step.Kind))
 		if err != nil {
@@ -44,11 +46,9 @@ func (p *pass) namesAreFree(ctx context.Context, steps []model.Step) (bool, erro
 			return false, p.label(ctx, object)
 		case model.Foreign, model.Unclaimed:
 		}
-		if problem := plan.Conflict(p.stack, step.Kind, object); problem != nil {
-			p.outcome.Problem = problem
-			return false, nil
-		}
-		p.adopted[step.Kind] = append(p.adopted[step.Kind], step.Name)
+		p.outcome.Problem = plan.Conflict(p.stack, step.Kind, object)
+		p.outcome.Again = p.outcome.Problem == nil // it is to be adopted, and the next plan knows of it
+		return false, nil
 	}
 	return true, nil
 }
@@ -66,17 +66,4 @@ func (p *pass) label(ctx context.Context, object *metav1.PartialObjectMetadata) 
 		return fmt.Errorf("marking %s %s: %w", object.Kind, object.Name, err)
 	}
 	return nil
-}
-
-// firstWrites are the steps, tried or taken, that write an object for the first time.
-func firstWrites(steps []model.Step) []model.Step {
-	var first []model.Step
-	for _, step := range steps {
-		for _, write := range slices.Concat(step.Trial, []model.Step{step}) {
-			if write.Verb == model.VerbCreate || write.Verb == model.VerbRecord {
-				first = append(first, write)
-			}
-		}
-	}
-	return first
 }

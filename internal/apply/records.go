@@ -19,16 +19,17 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// record makes a revision, if the API server accepts all that it consists of
-// (R4). Its pod templates are recorded as the API server would store them, so
-// that they can be compared with live ones.
-func (p *pass) record(ctx context.Context, step model.Step) error {
+// try tries the writes that the revision of a step leads to, without effect:
+// what the API server refuses is not begun (R4). The answer is the revision
+// with its pod templates as the API server would store them, so that they can
+// be compared with live ones.
+func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error) {
 	rev := *step.Revision
 	rev.Content.Components = slices.Clone(rev.Content.Components)
 	for _, trial := range step.Trial {
 		answer, err := p.write(ctx, trial, client.DryRunAll)
 		if err != nil {
-			return err
+			return model.Revision{}, err
 		}
 		deployment, ok := answer.(*appsv1.Deployment)
 		if !ok {
@@ -40,7 +41,12 @@ func (p *pass) record(ctx context.Context, step model.Step) error {
 			}
 		}
 	}
-	stored, err := revision.Encode(p.stack, rev)
+	return rev, nil
+}
+
+// record makes a revision.
+func (p *pass) record(ctx context.Context, step model.Step) error {
+	stored, err := revision.Encode(p.stack, *step.Revision)
 	if err != nil {
 		return err
 	}

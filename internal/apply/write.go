@@ -8,24 +8,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
 )
 
 // writeOption is an option of every way to write.
 type writeOption interface {
 	client.CreateOption
 	client.UpdateOption
-	client.ApplyOption
+	client.PatchOption
 }
 
 // newObject is an empty object of the kind.
@@ -48,6 +49,9 @@ func newObject(kind model.Kind) client.Object {
 func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
 	if step.Verb == model.VerbCreate {
 		created := step.Deployment.DeepCopy()
+		if created.Spec.Replicas == nil {
+			created.Spec.Replicas = step.Initial
+		}
 		if err := p.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
 			return nil, fmt.Errorf("creating Deployment %s: %w", created.Name, err)
 		}
@@ -57,7 +61,7 @@ func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []w
 	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(step.Deployment), live); err != nil {
 		return nil, fmt.Errorf("reading Deployment %s: %w", step.Name, err)
 	}
-	if live.UID != step.UID {
+	if live.UID != step.UID || plan.Conflict(p.stack, step.Kind, live) != nil {
 		return nil, errReplaced
 	}
 	merge(live, step.Deployment)
@@ -89,24 +93,24 @@ func merge(live, want *appsv1.Deployment) {
 }
 
 // applyConfig writes a child of another kind by server-side apply. The first
-// write of a child is not forced, unless it takes over what was there before:
-// who made an object of its name in the meantime keeps it.
+// write of a child is not forced: who made an object of its name in the
+// meantime keeps it. It is sent as a patch, for its answer comes as a new
+// object then; Apply would put it into the configuration, beside what the API
+// server did not accept of it.
 func (p *pass) applyConfig(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
-	all := with[client.ApplyOption](naming.FieldOwner, options)
-	if step.Verb != model.VerbCreate || slices.Contains(p.adopted[step.Kind], step.Name) {
+	all := with[client.PatchOption](naming.FieldOwner, options)
+	if step.Verb != model.VerbCreate {
 		all = append(all, client.ForceOwnership)
 	}
-	if err := p.Client.Apply(ctx, step.Config, all...); err != nil {
-		return nil, fmt.Errorf("applying %s %s: %w", step.Kind, step.Name, err)
-	}
-	// the configuration holds the answer now
-	raw, err := json.Marshal(step.Config)
+	body, err := json.Marshal(step.Config)
 	if err != nil {
-		return nil, fmt.Errorf("reading the answer for %s %s: %w", step.Kind, step.Name, err)
+		return nil, fmt.Errorf("encoding %s %s: %w", step.Kind, step.Name, err)
 	}
 	answer := newObject(step.Kind)
-	if err := json.Unmarshal(raw, answer); err != nil {
-		return nil, fmt.Errorf("reading the answer for %s %s: %w", step.Kind, step.Name, err)
+	answer.SetNamespace(p.stack.Namespace)
+	answer.SetName(step.Name)
+	if err := p.Client.Patch(ctx, answer, client.RawPatch(types.ApplyYAMLPatchType, body), all...); err != nil {
+		return nil, fmt.Errorf("applying %s %s: %w", step.Kind, step.Name, err)
 	}
 	return answer, nil
 }

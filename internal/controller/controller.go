@@ -6,6 +6,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,8 @@ const (
 	soon = 200 * time.Millisecond
 	// later is for a problem that may be mended outside the stack.
 	later = 30 * time.Second
+	// longest is for what has failed again and again.
+	longest = time.Minute
 )
 
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks,verbs=get;list;watch
@@ -49,7 +52,7 @@ type Reconciler struct {
 	Observe *observe.Observer
 	Plan    plan.Planner
 	Apply   *apply.Applier
-	Events  telemetry.Events
+	Events  *telemetry.Events
 	Ledger  *ledger.Ledger
 	Clock   clock.PassiveClock
 }
@@ -60,6 +63,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, stack); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Ledger.Forget(req.NamespacedName)
+			r.Events.Forget(req.NamespacedName)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("reading the stack: %w", err)
@@ -80,13 +84,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	for _, step := range outcome.Done {
 		r.Events.Took(stack, step)
 	}
-	if applyErr != nil {
-		return ctrl.Result{}, fmt.Errorf("applying: %w", applyErr)
-	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, next)
-	if err := r.write(ctx, stack, next); err != nil {
-		return ctrl.Result{}, fmt.Errorf("writing the status: %w", err)
+	if err := errors.Join(applyErr, r.write(ctx, stack, next)); err != nil {
+		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: wait(state, steps, outcome)}, nil
 }
@@ -98,7 +99,10 @@ func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v
 	}
 	changed := stack.DeepCopy()
 	changed.Status = next
-	return client.IgnoreNotFound(r.Client.Status().Patch(ctx, changed, client.MergeFrom(stack)))
+	if err := r.Client.Status().Patch(ctx, changed, client.MergeFrom(stack)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("writing the status: %w", err)
+	}
+	return nil
 }
 
 // wait is the time until the next pass, 0 where an event will bring it.

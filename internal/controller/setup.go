@@ -16,14 +16,13 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -99,17 +98,17 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Observe: &observe.Observer{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
 		Plan:    plan.Planner{Defaults: options.Defaults},
 		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
-		Events:  telemetry.Events{Recorder: mgr.GetEventRecorder(Name)},
+		Events:  &telemetry.Events{Recorder: mgr.GetEventRecorder(Name)},
 		Ledger:  memory,
 		Clock:   options.Clock,
 	}
-	spec := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	build := ctrl.NewControllerManagedBy(mgr).
 		Named(Name).
-		For(&v1alpha1.AppStack{}, builder.WithPredicates(spec)).
+		For(&v1alpha1.AppStack{}). // status changes too: one that someone else wrote is put right
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.Workers,
 			SkipNameValidation:      &options.SkipNameValidation,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](soon, longest),
 		})
 	for _, object := range watched() {
 		build = build.Watches(object, handler.EnqueueRequestsFromMapFunc(stackOf))

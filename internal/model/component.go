@@ -68,7 +68,8 @@ type Operation struct {
 	DisruptionBudget *v1alpha1.DisruptionBudget `json:"disruptionBudget,omitempty"`
 }
 
-// Floor is the least number of pods that the operation asks for.
+// Floor is the least number of pods that the operation asks for, 1 where it
+// leaves the number to others.
 func (o Operation) Floor() int32 {
 	switch {
 	case o.Replicas != nil:
@@ -78,4 +79,14 @@ func (o Operation) Floor() int32 {
 	default:
 		return 1
 	}
+}
+
+// Wanted is the least number of pods that a Deployment with so many replicas
+// is to have: where the spec leaves the number to others, none is asked for of
+// one that they scaled to zero.
+func (o Operation) Wanted(replicas int32) int32 {
+	if o.Replicas == nil && o.Autoscaling == nil {
+		return min(o.Floor(), replicas)
+	}
+	return o.Floor()
 }

@@ -5,6 +5,7 @@ package model
 
 import (
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,9 +14,13 @@ import (
 
 // Plan is what is to be done about a State, and why.
 type Plan struct {
-	// Steps in the order in which they are carried out.
+	// Move starts a rollout, once the API server has accepted what it consists
+	// of; nil where none starts. The next plan is for what follows.
+	Move *Step
+	// Steps keep up what runs, in the order in which they are carried out. They
+	// are taken where there is no move, or where it is refused.
 	Steps []Step
-	// Rollout is the newest one, as it will stand after the steps; nil before the first.
+	// Rollout is the newest one; nil before the first.
 	Rollout *Rollout
 	// Components that are to run, with how they are run.
 	Components []Desired
@@ -42,7 +47,7 @@ type Verb string
 
 // The verbs of steps.
 const (
-	// VerbRecord makes a revision, after a dry run of its children.
+	// VerbRecord makes a revision.
 	VerbRecord Verb = "Record"
 	// VerbAnnotate updates what is recorded of a revision.
 	VerbAnnotate Verb = "Annotate"
@@ -70,12 +75,15 @@ type Step struct {
 
 	// Revision is what VerbRecord and VerbAnnotate write.
 	Revision *Revision
-	// Trial are the writes of children that VerbRecord tries without effect first.
+	// Trial are writes of children that are tried without effect first (R4).
 	Trial []Step
 	// Deployment is what VerbCreate and VerbUpdate write for KindDeployment.
 	Deployment *appsv1.Deployment
 	// Config is what they apply for the other kinds.
 	Config runtime.ApplyConfiguration
+	// Initial is the number of pods that VerbCreate starts with where the spec
+	// leaves the number to others.
+	Initial *int32
 	// Hash is that of Deployment or Config.
 	Hash string
 }
@@ -83,6 +91,14 @@ type Step struct {
 // String is the line that logs and transcripts show.
 func (s Step) String() string {
 	return fmt.Sprintf("%s %s %s: %s", s.Verb, s.Kind, s.Name, s.Reason)
+}
+
+// Truncate cuts a text to so many bytes, between two characters.
+func Truncate(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "")
 }
 
 // Problem is something that only a person can mend.
@@ -101,6 +117,9 @@ type Outcome struct {
 	Problem *Problem
 	// Predecessor names an object of a deleted stack of the same name, found on the way.
 	Predecessor string
+	// Trouble is what failed and is tried again, in words that do not change from
+	// one try to the next; empty where nothing failed.
+	Trouble string
 	// Again says that no event will follow, and another pass is due.
 	Again bool
 }

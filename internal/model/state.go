@@ -53,6 +53,8 @@ type State struct {
 	// it made of it.
 	Accepted map[types.UID]Acceptance
 
+	// Damaged is what is wrong with a revision that cannot be read; nil where nothing is.
+	Damaged *Problem
 	// Predecessor names an object that belongs to a deleted stack of the same
 	// name; it is waited for.
 	Predecessor string

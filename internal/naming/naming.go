@@ -6,7 +6,6 @@
 package naming
 
 import (
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -42,8 +41,7 @@ const (
 const (
 	// AnnotationRevision is on a Deployment: the number of the revision whose template it has.
 	AnnotationRevision = v1alpha1.GroupName + "/revision"
-	// AnnotationConfigHash is on children written by server-side apply: the hash
-	// of the configuration that was applied last.
+	// AnnotationConfigHash is on children: the hash of what was asked for last.
 	AnnotationConfigHash = v1alpha1.GroupName + "/config-hash"
 	// AnnotationRestartedAt is on a pod template: the restart that it was made for.
 	AnnotationRestartedAt = v1alpha1.GroupName + "/restarted-at"
@@ -105,9 +103,4 @@ func Port(given string, position int) string {
 // ServiceHost is the name by which a Service is reached inside the cluster.
 func ServiceHost(namespace, service string) string {
 	return strings.Join([]string{service, namespace, "svc"}, ".")
-}
-
-// Quoted is how a message names an object.
-func Quoted(kind, name string) string {
-	return fmt.Sprintf("%s %q", kind, name)
 }

@@ -24,7 +24,6 @@ import (
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
-	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
@@ -80,9 +79,7 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 	collect(&state, model.KindService, state.Services, services.Items)
 	collect(&state, model.KindAutoscaler, state.Autoscalers, autoscalers.Items)
 	collect(&state, model.KindBudget, state.Budgets, budgets.Items)
-	if err := decode(&state, revisions.Items); err != nil {
-		return model.State{}, err
-	}
+	decode(&state, revisions.Items)
 	for _, deployment := range state.Deployments {
 		written := state.Accepted[deployment.UID]
 		if deployment.Generation < written.Generation && o.Clock.Since(written.At) < catchUp {
@@ -112,14 +109,21 @@ func collect[T any, P interface {
 }
 
 // decode puts revisions into the state by number.
-func decode(state *model.State, items []appsv1.ControllerRevision) error {
+func decode(state *model.State, items []appsv1.ControllerRevision) {
 	for i := range items {
 		stored := &items[i]
 		switch model.OwnershipOf(state.Stack, stored) {
 		case model.Owned, model.Orphaned:
+			if stored.Name != naming.Revision(state.Stack.Name, stored.Revision) {
+				continue // a copy that someone made
+			}
 			rev, err := revision.Decode(stored)
 			if err != nil {
-				return err
+				state.Damaged = &model.Problem{
+					Reason:  v1alpha1.ReasonRevisionDamaged,
+					Message: fmt.Sprintf("%v: restore it from a backup, or delete it to do without that revision", err),
+				}
+				continue
 			}
 			state.Revisions = append(state.Revisions, rev)
 		case model.Inherited:
@@ -128,35 +132,44 @@ func decode(state *model.State, items []appsv1.ControllerRevision) error {
 		}
 	}
 	slices.SortFunc(state.Revisions, func(a, b model.Revision) int { return cmp.Compare(a.Number, b.Number) })
-	return nil
 }
 
 // findAdoptable looks for Deployments, and Services, that were there before the
 // stack: the cache leaves them out, as they carry none of its labels.
 func (o *Observer) findAdoptable(ctx context.Context, state *model.State) error {
-	for component := range render.Operations(state.Stack.Spec) {
-		name := naming.Object(state.Stack.Name, component)
-		if state.Deployments[name] != nil {
-			continue
+	for component, spec := range components(state.Stack.Spec) {
+		key := client.ObjectKey{Namespace: state.Stack.Namespace, Name: naming.Object(state.Stack.Name, component)}
+		if state.Deployments[key.Name] == nil {
+			deployment := &appsv1.Deployment{}
+			found, err := o.get(ctx, key, deployment)
+			if err != nil {
+				return err
+			}
+			if found {
+				state.Deployments[key.Name] = deployment
+			}
 		}
-		key := client.ObjectKey{Namespace: state.Stack.Namespace, Name: name}
-		deployment, service := &appsv1.Deployment{}, &corev1.Service{}
-		found, err := o.get(ctx, key, deployment)
-		if err != nil {
-			return err
-		}
-		if !found {
-			continue
-		}
-		state.Deployments[name] = deployment
-		if found, err = o.get(ctx, key, service); err != nil {
-			return err
-		}
-		if found {
-			state.Services[name] = service
+		if len(spec.Ports) > 0 && state.Services[key.Name] == nil {
+			service := &corev1.Service{}
+			found, err := o.get(ctx, key, service)
+			if err != nil {
+				return err
+			}
+			if found {
+				state.Services[key.Name] = service
+			}
 		}
 	}
 	return nil
+}
+
+// components are those of the spec, by name.
+func components(spec v1alpha1.AppStackSpec) map[string]v1alpha1.ComponentSpec {
+	all := map[string]v1alpha1.ComponentSpec{naming.Main: spec.ComponentSpec}
+	for _, component := range spec.Components {
+		all[component.Name] = component.ComponentSpec
+	}
+	return all
 }
 
 func (o *Observer) get(ctx context.Context, key client.ObjectKey, object client.Object) (found bool, err error) {

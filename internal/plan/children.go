@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -28,12 +29,12 @@ type child struct {
 	drift string
 }
 
-// children are the objects that the components are to have.
-func children(state model.State, components []model.Desired) []child {
+// children are the objects that the components are to have during the rollout.
+func children(state model.State, components []model.Desired, rollout model.Rollout) []child {
 	stack := state.Stack
 	var all []child
 	for _, component := range components {
-		all = append(all, deployment(state, component))
+		all = append(all, deployment(state, component, rollout))
 		all = appendApplied(all, stack, model.KindService, component,
 			render.Service(stack, component.Component), state.Services)
 		all = appendApplied(all, stack, model.KindAutoscaler, component,
@@ -46,16 +47,20 @@ func children(state model.State, components []model.Desired) []child {
 
 // deployment is written whole where it is the stack's, so that what others
 // added to its pod template goes (R28).
-func deployment(state model.State, component model.Desired) child {
+func deployment(state model.State, component model.Desired, rollout model.Rollout) child {
 	want := render.Deployment(state.Stack, component)
+	live, found := state.Deployments[want.Name]
+	if rollout.Outcome == v1alpha1.OutcomeSucceeded && (!found || live.Status.ObservedGeneration == 0) {
+		want.Spec.Paused = false // a Deployment that is paused from the start would get no pods
+	}
+	if found && component.Autoscaling != nil && ptr.Deref(live.Spec.Replicas, 1) == 0 {
+		want.Spec.Replicas = ptr.To(component.Floor()) // an autoscaler leaves alone what has no pods
+	}
 	hash := model.Hash(want)
 	want.Annotations[naming.AnnotationConfigHash] = hash
 	step := model.Step{Verb: model.VerbCreate, Kind: model.KindDeployment, Name: want.Name, Deployment: want, Hash: hash}
-	live, found := state.Deployments[want.Name]
 	if !found {
-		if want.Spec.Replicas == nil {
-			want.Spec.Replicas = render.InitialReplicas(component.Operation)
-		}
+		step.Initial = ptr.To(component.Floor())
 		return child{component: component, step: step}
 	}
 	step.Verb, step.UID, step.ResourceVersion = model.VerbUpdate, live.UID, live.ResourceVersion
@@ -107,14 +112,22 @@ func writes(state model.State, children []child, rollout model.Rollout) []model.
 	return steps
 }
 
-// deferred says whether a Service is to be written later: one that was there
-// before the stack, and sends to ports by number, goes on serving the pods that
-// were there until new ones are ready (R26).
+// deferred says whether a child is to be written later, when the rollout has
+// ended: a Service that was there before the stack, and sends to ports by
+// number, goes on serving the pods that were there (R26); and a new Deployment
+// waits for the end of a pause (R16a).
 func deferred(stack *v1alpha1.AppStack, child child, rollout model.Rollout) bool {
-	if !model.Adopts(stack) || child.step.Kind != model.KindService || rollout.Outcome != v1alpha1.OutcomeProgressing {
+	if rollout.Outcome != v1alpha1.OutcomeProgressing {
 		return false
 	}
-	return child.live == nil || model.OwnershipOf(stack, child.live) == model.Unclaimed
+	switch child.step.Kind {
+	case model.KindService:
+		return child.live != nil && model.OwnershipOf(stack, child.live) == model.Unclaimed
+	case model.KindDeployment:
+		return child.live == nil && stack.Spec.Paused
+	default:
+		return false
+	}
 }
 
 // settled says whether the child is as it is to be, or as the API server would have it.
@@ -139,9 +152,11 @@ func reason(stack *v1alpha1.AppStack, child child) (reason, event string) {
 	wanted := strconv.FormatInt(component.Revision, 10)
 	switch model.OwnershipOf(stack, child.live) {
 	case model.Unclaimed:
-		return "adopted: it was there before the stack", v1alpha1.EventAdopted
+		return fmt.Sprintf("%s %s is adopted: it was there before the stack",
+			child.step.Kind, child.step.Name), v1alpha1.EventAdopted
 	case model.Orphaned:
-		return "taken back: it has the stack's labels and no controller", v1alpha1.EventAdopted
+		return fmt.Sprintf("%s %s is taken back: it has the stack's labels and no controller",
+			child.step.Kind, child.step.Name), v1alpha1.EventAdopted
 	case model.Owned, model.Inherited, model.Foreign:
 	}
 	switch earlier := annotations[naming.AnnotationRevision]; {

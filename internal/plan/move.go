@@ -6,6 +6,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,111 +22,117 @@ import (
 // maxCause is how many bytes of a change cause are kept.
 const maxCause = 1024
 
-// move is where the stack is to go.
-type move struct {
-	// record makes a revision; nothing else is done before it is there.
-	record *model.Step
-	// target is the revision that is to run, or still runs; nil where none can.
-	target *model.Revision
-	// begin is the rollout to the target that is to start; nil where it has.
-	begin *model.Rollout
-	// source is the hash of a spec content that the target turned out to be of.
-	source string
+// decision is where the stack is to go.
+type decision struct {
+	// move starts a rollout there; nil where it is there, or cannot go.
+	move *model.Step
+	// alias is the hash of a spec content that the running revision turned out to be of.
+	alias string
 	// held says that spec.paused keeps the stack from going further.
 	held    bool
 	problem *model.Problem
 }
 
-// move decides where the stack is to go. Where it cannot go where the spec
-// says, it stays where it is, and that is kept running.
-func (p Planner) move(state model.State, current *model.Rollout, now time.Time) move {
+// decide says where the stack is to go from the current revision.
+func (p Planner) decide(state model.State, current *model.Revision, now time.Time) decision {
 	spec := state.Stack.Spec
-	stay := move{}
-	if current != nil {
-		stay.target = revision.Find(state.Revisions, current.Revision)
-	}
 	choice := revision.Choose(spec, state.Revisions)
-	stay.problem = choice.Problem
 	if choice.Problem != nil {
-		return stay
+		return decision{problem: choice.Problem}
 	}
 	if spec.Paused {
-		stay.held = current == nil || choice.Number != current.Revision ||
-			current.Outcome == v1alpha1.OutcomeProgressing
-		return stay
+		return pause(state, current, choice)
 	}
 	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, StartedAt: now}
 	if choice.Number != 0 {
-		return to(state, current, choice.Number, begin)
+		return moveTo(state, current, *revision.Find(state.Revisions, choice.Number), begin)
 	}
-	content, err := render.Content(render.Input{
-		Stack:    state.Stack,
-		Defaults: p.Defaults,
-		Restart:  choice.Restart,
-		Adopted:  adoptions(state),
-	})
+	input := render.Input{Stack: state.Stack, Defaults: p.Defaults, Adopted: adoptions(state)}
+	content, err := render.Content(input)
 	if err != nil {
-		stay.problem = renderProblem(err)
-		return stay
+		return decision{problem: renderProblem(err)}
 	}
-	// the same content keeps its number, however it is written (R3)
+	// the same content keeps its number, however it is written (R3), and whenever it was restarted
 	hash, source := model.Hash(content), revision.SourceHash(spec)
-	for _, rev := range state.Revisions {
-		if rev.Record.ContentHash == hash {
-			same := to(state, current, rev.Number, begin)
-			same.source = source
-			return same
+	if choice.Restart == nil {
+		for _, rev := range slices.Backward(state.Revisions) {
+			if rev.Record.ContentHash == hash {
+				rev.Record.Sources = append(slices.Clone(rev.Record.Sources), source)
+				begin.Message = fmt.Sprintf("the spec renders to the content of revision %d", rev.Number)
+				same := moveTo(state, current, rev, begin)
+				same.alias = source
+				return same
+			}
+		}
+	} else {
+		input.Restart = choice.Restart
+		if content, err = render.Content(input); err != nil {
+			return decision{problem: renderProblem(err)}
 		}
 	}
-	rev := release(state, content, begin, model.Record{Sources: []string{source}, ContentHash: hash})
-	children := children(state, components(state.Stack, rev, []model.Revision{rev}))
-	if stay.problem = conflict(state.Stack, children); stay.problem != nil {
-		return stay
-	}
-	stay.record = record(rev, begin, children)
-	return stay
+	rev := release(state, content, model.Record{Sources: []string{source}, ContentHash: hash})
+	return start(state, model.VerbRecord, rev, begin)
 }
 
-// to goes to an existing revision. Where that is the one that runs, or is being
-// rolled out, no rollout starts (R10).
-func to(state model.State, current *model.Rollout, number int64, begin model.Rollout) move {
-	target := move{target: revision.Find(state.Revisions, number)}
-	if current == nil || current.Revision != number {
-		target.begin = &begin
+// pause says what waits for the end of a pause, if anything does.
+func pause(state model.State, current *model.Revision, choice revision.Choice) decision {
+	if current == nil && len(state.Revisions) > 0 {
+		return decision{problem: &model.Problem{
+			Reason:  v1alpha1.ReasonRevisionNotFound,
+			Message: "the record of the revision that runs is gone: remove paused to release the spec's content",
+		}}
 	}
-	return target
+	due := current == nil || choice.Number != current.Number
+	return decision{held: due || newest(state.Revisions).Outcome == v1alpha1.OutcomeProgressing}
 }
 
-// release is the new revision of the content, with the start of its rollout.
-func release(state model.State, content model.Content, begin model.Rollout, record model.Record) model.Revision {
+// moveTo goes to an existing revision. Where that is the one that runs, or is
+// being rolled out, no rollout starts (R10).
+func moveTo(state model.State, current *model.Revision, rev model.Revision, begin model.Rollout) decision {
+	if current != nil && current.Number == rev.Number {
+		return decision{}
+	}
+	return start(state, model.VerbAnnotate, rev, begin)
+}
+
+// start begins a rollout to the revision, once the API server has accepted all
+// that it consists of: the revision is made, or noted to be moved to.
+func start(state model.State, verb model.Verb, rev model.Revision, begin model.Rollout) decision {
+	rev = revision.Begin(rev, revision.Timeline(state.Revisions), begin)
+	revisions := slices.DeleteFunc(slices.Clone(state.Revisions),
+		func(other model.Revision) bool { return other.Number == rev.Number })
+	children := children(state, components(state, rev, append(revisions, rev)), begin)
+	if problem, _ := conflict(state.Stack, children); problem != nil {
+		return decision{problem: problem}
+	}
+	var trial []model.Step
+	for _, child := range children {
+		trial = append(trial, child.step)
+	}
+	return decision{move: &model.Step{
+		Verb:     verb,
+		Kind:     model.KindRevision,
+		Name:     rev.Name,
+		UID:      rev.UID,
+		Reason:   startReason(rev.Number, begin),
+		Event:    v1alpha1.EventRolloutStarted,
+		Revision: &rev,
+		Trial:    trial,
+	}}
+}
+
+// release is a new revision of the content.
+func release(state model.State, content model.Content, record model.Record) model.Revision {
 	stack := state.Stack
 	record.RestartedAt = revision.LatestRestart(state.Revisions)
 	if at := stack.Spec.RestartedAt; at != nil && (record.RestartedAt == nil || at.After(*record.RestartedAt)) {
 		record.RestartedAt = ptr.To(at.UTC())
 	}
-	record.ChangeCause = truncate(stack.Annotations[v1alpha1.AnnotationChangeCause], maxCause)
+	record.ChangeCause = model.Truncate(stack.Annotations[v1alpha1.AnnotationChangeCause], maxCause)
 	record.Operations = render.Operations(stack.Spec)
-	rev := model.Revision{Number: revision.Next(state.Revisions), Content: content, Record: record}
-	rev.Name = naming.Revision(stack.Name, rev.Number)
-	return revision.Begin(rev, revision.Timeline(state.Revisions), begin)
-}
-
-// record is the step that makes a revision, once the API server has accepted
-// all that it consists of.
-func record(rev model.Revision, begin model.Rollout, children []child) *model.Step {
-	var trial []model.Step
-	for _, child := range children {
-		trial = append(trial, child.step)
-	}
-	return &model.Step{
-		Verb:     model.VerbRecord,
-		Kind:     model.KindRevision,
-		Name:     rev.Name,
-		Reason:   startReason(rev.Number, begin),
-		Event:    v1alpha1.EventRolloutStarted,
-		Revision: &rev,
-		Trial:    trial,
-	}
+	delete(record.Operations, naming.Main) // the spec always has it
+	number := revision.Next(state.Revisions)
+	return model.Revision{Number: number, Name: naming.Revision(stack.Name, number), Content: content, Record: record}
 }
 
 func startReason(number int64, begin model.Rollout) string {
@@ -141,17 +148,15 @@ func renderProblem(err error) *model.Problem {
 
 // adoptions are the labels that the pods of components have to carry, because
 // a Deployment or a Service that was there before the stack selects them. A
-// Deployment's selector cannot be changed, so every revision keeps it.
+// Deployment's selector cannot be changed, so every revision keeps it (R26).
 func adoptions(state model.State) map[string]render.Adoption {
 	adoptions := map[string]render.Adoption{}
 	for component := range render.Operations(state.Stack.Spec) {
 		name := naming.Object(state.Stack.Name, component)
-		deployment := state.Deployments[name]
-		if deployment == nil || deployment.Spec.Selector == nil ||
-			len(deployment.Spec.Selector.MatchLabels) == 0 || len(deployment.Spec.Selector.MatchExpressions) > 0 {
-			continue
+		adoption := render.Adoption{Selector: recordedSelector(state.Revisions, component)}
+		if deployment := state.Deployments[name]; deployment != nil && len(deployment.Spec.Selector.MatchExpressions) == 0 {
+			adoption.Selector = deployment.Spec.Selector.MatchLabels
 		}
-		adoption := render.Adoption{Selector: deployment.Spec.Selector.MatchLabels}
 		if service := state.Services[name]; service != nil &&
 			model.OwnershipOf(state.Stack, service) == model.Unclaimed {
 			adoption.Labels = service.Spec.Selector
@@ -161,9 +166,12 @@ func adoptions(state model.State) map[string]render.Adoption {
 	return adoptions
 }
 
-func truncate(s string, limit int) string {
-	if len(s) <= limit {
-		return s
+// recordedSelector is the selector that the component has had, if any.
+func recordedSelector(revisions []model.Revision, name string) map[string]string {
+	for _, rev := range slices.Backward(revisions) {
+		if component := rev.Content.Find(name); component != nil {
+			return component.Selector
+		}
 	}
-	return s[:limit]
+	return nil
 }

@@ -13,21 +13,32 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// conflict is a live object that the stack may not write, or nil (R26).
-func conflict(stack *v1alpha1.AppStack, children []child) *model.Problem {
+// conflict is a live object that the stack may not write, or nil (R26). The
+// children that it may write are free.
+func conflict(stack *v1alpha1.AppStack, children []child) (first *model.Problem, free []child) {
 	for _, child := range children {
-		if child.live == nil {
-			continue
+		switch problem := conflictOf(stack, child); {
+		case problem == nil:
+			free = append(free, child)
+		case first == nil:
+			first = problem
 		}
-		if problem := Conflict(stack, child.step.Kind, child.live); problem != nil {
-			return problem
-		}
-		if deployment, ok := child.live.(*appsv1.Deployment); ok && len(deployment.Spec.Selector.MatchExpressions) > 0 {
-			return &model.Problem{
-				Reason: v1alpha1.ReasonNameConflict,
-				Message: fmt.Sprintf("Deployment %q selects its pods by matchExpressions, which cannot be taken over: "+
-					"delete it with --cascade=orphan, or rename the stack", deployment.Name),
-			}
+	}
+	return first, free
+}
+
+func conflictOf(stack *v1alpha1.AppStack, child child) *model.Problem {
+	if child.live == nil {
+		return nil
+	}
+	if problem := Conflict(stack, child.step.Kind, child.live); problem != nil {
+		return problem
+	}
+	if deployment, ok := child.live.(*appsv1.Deployment); ok && len(deployment.Spec.Selector.MatchExpressions) > 0 {
+		return &model.Problem{
+			Reason: v1alpha1.ReasonNameConflict,
+			Message: fmt.Sprintf("Deployment %q selects its pods by matchExpressions, which cannot be taken over: "+
+				"delete it with --cascade=orphan, or rename the stack", deployment.Name),
 		}
 	}
 	return nil

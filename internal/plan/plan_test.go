@@ -39,7 +39,11 @@ func settled(options ...Option) model.State {
 // stepsOf are the lines of the plan's steps.
 func stepsOf(state model.State) []string {
 	var lines []string
-	for _, step := range planFor(state).Steps {
+	plan := planFor(state)
+	if plan.Move != nil {
+		lines = append(lines, "Move: "+plan.Move.String())
+	}
+	for _, step := range plan.Steps {
 		lines = append(lines, step.String())
 	}
 	return lines
@@ -114,7 +118,7 @@ func TestDrift(t *testing.T) {
 		},
 		"R26 a child without controller": {
 			shop(func(d *appsv1.Deployment) { d.OwnerReferences = nil }),
-			"Update Deployment shop: taken back: it has the stack's labels and no controller",
+			"Update Deployment shop: Deployment shop is taken back: it has the stack's labels and no controller",
 		},
 		"R26 a revision without controller": {
 			func(s *model.State) { s.Revisions[0].Orphan = true },
@@ -216,8 +220,8 @@ func TestConflict(t *testing.T) {
 			if got.Problem == nil || got.Problem.Reason != v1alpha1.ReasonNameConflict || got.Problem.Message != test.want {
 				t.Errorf("problem is %+v, want NameConflict: %s", got.Problem, test.want)
 			}
-			if len(got.Steps) > 0 {
-				t.Errorf("something is written: %v", got.Steps)
+			if got.Move != nil || len(got.Steps) > 0 {
+				t.Errorf("something is written: %v, %v", got.Move, got.Steps)
 			}
 		})
 	}
@@ -236,21 +240,18 @@ func TestAdoption(t *testing.T) {
 		}},
 	}
 	first := planFor(state)
-	if first.Problem != nil || len(first.Steps) != 1 || first.Steps[0].Verb != model.VerbRecord {
+	if first.Problem != nil || first.Move == nil || first.Move.Verb != model.VerbRecord {
 		t.Fatalf("R26 the plan is %+v, want a revision", first)
 	}
-	rev := *first.Steps[0].Revision
+	rev := *first.Move.Revision
 	labels := rev.Content.Components[0].Template.Labels
 	if labels["app"] != "shop" || labels["tier"] != "web" {
 		t.Errorf("R26 pods have the labels %v: the Deployment and the Service that were there do not find them", labels)
 	}
 	state.Revisions = []model.Revision{rev}
-	var lines []string
-	for _, step := range planFor(state).Steps {
-		lines = append(lines, step.String())
-	}
+	lines := stepsOf(state)
 	want := []string{
-		"Update Deployment shop: adopted: it was there before the stack",
+		"Update Deployment shop: Deployment shop is adopted: it was there before the stack",
 		"Create PodDisruptionBudget shop: component main of revision 1 needs it",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
@@ -286,7 +287,7 @@ func TestRemovalsSpareCopies(t *testing.T) {
 
 func TestChangeCauseIsBounded(t *testing.T) {
 	state := model.State{Stack: Stack("shop", Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 5000)))}
-	if got := len(planFor(state).Steps[0].Revision.Record.ChangeCause); got != 1024 {
+	if got := len(planFor(state).Move.Revision.Record.ChangeCause); got != 1024 {
 		t.Errorf("R5 %d bytes of the cause are kept, want 1024", got)
 	}
 }
@@ -295,5 +296,109 @@ func TestEmptyRolloutIsNotGood(t *testing.T) {
 	state := settled(Replicas(0))
 	if rollout := state.Revisions[0].Record.Rollouts[0]; rollout.Outcome != v1alpha1.OutcomeSucceeded || rollout.Good() {
 		t.Errorf("R6 zero replicas: %+v, want succeeded and not good", rollout)
+	}
+}
+
+// TestARefusedMoveStopsNoUpkeep shows that what runs is kept up while a new
+// revision waits for the API server's word.
+func TestARefusedMoveStopsNoUpkeep(t *testing.T) {
+	state := settled()
+	With(state.Stack, Image("my-app:2"), Replicas(9))
+	delete(state.Services, "shop")
+	want := []string{
+		"Move: Record ControllerRevision shop-2: revision 2: the spec's content changed",
+		"Update Deployment shop: the stack's spec changed what it is to be",
+		"Create Service shop: component main of revision 1 needs it",
+	}
+	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
+		t.Errorf("R28 steps (-want +got):\n%s", diff)
+	}
+}
+
+// TestRespellingAfterARestart shows that the same content in other words stays
+// the restarted revision.
+func TestRespellingAfterARestart(t *testing.T) {
+	world := sim.New()
+	world.Apply(Stack("shop"))
+	world.Settle(30)
+	world.Apply(With(world.Stack().DeepCopy(), RestartedAt(noon)))
+	world.Settle(30)
+	world.Apply(With(world.Stack().DeepCopy(), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }))
+	want := []string{"Annotate ControllerRevision shop-2: the spec renders to the content of revision 2"}
+	if diff := cmp.Diff(want, stepsOf(world.State())); diff != "" {
+		t.Errorf("R3 steps (-want +got):\n%s", diff)
+	}
+}
+
+// TestARevisionThatNeverStarted shows that its components are not made on the
+// way to the next one.
+func TestARevisionThatNeverStarted(t *testing.T) {
+	state := settled()
+	With(state.Stack, Component("oops", 1, nil), Ports(80, 81))
+	second := *planFor(state).Move.Revision
+	state.Revisions = append(state.Revisions, second)
+	With(state.Stack, WithoutComponents(), Ports(80), Image("my-app:3"))
+	third := *planFor(state).Move.Revision
+	state.Revisions = append(state.Revisions, third)
+	want := []string{"Update Deployment shop: from revision 1 to revision 3"}
+	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
+		t.Errorf("R9 steps (-want +got):\n%s", diff)
+	}
+}
+
+// TestALostRecordReplacesNoPods shows that without the record of what runs, the
+// records that are left are not gone by.
+func TestALostRecordReplacesNoPods(t *testing.T) {
+	world := sim.New()
+	world.Apply(Stack("shop"))
+	world.Settle(30)
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2")))
+	world.Settle(30)
+	world.Apply(With(world.Stack().DeepCopy(), RollbackTo(1, 0)))
+	world.Settle(30)
+	state := world.State()
+	state.Revisions = state.Revisions[1:]
+	got := planFor(state)
+	if len(stepsOf(state)) > 0 || got.Problem == nil || got.Problem.Reason != v1alpha1.ReasonRevisionNotFound {
+		t.Errorf("R15 steps %v, problem %+v, want none and RevisionNotFound", stepsOf(state), got.Problem)
+	}
+	With(state.Stack, NoRollback())
+	if steps := stepsOf(state); len(steps) != 1 || steps[0] !=
+		"Move: Annotate ControllerRevision shop-2: revision 2: the spec's content is that of revision 2" {
+		t.Errorf("R10 without the rollback the spec's content is released, got %v", steps)
+	}
+}
+
+func TestAnAutoscalerGetsPodsToWorkWith(t *testing.T) {
+	state := settled(Replicas(0))
+	With(state.Stack, Unmanaged(), func(s *v1alpha1.AppStack) {
+		s.Spec.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: ptr.To[int32](2), MaxReplicas: 4}
+	})
+	for _, step := range planFor(state).Steps {
+		if step.Kind == model.KindDeployment && ptr.Deref(step.Deployment.Spec.Replicas, 0) == 2 {
+			return
+		}
+	}
+	t.Error("R28 the Deployment stays at 0, where an autoscaler does nothing")
+}
+
+func TestADeploymentDeletedDuringAPauseComesBackWithPods(t *testing.T) {
+	state := settled(Paused(false))
+	With(state.Stack, Paused(true))
+	delete(state.Deployments, "shop")
+	steps := planFor(state).Steps
+	if len(steps) != 1 || steps[0].Verb != model.VerbCreate || steps[0].Deployment.Spec.Paused {
+		t.Errorf("R28 steps %v, want one that creates a Deployment which is not paused", steps)
+	}
+}
+
+func TestAnEmptyRolloutBecomesGoodWithPods(t *testing.T) {
+	world := sim.New()
+	world.Apply(Stack("shop", Replicas(0)))
+	world.Settle(30)
+	world.Apply(With(world.Stack().DeepCopy(), Replicas(2)))
+	world.Settle(30)
+	if got := world.Stack().Status.LastGoodRevision; got != 1 {
+		t.Errorf("R6 the last good revision is %d, want 1", got)
 	}
 }

@@ -32,37 +32,33 @@ func newRecords(revisions []model.Revision) *records {
 	return &records{all: slices.Clone(revisions), reasons: map[int64][]string{}, events: map[int64]string{}}
 }
 
-func (r *records) revisions() []model.Revision { return r.all }
-
 func (r *records) change(number int64, changed model.Revision, reason string) {
 	*revision.Find(r.all, number) = changed
 	r.reasons[number] = append(r.reasons[number], reason)
 }
 
-// begin starts a rollout to the revision.
-func (r *records) begin(target model.Revision, rollout model.Rollout) {
-	r.change(target.Number, revision.Begin(target, revision.Timeline(r.all), rollout), startReason(target.Number, rollout))
-	r.events[target.Number] = v1alpha1.EventRolloutStarted
-}
-
-// end ends the rollout well, if it is under way and everything runs as it should (R6).
-func (r *records) end(rollout model.Rollout, state model.State, desired []model.Desired, now time.Time) {
-	if rollout.Outcome != v1alpha1.OutcomeProgressing || state.Stack.Spec.Paused || !complete(state, desired) {
+// judge ends the rollout well, if it is under way and everything runs as it
+// should (R6). One that ended with no pods at all becomes good with the first.
+func (r *records) judge(rollout model.Rollout, state model.State, desired []model.Desired, now time.Time) {
+	if state.Stack.Spec.Paused || !complete(state, desired) {
 		return
 	}
-	rollout.Outcome = v1alpha1.OutcomeSucceeded
-	rollout.EndedAt = &now
-	rollout.Empty = true
+	empty := true
 	for _, component := range desired {
 		deployment := state.Deployments[naming.Object(state.Stack.Name, component.Name)]
-		if !component.Retiring && ptr.Deref(deployment.Spec.Replicas, 1) > 0 {
-			rollout.Empty = false
-		}
+		empty = empty && (component.Retiring || ptr.Deref(deployment.Spec.Replicas, 1) == 0)
 	}
 	rev := revision.Find(r.all, rollout.Revision)
-	r.change(rev.Number, revision.Replace(*rev, rollout),
-		fmt.Sprintf("revision %d runs: all its pods are available", rev.Number))
-	r.events[rev.Number] = v1alpha1.EventRolloutSucceeded
+	switch {
+	case rollout.Outcome == v1alpha1.OutcomeProgressing:
+		rollout.Outcome, rollout.EndedAt, rollout.Empty = v1alpha1.OutcomeSucceeded, &now, empty
+		r.change(rev.Number, revision.Replace(*rev, rollout),
+			fmt.Sprintf("revision %d runs: all its pods are available", rev.Number))
+		r.events[rev.Number] = v1alpha1.EventRolloutSucceeded
+	case rollout.Outcome == v1alpha1.OutcomeSucceeded && rollout.Empty && !empty:
+		rollout.Empty = false
+		r.change(rev.Number, revision.Replace(*rev, rollout), fmt.Sprintf("revision %d has pods now, and they are available", rev.Number))
+	}
 }
 
 // alias notes that the revision is also that of another spec content, which

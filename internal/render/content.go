@@ -80,11 +80,12 @@ func sorted(components []v1alpha1.Component) []v1alpha1.Component {
 func renderComponent(in Input, component v1alpha1.Component) (model.Component, error) {
 	selector := naming.Selector(in.Stack.Name, component.Name)
 	required := maps.Clone(selector)
-	if adopted, ok := in.Adopted[component.Name]; ok {
+	adopted := in.Adopted[component.Name]
+	if len(adopted.Selector) > 0 {
 		selector = adopted.Selector
-		maps.Copy(required, adopted.Labels)
-		maps.Copy(required, adopted.Selector)
 	}
+	maps.Copy(required, adopted.Labels)
+	maps.Copy(required, adopted.Selector)
 	template := podTemplate(in, component, selector)
 	template, err := overlay(template, component.PodTemplate)
 	if err != nil {

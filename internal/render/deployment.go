@@ -56,11 +56,6 @@ func Deployment(stack *v1alpha1.AppStack, desired model.Desired) *appsv1.Deploym
 	}
 }
 
-// InitialReplicas is the number of pods that a new Deployment starts with.
-func InitialReplicas(operation model.Operation) *int32 {
-	return ptr.To(operation.Floor())
-}
-
 func strategy(policy v1alpha1.RolloutPolicy) appsv1.DeploymentStrategy {
 	if policy.Strategy == v1alpha1.RolloutStrategyRecreate {
 		return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}

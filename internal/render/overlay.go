@@ -26,6 +26,44 @@ func (e *InvalidPodTemplateError) Error() string {
 
 func (e *InvalidPodTemplateError) Unwrap() error { return e.Err }
 
+// overrides are the handlers that the user's partial template brings for the app
+// container. A generated one beside them would be one too many.
+type overrides struct {
+	PreStop   bool
+	Readiness bool
+}
+
+func overridesOf(partial *runtime.RawExtension) overrides {
+	if partial == nil {
+		return overrides{}
+	}
+	var template struct {
+		Spec struct {
+			Containers []struct {
+				Name           string                     `json:"name"`
+				ReadinessProbe map[string]json.RawMessage `json:"readinessProbe"`
+				Lifecycle      struct {
+					PreStop json.RawMessage `json:"preStop"`
+				} `json:"lifecycle"`
+			} `json:"containers"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(partial.Raw, &template) != nil {
+		return overrides{} // the merge says what is wrong
+	}
+	var found overrides
+	for _, container := range template.Spec.Containers {
+		if container.Name != naming.AppContainer {
+			continue
+		}
+		found.PreStop = container.Lifecycle.PreStop != nil
+		for _, handler := range []string{"exec", "grpc", "httpGet", "tcpSocket"} {
+			found.Readiness = found.Readiness || container.ReadinessProbe[handler] != nil
+		}
+	}
+	return found
+}
+
 // overlay merges the user's partial template over the generated one, the way
 // kubectl patch does (strategic merge).
 func overlay(generated corev1.PodTemplateSpec, partial *runtime.RawExtension) (corev1.PodTemplateSpec, error) {

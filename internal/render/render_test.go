@@ -171,6 +171,25 @@ func TestPodTemplateOverlay(t *testing.T) {
 	}
 }
 
+// TestPodTemplateReplacesGeneratedHandlers shows that a handler of the user's
+// does not come beside a generated one, which the API server would refuse.
+func TestPodTemplateReplacesGeneratedHandlers(t *testing.T) {
+	stack := Stack("shop", PodTemplate(`{"spec":{"containers":[{"name":"app",
+		"lifecycle":{"preStop":{"exec":{"command":["drain"]}}},
+		"readinessProbe":{"httpGet":{"path":"/","port":80}}}]}}`))
+	app := content(t, stack).Components[0].App()
+	if stop := app.Lifecycle.PreStop; stop.Exec == nil || stop.Sleep != nil {
+		t.Errorf("preStop is %+v, want the user's exec alone", stop)
+	}
+	if probe := app.ReadinessProbe; probe.HTTPGet == nil || probe.TCPSocket != nil {
+		t.Errorf("readinessProbe is %+v, want the user's httpGet alone", probe)
+	}
+	tuned := content(t, Stack("shop", PodTemplate(`{"spec":{"containers":[{"name":"app","readinessProbe":{"periodSeconds":1}}]}}`)))
+	if probe := tuned.Components[0].App().ReadinessProbe; probe.TCPSocket == nil || probe.PeriodSeconds != 1 {
+		t.Errorf("readinessProbe is %+v, want the generated one with the user's period", probe)
+	}
+}
+
 func TestInvalidPodTemplates(t *testing.T) {
 	tests := map[string]struct{ overlay, want string }{
 		"an unknown field": {
@@ -316,6 +335,10 @@ func TestWithPortsOf(t *testing.T) {
 	want := []corev1.ServicePort{port("http", 80), port("http-8080", 8080), port("admin", 81)}
 	if diff := cmp.Diff(want, got.Ports); diff != "" {
 		t.Errorf("R9 ports (-want +got):\n%s", diff)
+	}
+	crowded := &model.Service{Ports: []corev1.ServicePort{port("http", 8081), port("http-8080", 81)}}
+	if got := render.WithPortsOf(crowded, earlier).Ports[2]; got.Port != 8080 || got.Name != "http-8080-1" {
+		t.Errorf("R9 the earlier port goes on as %s, want a name that is free", got.Name)
 	}
 	if len(current.Ports) != 1 {
 		t.Error("the recorded Service was changed")

@@ -64,12 +64,33 @@ func WithPortsOf(current, earlier *model.Service) *model.Service {
 		}) {
 			continue
 		}
-		if slices.ContainsFunc(both.Ports, func(p corev1.ServicePort) bool { return p.Name == port.Name }) {
-			port.Name = fmt.Sprintf("%s-%d", port.Name, port.Port)
+		taken := func(p corev1.ServicePort) bool { return p.Name == port.Name }
+		for name, n := port.Name, 0; slices.ContainsFunc(both.Ports, taken); n++ {
+			port.Name = fmt.Sprintf("%s-%d", name, port.Port)
+			if n > 0 {
+				port.Name = fmt.Sprintf("%s-%d-%d", name, port.Port, n)
+			}
 		}
 		both.Ports = append(both.Ports, port)
 	}
 	return &both
+}
+
+// Served is what a live Service serves of a recorded one, or nil where nothing.
+func Served(recorded *model.Service, live *corev1.Service) *model.Service {
+	if recorded == nil || live == nil {
+		return nil
+	}
+	served := *recorded
+	served.Ports = slices.DeleteFunc(slices.Clone(recorded.Ports), func(port corev1.ServicePort) bool {
+		return !slices.ContainsFunc(live.Spec.Ports, func(p corev1.ServicePort) bool {
+			return p.Port == port.Port && p.Protocol == port.Protocol
+		})
+	})
+	if len(served.Ports) == 0 {
+		return nil
+	}
+	return &served
 }
 
 // Service is the configuration to apply for a component's Service, or nil

@@ -73,12 +73,13 @@ func appContainer(defaults Defaults, component v1alpha1.Component) corev1.Contai
 		SecurityContext:          &corev1.SecurityContext{AllowPrivilegeEscalation: ptr.To(false)},
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}
-	if len(component.Ports) > 0 {
+	given := overridesOf(component.PodTemplate)
+	if len(component.Ports) > 0 && !given.PreStop {
 		container.Lifecycle = &corev1.Lifecycle{
 			PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: defaults.PreStopSeconds}},
 		}
 	}
-	if port := firstTCP(component.Ports); container.ReadinessProbe == nil && port != "" {
+	if port := firstTCP(component.Ports); container.ReadinessProbe == nil && port != "" && !given.Readiness {
 		container.ReadinessProbe = &corev1.Probe{
 			ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString(port)}},
 			PeriodSeconds: 5,

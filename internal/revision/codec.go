@@ -20,10 +20,13 @@ import (
 
 // Encode makes the ControllerRevision that stores a revision of the stack.
 func Encode(stack *v1alpha1.AppStack, rev model.Revision) (*appsv1.ControllerRevision, error) {
-	data, err := json.Marshal(rev.Content)
+	content, err := json.Marshal(rev.Content)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the content of revision %d: %w", rev.Number, err)
 	}
+	// The data is immutable to the byte, and a strategic merge patch of anything
+	// else, such as the garbage collector sends, puts its keys in order.
+	data := canonical(content)
 	record, err := json.Marshal(rev.Record)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the record of revision %d: %w", rev.Number, err)

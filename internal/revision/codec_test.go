@@ -59,13 +59,20 @@ func TestRevisionsSurviveStorage(t *testing.T) {
 // could no longer be read, or would be written otherwise.
 func TestStoredFormIsStable(t *testing.T) {
 	const (
-		data   = `{"components":[{"name":"main","selector":{"a":"b"},"template":{"metadata":{},"spec":{"containers":null}}}]}`
+		// the keys in order: the API server holds the data immutable to the byte, and
+		// the garbage collector's patch (R27) orders them
+		data = `{"components":[{"name":"main","selector":{"a":"b"},` +
+			`"template":{"metadata":{},"spec":{"containers":null,"nodeName":"y","serviceAccountName":"x"}}}]}`
 		record = `{"sources":["s"],"contentHash":"c","rollouts":[{"sequence":1,"trigger":"Restart",` +
 			`"outcome":"Progressing","startedAt":"2026-01-01T12:00:00Z"}]}`
 	)
 	stored, err := revision.Encode(Stack("shop"), model.Revision{
-		Number:  1,
-		Content: model.Content{Components: []model.Component{{Name: "main", Selector: map[string]string{"a": "b"}}}},
+		Number: 1,
+		Content: model.Content{Components: []model.Component{{
+			Name:     "main",
+			Selector: map[string]string{"a": "b"},
+			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{ServiceAccountName: "x", NodeName: "y"}},
+		}}},
 		Record: model.Record{
 			Sources: []string{"s"}, ContentHash: "c",
 			Rollouts: []model.Rollout{{Sequence: 1, Trigger: "Restart", Outcome: progressing, StartedAt: noon}},

@@ -37,15 +37,14 @@ func stripOperation(spec *v1alpha1.ComponentSpec) {
 	spec.Replicas = nil
 	spec.Autoscaling = nil
 	spec.DisruptionBudget = nil
-	spec.PodTemplate = canonical(spec.PodTemplate)
+	if spec.PodTemplate != nil {
+		spec.PodTemplate = &runtime.RawExtension{Raw: canonical(spec.PodTemplate.Raw)}
+	}
 }
 
-// canonical has the keys in order and no white space, whatever client wrote it.
-func canonical(raw *runtime.RawExtension) *runtime.RawExtension {
-	if raw == nil {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw.Raw))
+// canonical is JSON with the keys in order and no white space, whoever wrote it.
+func canonical(raw []byte) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber() // an integer stays one
 	var value any
 	if decoder.Decode(&value) != nil {
@@ -55,5 +54,5 @@ func canonical(raw *runtime.RawExtension) *runtime.RawExtension {
 	if err != nil {
 		return raw
 	}
-	return &runtime.RawExtension{Raw: ordered}
+	return ordered
 }

@@ -72,9 +72,26 @@ func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) 
 	}
 	rollout.Revision = rev.Number
 	rollout.Outcome = v1alpha1.OutcomeProgressing
-	recorded := append(slices.Clone(rev.Record.Rollouts), rollout)
-	rev.Record.Rollouts = recorded[max(0, len(recorded)-maxRollouts):]
+	rev.Record.Rollouts = bounded(append(slices.Clone(rev.Record.Rollouts), rollout))
 	return rev
+}
+
+// bounded are the newest rollouts, and the newest good one in any case.
+func bounded(rollouts []model.Rollout) []model.Rollout {
+	excess := len(rollouts) - maxRollouts
+	if excess <= 0 {
+		return rollouts
+	}
+	dropped, kept := rollouts[:excess], rollouts[excess:]
+	if slices.ContainsFunc(kept, model.Rollout.Good) {
+		return kept
+	}
+	for _, rollout := range slices.Backward(dropped) {
+		if rollout.Good() {
+			return append([]model.Rollout{rollout}, kept[1:]...)
+		}
+	}
+	return kept
 }
 
 // Replace records how a rollout of the revision stands now.

@@ -131,6 +131,20 @@ func TestBeginKeepsABoundedRecord(t *testing.T) {
 	}
 }
 
+func TestBeginKeepsTheLastGoodRollout(t *testing.T) {
+	good := entry(1, 1, succeeded)
+	rev := model.Revision{Number: 1, Record: model.Record{Rollouts: []model.Rollout{good}}}
+	for range 25 {
+		rev = revision.Begin(rev, revision.Timeline([]model.Revision{rev}), model.Rollout{Trigger: v1alpha1.TriggerRollback})
+	}
+	if last := revision.LastGood(revision.Timeline([]model.Revision{rev})); last == nil || last.Sequence != 1 {
+		t.Errorf("R5 the last good rollout is %+v, want the first", last)
+	}
+	if got := len(rev.Record.Rollouts); got != 10 {
+		t.Errorf("%d rollouts are recorded, want 10", got)
+	}
+}
+
 func TestPrunable(t *testing.T) {
 	tests := map[string]struct {
 		limit int

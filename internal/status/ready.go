@@ -10,7 +10,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
@@ -19,7 +18,7 @@ import (
 // something to say decides.
 func ready(in Input) verdict {
 	for _, check := range []func(Input) (reason, message string, blocked bool){
-		hasProblem, waitsForPredecessor, isHeld, makesRevision, rollsOut, scales, lacksPods,
+		hasProblem, waitsForPredecessor, isRetried, isHeld, moves, rollsOut, scales, lacksPods,
 	} {
 		if reason, message, blocked := check(in); blocked {
 			return verdict{metav1.ConditionFalse, reason, message}
@@ -53,11 +52,16 @@ func isHeld(in Input) (reason, message string, blocked bool) {
 	return "", "", false
 }
 
-func makesRevision(in Input) (reason, message string, blocked bool) {
-	for _, step := range in.Plan.Steps {
-		if step.Verb == model.VerbRecord {
-			return v1alpha1.ReasonProgressing, step.Reason, true
-		}
+func isRetried(in Input) (reason, message string, blocked bool) {
+	if in.Outcome.Trouble != "" {
+		return v1alpha1.ReasonRetrying, in.Outcome.Trouble, true
+	}
+	return "", "", false
+}
+
+func moves(in Input) (reason, message string, blocked bool) {
+	if in.Plan.Move != nil {
+		return v1alpha1.ReasonProgressing, in.Plan.Move.Reason, true
 	}
 	if in.Plan.Rollout == nil {
 		return v1alpha1.ReasonProgressing, "nothing runs yet", true
@@ -90,11 +94,11 @@ func scales(in Input) (reason, message string, blocked bool) {
 	var short []string
 	for _, component := range in.Plan.Components {
 		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
-		floor := component.Floor()
 		if deployment == nil {
 			short = append(short, fmt.Sprintf("%s: its Deployment is missing", component.Name))
 			continue
 		}
+		floor := component.Wanted(ptr.Deref(deployment.Spec.Replicas, 1))
 		changing := component.Replicas != nil && ptr.Deref(deployment.Spec.Replicas, 1) != floor
 		if changing || deployment.Status.Replicas < floor {
 			short = append(short, fmt.Sprintf("%s: %d pods asked for, %d available",
@@ -108,7 +112,7 @@ func lacksPods(in Input) (reason, message string, blocked bool) {
 	var short []string
 	for _, component := range in.Plan.Components {
 		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
-		if floor := component.Floor(); deployment.Status.AvailableReplicas < floor {
+		if floor := component.Wanted(ptr.Deref(deployment.Spec.Replicas, 1)); deployment.Status.AvailableReplicas < floor {
 			short = append(short, fmt.Sprintf("%s: %d of %d pods available",
 				deployment.Name, deployment.Status.AvailableReplicas, floor))
 		}

@@ -14,7 +14,8 @@ import (
 func reconciling(in Input) *verdict {
 	current := ready(in)
 	switch current.reason {
-	case v1alpha1.ReasonProgressing, v1alpha1.ReasonScaling, v1alpha1.ReasonPaused, v1alpha1.ReasonWaitingForDeletion:
+	case v1alpha1.ReasonProgressing, v1alpha1.ReasonScaling, v1alpha1.ReasonPaused,
+		v1alpha1.ReasonRetrying, v1alpha1.ReasonWaitingForDeletion:
 		current.status = metav1.ConditionTrue
 		return &current
 	}

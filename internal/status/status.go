@@ -80,6 +80,9 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 	return status
 }
 
+// maxMessage is how many bytes of a message a condition shows.
+const maxMessage = 4096
+
 // verdict is how a condition stands.
 type verdict struct {
 	status  metav1.ConditionStatus
@@ -94,7 +97,7 @@ func setConditions(conditions *[]metav1.Condition, in Input) {
 			Type:               conditionType,
 			Status:             v.status,
 			Reason:             v.reason,
-			Message:            v.message,
+			Message:            model.Truncate(v.message, maxMessage),
 			ObservedGeneration: in.State.Stack.Generation,
 			LastTransitionTime: seconds(in.Now),
 		})

@@ -108,6 +108,22 @@ func TestConditions(t *testing.T) {
 			[]Option{Replicas(0)}, func(*status.Input) {},
 			map[string]string{"Ready": "True Succeeded: revision 1 runs", "Available": serves},
 		},
+		"R6 scaled to zero by others": {
+			[]Option{Unmanaged()},
+			func(in *status.Input) {
+				counts(0, 0)(in)
+				in.State.Deployments["shop"].Spec.Replicas = ptr.To[int32](0)
+			},
+			map[string]string{"Ready": "True Succeeded: revision 1 runs", "Available": serves},
+		},
+		"R30 a request that is tried again": {
+			nil, outcome(model.Outcome{Trouble: "Deployment shop: a webhook is down"}),
+			map[string]string{
+				"Ready":       "False Retrying: Deployment shop: a webhook is down",
+				"Reconciling": "True Retrying: Deployment shop: a webhook is down",
+				"Available":   serves,
+			},
+		},
 		"R16a paused with a rollout due": {
 			nil, spec(Paused(true), Image("my-app:2")),
 			map[string]string{

@@ -5,8 +5,11 @@
 package telemetry
 
 import (
+	"sync"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -19,25 +22,48 @@ const maxNote = 1024
 // Events tells users of a stack.
 type Events struct {
 	Recorder events.EventRecorder
+
+	mu   sync.Mutex
+	told map[types.NamespacedName]string
 }
 
 // Took tells of a step that took effect, where that is worth an event.
-func (e Events) Took(stack *v1alpha1.AppStack, step model.Step) {
-	if step.Event != "" {
-		e.emit(stack, corev1.EventTypeNormal, step.Event, string(step.Verb), step.Reason)
-	}
-}
-
-// Stalled tells of a problem that the status did not show yet.
-func (e Events) Stalled(stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) {
-	before := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled)
-	after := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionStalled)
-	if after == nil || before != nil && before.Reason == after.Reason && before.Message == after.Message {
+func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
+	if step.Event == "" {
 		return
 	}
-	e.emit(stack, corev1.EventTypeWarning, after.Reason, "Reconcile", after.Message)
+	// events of one reason are counted as one, but for what they relate to
+	object := &corev1.ObjectReference{Kind: string(step.Kind), Namespace: stack.Namespace, Name: step.Name, UID: step.UID}
+	e.Recorder.Eventf(stack, object, corev1.EventTypeNormal, step.Event, string(step.Verb), "%s",
+		model.Truncate(step.Reason, maxNote))
 }
 
-func (e Events) emit(stack *v1alpha1.AppStack, kind, reason, action, note string) {
-	e.Recorder.Eventf(stack, nil, kind, reason, action, "%s", note[:min(len(note), maxNote)])
+// Stalled tells of a problem that neither the status nor an event has told yet.
+func (e *Events) Stalled(stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) {
+	before := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled)
+	after := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionStalled)
+	key := types.NamespacedName{Namespace: stack.Namespace, Name: stack.Name}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if after == nil {
+		delete(e.told, key)
+		return
+	}
+	words := after.Reason + ": " + after.Message
+	if e.told[key] == words || before != nil && before.Reason+": "+before.Message == words {
+		return
+	}
+	if e.told == nil {
+		e.told = map[types.NamespacedName]string{}
+	}
+	e.told[key] = words
+	e.Recorder.Eventf(stack, nil, corev1.EventTypeWarning, after.Reason, "Reconcile", "%s",
+		model.Truncate(after.Message, maxNote))
+}
+
+// Forget forgets a stack that is gone.
+func (e *Events) Forget(stack types.NamespacedName) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.told, stack)
 }

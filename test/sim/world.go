@@ -122,11 +122,15 @@ func (w *World) operate() (worked bool) {
 		}
 		next := status.Compute(status.Input{State: w.state, Plan: steps, Now: w.now})
 		w.show(next)
-		for _, step := range steps.Steps {
+		todo := steps.Steps
+		if steps.Move != nil {
+			todo = []model.Step{*steps.Move}
+		}
+		for _, step := range todo {
 			w.write("  %s", step)
 			w.take(step)
 		}
-		if len(steps.Steps) == 0 {
+		if len(todo) == 0 {
 			return worked
 		}
 		worked = true
@@ -158,7 +162,11 @@ func summary(s v1alpha1.AppStackStatus) string {
 
 func lines(p model.Plan) []string {
 	var all []string
-	for _, step := range p.Steps {
+	steps := p.Steps
+	if p.Move != nil {
+		steps = append([]model.Step{*p.Move}, steps...)
+	}
+	for _, step := range steps {
 		all = append(all, step.String()+" "+step.Hash)
 	}
 	return all
@@ -215,6 +223,9 @@ func (w *World) put(step model.Step) {
 			if !equality.Semantic.DeepEqual(put.Spec, live.Spec) {
 				put.Generation++
 			}
+		}
+		if put.Spec.Replicas == nil {
+			put.Spec.Replicas = step.Initial
 		}
 		w.state.Deployments[step.Name] = put
 	case model.KindService:

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"slices"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+// running is the revision that runs, or is being rolled out; nil where there is
+// none, or where its record is gone.
+func running(state model.State, newest *model.Rollout) *model.Revision {
+	if newest == nil || lost(state, newest.Revision) != 0 {
+		return nil
+	}
+	return revision.Find(state.Revisions, newest.Revision)
+}
+
+// lost is the number of the revision that the main Deployment says it is of, if
+// its record is gone, and no other revision has its template; else 0. Going by
+// the records that are left would replace pods that nobody asked to replace.
+func lost(state model.State, newest int64) int64 {
+	deployment := state.Deployments[state.Stack.Name]
+	if deployment == nil || model.OwnershipOf(state.Stack, deployment) != model.Owned {
+		return 0
+	}
+	number, err := strconv.ParseInt(deployment.Annotations[naming.AnnotationRevision], 10, 64)
+	if err != nil || revision.Find(state.Revisions, number) != nil {
+		return 0
+	}
+	main := revision.Find(state.Revisions, newest).Content.Find(naming.Main)
+	if main != nil && equality.Semantic.DeepEqual(main.Template, deployment.Spec.Template) {
+		return 0
+	}
+	return number
+}
+
+// components are those that are to run: the target's, and, until its rollout
+// has succeeded, what is left of those that it drops (R9).
+func components(state model.State, target model.Revision, revisions []model.Revision) []model.Desired {
+	stack := state.Stack
+	operations := render.Operations(stack.Spec)
+	operation := func(rev model.Revision, component string) model.Operation {
+		if operation, ok := operations[component]; ok {
+			return operation
+		}
+		return rev.Record.Operations[component]
+	}
+	serving := revision.Serving(revision.Timeline(revisions), target.Number)
+	var desired []model.Desired
+	for _, component := range target.Content.Components {
+		desired = append(desired, model.Desired{
+			Component: component,
+			Operation: operation(target, component.Name),
+			Revision:  target.Number,
+			Joining:   len(serving) > 0,
+		})
+	}
+	for _, number := range serving {
+		earlier := revision.Find(revisions, number)
+		for _, component := range earlier.Content.Components {
+			name := naming.Object(stack.Name, component.Name)
+			component.Service = render.Served(component.Service, state.Services[name])
+			at := slices.IndexFunc(desired, func(d model.Desired) bool { return d.Name == component.Name })
+			if at >= 0 {
+				desired[at].Service = render.WithPortsOf(desired[at].Service, component.Service)
+				desired[at].Joining = false
+				continue
+			}
+			live := state.Deployments[name]
+			if live == nil || model.OwnershipOf(stack, live) == model.Foreign {
+				continue // it never came to run, or runs no more
+			}
+			desired = append(desired, model.Desired{
+				Component: component,
+				Operation: operation(*earlier, component.Name),
+				Revision:  number,
+				Retiring:  true,
+			})
+		}
+	}
+	return desired
+}
+
+// complete says whether every component of the target runs as it should.
+func complete(state model.State, desired []model.Desired) bool {
+	for _, component := range desired {
+		if component.Retiring {
+			continue
+		}
+		deployment := state.Deployments[naming.Object(state.Stack.Name, component.Name)]
+		if deployment == nil || !rollout.Of(deployment).Complete {
+			return false
+		}
+	}
+	return true
+}
