@@ -160,8 +160,12 @@ deploy: $(BIN)/deploy/kustomization.yaml ## Deploy the operator with the image I
 	@$(TOOL) kustomize build $(BIN)/deploy | $(KUBECTL) apply -f -
 
 .PHONY: undeploy
-undeploy: $(BIN)/deploy/kustomization.yaml ## Remove the operator, the CRD and every stack from the current cluster.
-	@$(TOOL) kustomize build $(BIN)/deploy | $(KUBECTL) delete --ignore-not-found -f -
+undeploy: ## Remove the operator from the current cluster; the CRD, the stacks and what they run stay.
+	@mkdir -p $(BIN)/undeploy
+	@printf '%s\n' 'resources: [../../config/default]' 'patches:' '- target: {kind: CustomResourceDefinition}' \
+		'  patch: |-' '    $$patch: delete' '    kind: CustomResourceDefinition' '    metadata: {name: unused}' \
+		> $(BIN)/undeploy/kustomization.yaml
+	@$(TOOL) kustomize build $(BIN)/undeploy | $(KUBECTL) delete --ignore-not-found -f -
 
 # config/default with the image IMG; written anew each time, because IMG is no file.
 .PHONY: $(BIN)/deploy/kustomization.yaml
