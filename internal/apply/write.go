@@ -99,6 +99,12 @@ func merge(live, want *appsv1.Deployment) {
 // server did not accept of it.
 func (p *pass) applyConfig(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
 	all := with[client.PatchOption](naming.FieldOwner, options)
+	dryRun := len(options) > 0
+	if step.Adopts && !dryRun {
+		if err := p.takePorts(ctx, step); err != nil {
+			return nil, err
+		}
+	}
 	if step.Verb != model.VerbCreate {
 		all = append(all, client.ForceOwnership)
 	}
@@ -109,7 +115,12 @@ func (p *pass) applyConfig(ctx context.Context, step model.Step, options []write
 	answer := newObject(step.Kind)
 	answer.SetNamespace(p.stack.Namespace)
 	answer.SetName(step.Name)
-	if err := p.Client.Patch(ctx, answer, client.RawPatch(types.ApplyYAMLPatchType, body), all...); err != nil {
+	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
+	if step.Adopts && dryRun {
+		// tried before the ports are taken, so replace them as taking them would
+		patch, all = client.RawPatch(types.MergePatchType, body), with[client.PatchOption](naming.FieldOwner, options)
+	}
+	if err := p.Client.Patch(ctx, answer, patch, all...); err != nil {
 		return nil, fmt.Errorf("applying %s %s: %w", step.Kind, step.Name, err)
 	}
 	return answer, nil

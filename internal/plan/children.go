@@ -93,6 +93,7 @@ func appendApplied[T configuration[T], L metav1.Object](
 	}
 	drift := appliedDrift(config, object)
 	step.Verb, step.UID, step.ResourceVersion = model.VerbUpdate, object.GetUID(), object.GetResourceVersion()
+	step.Adopts = model.OwnershipOf(stack, object) == model.Unclaimed
 	config.WithUID(step.UID)
 	return append(all, child{component: component, step: step, live: object, drift: drift})
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// mark is a point in the audit log.
+type mark int64
+
+// markNow is the end of the audit log.
+func markNow() mark {
+	GinkgoHelper()
+	info, err := os.Stat(auditLog)
+	Expect(err).NotTo(HaveOccurred())
+	return mark(info.Size())
+}
+
+// requests of the operator since the mark, as "verb address": all but those in
+// the namespaces of other specs, which may still be on their way out. A watch
+// that begins with what there is counts as the list that it is. Any other watch
+// tells of changes without being asked, and is opened again every few minutes;
+// it is neither a read nor a write, and left out.
+func (m mark) requests(w world) []string {
+	GinkgoHelper()
+	var all []string
+	for _, request := range m.entries() {
+		elsewhere := strings.Contains(request.RequestURI, "/namespaces/"+namespacePrefix) &&
+			!strings.Contains(request.RequestURI, "/namespaces/"+w.namespace+"/")
+		switch {
+		case elsewhere:
+		case request.Verb != "watch":
+			all = append(all, request.Verb+" "+request.RequestURI)
+		case request.opens() && strings.Contains(request.RequestURI, "sendInitialEvents=true"):
+			all = append(all, "list "+request.RequestURI)
+		}
+	}
+	return all
+}
+
+// watches are how many the operator has opened since the mark.
+func (m mark) watches() int {
+	GinkgoHelper()
+	opened := 0
+	for _, request := range m.entries() {
+		if request.Verb == "watch" && request.opens() {
+			opened++
+		}
+	}
+	return opened
+}
+
+// entry is a line of the audit log.
+type entry struct{ Stage, UserAgent, Verb, RequestURI string }
+
+// opens says whether the entry is the first of a watch, and not its end.
+func (e entry) opens() bool { return e.Stage == "ResponseStarted" }
+
+// entries are the operator's since the mark.
+func (m mark) entries() []entry {
+	GinkgoHelper()
+	file, err := os.Open(auditLog)
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = file.Close() }()
+	_, err = file.Seek(int64(m), io.SeekStart)
+	Expect(err).NotTo(HaveOccurred())
+	var all []entry
+	reader := bufio.NewReader(file)
+	for {
+		line, err := reader.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return all // the last line may not be written whole yet
+		}
+		Expect(err).NotTo(HaveOccurred())
+		if !bytes.Contains(line, []byte(operatorAgent)) {
+			continue
+		}
+		var read entry
+		Expect(json.Unmarshal(line, &read)).To(Succeed())
+		if read.UserAgent == operatorAgent {
+			all = append(all, read)
+		}
+	}
+}
+
+// quiet waits until the operator has asked for nothing for two seconds, and is
+// what it asked for since the mark.
+func (m mark) quiet(ctx context.Context, w world) []string {
+	GinkgoHelper()
+	before := -1
+	var requests []string
+	Eventually(ctx, func() int {
+		requests = m.requests(w)
+		fresh := len(requests) - before
+		before = len(requests)
+		return fresh
+	}).WithPolling(2 * time.Second).Should(BeZero())
+	return requests
+}

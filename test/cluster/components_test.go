@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/fixture"
+)
+
+var _ = Describe("Components", func() {
+	It("run the main image, and are released together with it (R1)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		stack := fixture.Stack(app, fixture.Component("worker", 2, nil, "work"), withoutProbeDelay)
+		w.apply(stack)
+		w.becomesReady(ctx)
+		Expect(w.deployments(ctx)).To(ConsistOf("my-app", "my-app-worker"))
+		Expect(w.deployment(ctx, "my-app-worker").Spec.Template.Spec.Containers).To(ConsistOf(
+			And(HaveField("Image", "my-app:1"), HaveField("Args", []string{"work"}))))
+		Expect(w.readyPods(ctx)).To(HaveLen(5))
+		// the Service of one does not find the pods of the other
+		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
+
+		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
+		after := w.becomesReady(ctx)
+		Expect(after.Status.Revision).To(BeEquivalentTo(2))
+		Expect(w.readyPods(ctx)).To(And(HaveLen(5), HaveEach(HaveField("Spec.Containers", ConsistOf(HaveField("Image", "my-app:2"))))))
+	})
+
+	It("without a readiness probe have to stay up for ten seconds (R24)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.apply(fixture.Stack(app, fixture.Component("worker", 1, nil, "work")))
+		Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(ConsistOf("my-app", "my-app-worker"))
+		Expect(w.deployment(ctx, app).Spec.MinReadySeconds).To(BeZero())
+		Expect(w.deployment(ctx, "my-app-worker").Spec.MinReadySeconds).To(BeEquivalentTo(10))
+		Eventually(ctx, func() int { return len(w.readyPods(ctx)) }).Should(Equal(4))
+		w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+		w.becomesReady(ctx)
+	})
+
+	It("that a revision drops stay until it has succeeded, and a rollback brings them back as they last were (R9, R16)",
+		func(ctx SpecContext) {
+			w := newWorld(ctx)
+			worker := fixture.Component("worker", 2, nil, "work")
+			stack := fixture.Stack(app, worker, withoutProbeDelay)
+			w.apply(stack)
+			w.becomesReady(ctx)
+
+			By("scaling the worker, which makes no revision")
+			w.apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("worker", 4, nil, "work")))
+			after := w.becomesReady(ctx)
+			Expect(after.Status.Revision).To(BeEquivalentTo(1))
+			Expect(w.readyPods(ctx)).To(HaveLen(7))
+			worker1 := w.deployment(ctx, "my-app-worker")
+
+			By("dropping it, and adding another one, in a rollout that does not get anywhere")
+			w.apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("scheduler", 1, nil, "schedule"),
+				fixture.Image("my-app:unready")))
+			w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+			Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(
+				ConsistOf("my-app", "my-app-worker", "my-app-scheduler"))
+			Consistently(ctx, func(g Gomega) {
+				worker := w.deployment(ctx, "my-app-worker")
+				g.Expect(worker.UID).To(Equal(worker1.UID))
+				g.Expect(worker.Generation).To(Equal(worker1.Generation))
+				g.Expect(worker.Status.AvailableReplicas).To(BeEquivalentTo(4))
+				g.Expect(w.readyPods(ctx)).To(HaveLen(7))
+			}).Should(Succeed())
+
+			By("mending the image")
+			w.apply(fixture.With(stack, fixture.Image("my-app:3")))
+			after = w.becomesReady(ctx)
+			Expect(history(after)).To(Equal([]string{
+				"3 SpecChanged Succeeded", "2 SpecChanged Superseded", "1 SpecChanged Succeeded",
+			}))
+			Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(ConsistOf("my-app", "my-app-scheduler"))
+			Eventually(ctx, func() int { return len(w.pods(ctx)) }).Should(Equal(4))
+
+			By("rolling back to the revision that had it")
+			w.apply(fixture.With(stack, fixture.RollbackTo(1, 0)))
+			after = w.becomesReady(ctx)
+			Expect(after.Status.Revision).To(BeEquivalentTo(1))
+			Expect(w.deployment(ctx, "my-app-worker").Spec.Replicas).To(HaveValue(BeEquivalentTo(4)))
+			Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(ConsistOf("my-app", "my-app-worker"))
+			Eventually(ctx, func() int { return len(w.pods(ctx)) }).Should(Equal(7))
+		})
+})
+
+var _ = Describe("Ports", func() {
+	It("may change their number: the Service finds old and new pods alike (R9)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		port := func(number int32) fixture.Option {
+			service := int32(80)
+			return namedPorts(v1alpha1.Port{Name: "http", ContainerPort: number, ServicePort: &service})
+		}
+		stack := fixture.Stack(app, port(8080), slowStart("1s"))
+		w.apply(stack)
+		w.becomesReady(ctx)
+		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{8080: 3}))
+		uid := w.service(ctx, app).UID
+
+		w.apply(fixture.With(stack, port(9090)))
+		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(
+			And(HaveKeyWithValue(int32(8080), BeNumerically(">", 0)), HaveKeyWithValue(int32(9090), BeNumerically(">", 0))))
+		w.becomesReady(ctx)
+		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{9090: 3}))
+		service := w.service(ctx, app)
+		Expect(service.UID).To(Equal(uid))
+		Expect(service.Spec.Ports).To(ConsistOf(And(
+			HaveField("Port", BeEquivalentTo(80)), HaveField("TargetPort.StrVal", "http"))))
+	})
+
+	DescribeTable("of the Service that a revision drops stay until it has succeeded (R9)",
+		func(ctx SpecContext, before, after []v1alpha1.Port, during, end []int32) {
+			w := newWorld(ctx)
+			ports := func() []int32 {
+				var numbers []int32
+				for _, port := range w.service(ctx, app).Spec.Ports {
+					numbers = append(numbers, port.Port)
+				}
+				return numbers
+			}
+			stack := fixture.Stack(app, namedPorts(before...))
+			w.apply(stack)
+			w.becomesReady(ctx)
+
+			w.apply(fixture.With(stack, namedPorts(after...), fixture.Image("my-app:unready")))
+			w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+			Eventually(ctx, ports).Should(ConsistOf(during))
+			Consistently(ctx, ports).Should(ConsistOf(during))
+			for _, port := range before {
+				Expect(w.endpoints(ctx, app)).To(HaveKeyWithValue(port.ContainerPort, 3))
+			}
+
+			w.apply(fixture.With(stack, fixture.Image("my-app:3")))
+			w.becomesReady(ctx)
+			Eventually(ctx, ports).Should(ConsistOf(end))
+		},
+		Entry("by name",
+			[]v1alpha1.Port{{Name: "http", ContainerPort: 80}, {Name: "metrics", ContainerPort: 9000}},
+			[]v1alpha1.Port{{Name: "http", ContainerPort: 80}},
+			[]int32{80, 9000}, []int32{80}),
+		Entry("by number, the name staying",
+			[]v1alpha1.Port{{ContainerPort: 80}},
+			[]v1alpha1.Port{{ContainerPort: 8080}},
+			[]int32{80, 8080}, []int32{8080}),
+	)
+})

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/fixture"
+)
+
+var _ = Describe("Deleting a stack", func() {
+	It("leaves the app as it runs with --cascade=orphan, and a new stack takes it back (R26, R27)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		stack := fixture.Stack(app)
+		w.apply(stack)
+		w.becomesReady(ctx)
+		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
+		before := w.becomesReady(ctx)
+		pods := uids(w.pods(ctx))
+		Expect(pods).To(HaveLen(3))
+		children := func() []client.Object {
+			budget, err := get[policyv1.PodDisruptionBudget](ctx, w.namespace, app)
+			Expect(err).NotTo(HaveOccurred())
+			all := []client.Object{w.deployment(ctx, app), w.service(ctx, app), budget}
+			for _, revision := range list[appsv1.ControllerRevisionList](ctx, w.namespace).Items {
+				all = append(all, &revision)
+			}
+			return all
+		}
+		identities := func() map[string]string {
+			all := map[string]string{}
+			for _, child := range children() {
+				all[child.GetName()+" "+string(child.GetUID())] = ""
+			}
+			return all
+		}
+		owners := func() []metav1.OwnerReference {
+			var all []metav1.OwnerReference
+			for _, child := range children() {
+				all = append(all, child.GetOwnerReferences()...)
+			}
+			return all
+		}
+		identity, sets := identities(), w.replicaSets(ctx)
+		Expect(identity).To(HaveLen(5))
+
+		By("deleting the stack alone")
+		w.kubectl("delete", "aps/my-app", "--cascade=orphan")
+		Expect(owners()).To(BeEmpty())
+		Consistently(ctx, func(g Gomega) {
+			g.Expect(identities()).To(Equal(identity))
+			g.Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
+		}).Should(Succeed())
+
+		By("making it again")
+		w.apply(fixture.Stack(app, fixture.Image("my-app:2")))
+		after := w.becomesReady(ctx)
+		Expect(after.UID).NotTo(Equal(before.UID))
+		Expect(history(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+		Expect(after.Status.Revision).To(BeEquivalentTo(2))
+		Expect(identities()).To(Equal(identity))
+		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
+		Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
+		Expect(owners()).To(And(HaveLen(5), HaveEach(HaveField("UID", after.UID))))
+
+		By("going back to a revision of the stack that was deleted")
+		w.apply(fixture.Stack(app, fixture.Image("my-app:2"), fixture.RollbackTo(1, 0)))
+		w.becomesReady(ctx)
+		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
+	})
+
+	It("leaves nothing behind (R27)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		scaled := func(c *v1alpha1.Component) {
+			c.Replicas, c.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 3}
+			c.Ports = []v1alpha1.Port{{ContainerPort: 8080}}
+		}
+		stack := fixture.Stack(app, fixture.Component("web", 1, scaled))
+		w.apply(stack)
+		w.becomesReady(ctx)
+		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
+		w.becomesReady(ctx)
+		kinds := func() []client.ObjectList {
+			return []client.ObjectList{
+				&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{}, &corev1.ServiceList{},
+				&discoveryv1.EndpointSliceList{}, &policyv1.PodDisruptionBudgetList{},
+				&autoscalingv2.HorizontalPodAutoscalerList{}, &appsv1.ControllerRevisionList{},
+			}
+		}
+		for _, kind := range kinds() {
+			Expect(kube.List(ctx, kind, client.InNamespace(w.namespace))).To(Succeed())
+			Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: there was none to begin with", kind)
+		}
+
+		w.kubectl("delete", "aps/my-app")
+		Eventually(ctx, func(g Gomega) {
+			for _, kind := range kinds() {
+				g.Expect(kube.List(ctx, kind, client.InNamespace(w.namespace))).To(Succeed())
+				g.Expect(meta.LenList(kind)).To(BeZero(), "%T", kind)
+			}
+		}).Should(Succeed())
+	})
+
+	It("and making it again at once starts anew, once the old one's objects are gone (R26)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.kubectlApply(example)
+		w.becomesReady(ctx)
+		pods := uids(w.pods(ctx))
+
+		w.kubectl("delete", "aps/my-app", "--wait=false")
+		w.kubectlApply(example)
+		after := w.becomesReady(ctx)
+		Expect(history(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
+		Expect(uids(w.readyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
+		Consistently(ctx, func() []corev1.Pod { return w.readyPods(ctx) }).Should(HaveLen(3))
+	})
+
+	It("is not what kubectl delete all does: what it deletes is made again", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.kubectlApply(example)
+		before := w.becomesReady(ctx)
+		pods := uids(w.pods(ctx))
+
+		// without waiting: kubectl would wait for the ReplicaSet, which has the same name when it is made again
+		Expect(w.kubectl("delete", "all", "--all", "--wait=false")).NotTo(ContainSubstring("appstack"))
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(uids(w.readyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
+			g.Expect(w.endpoints(ctx, app)).To(Equal(map[int32]int{80: 3}))
+		}).Should(Succeed())
+		after := w.becomesReady(ctx)
+		Expect(after.UID).To(Equal(before.UID))
+		Expect(history(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
+	})
+})

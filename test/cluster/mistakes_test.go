@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// stackText is a stack as a user writes it.
+func stackText(name, spec string) string {
+	return "apiVersion: apps.appstack.dev/v1alpha1\nkind: AppStack\nmetadata:\n  name: " + name + "\nspec:\n" + spec
+}
+
+var _ = Describe("A mistake", func() {
+	DescribeTable("that the API server can see is refused, with field and remedy (R30)",
+		func(ctx SpecContext, text string, expected ...string) {
+			w := newWorld(ctx)
+			message := w.refusal(text)
+			AddReportEntry(CurrentSpecReport().LeafNodeText, strings.TrimSpace(message))
+			for _, part := range expected {
+				Expect(message).To(ContainSubstring(part))
+			}
+		},
+		Entry("no image",
+			stackText(app, "  replicas: 3\n"),
+			"spec.image", "Required value"),
+		Entry("two ports of one name",
+			stackText(app, "  image: my-app:1\n  ports:\n  - {name: http, containerPort: 80}\n  - {name: http, containerPort: 81}\n"),
+			"spec.ports", "two ports have the same name: give each entry of ports a name of its own"),
+		Entry("replicas with autoscaling",
+			stackText(app, "  image: my-app:1\n  replicas: 3\n  autoscaling:\n    maxReplicas: 5\n"),
+			"spec", "replicas and autoscaling exclude each other: remove replicas", "or remove autoscaling"),
+		Entry("a name too long",
+			stackText(strings.Repeat("long-", 12)+"name", "  image: my-app:1\n"),
+			"metadata.name must have at most 63 characters", "choose a shorter name"),
+		Entry("a component's name too long",
+			stackText(strings.Repeat("long-", 10)+"name", "  image: my-app:1\n  components:\n  - name: also-too-long\n"),
+			"shorten metadata.name or spec.components[].name"),
+		Entry("a field that there is not",
+			stackText(app, "  image: my-app:1\n  replica: 3\n"),
+			`unknown field "spec.replica"`),
+	)
+
+	// tellsUser expects the message where users look.
+	tellsUser := func(w world, reason, message string) {
+		GinkgoHelper()
+		Expect(strings.Fields(w.kubectl("get", "aps", "--no-headers"))).To(ContainElements("False", reason))
+		Eventually(func() string {
+			return w.kubectl("get", "events",
+				"--field-selector=involvedObject.kind=AppStack,type=Warning", "-o", "jsonpath={.items[*].message}")
+		}).
+			Should(Equal(message))
+		description := w.kubectl("describe", "aps/my-app")
+		before, events, found := strings.Cut(description, "\nEvents:")
+		Expect(found).To(BeTrue())
+		Expect(before).To(ContainSubstring(message))
+		Expect(events).To(And(ContainSubstring("Warning"), ContainSubstring(reason), ContainSubstring(message)))
+	}
+
+	It("in podTemplate shows in the stack, and touches nothing that runs (R4, R30)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.kubectlApply(example)
+		w.becomesReady(ctx)
+		pods := uids(w.pods(ctx))
+
+		w.kubectlApply(example + "  podTemplate:\n    spec:\n      nodeSelectr:\n        disk: ssd\n")
+		message := w.stalls(ctx, v1alpha1.ReasonInvalidPodTemplate)
+		AddReportEntry("a podTemplate with an unknown field", message)
+		Expect(message).To(And(ContainSubstring("podTemplate"), ContainSubstring(`unknown field "spec.nodeSelectr"`)))
+		tellsUser(w, v1alpha1.ReasonInvalidPodTemplate, message)
+		Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
+		Expect(w.revisions(ctx)).To(HaveLen(1))
+
+		w.kubectlApply(example)
+		w.becomesReady(ctx)
+	})
+
+	It("that only the API server's own checks of pods find shows in the stack, and touches nothing that runs (R4, R30)",
+		func(ctx SpecContext) {
+			w := newWorld(ctx)
+			w.kubectlApply(example)
+			w.becomesReady(ctx)
+			pods := uids(w.pods(ctx))
+
+			w.kubectlApply(example + "  env:\n  - name: A\n    valueFrom: {}\n")
+			message := w.stalls(ctx, v1alpha1.ReasonRejected)
+			AddReportEntry("what only the API server's checks of pods find", message)
+			tellsUser(w, v1alpha1.ReasonRejected, message)
+			Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
+			Expect(w.revisions(ctx)).To(HaveLen(1))
+		})
+
+	It("such as a name that a Service of someone else has shows in the stack, until it is free (R26, R30)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.kubectl("create", "service", "clusterip", app, "--tcp=80")
+		theirs := w.service(ctx, app)
+
+		w.kubectlApply(example)
+		message := w.stalls(ctx, v1alpha1.ReasonNameConflict)
+		AddReportEntry("a Service of that name that belongs to someone else", message)
+		Expect(message).To(And(ContainSubstring(`Service "my-app"`), ContainSubstring("rename the stack")))
+		tellsUser(w, v1alpha1.ReasonNameConflict, message)
+		Expect(w.deployments(ctx)).To(BeEmpty())
+		Expect(w.revisions(ctx)).To(BeEmpty())
+		Expect(w.service(ctx, app).ResourceVersion).To(Equal(theirs.ResourceVersion))
+
+		w.kubectl("delete", "service", app)
+		Eventually(ctx, w.stack).WithTimeout(45 * time.Second).Should(HaveField("Status.Revision", BeEquivalentTo(1)))
+		w.becomesReady(ctx)
+	})
+})

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/fixture"
+)
+
+var _ = Describe("A paused stack", func() {
+	It("rolls nothing out, scales, and goes on when paused is removed (R16a)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		stack := fixture.Stack(app)
+		w.apply(stack)
+		w.becomesReady(ctx)
+		sets := w.replicaSets(ctx)
+
+		w.apply(fixture.With(stack, fixture.Paused(true)))
+		w.becomesReady(ctx) // nothing is due
+		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
+		w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPaused)
+		Consistently(ctx, func(g Gomega) {
+			g.Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
+			g.Expect(w.revisions(ctx)).To(HaveLen(1))
+		}).Should(Succeed())
+
+		w.kubectl("scale", "appstack/my-app", "--replicas=5")
+		Eventually(ctx, func() int { return len(w.readyPods(ctx)) }).Should(Equal(5))
+		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
+		w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPaused)
+		w.becomes(ctx, v1alpha1.ConditionAvailable, metav1.ConditionTrue, v1alpha1.ReasonPodsAvailable)
+
+		w.apply(fixture.With(stack, fixture.Paused(false), fixture.Replicas(5)))
+		after := w.becomesReady(ctx)
+		Expect(history(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+		Expect(w.readyPods(ctx)).To(And(HaveLen(5), HaveEach(HaveField("Spec.Containers", ConsistOf(HaveField("Image", "my-app:2"))))))
+	})
+
+	It("stops a rollout that is under way, and goes on with it (R16a)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		stack := fixture.Stack(app, fixture.Replicas(6), slowStart("1s"))
+		w.apply(stack)
+		w.becomesReady(ctx)
+
+		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
+		updated := func() int32 { return w.deployment(ctx, app).Status.UpdatedReplicas }
+		w.isHalfWayTo(ctx, "my-app:2")
+		w.apply(fixture.With(stack, fixture.Paused(true)))
+		Eventually(ctx, func(g Gomega) {
+			deployment := w.deployment(ctx, app)
+			g.Expect(deployment.Spec.Paused).To(BeTrue())
+			g.Expect(deployment.Status.ObservedGeneration).To(Equal(deployment.Generation))
+		}).Should(Succeed())
+		held := updated()
+		Expect(held).To(BeNumerically("<", 6), "the rollout was over already")
+		Consistently(ctx, updated).WithTimeout(3 * time.Second).Should(Equal(held))
+		w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPaused)
+
+		w.apply(fixture.With(stack, fixture.Paused(false)))
+		after := w.becomesReady(ctx)
+		Expect(history(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+	})
+})
+
+var _ = Describe("A restart", func() {
+	It("replaces all pods by those of a new revision of the same content (R16a)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		stack := fixture.Stack(app, fixture.Component("worker", 1, nil, "work"), withoutProbeDelay)
+		w.apply(stack)
+		w.becomesReady(ctx)
+		pods := uids(w.pods(ctx))
+		at := time.Now().Truncate(time.Second)
+
+		w.apply(fixture.With(stack, fixture.RestartedAt(at)))
+		after := w.becomesReady(ctx)
+		Expect(history(after)).To(Equal([]string{"2 Restart Succeeded", "1 SpecChanged Succeeded"}))
+		Eventually(ctx, func() int { return len(w.pods(ctx)) }).Should(Equal(4))
+		Expect(uids(w.readyPods(ctx))).To(And(HaveLen(4), Not(ContainElements(pods))))
+		Expect(w.replicaSets(ctx)).To(HaveLen(4))
+
+		By("lowering and removing the time, which does nothing")
+		sets := w.replicaSets(ctx)
+		w.apply(fixture.With(stack, fixture.RestartedAt(at.Add(-time.Hour))))
+		w.becomesReady(ctx)
+		w.apply(fixture.With(stack, func(s *v1alpha1.AppStack) { s.Spec.RestartedAt = nil }))
+		after = w.becomesReady(ctx)
+		Expect(history(after)).To(HaveLen(2))
+		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
+
+		By("changing the content, which is no restart")
+		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
+		after = w.becomesReady(ctx)
+		Expect(history(after)[0]).To(Equal("3 SpecChanged Succeeded"))
+	})
+})

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/operator"
+)
+
+var _ = Describe("the operator's rights", Serial, func() {
+	It("suffice for a stack's whole life, and no more are used", func() {
+		role := readRole("role.yaml")
+		role.GenerateName, role.Name = "operator-", ""
+		Expect(k8s.Create(ctx, role)).To(Succeed())
+		account := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "controller-manager"}
+		binding := &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "operator-"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+			Subjects:   []rbacv1.Subject{account},
+		}
+		Expect(k8s.Create(ctx, binding)).To(Succeed())
+		DeferCleanup(func() {
+			Expect(k8s.Delete(ctx, binding)).To(Succeed())
+			Expect(k8s.Delete(ctx, role)).To(Succeed())
+		})
+		asAccount := rest.CopyConfig(config)
+		asAccount.Impersonate = rest.ImpersonationConfig{
+			UserName: "system:serviceaccount:" + account.Namespace + ":" + account.Name,
+			Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + account.Namespace, "system:authenticated"},
+		}
+		instead(asAccount, operator.Options{})
+
+		By("creating all kinds of children, adopting, updating")
+		Expect(k8s.Create(ctx, legacyDeployment(app))).To(Succeed())
+		Expect(k8s.Create(ctx, legacyService(app))).To(Succeed())
+		stack := created(adopting(), fixture.HistoryLimit(1), autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}),
+			fixture.Component("worker", 2, func(c *v1alpha1.Component) { c.Ports = []v1alpha1.Port{{ContainerPort: 1}} }))
+		expectEvent(stack, corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "revision 1")
+		released(fixture.Image("my-app:2"), fixture.HistoryLimit(3), notAutoscaled())
+
+		By("rolling back, pruning, removing")
+		released(fixture.RollbackTo(1, 0))
+		released(fixture.NoRollback(), fixture.HistoryLimit(1), fixture.WithoutComponents(), fixture.Ports())
+		Eventually(numbers).Should(Equal([]int64{3}))
+		for _, object := range []string{app, worker} {
+			Eventually(gone(&corev1.Service{}, object)).Should(BeTrue())
+		}
+		Eventually(gone(&appsv1.Deployment{}, worker)).Should(BeTrue())
+
+		By("taking back what was left without an owner")
+		orphan()
+		stack = created(fixture.Image("my-app:2"), fixture.Ports())
+		Eventually(func(g Gomega) {
+			for _, object := range owned() {
+				g.Expect(metav1.IsControlledBy(object, stack)).To(BeTrue(), object.GetName())
+			}
+		}).Should(Succeed())
+
+		By("marking again what lost its label")
+		edit(deployment(app), func(d *appsv1.Deployment) { delete(d.Labels, naming.LabelStack) })
+		Eventually(func() map[string]string { return deployment(app).Labels }).Should(HaveKey(naming.LabelStack))
+		ready()
+	})
+
+	It("hold no wildcard, no Secrets, and nothing by which more could be had", func() {
+		for _, rule := range readRole("role.yaml").Rules {
+			Expect(slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs)).NotTo(ContainElement("*"))
+			Expect(rule.Resources).NotTo(ContainElement("secrets"))
+			Expect(rule.Resources).NotTo(ContainElement(HavePrefix("pods")))
+			Expect(rule.Verbs).NotTo(ContainElement(BeElementOf("escalate", "bind", "impersonate")))
+			Expect(rule.NonResourceURLs).To(BeEmpty())
+		}
+	})
+})
+
+var _ = Describe("the users' roles", func() {
+	DescribeTable("aggregate to the built-in ones",
+		func(file, to string, verbs, statusVerbs []string) {
+			role := readRole(file)
+			Expect(role.Labels).To(HaveKeyWithValue("rbac.authorization.k8s.io/aggregate-to-"+to, "true"))
+			Expect(verbsOn(role, "appstacks")).To(ConsistOf(verbs))
+			Expect(verbsOn(role, "appstacks/status")).To(ConsistOf(statusVerbs))
+			Expect(verbsOn(role, "appstacks/scale")).To(ContainElement("get"))
+			for _, rule := range role.Rules {
+				Expect(rule.APIGroups).To(Equal([]string{v1alpha1.GroupName}))
+			}
+		},
+		Entry("admin", "appstack_admin_role.yaml", "admin",
+			[]string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}, []string{"get", "update", "patch"}),
+		Entry("editor", "appstack_editor_role.yaml", "edit",
+			[]string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}, []string{"get"}),
+		Entry("viewer", "appstack_viewer_role.yaml", "view",
+			[]string{"get", "list", "watch"}, []string{"get"}),
+	)
+})
+
+func readRole(file string) *rbacv1.ClusterRole {
+	GinkgoHelper()
+	raw, err := os.ReadFile(filepath.Join(root, "config", "rbac", file))
+	Expect(err).NotTo(HaveOccurred())
+	role := &rbacv1.ClusterRole{}
+	Expect(yaml.UnmarshalStrict(raw, role)).To(Succeed())
+	return role
+}
+
+func verbsOn(role *rbacv1.ClusterRole, resource string) []string {
+	var verbs []string
+	for _, rule := range role.Rules {
+		if slices.Contains(rule.Resources, resource) {
+			verbs = append(verbs, rule.Verbs...)
+		}
+	}
+	return verbs
+}
