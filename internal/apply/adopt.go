@@ -4,7 +4,6 @@
 package apply
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -58,7 +57,7 @@ func handOver(managed []metav1.ManagedFieldsEntry, path fieldpath.Path, now meta
 	for _, entry := range managed {
 		fields := &fieldpath.Set{}
 		if entry.FieldsV1 != nil {
-			if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+			if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
 				return nil, fmt.Errorf("of %s: %w", entry.Manager, err)
 			}
 		}
@@ -84,7 +83,7 @@ func handOver(managed []metav1.ManagedFieldsEntry, path fieldpath.Path, now meta
 		if err != nil {
 			return nil, fmt.Errorf("of %s: %w", entry.Manager, err)
 		}
-		entry.FieldsV1 = &metav1.FieldsV1{Raw: raw}
+		entry.FieldsV1 = metav1.NewFieldsV1(string(raw))
 		entries = append(entries, entry)
 	}
 	raw, err := taken.ToJSON()
@@ -97,6 +96,6 @@ func handOver(managed []metav1.ManagedFieldsEntry, path fieldpath.Path, now meta
 		APIVersion: corev1.SchemeGroupVersion.String(),
 		Time:       &now,
 		FieldsType: "FieldsV1",
-		FieldsV1:   &metav1.FieldsV1{Raw: raw},
+		FieldsV1:   metav1.NewFieldsV1(string(raw)),
 	}), nil
 }
