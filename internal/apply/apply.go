@@ -128,11 +128,8 @@ func (p *pass) write(ctx context.Context, step model.Step, options ...writeOptio
 // note remembers the answer to a write, and says whether it changed anything.
 // If not, no event follows, and another pass is due.
 func (p *pass) note(step model.Step, answer client.Object) (changed bool) {
-	p.Ledger.Note(p.key(), answer.GetUID(), model.Acceptance{
-		Asked:      step.Hash,
-		Answered:   model.Fingerprint(answer),
-		Generation: answer.GetGeneration(),
-		At:         p.Clock.Now(),
+	p.Ledger.Note(p.key(), answer.GetUID(), func(last model.Acceptance) model.Acceptance {
+		return last.Next(step.Hash, model.Fingerprint(answer), answer.GetGeneration(), p.Clock.Now())
 	})
 	changed = answer.GetResourceVersion() != step.ResourceVersion
 	p.noop = p.noop || !changed

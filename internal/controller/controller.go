@@ -105,7 +105,7 @@ func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v
 	return nil
 }
 
-// wait is the time until the next pass, 0 where an event will bring it.
+// wait is the time until the next pass, 0 where an event brings it.
 func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Duration {
 	switch {
 	case outcome.Again:
@@ -114,5 +114,5 @@ func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Durati
 		plan.Problem != nil && plan.Problem.Reason == v1alpha1.ReasonNameConflict:
 		return later
 	}
-	return 0
+	return plan.Wait
 }

@@ -20,8 +20,8 @@ type Ledger struct {
 	byStack map[types.NamespacedName]map[types.UID]model.Acceptance
 }
 
-// Note remembers the answer to a write of a stack's child.
-func (l *Ledger) Note(stack types.NamespacedName, child types.UID, acceptance model.Acceptance) {
+// Note remembers the answer to a write of a stack's child, which may depend on the last one.
+func (l *Ledger) Note(stack types.NamespacedName, child types.UID, next func(last model.Acceptance) model.Acceptance) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byStack == nil {
@@ -30,7 +30,7 @@ func (l *Ledger) Note(stack types.NamespacedName, child types.UID, acceptance mo
 	if l.byStack[stack] == nil {
 		l.byStack[stack] = map[types.UID]model.Acceptance{}
 	}
-	l.byStack[stack][child] = acceptance
+	l.byStack[stack][child] = next(l.byStack[stack][child])
 }
 
 // Of is a copy of what is remembered of a stack.

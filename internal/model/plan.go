@@ -6,6 +6,7 @@ package model
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,6 +27,8 @@ type Plan struct {
 	Components []Desired
 	// Problem is what only a person can mend; nil where there is none.
 	Problem *Problem
+	// Wait is the time until a write is due that has to wait; 0 where none has.
+	Wait time.Duration
 	// Held says that spec.paused holds up a rollout.
 	Held bool
 }

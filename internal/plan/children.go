@@ -6,6 +6,7 @@ package plan
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -99,18 +100,23 @@ func appendApplied[T configuration[T], L metav1.Object](
 }
 
 // writes are the steps that make the children what they are to be; none where
-// they are.
-func writes(state model.State, children []child, rollout model.Rollout) []model.Step {
-	var steps []model.Step
+// they are. Those that were taken again and again have to wait.
+func writes(state model.State, children []child, rollout model.Rollout, now time.Time) (steps []model.Step, wait time.Duration) {
 	for _, child := range children {
 		if deferred(state.Stack, child, rollout) || settled(state, child) {
 			continue
+		}
+		if child.live != nil {
+			if pause := state.Accepted[child.live.GetUID()].Wait(child.step.Hash, now); pause > 0 {
+				wait = max(wait, pause)
+				continue
+			}
 		}
 		step := child.step
 		step.Reason, step.Event = reason(state.Stack, child)
 		steps = append(steps, step)
 	}
-	return steps
+	return steps, wait
 }
 
 // deferred says whether a child is to be written later, when the rollout has

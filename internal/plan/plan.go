@@ -38,9 +38,10 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	children := children(state, plan.Components, *plan.Rollout)
 	conflict, free := conflict(state.Stack, children)
 	plan.Problem = cmp.Or(plan.Problem, conflict)
-	writes := writes(state, free, *plan.Rollout)
+	writes, wait := writes(state, free, *plan.Rollout, now)
+	plan.Wait = wait
 	records := newRecords(state.Revisions)
-	if len(writes) == 0 && conflict == nil {
+	if len(writes) == 0 && wait == 0 && conflict == nil {
 		records.judge(*plan.Rollout, state, plan.Components, now)
 	}
 	records.alias(current.Number, decision.alias)

@@ -162,6 +162,33 @@ func TestAcceptedAnswers(t *testing.T) {
 	}
 }
 
+// TestTwoControllersDoNotRace shows that a child which someone else changes
+// back each time is put back at once a few times, and then ever more rarely.
+func TestTwoControllersDoNotRace(t *testing.T) {
+	state := settled()
+	deployment := state.Deployments["shop"]
+	deployment.Spec.Template.Annotations = map[string]string{"theirs": "again"}
+	asked := deployment.Annotations[naming.AnnotationConfigHash]
+	var waits []string
+	accepted := model.Acceptance{}
+	for range 12 {
+		accepted = accepted.Next(asked, "ours", 1, noon)
+		state.Accepted = map[types.UID]model.Acceptance{deployment.UID: accepted}
+		plan := planFor(state)
+		if (plan.Wait > 0) == (len(plan.Steps) > 0) {
+			t.Fatalf("R28 wait %s and steps %v, want one of them", plan.Wait, plan.Steps)
+		}
+		waits = append(waits, plan.Wait.String())
+	}
+	want := []string{"0s", "0s", "0s", "1s", "2s", "4s", "8s", "16s", "32s", "1m0s", "1m0s", "1m0s"}
+	if diff := cmp.Diff(want, waits); diff != "" {
+		t.Errorf("R28 waits (-want +got):\n%s", diff)
+	}
+	if later := accepted.Next(asked, "ours", 1, noon.Add(time.Hour)); later.Repeats != 0 {
+		t.Errorf("R28 an hour later it waits still: %d repeats", later.Repeats)
+	}
+}
+
 func TestConflict(t *testing.T) {
 	foreign := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "Rollout", Name: "other", UID: "x", Controller: ptr.To(true)}
 	with := func(owners []metav1.OwnerReference, labels map[string]string) metav1.ObjectMeta {
