@@ -45,7 +45,8 @@ var _ = Describe("A settled stack", func() {
 		Consistently(ctx, func() []string { return settled.requests(w) }).WithTimeout(settledFor()).WithPolling(time.Second).Should(BeEmpty())
 		Eventually(ctx, func() float64 { return reconciled() - passes }).Should(BeNumerically(">=", leastPasses))
 		Expect(settled.requests(w)).To(BeEmpty())
-		AddReportEntry("a settled stack", fmt.Sprintf("no read and no write in %s, in which it was looked at %.0f times and %d watches were opened again",
+		AddReportEntry("a settled stack", fmt.Sprintf(
+			"no read and no write in %s, in which it was looked at %.0f times and %d watches were opened again",
 			time.Since(begun).Round(time.Second), reconciled()-passes, settled.watches()))
 
 		changed := markNow()
