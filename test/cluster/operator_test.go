@@ -38,7 +38,7 @@ var _ = Describe("An operator that starts again", func() {
 		}
 		specs, generation, sets, pods := deployments(), generations(), w.replicaSets(ctx), uids(w.pods(ctx))
 		withoutOperator()
-		start, passes := markNow(), reconciled()
+		start, passes := markNow(), operator.Reconciled()
 		startOperator(options)
 		Eventually(ctx, reconciled).Should(BeNumerically(">", passes))
 		requests := start.quiet(ctx, w)

@@ -11,9 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/appstack-dev/appstack/internal/controller"
 	"github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/operator"
 )
@@ -41,13 +39,13 @@ var _ = Describe("A settled stack", func() {
 			HavePrefix("patch /apis/apps.appstack.dev/v1alpha1/namespaces/"+w.namespace+"/appstacks/my-app/status")),
 			"the audit log shows what a change costs")
 
-		settled, passes, begun := markNow(), reconciled(), time.Now()
+		settled, passes, begun := markNow(), operator.Reconciled(), time.Now()
 		Consistently(ctx, func() []string { return settled.requests(w) }).WithTimeout(settledFor()).WithPolling(time.Second).Should(BeEmpty())
-		Eventually(ctx, func() float64 { return reconciled() - passes }).Should(BeNumerically(">=", leastPasses))
+		Eventually(ctx, func() float64 { return operator.Reconciled() - passes }).Should(BeNumerically(">=", leastPasses))
 		Expect(settled.requests(w)).To(BeEmpty())
 		AddReportEntry("a settled stack", fmt.Sprintf(
 			"no read and no write in %s, in which it was looked at %.0f times and %d watches were opened again",
-			time.Since(begun).Round(time.Second), reconciled()-passes, settled.watches()))
+			time.Since(begun).Round(time.Second), operator.Reconciled()-passes, settled.watches()))
 
 		changed := markNow()
 		w.apply(fixture.With(stack, fixture.Replicas(4)))
@@ -57,24 +55,3 @@ var _ = Describe("A settled stack", func() {
 		AddReportEntry("one change of replicas", fmt.Sprintf("%d requests", len(requests)))
 	})
 })
-
-// reconciled is how many passes the operators of this process have made.
-func reconciled() float64 {
-	GinkgoHelper()
-	families, err := metrics.Registry.Gather()
-	Expect(err).NotTo(HaveOccurred())
-	var total float64
-	for _, family := range families {
-		if family.GetName() != "controller_runtime_reconcile_total" {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				if label.GetName() == "controller" && label.GetValue() == controller.Name {
-					total += metric.GetCounter().GetValue()
-				}
-			}
-		}
-	}
-	return total
-}

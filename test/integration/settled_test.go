@@ -14,10 +14,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/controller"
 	"github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/operator"
 )
@@ -33,9 +31,9 @@ var _ = Describe("a settled stack", Serial, func() {
 
 			By("coming to rest")
 			Eventually(counted.since).WithPolling(1500 * time.Millisecond).Should(BeEmpty())
-			looks := reconciles()
+			looks := operator.Reconciled()
 			By("being looked at by several resyncs")
-			Eventually(func() float64 { return reconciles() - looks }).Should(BeNumerically(">=", 12))
+			Eventually(func() float64 { return operator.Reconciled() - looks }).Should(BeNumerically(">=", 12))
 			Expect(counted.since()).To(BeEmpty())
 			Expect(counted.total()).NotTo(BeZero(), "requests are counted")
 		},
@@ -99,24 +97,3 @@ func (r *requests) total() int {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
-
-// reconciles is how often this process has looked at a stack.
-func reconciles() float64 {
-	GinkgoHelper()
-	families, err := metrics.Registry.Gather()
-	Expect(err).NotTo(HaveOccurred())
-	var total float64
-	for _, family := range families {
-		if family.GetName() != "controller_runtime_reconcile_total" {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				if label.GetName() == "controller" && label.GetValue() == controller.Name {
-					total += metric.GetCounter().GetValue()
-				}
-			}
-		}
-	}
-	return total
-}

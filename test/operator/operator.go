@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/appstack-dev/appstack/internal/controller"
@@ -80,4 +81,26 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 		return nil, errors.Join(errors.New("the cache does not sync"), stop())
 	}
 	return stop, nil
+}
+
+// Reconciled is how many passes the operators of this process have made.
+func Reconciled() float64 {
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		panic(err) // the registry is this process's own
+	}
+	var total float64
+	for _, family := range families {
+		if family.GetName() != "controller_runtime_reconcile_total" {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if label.GetName() == "controller" && label.GetValue() == controller.Name {
+					total += metric.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return total
 }
