@@ -40,7 +40,7 @@ var _ = Describe("An operator that starts again", func() {
 		withoutOperator()
 		start, passes := markNow(), operator.Reconciled()
 		startOperator(options)
-		Eventually(ctx, reconciled).Should(BeNumerically(">", passes))
+		Eventually(ctx, operator.Reconciled).Should(BeNumerically(">", passes))
 		requests := start.quiet(ctx, w)
 		Expect(deployments()).To(Equal(specs))
 		Expect(generations()).To(Equal(generation))
