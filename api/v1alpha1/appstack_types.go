@@ -30,7 +30,7 @@ import (
 // +kubebuilder:printcolumn:name="Failed",type=integer,priority=1,JSONPath=`.status.failure.revision`,description="Revision whose rollout failed last"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must have at most 63 characters, because the Deployment and the Service carry it: choose a shorter name"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must consist of lower case letters, digits and '-', start with a letter and not end with '-', because a Service carries it: choose a name such as my-app"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.components) || self.spec.components.all(c, self.metadata.name.size() + c.name.size() <= 62)",message="a component's objects are named <stack>-<component>, which must have at most 63 characters: shorten metadata.name or spec.components[].name"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.components) || self.spec.components.all(c, self.metadata.name.size() + c.name.size() <= 62)",message="a component's objects are named <stack>-<component>, which must have at most 63 characters: shorten metadata.name or spec.components[].name",fieldPath=".spec.components"
 type AppStack struct {
 	metav1.TypeMeta `json:",inline"`
 
