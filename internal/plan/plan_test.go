@@ -429,3 +429,26 @@ func TestAnEmptyRolloutBecomesGoodWithPods(t *testing.T) {
 		t.Errorf("R6 the last good revision is %d, want 1", got)
 	}
 }
+
+// TestRollbacksAreTriedToo shows that a move to an earlier revision is tried
+// before it begins, like one to a new revision.
+func TestRollbacksAreTriedToo(t *testing.T) {
+	world := sim.New()
+	world.Apply(Stack("shop"))
+	world.Settle(30)
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2")))
+	world.Settle(30)
+	state := world.State()
+	With(state.Stack, RollbackTo(1, 0))
+	move := planFor(state).Move
+	if move == nil || move.Verb != model.VerbAnnotate {
+		t.Fatalf("R10 the move is %v, want one to revision 1", move)
+	}
+	var tried []model.Kind
+	for _, step := range move.Trial {
+		tried = append(tried, step.Kind)
+	}
+	if diff := cmp.Diff([]model.Kind{model.KindDeployment, model.KindService, model.KindBudget}, tried); diff != "" {
+		t.Errorf("R4 tried before it begins (-want +got):\n%s", diff)
+	}
+}
