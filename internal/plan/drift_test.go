@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+func TestDrift(t *testing.T) {
+	const was = "was changed by someone else and is put back"
+	shop := func(edit func(*appsv1.Deployment)) func(*model.State) {
+		return func(s *model.State) { edit(s.Deployments["shop"]) }
+	}
+	service := func(edit func(*corev1.Service)) func(*model.State) {
+		return func(s *model.State) { edit(s.Services["shop"]) }
+	}
+	tests := map[string]struct {
+		edit func(*model.State)
+		want string
+	}{
+		"R28 another image": {
+			shop(func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "other" }),
+			"Update Deployment shop: Deployment shop: spec.template " + was,
+		},
+		"R28 an addition to the template": {
+			shop(func(d *appsv1.Deployment) { d.Spec.Template.Annotations = map[string]string{"injected": "yes"} }),
+			"Update Deployment shop: Deployment shop: spec.template " + was,
+		},
+		"R28 another number of pods": {
+			shop(func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](9) }),
+			"Update Deployment shop: Deployment shop: spec.replicas " + was,
+		},
+		"R28 another strategy": {
+			shop(func(d *appsv1.Deployment) { d.Spec.Strategy = appsv1.DeploymentStrategy{Type: "Recreate"} }),
+			"Update Deployment shop: Deployment shop: spec.strategy " + was,
+		},
+		"R28 paused by hand": {
+			shop(func(d *appsv1.Deployment) { d.Spec.Paused = true }),
+			"Update Deployment shop: Deployment shop: spec.paused " + was,
+		},
+		"R28 a label taken away": {
+			shop(func(d *appsv1.Deployment) { delete(d.Labels, naming.LabelComponent) }),
+			"Update Deployment shop: Deployment shop: metadata.labels.apps.appstack.dev/component " + was,
+		},
+		"R28 annotations and labels of others": {
+			shop(func(d *appsv1.Deployment) { d.Annotations["theirs"], d.Labels["theirs"] = "a", "b" }), "",
+		},
+		"R28 a field that the operator does not own": {
+			service(func(s *corev1.Service) { s.Spec.SessionAffinity = corev1.ServiceAffinityClientIP }), "",
+		},
+		"R28 a port of others": {
+			service(func(s *corev1.Service) {
+				s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "theirs", Port: 99})
+			}), "",
+		},
+		"R28 another selector": {
+			service(func(s *corev1.Service) { s.Spec.Selector = map[string]string{"app": "other"} }),
+			"Update Service shop: Service shop: spec.selector.apps.appstack.dev/component " + was,
+		},
+		"R28 another port": {
+			service(func(s *corev1.Service) { s.Spec.Ports[0].Port = 8080 }),
+			"Update Service shop: Service shop: spec.ports[0].port " + was,
+		},
+		"R28 a child deleted": {
+			func(s *model.State) { delete(s.Services, "shop") },
+			"Create Service shop: component main of revision 1 needs it",
+		},
+		"R28 a budget changed": {
+			func(s *model.State) { s.Budgets["shop"].Spec.UnhealthyPodEvictionPolicy = nil },
+			"Update PodDisruptionBudget shop: PodDisruptionBudget shop: spec.unhealthyPodEvictionPolicy " + was,
+		},
+		"R26 a child without controller": {
+			shop(func(d *appsv1.Deployment) { d.OwnerReferences = nil }),
+			"Update Deployment shop: Deployment shop is taken back: it has the stack's labels and no controller",
+		},
+		"R26 a revision without controller": {
+			func(s *model.State) { s.Revisions[0].Orphan = true },
+			"Annotate ControllerRevision shop-1: taken back: it has the stack's labels and no controller",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := settled()
+			if steps := stepsOf(state); len(steps) > 0 {
+				t.Fatalf("the stack is not settled: %v", steps)
+			}
+			test.edit(&state)
+			var want []string
+			if test.want != "" {
+				want = []string{test.want}
+			}
+			if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAcceptedAnswers shows that what the API server makes of a write, such as
+// a mutating webhook's addition, is no drift, so that nothing is written twice.
+func TestAcceptedAnswers(t *testing.T) {
+	state := settled()
+	deployment := state.Deployments["shop"]
+	asked := deployment.Annotations[naming.AnnotationConfigHash]
+	deployment.Spec.Template.Annotations = map[string]string{"injected": "by a webhook"}
+	state.Accepted = map[types.UID]model.Acceptance{
+		deployment.UID: {Asked: asked, Answered: model.Fingerprint(deployment)},
+	}
+	if steps := stepsOf(state); len(steps) > 0 {
+		t.Errorf("the accepted answer is written over: %v", steps)
+	}
+	deployment.Spec.Template.Annotations["by"] = "hand"
+	if steps := stepsOf(state); len(steps) != 1 {
+		t.Errorf("R28 a change after it is not put back: %v", steps)
+	}
+}
+
+// TestTwoControllersDoNotRace shows that a child which someone else changes
+// back each time is put back at once a few times, and then ever more rarely.
+func TestTwoControllersDoNotRace(t *testing.T) {
+	state := settled()
+	deployment := state.Deployments["shop"]
+	deployment.Spec.Template.Annotations = map[string]string{"theirs": "again"}
+	asked := deployment.Annotations[naming.AnnotationConfigHash]
+	var waits []string
+	accepted := model.Acceptance{}
+	for range 12 {
+		accepted = accepted.Next(asked, "ours", 1, noon)
+		state.Accepted = map[types.UID]model.Acceptance{deployment.UID: accepted}
+		plan := planFor(state)
+		if (plan.Wait > 0) == (len(plan.Steps) > 0) {
+			t.Fatalf("R28 wait %s and steps %v, want one of them", plan.Wait, plan.Steps)
+		}
+		waits = append(waits, plan.Wait.String())
+	}
+	want := []string{"0s", "0s", "0s", "1s", "2s", "4s", "8s", "16s", "32s", "1m0s", "1m0s", "1m0s"}
+	if diff := cmp.Diff(want, waits); diff != "" {
+		t.Errorf("R28 waits (-want +got):\n%s", diff)
+	}
+	if later := accepted.Next(asked, "ours", 1, noon.Add(time.Hour)); later.Repeats != 0 {
+		t.Errorf("R28 an hour later it waits still: %d repeats", later.Repeats)
+	}
+}
+
+// TestARefusedMoveStopsNoUpkeep shows that what runs is kept up while a new
+// revision waits for the API server's word.
+func TestARefusedMoveStopsNoUpkeep(t *testing.T) {
+	state := settled()
+	With(state.Stack, Image("my-app:2"), Replicas(9))
+	delete(state.Services, "shop")
+	want := []string{
+		"Move: Record ControllerRevision shop-2: revision 2: the spec's content changed",
+		"Update Deployment shop: the stack's spec changed what it is to be",
+		"Create Service shop: component main of revision 1 needs it",
+	}
+	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
+		t.Errorf("R28 steps (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnAutoscalerGetsPodsToWorkWith(t *testing.T) {
+	state := settled(Replicas(0))
+	With(state.Stack, Unmanaged(), func(s *v1alpha1.AppStack) {
+		s.Spec.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: ptr.To[int32](2), MaxReplicas: 4}
+	})
+	for _, step := range planFor(state).Steps {
+		if step.Kind == model.KindDeployment && ptr.Deref(step.Deployment.Spec.Replicas, 0) == 2 {
+			return
+		}
+	}
+	t.Error("R28 the Deployment stays at 0, where an autoscaler does nothing")
+}
+
+func TestADeploymentDeletedDuringAPauseComesBackWithPods(t *testing.T) {
+	state := settled(Paused(false))
+	With(state.Stack, Paused(true))
+	delete(state.Deployments, "shop")
+	steps := planFor(state).Steps
+	if len(steps) != 1 || steps[0].Verb != model.VerbCreate || steps[0].Deployment.Spec.Paused {
+		t.Errorf("R28 steps %v, want one that creates a Deployment which is not paused", steps)
+	}
+}
