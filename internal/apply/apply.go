@@ -15,6 +15,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -64,7 +65,7 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 
 // move starts a rollout: nothing of it is written before all of it was tried.
 func (p *pass) move(ctx context.Context, step model.Step) error {
-	if free, err := p.namesAreFree(ctx, append(step.Trial, step)); err != nil || !free {
+	if free, err := p.namesAreFree(ctx, slices.Concat(step.Trial, []model.Step{step})); err != nil || !free {
 		return err
 	}
 	rev, err := p.try(ctx, step)

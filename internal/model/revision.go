@@ -50,6 +50,12 @@ func (r Record) HasSource(hash string) bool {
 	return slices.Contains(r.Sources, hash)
 }
 
+// WithSource is the record of a revision that is also of the spec content with that hash.
+func (r Record) WithSource(hash string) Record {
+	r.Sources = append(slices.Clone(r.Sources), hash)
+	return r
+}
+
 // Rollout is a move of the stack to a revision.
 type Rollout struct {
 	// Sequence grows by one with each rollout of the stack.

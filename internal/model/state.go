@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
 )
 
 // Kind is the kind of a child.
@@ -133,6 +134,11 @@ func Fingerprint(object metav1.Object) string {
 		spec = o.Spec
 	}
 	return Hash([]any{object.GetLabels(), object.GetAnnotations(), object.GetOwnerReferences(), spec})
+}
+
+// Deployment is that of the component, or nil.
+func (s State) Deployment(component string) *appsv1.Deployment {
+	return s.Deployments[naming.Object(s.Stack.Name, component)]
 }
 
 // Child is a live child of one of the four kinds.

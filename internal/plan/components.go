@@ -19,29 +19,26 @@ import (
 // running is the revision that runs, or is being rolled out; nil where there is
 // none, or where its record is gone.
 func running(state model.State, newest *model.Rollout) *model.Revision {
-	if newest == nil || lost(state, newest.Revision) != 0 {
+	if newest == nil || lost(state, newest.Revision) {
 		return nil
 	}
 	return revision.Find(state.Revisions, newest.Revision)
 }
 
-// lost is the number of the revision that the main Deployment says it is of, if
-// its record is gone, and no other revision has its template; else 0. Going by
-// the records that are left would replace pods that nobody asked to replace.
-func lost(state model.State, newest int64) int64 {
-	deployment := state.Deployments[state.Stack.Name]
+// lost says whether the record of the revision that the main Deployment says it
+// is of is gone, and the newest one has another template. Going by the records
+// that are left would replace pods that nobody asked to replace.
+func lost(state model.State, newest int64) bool {
+	deployment := state.Deployment(naming.Main)
 	if deployment == nil || model.OwnershipOf(state.Stack, deployment) != model.Owned {
-		return 0
+		return false
 	}
 	number, err := strconv.ParseInt(deployment.Annotations[naming.AnnotationRevision], 10, 64)
 	if err != nil || revision.Find(state.Revisions, number) != nil {
-		return 0
+		return false
 	}
 	main := revision.Find(state.Revisions, newest).Content.Find(naming.Main)
-	if main != nil && equality.Semantic.DeepEqual(main.Template, deployment.Spec.Template) {
-		return 0
-	}
-	return number
+	return main == nil || !equality.Semantic.DeepEqual(main.Template, deployment.Spec.Template)
 }
 
 // components are those that are to run: the target's, and, until its rollout
@@ -97,7 +94,7 @@ func complete(state model.State, desired []model.Desired) bool {
 		if component.Retiring {
 			continue
 		}
-		deployment := state.Deployments[naming.Object(state.Stack.Name, component.Name)]
+		deployment := state.Deployment(component.Name)
 		if deployment == nil || !rollout.Of(deployment).Complete {
 			return false
 		}

@@ -57,7 +57,7 @@ func (p Planner) decide(state model.State, current *model.Revision, now time.Tim
 	if choice.Restart == nil {
 		for _, rev := range slices.Backward(state.Revisions) {
 			if rev.Record.ContentHash == hash {
-				rev.Record.Sources = append(slices.Clone(rev.Record.Sources), source)
+				rev.Record = rev.Record.WithSource(source)
 				begin.Message = fmt.Sprintf("the spec renders to the content of revision %d", rev.Number)
 				same := moveTo(state, current, rev, begin)
 				same.alias = source

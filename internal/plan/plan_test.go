@@ -29,6 +29,19 @@ func settled(options ...Option) model.State {
 	return world.State()
 }
 
+// after is a world in which the stack was released, and changed by one option
+// after the other, each until all came to rest.
+func after(changes ...Option) *sim.World {
+	world := sim.New()
+	world.Apply(Stack("shop"))
+	world.Settle(30)
+	for _, change := range changes {
+		world.Apply(With(world.Stack().DeepCopy(), change))
+		world.Settle(30)
+	}
+	return world
+}
+
 // stepsOf are the lines of the plan's steps.
 func stepsOf(state model.State) []string {
 	var lines []string
@@ -63,11 +76,7 @@ func TestEmptyRolloutIsNotGood(t *testing.T) {
 // TestRespellingAfterARestart shows that the same content in other words stays
 // the restarted revision.
 func TestRespellingAfterARestart(t *testing.T) {
-	world := sim.New()
-	world.Apply(Stack("shop"))
-	world.Settle(30)
-	world.Apply(With(world.Stack().DeepCopy(), RestartedAt(noon)))
-	world.Settle(30)
+	world := after(RestartedAt(noon))
 	world.Apply(With(world.Stack().DeepCopy(), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }))
 	want := []string{"Annotate ControllerRevision shop-2: the spec renders to the content of revision 2"}
 	if diff := cmp.Diff(want, stepsOf(world.State())); diff != "" {
@@ -94,14 +103,7 @@ func TestARevisionThatNeverStarted(t *testing.T) {
 // TestALostRecordReplacesNoPods shows that without the record of what runs, the
 // records that are left are not gone by.
 func TestALostRecordReplacesNoPods(t *testing.T) {
-	world := sim.New()
-	world.Apply(Stack("shop"))
-	world.Settle(30)
-	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2")))
-	world.Settle(30)
-	world.Apply(With(world.Stack().DeepCopy(), RollbackTo(1, 0)))
-	world.Settle(30)
-	state := world.State()
+	state := after(Image("my-app:2"), RollbackTo(1, 0)).State()
 	state.Revisions = state.Revisions[1:]
 	got := planFor(state)
 	if len(stepsOf(state)) > 0 || got.Problem == nil || got.Problem.Reason != v1alpha1.ReasonRevisionNotFound {
@@ -128,12 +130,7 @@ func TestAnEmptyRolloutBecomesGoodWithPods(t *testing.T) {
 // TestRollbacksAreTriedToo shows that a move to an earlier revision is tried
 // before it begins, like one to a new revision.
 func TestRollbacksAreTriedToo(t *testing.T) {
-	world := sim.New()
-	world.Apply(Stack("shop"))
-	world.Settle(30)
-	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2")))
-	world.Settle(30)
-	state := world.State()
+	state := after(Image("my-app:2")).State()
 	With(state.Stack, RollbackTo(1, 0))
 	move := planFor(state).Move
 	if move == nil || move.Verb != model.VerbAnnotate {

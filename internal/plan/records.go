@@ -5,7 +5,6 @@ package plan
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func (r *records) judge(rollout model.Rollout, state model.State, desired []mode
 	}
 	empty := true
 	for _, component := range desired {
-		deployment := state.Deployments[naming.Object(state.Stack.Name, component.Name)]
+		deployment := state.Deployment(component.Name)
 		empty = empty && (component.Retiring || ptr.Deref(deployment.Spec.Replicas, 1) == 0)
 	}
 	rev := revision.Find(r.all, rollout.Revision)
@@ -68,7 +67,7 @@ func (r *records) alias(number int64, source string) {
 	if source == "" || rev.Record.HasSource(source) {
 		return
 	}
-	rev.Record.Sources = append(slices.Clone(rev.Record.Sources), source)
+	rev.Record = rev.Record.WithSource(source)
 	r.change(number, rev, fmt.Sprintf("the spec renders to the content of revision %d", number))
 }
 
@@ -91,9 +90,7 @@ func (r *records) operate(target int64, desired []model.Desired) {
 			operations[component.Name] = component.Operation
 		}
 	}
-	recorded := maps.Clone(rev.Record.Operations)
-	delete(recorded, naming.Main)
-	if equality.Semantic.DeepEqual(recorded, operations) {
+	if equality.Semantic.DeepEqual(rev.Record.Operations, operations) {
 		return
 	}
 	rev.Record.Operations = operations

@@ -10,7 +10,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
@@ -76,7 +75,7 @@ func rollsOut(in Input) (reason, message string, blocked bool) {
 	}
 	message = fmt.Sprintf("revision %d is being rolled out", current.Revision)
 	for _, component := range in.Plan.Components {
-		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
+		deployment := in.State.Deployment(component.Name)
 		if component.Retiring || deployment == nil {
 			continue
 		}
@@ -93,7 +92,7 @@ func rollsOut(in Input) (reason, message string, blocked bool) {
 func scales(in Input) (reason, message string, blocked bool) {
 	var short []string
 	for _, component := range in.Plan.Components {
-		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
+		deployment := in.State.Deployment(component.Name)
 		if deployment == nil {
 			short = append(short, fmt.Sprintf("%s: its Deployment is missing", component.Name))
 			continue
@@ -111,7 +110,7 @@ func scales(in Input) (reason, message string, blocked bool) {
 func lacksPods(in Input) (reason, message string, blocked bool) {
 	var short []string
 	for _, component := range in.Plan.Components {
-		deployment := in.State.Deployments[naming.Object(in.State.Stack.Name, component.Name)]
+		deployment := in.State.Deployment(component.Name)
 		if floor := component.Wanted(ptr.Deref(deployment.Spec.Replicas, 1)); deployment.Status.AvailableReplicas < floor {
 			short = append(short, fmt.Sprintf("%s: %d of %d pods available",
 				deployment.Name, deployment.Status.AvailableReplicas, floor))
