@@ -179,23 +179,27 @@ type RolloutPolicy struct {
 	// +kubebuilder:validation:Maximum=86400
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
 
-	// Seconds that a rollout may stay without progress before it counts as
-	// failed. Must be greater than minReadySeconds. Defaults to 600.
+	// Seconds that a component may stay without progress in a rollout before the
+	// rollout counts as failed. Must be greater than minReadySeconds. Defaults to
+	// 600. The time does not run while the stack is paused.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=86400
 	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
 
 	// What follows a failed rollout. Rollback (the default) is to go back to the
-	// last good revision; Hold is to leave everything as it is. This version of
-	// the operator does not act on failures yet: it leaves everything as it is.
+	// revision whose rollout succeeded last; Hold is to leave everything as it is.
+	// The content that failed is not tried again until it changes, restartedAt
+	// grows, or the spec leaves it and comes back.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 
 	// What makes a rollout fail. PodState (the default) is to look at the new
-	// pods and not to wait where waiting does not help, as with an image that
-	// does not exist; DeadlineOnly is to wait for progressDeadlineSeconds. This
-	// version of the operator does not look for failures yet.
+	// pods and not to wait where waiting does not help: at once for an image name
+	// that is invalid and for the third exit of a container, after 30 seconds where
+	// no pod can be created, after 60 seconds where an image cannot be pulled or a
+	// container not be created. DeadlineOnly is to wait for progressDeadlineSeconds
+	// in any case.
 	// +optional
 	FailureDetection FailureDetection `json:"failureDetection,omitempty"`
 }

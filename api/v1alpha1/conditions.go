@@ -56,6 +56,13 @@ const (
 	// ReasonRevisionNotFound is a rollback that names a revision which does not
 	// exist, or a revision that runs and whose record is gone.
 	ReasonRevisionNotFound = "RevisionNotFound"
+	// ReasonRolledBack is a rollout that failed, and an automatic rollback from it.
+	ReasonRolledBack = "RolledBack"
+	// ReasonRolloutFailed is a rollout that failed and is left as it is, because
+	// rollout.onFailure says so or nothing good ran before.
+	ReasonRolloutFailed = "RolloutFailed"
+	// ReasonRollbackFailed is an automatic rollback that failed too.
+	ReasonRollbackFailed = "RollbackFailed"
 	// ReasonRevisionDamaged is a revision whose record cannot be read.
 	ReasonRevisionDamaged = "RevisionDamaged"
 )

@@ -10,6 +10,8 @@ const (
 	EventRolloutStarted = "RolloutStarted"
 	// EventRolloutSucceeded tells that a rollout ended well.
 	EventRolloutSucceeded = "RolloutSucceeded"
+	// EventRolloutFailed tells that a rollout failed, and why: it is a warning.
+	EventRolloutFailed = "RolloutFailed"
 	// EventDriftRepaired tells that a change made by hand was put back.
 	EventDriftRepaired = "DriftRepaired"
 	// EventAdopted tells that an object that was there before is the stack's now.

@@ -63,7 +63,8 @@ type AppStackStatus struct {
 	// +kubebuilder:validation:MaxItems=20
 	History []RolloutStatus `json:"history,omitempty"`
 
-	// Why a rollout failed: kept after its pods are gone, until another rollout succeeds.
+	// Why a rollout failed: kept after its pods are gone, until another rollout
+	// succeeds. The automatic rollback that follows does not count.
 	// +optional
 	Failure *FailureStatus `json:"failure,omitempty"`
 
@@ -144,7 +145,9 @@ type RolloutStatus struct {
 	// +required
 	Trigger RolloutTrigger `json:"trigger,omitempty"`
 
-	// How the rollout stands, or ended.
+	// How the rollout stands, or ended. One that failed and is left as it is
+	// (onFailure: Hold, or nothing good to go back to) stays Progressing until it
+	// recovers or another one begins.
 	// +required
 	Outcome RolloutOutcome `json:"outcome,omitempty"`
 
@@ -204,7 +207,11 @@ type FailureStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
 
-	// Reason in one word, such as CrashLoopBackOff or ProgressDeadlineExceeded.
+	// Reason in one word: CrashLoopBackOff, ImagePullBackOff, ErrImagePull,
+	// ErrImageNeverPull, InvalidImageName, CreateContainerConfigError,
+	// CreateContainerError, RunContainerError, ReplicaFailure (no pod can be
+	// created), Rejected (the API server refuses a Deployment or a Service) or
+	// ProgressDeadlineExceeded.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -218,6 +225,10 @@ type FailureStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=8192
 	Message string `json:"message,omitempty"`
+
+	// When the rollout was found to have failed.
+	// +required
+	FailedAt metav1.Time `json:"failedAt,omitzero"`
 }
 
 // RolloutTrigger says what started a rollout.
@@ -248,7 +259,9 @@ const (
 	OutcomeProgressing RolloutOutcome = "Progressing"
 	// OutcomeSucceeded is one that replaced all pods by available ones.
 	OutcomeSucceeded RolloutOutcome = "Succeeded"
-	// OutcomeFailed is one that was given up.
+	// OutcomeFailed is one that failed, and that another one followed: an automatic
+	// rollback, or what the user did next. Until then it is Progressing, as its pods
+	// may recover.
 	OutcomeFailed RolloutOutcome = "Failed"
 	// OutcomeSuperseded is one that another rollout overtook.
 	OutcomeSuperseded RolloutOutcome = "Superseded"

@@ -44,8 +44,9 @@ type pass struct {
 	*Applier
 	stack   *v1alpha1.AppStack
 	outcome model.Outcome
-	// noop says that a write changed nothing.
-	noop bool
+	// silent says that something came of a write that no event tells of: it changed
+	// nothing, or was refused for the first time.
+	silent bool
 }
 
 // Apply carries out the plan: its move, or, where there is none or it is
@@ -59,7 +60,7 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 		}
 	}
 	err := p.keepUp(ctx, plan.Steps)
-	p.outcome.Again = p.outcome.Again || p.noop
+	p.outcome.Again = p.outcome.Again || p.silent
 	return p.outcome, err
 }
 
@@ -114,6 +115,7 @@ func (p *pass) take(ctx context.Context, step model.Step) error {
 	if err != nil {
 		return p.sort(step, err)
 	}
+	p.Ledger.Took(p.key(), model.Target{Kind: step.Kind, Name: step.Name})
 	p.outcome.Done = append(p.outcome.Done, step)
 	return nil
 }
@@ -133,7 +135,7 @@ func (p *pass) note(step model.Step, answer client.Object) (changed bool) {
 		return last.Next(step.Hash, model.Fingerprint(answer), answer.GetGeneration(), p.Clock.Now())
 	})
 	changed = answer.GetResourceVersion() != step.ResourceVersion
-	p.noop = p.noop || !changed
+	p.silent = p.silent || !changed
 	return changed
 }
 

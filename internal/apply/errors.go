@@ -32,10 +32,7 @@ func (p *pass) sort(step model.Step, err error) error {
 		p.outcome.Again = true
 		return nil
 	case refused(err):
-		p.outcome.Problem = cmp.Or(p.outcome.Problem, &model.Problem{
-			Reason:  v1alpha1.ReasonRejected,
-			Message: fmt.Sprintf("the API server refuses it: %v", err),
-		})
+		p.refuse(step, err)
 		return nil
 	case errors.As(err, &status):
 		p.outcome.Trouble = fmt.Sprintf("%s %s: %s", step.Kind, step.Name, status.Status().Message)
@@ -43,6 +40,23 @@ func (p *pass) sort(step model.Step, err error) error {
 		p.outcome.Trouble = fmt.Sprintf("%s %s: the API server does not answer", step.Kind, step.Name)
 	}
 	return fmt.Errorf("%s: %w", step.Verb, err)
+}
+
+// refuse notes that the API server will not have the step, for users and for
+// the next plan. An automatic rollback that is refused leaves nothing to go to (R13).
+func (p *pass) refuse(step model.Step, err error) {
+	problem := &model.Problem{
+		Reason:  v1alpha1.ReasonRejected,
+		Message: fmt.Sprintf("the API server refuses it: %v", err),
+	}
+	if begun := step.Begun; begun != nil && begun.Trigger == v1alpha1.TriggerAutoRollback {
+		problem.Reason = v1alpha1.ReasonRollbackFailed
+		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %v", begun.Message, begun.Revision, err)
+	}
+	p.outcome.Problem = cmp.Or(p.outcome.Problem, problem)
+	news := p.Ledger.Refuse(p.key(), model.Target{Kind: step.Kind, Name: step.Name},
+		model.Refusal{Asked: step.Hash, Message: err.Error()})
+	p.silent = p.silent || news
 }
 
 // refused says whether the API server will say no to the same request again.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -36,7 +37,7 @@ func TestSort(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &pass{}
+			p := &pass{Applier: &Applier{Ledger: &ledger.Ledger{}}, stack: &v1alpha1.AppStack{}}
 			err := p.sort(model.Step{Verb: model.VerbUpdate}, fmt.Errorf("updating Deployment shop: %w", test.err))
 			got := "error"
 			switch {

@@ -18,6 +18,7 @@ import (
 type Ledger struct {
 	mu      sync.Mutex
 	byStack map[types.NamespacedName]map[types.UID]model.Acceptance
+	refused map[types.NamespacedName]map[model.Target]model.Refusal
 }
 
 // Note remembers the answer to a write of a stack's child, which may depend on the last one.
@@ -31,6 +32,36 @@ func (l *Ledger) Note(stack types.NamespacedName, child types.UID, next func(las
 		l.byStack[stack] = map[types.UID]model.Acceptance{}
 	}
 	l.byStack[stack][child] = next(l.byStack[stack][child])
+}
+
+// Refuse remembers that the API server refused a write, and says whether it did
+// not refuse the same before.
+func (l *Ledger) Refuse(stack types.NamespacedName, target model.Target, refusal model.Refusal) (news bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refused == nil {
+		l.refused = map[types.NamespacedName]map[model.Target]model.Refusal{}
+	}
+	if l.refused[stack] == nil {
+		l.refused[stack] = map[model.Target]model.Refusal{}
+	}
+	last, found := l.refused[stack][target]
+	l.refused[stack][target] = refusal
+	return !found || last.Asked != refusal.Asked
+}
+
+// Took forgets that a write was refused: it was taken now.
+func (l *Ledger) Took(stack types.NamespacedName, target model.Target) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.refused[stack], target)
+}
+
+// Refused is a copy of what the API server refused of a stack.
+func (l *Ledger) Refused(stack types.NamespacedName) map[model.Target]model.Refusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.refused[stack])
 }
 
 // Of is a copy of what is remembered of a stack.
@@ -52,4 +83,5 @@ func (l *Ledger) Forget(stack types.NamespacedName) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.byStack, stack)
+	delete(l.refused, stack)
 }

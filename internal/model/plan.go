@@ -27,7 +27,10 @@ type Plan struct {
 	Components []Desired
 	// Problem is what only a person can mend; nil where there is none.
 	Problem *Problem
-	// Wait is the time until a write is due that has to wait; 0 where none has.
+	// Waits says in words what the rollout waits for; empty where it waits for nothing.
+	Waits string
+	// Wait is the time until another look is due though nothing happens, such as
+	// for a deadline or for a write that has to wait; 0 where none is.
 	Wait time.Duration
 	// Held says that spec.paused holds up a rollout.
 	Held bool
@@ -78,6 +81,10 @@ type Step struct {
 
 	// Revision is what VerbRecord and VerbAnnotate write.
 	Revision *Revision
+	// Begun is the rollout that the step starts; nil where it starts none.
+	Begun *Rollout
+	// Ended is the rollout that the step ends, or finds to have failed; nil where it does not.
+	Ended *Rollout
 	// Trial are writes of children that are tried without effect first (R4).
 	Trial []Step
 	// Deployment is what VerbCreate and VerbUpdate write for KindDeployment.
@@ -89,7 +96,7 @@ type Step struct {
 	// Initial is the number of pods that VerbCreate starts with where the spec
 	// leaves the number to others.
 	Initial *int32
-	// Hash is that of Deployment or Config.
+	// Hash is that of Deployment or Config, or of the content of Revision.
 	Hash string
 }
 

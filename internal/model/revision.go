@@ -67,6 +67,17 @@ type Rollout struct {
 	Message   string                  `json:"message,omitempty"`
 	// Empty says that all components ran zero replicas: it proves nothing (R6).
 	Empty bool `json:"empty,omitempty"`
+	// Failure is why the rollout failed. It is noted when it is found; the outcome
+	// stays open until another rollout begins, or the pods recover (R14).
+	Failure *Failure `json:"failure,omitempty"`
+	// ResumedAt is from when the deadline runs, where that is not StartedAt: when a
+	// pause ended, or when a Deployment could be written again.
+	ResumedAt *time.Time `json:"resumedAt,omitempty"`
+	// From is the number of the revision that an automatic rollback leaves.
+	From int64 `json:"from,omitempty"`
+	// Declared says that after an automatic rollback the spec asked for this
+	// revision itself (R10).
+	Declared bool `json:"declared,omitempty"`
 
 	// Revision is the number of the revision moved to; the record implies it.
 	Revision int64 `json:"-"`

@@ -53,6 +53,10 @@ type State struct {
 	// Accepted says for a child what was last asked of the API server and what
 	// it made of it.
 	Accepted map[types.UID]Acceptance
+	// Refused says what the API server refused, of what was asked last.
+	Refused map[Target]Refusal
+	// Pods are seen while a rollout is open only.
+	Pods Pods
 
 	// Damaged is what is wrong with a revision that cannot be read; nil where nothing is.
 	Damaged *Problem
@@ -61,6 +65,26 @@ type State struct {
 	Predecessor string
 	// Stale says that the cache does not show the operator's last write yet.
 	Stale bool
+}
+
+// Target is what a write is about.
+type Target struct {
+	Kind Kind
+	Name string
+}
+
+// Refusal is a write that the API server refused.
+type Refusal struct {
+	// Asked is the hash of what was asked.
+	Asked string
+	// Message is the API server's.
+	Message string
+}
+
+// Refusal is why the API server refused the very same step before; ok is false where it did not.
+func (s State) Refusal(step Step) (message string, ok bool) {
+	refusal, ok := s.Refused[Target{Kind: step.Kind, Name: step.Name}]
+	return refusal.Message, ok && refusal.Asked == step.Hash
 }
 
 // Acceptance is a write and the API server's answer to it. An answer that
@@ -134,6 +158,17 @@ func Fingerprint(object metav1.Object) string {
 		spec = o.Spec
 	}
 	return Hash([]any{object.GetLabels(), object.GetAnnotations(), object.GetOwnerReferences(), spec})
+}
+
+// TemplateHash is the hash of a pod template without the label that the
+// Deployment controller adds to that of a ReplicaSet. By it a ReplicaSet belongs
+// to the template that a Deployment has now, which is how that controller goes by too.
+func TemplateHash(template corev1.PodTemplateSpec) string {
+	if _, found := template.Labels[appsv1.DefaultDeploymentUniqueLabelKey]; found {
+		template.Labels = maps.Clone(template.Labels)
+		delete(template.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	}
+	return Hash(template)
 }
 
 // Deployment is that of the component, or nil.

@@ -60,6 +60,7 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 		Autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{},
 		Budgets:     map[string]*policyv1.PodDisruptionBudget{},
 		Accepted:    o.Ledger.Of(client.ObjectKeyFromObject(stack)),
+		Refused:     o.Ledger.Refused(client.ObjectKeyFromObject(stack)),
 	}
 	var (
 		deployments appsv1.DeploymentList

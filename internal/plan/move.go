@@ -26,19 +26,39 @@ const maxCause = 1024
 type decision struct {
 	// move starts a rollout there; nil where it is there, or cannot go.
 	move *model.Step
-	// alias is the hash of a spec content that the running revision turned out to be of.
-	alias string
+	// alias says that an existing revision turned out to be of the spec's content too.
+	alias alias
+	// declared says that the spec asks for the running revision itself.
+	declared bool
 	// held says that spec.paused keeps the stack from going further.
 	held    bool
 	problem *model.Problem
 }
 
+// alias is a spec content by its hash, and the number of a revision that it renders to.
+type alias struct {
+	number int64
+	source string
+}
+
 // decide says where the stack is to go from the current revision.
-func (p Planner) decide(state model.State, current *model.Revision, now time.Time) decision {
+func (p Planner) decide(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
+	wish := p.wish(state, current, timeline, now)
+	if current == nil || state.Stack.Spec.Paused || !timeline[0].Open() || !timeline[0].Failed() {
+		return wish
+	}
+	return heal(state, timeline, wish, now)
+}
+
+// wish says where the spec asks the stack to go.
+func (p Planner) wish(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	spec := state.Stack.Spec
 	choice := revision.Choose(spec, state.Revisions)
 	if choice.Problem != nil {
 		return decision{problem: choice.Problem}
+	}
+	if current != nil && choice.Number != 0 && choice.Number == timeline[0].Abandoned() {
+		return decision{problem: abandoned(timeline)}
 	}
 	if spec.Paused {
 		return pause(state, current, choice)
@@ -57,11 +77,7 @@ func (p Planner) decide(state model.State, current *model.Revision, now time.Tim
 	if choice.Restart == nil {
 		for _, rev := range slices.Backward(state.Revisions) {
 			if rev.Record.ContentHash == hash {
-				rev.Record = rev.Record.WithSource(source)
-				begin.Message = fmt.Sprintf("the spec renders to the content of revision %d", rev.Number)
-				same := moveTo(state, current, rev, begin)
-				same.alias = source
-				return same
+				return respelled(state, current, timeline, rev, source, begin)
 			}
 		}
 	} else {
@@ -74,6 +90,23 @@ func (p Planner) decide(state model.State, current *model.Revision, now time.Tim
 	return start(state, model.VerbRecord, rev, begin)
 }
 
+// respelled goes to an existing revision whose content the spec has in other words.
+func respelled(
+	state model.State, current *model.Revision, timeline []model.Rollout, rev model.Revision, source string, begin model.Rollout,
+) decision {
+	same := decision{}
+	if current != nil && rev.Number == timeline[0].Abandoned() {
+		same.problem = abandoned(timeline)
+	} else {
+		begin.Message = fmt.Sprintf("the spec renders to the content of revision %d", rev.Number)
+		aliased := rev
+		aliased.Record = rev.Record.WithSource(source)
+		same = moveTo(state, current, aliased, begin)
+	}
+	same.alias = alias{number: rev.Number, source: source}
+	return same
+}
+
 // pause says what waits for the end of a pause, if anything does.
 func pause(state model.State, current *model.Revision, choice revision.Choice) decision {
 	if current == nil && len(state.Revisions) > 0 {
@@ -83,14 +116,14 @@ func pause(state model.State, current *model.Revision, choice revision.Choice) d
 		}}
 	}
 	due := current == nil || choice.Number != current.Number
-	return decision{held: due || newest(state.Revisions).Outcome == v1alpha1.OutcomeProgressing}
+	return decision{held: due || newest(state.Revisions).Open(), declared: !due}
 }
 
 // moveTo goes to an existing revision. Where that is the one that runs, or is
 // being rolled out, no rollout starts (R10).
 func moveTo(state model.State, current *model.Revision, rev model.Revision, begin model.Rollout) decision {
 	if current != nil && current.Number == rev.Number {
-		return decision{}
+		return decision{declared: true}
 	}
 	return start(state, model.VerbAnnotate, rev, begin)
 }
@@ -98,7 +131,8 @@ func moveTo(state model.State, current *model.Revision, rev model.Revision, begi
 // start begins a rollout to the revision, once the API server has accepted all
 // that it consists of: the revision is made, or noted to be moved to.
 func start(state model.State, verb model.Verb, rev model.Revision, begin model.Rollout) decision {
-	rev = revision.Begin(rev, revision.Timeline(state.Revisions), begin)
+	timeline := revision.Timeline(state.Revisions)
+	rev = revision.Begin(rev, timeline, begin)
 	revisions := slices.DeleteFunc(slices.Clone(state.Revisions),
 		func(other model.Revision) bool { return other.Number == rev.Number })
 	children := children(state, components(state, rev, append(revisions, rev)), begin)
@@ -116,7 +150,10 @@ func start(state model.State, verb model.Verb, rev model.Revision, begin model.R
 		UID:      rev.UID,
 		Reason:   startReason(rev.Number, begin),
 		Event:    v1alpha1.EventRolloutStarted,
+		Hash:     rev.Record.ContentHash,
 		Revision: &rev,
+		Begun:    &rev.Record.Rollouts[len(rev.Record.Rollouts)-1],
+		Ended:    revision.Superseded(timeline, begin.StartedAt),
 		Trial:    trial,
 	}}
 }

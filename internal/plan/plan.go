@@ -28,8 +28,9 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	if state.Predecessor != "" || state.Damaged != nil {
 		return plan
 	}
+	timeline := revision.Timeline(state.Revisions)
 	current := running(state, plan.Rollout)
-	decision := p.decide(state, current, now)
+	decision := p.decide(state, current, timeline, now)
 	plan.Move, plan.Problem, plan.Held = decision.move, decision.problem, decision.held
 	if current == nil {
 		return plan
@@ -41,10 +42,19 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	writes, wait := writes(state, free, *plan.Rollout, now)
 	plan.Wait = wait
 	records := newRecords(state.Revisions)
-	if len(writes) == 0 && wait == 0 && conflict == nil {
-		records.judge(*plan.Rollout, state, plan.Components, now)
+	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: writes, now: now}
+	if !state.Stack.Spec.Paused {
+		verdict := judged.verdict()
+		plan.Waits, plan.Wait = verdict.Waits, sooner(plan.Wait, verdict.Again)
+		if verdict.Complete && (len(writes) > 0 || wait > 0 || conflict != nil) {
+			verdict.Complete = false
+		}
+		records.judge(judged, verdict)
 	}
-	records.alias(current.Number, decision.alias)
+	if decision.declared {
+		records.declare(*plan.Rollout)
+	}
+	records.alias(decision.alias)
 	records.takeBack()
 	records.operate(current.Number, plan.Components)
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
@@ -25,10 +24,14 @@ type records struct {
 	all     []model.Revision
 	reasons map[int64][]string
 	events  map[int64]string
+	ended   map[int64]*model.Rollout
 }
 
 func newRecords(revisions []model.Revision) *records {
-	return &records{all: slices.Clone(revisions), reasons: map[int64][]string{}, events: map[int64]string{}}
+	return &records{
+		all:     slices.Clone(revisions),
+		reasons: map[int64][]string{}, events: map[int64]string{}, ended: map[int64]*model.Rollout{},
+	}
 }
 
 func (r *records) change(number int64, changed model.Revision, reason string) {
@@ -36,39 +39,26 @@ func (r *records) change(number int64, changed model.Revision, reason string) {
 	r.reasons[number] = append(r.reasons[number], reason)
 }
 
-// judge ends the rollout well, if it is under way and everything runs as it
-// should (R6). One that ended with no pods at all becomes good with the first.
-func (r *records) judge(rollout model.Rollout, state model.State, desired []model.Desired, now time.Time) {
-	if state.Stack.Spec.Paused || !complete(state, desired) {
+// alias notes that a revision is also that of another spec content, which
+// renders to the same.
+func (r *records) alias(also alias) {
+	if also.number == 0 || revision.Find(r.all, also.number).Record.HasSource(also.source) {
 		return
 	}
-	empty := true
-	for _, component := range desired {
-		deployment := state.Deployment(component.Name)
-		empty = empty && (component.Retiring || ptr.Deref(deployment.Spec.Replicas, 1) == 0)
-	}
-	rev := revision.Find(r.all, rollout.Revision)
-	switch {
-	case rollout.Outcome == v1alpha1.OutcomeProgressing:
-		rollout.Outcome, rollout.EndedAt, rollout.Empty = v1alpha1.OutcomeSucceeded, &now, empty
-		r.change(rev.Number, revision.Replace(*rev, rollout),
-			fmt.Sprintf("revision %d runs: all its pods are available", rev.Number))
-		r.events[rev.Number] = v1alpha1.EventRolloutSucceeded
-	case rollout.Outcome == v1alpha1.OutcomeSucceeded && rollout.Empty && !empty:
-		rollout.Empty = false
-		r.change(rev.Number, revision.Replace(*rev, rollout), fmt.Sprintf("revision %d has pods now, and they are available", rev.Number))
-	}
+	rev := *revision.Find(r.all, also.number)
+	rev.Record = rev.Record.WithSource(also.source)
+	r.change(also.number, rev, fmt.Sprintf("the spec renders to the content of revision %d", also.number))
 }
 
-// alias notes that the revision is also that of another spec content, which
-// renders to the same.
-func (r *records) alias(number int64, source string) {
-	rev := *revision.Find(r.all, number)
-	if source == "" || rev.Record.HasSource(source) {
+// declare notes that the spec asks for the revision itself that an automatic
+// rollback has led to (R10): from then on the one that failed is another to it,
+// and would be tried again (R12).
+func (r *records) declare(rollout model.Rollout) {
+	if rollout.Abandoned() == 0 {
 		return
 	}
-	rev.Record = rev.Record.WithSource(source)
-	r.change(number, rev, fmt.Sprintf("the spec renders to the content of revision %d", number))
+	r.note(rollout.Revision, fmt.Sprintf("the spec asks for revision %d itself", rollout.Revision),
+		func(noted *model.Rollout) { noted.Declared = true }, rollout.Sequence)
 }
 
 // takeBack makes the stack the controller of revisions that have none (R26).
@@ -110,6 +100,7 @@ func (r *records) steps() []model.Step {
 				Reason:   strings.Join(reasons, "; "),
 				Event:    r.events[rev.Number],
 				Revision: &rev,
+				Ended:    r.ended[rev.Number],
 			})
 		}
 	}
@@ -122,6 +113,9 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 	keep := append(revision.Serving(timeline, target), target)
 	if good := revision.LastGood(timeline); good != nil {
 		keep = append(keep, good.Revision)
+	}
+	if len(timeline) > 0 {
+		keep = append(keep, timeline[0].From) // what failed is known by its revision, and not tried again
 	}
 	if rollback := spec.Rollback; rollback != nil {
 		keep = append(keep, rollback.ToRevision, ptr.Deref(rollback.FromRevision, 0))

@@ -5,6 +5,7 @@ package render
 
 import (
 	"strconv"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +31,15 @@ func HistoryLimit(spec v1alpha1.AppStackSpec) int32 {
 	return ptr.Deref(spec.RevisionHistoryLimit, defaultHistoryLimit)
 }
 
+// ProgressDeadline is how long a rollout may stay without progress.
+func ProgressDeadline(spec v1alpha1.AppStackSpec) time.Duration {
+	return time.Duration(progressDeadline(ptr.Deref(spec.Rollout, v1alpha1.RolloutPolicy{}))) * time.Second
+}
+
+func progressDeadline(policy v1alpha1.RolloutPolicy) int32 {
+	return ptr.Deref(policy.ProgressDeadlineSeconds, defaultProgressDeadline)
+}
+
 // Deployment is a component's Deployment. Its replicas are nil where the spec
 // leaves the number to others.
 func Deployment(stack *v1alpha1.AppStack, desired model.Desired) *appsv1.Deployment {
@@ -48,7 +58,7 @@ func Deployment(stack *v1alpha1.AppStack, desired model.Desired) *appsv1.Deploym
 			Template:                desired.Template,
 			Strategy:                strategy(policy),
 			MinReadySeconds:         minReadySeconds(policy, desired.Component),
-			ProgressDeadlineSeconds: ptr.To(ptr.Deref(policy.ProgressDeadlineSeconds, defaultProgressDeadline)),
+			ProgressDeadlineSeconds: ptr.To(progressDeadline(policy)),
 			// a revision that can be gone back to keeps its ReplicaSet (R7)
 			RevisionHistoryLimit: ptr.To(HistoryLimit(stack.Spec)),
 			Paused:               stack.Spec.Paused,
@@ -77,8 +87,7 @@ func minReadySeconds(policy v1alpha1.RolloutPolicy, component model.Component) i
 		return 0
 	}
 	// the API server wants it below the deadline
-	deadline := ptr.Deref(policy.ProgressDeadlineSeconds, defaultProgressDeadline)
-	return min(unprobedMinReady, deadline-1)
+	return min(unprobedMinReady, progressDeadline(policy)-1)
 }
 
 // owner is naming.Owner for a configuration that is applied.

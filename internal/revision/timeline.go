@@ -6,6 +6,7 @@ package revision
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -15,20 +16,32 @@ import (
 const maxRollouts = 10
 
 // Timeline lists the rollouts of all revisions, newest first. A rollout that
-// another one overtook is Superseded: that needs no record of its own.
+// another one followed before it ended is Failed where it was found to fail, and
+// else Superseded: that needs no record of its own.
 func Timeline(revisions []model.Revision) []model.Rollout {
 	var all []model.Rollout
 	for _, rev := range revisions {
 		all = append(all, rev.Record.Rollouts...)
 	}
-	slices.SortFunc(all, func(a, b model.Rollout) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	slices.SortFunc(all, func(a, b model.Rollout) int {
+		return cmp.Or(cmp.Compare(b.Sequence, a.Sequence), b.StartedAt.Compare(a.StartedAt))
+	})
 	for i := 1; i < len(all); i++ {
-		if all[i].Outcome == v1alpha1.OutcomeProgressing {
-			all[i].Outcome = v1alpha1.OutcomeSuperseded
-			all[i].EndedAt = &all[i-1].StartedAt
+		if all[i].Open() {
+			all[i] = overtaken(all[i], all[i-1].StartedAt)
 		}
 	}
 	return all
+}
+
+// overtaken is the open rollout once another has begun.
+func overtaken(rollout model.Rollout, at time.Time) model.Rollout {
+	rollout.Outcome = v1alpha1.OutcomeSuperseded
+	if rollout.Failed() {
+		rollout.Outcome = v1alpha1.OutcomeFailed
+	}
+	rollout.EndedAt = &at
+	return rollout
 }
 
 // LastGood is the newest rollout that shows that its revision works, or nil.
@@ -64,7 +77,8 @@ func Serving(timeline []model.Rollout, target int64) []int64 {
 	return serving
 }
 
-// Begin records that a rollout to the revision starts.
+// Begin records that a rollout to the revision starts. Of earlier failures of
+// the revision only the short form is kept.
 func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) model.Revision {
 	rollout.Sequence = 1
 	if len(timeline) > 0 {
@@ -72,8 +86,26 @@ func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) 
 	}
 	rollout.Revision = rev.Number
 	rollout.Outcome = v1alpha1.OutcomeProgressing
-	rev.Record.Rollouts = bounded(append(slices.Clone(rev.Record.Rollouts), rollout))
+	rollouts := slices.Clone(rev.Record.Rollouts)
+	for i := range rollouts {
+		if failure := rollouts[i].Failure; failure != nil {
+			short := *failure
+			short.Message = ""
+			rollouts[i].Failure = &short
+		}
+	}
+	rev.Record.Rollouts = bounded(append(rollouts, rollout))
 	return rev
+}
+
+// Superseded is the newest rollout of the timeline as one that begins at a time
+// leaves it; nil where it has ended, or was found to fail, before.
+func Superseded(timeline []model.Rollout, at time.Time) *model.Rollout {
+	if len(timeline) == 0 || !timeline[0].Open() || timeline[0].Failed() {
+		return nil
+	}
+	left := overtaken(timeline[0], at)
+	return &left
 }
 
 // bounded are the newest rollouts, and the newest good one in any case.

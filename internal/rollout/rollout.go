@@ -2,15 +2,142 @@
 // Copyright The AppStack Authors.
 
 // Package rollout judges how a rollout stands from the state of its
-// Deployments. It is pure.
+// Deployments and their pods: progressing, succeeded, or failed, and why. It is
+// pure.
 package rollout
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/internal/model"
 )
+
+// Policy is how strictly a rollout is judged.
+type Policy struct {
+	// Deadline is how long a component may stay without progress.
+	Deadline time.Duration
+	// DeadlineOnly leaves all but the deadline out of account (R17).
+	DeadlineOnly bool
+}
+
+// Input is a rollout that is open, and what is seen of it.
+type Input struct {
+	Rollout model.Rollout
+	Policy  Policy
+	// Components are those that the rollout moves to its revision.
+	Components []Component
+	// PodsKnown says that the components' pods were seen.
+	PodsKnown bool
+	Now       time.Time
+}
+
+// Component is one of them.
+type Component struct {
+	Name string
+	// Deployment is nil where it is not there yet.
+	Deployment *appsv1.Deployment
+	// Pods are those of the Deployment's present template, by name.
+	Pods []model.Pod
+	// Terminating says that a pod of the component, of whatever template, is being deleted.
+	Terminating bool
+	// Refused is what the API server said to the component's Deployment or Service; empty where it took them.
+	Refused string
+}
+
+// Verdict is how the rollout stands.
+type Verdict struct {
+	// Complete says that all components run the revision as they should (R6).
+	Complete bool
+	// Failure is why the rollout fails; nil where it does not.
+	Failure *model.Failure
+	// Waits says in words what is waited for.
+	Waits string
+	// Again is the time until the verdict may be another one though nothing
+	// happens; 0 where it needs something to happen.
+	Again time.Duration
+}
+
+// Judge says how the rollout stands. One that failed before can only recover.
+func Judge(in Input) Verdict {
+	var waits string
+	for _, component := range in.Components {
+		waits = cmp.Or(waits, waitsFor(component))
+	}
+	switch {
+	case waits == "" && in.Rollout.Failure != nil:
+		return recovering(in)
+	case waits == "":
+		return Verdict{Complete: true}
+	case in.Rollout.Failure != nil:
+		return Verdict{Waits: waits}
+	}
+	verdict := Verdict{Waits: waits}
+	for _, component := range in.Components {
+		failure, again := judge(in, component)
+		if failure != nil {
+			return Verdict{Failure: failure, Waits: waits}
+		}
+		verdict.Again = sooner(verdict.Again, again)
+	}
+	return verdict
+}
+
+// waitsFor says in words what the component waits for; empty where it is complete.
+func waitsFor(component Component) string {
+	if component.Deployment == nil {
+		return "component " + component.Name + ": its Deployment is not made yet"
+	}
+	progress := Of(component.Deployment)
+	if progress.Complete {
+		return ""
+	}
+	return progress.Message
+}
+
+// judge is why the component fails the rollout, or the time until it may.
+func judge(in Input, component Component) (failure *model.Failure, again time.Duration) {
+	if component.Refused != "" {
+		return refusal(in, component), 0
+	}
+	if waitsFor(component) == "" {
+		return nil, 0
+	}
+	var symptoms []symptom
+	if in.PodsKnown {
+		symptoms = symptomsOf(component)
+	}
+	if in.PodsKnown && !in.Policy.DeadlineOnly {
+		symptoms = append(symptoms, creation(in, component)...)
+		for _, s := range symptoms {
+			switch {
+			case s.due.IsZero():
+			case !s.due.After(in.Now):
+				return s.failure(component.Name, in.Now), 0
+			default:
+				again = sooner(again, s.due.Sub(in.Now))
+			}
+		}
+	}
+	left := deadline(in, component).Sub(in.Now)
+	if left <= 0 {
+		return overdue(in, component, symptoms), 0
+	}
+	return nil, sooner(again, left)
+}
+
+// sooner is the shorter of two times, of which 0 means never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return a + b
+	}
+	return min(a, b)
+}
 
 // Progress is how far a Deployment has come with its template.
 type Progress struct {
@@ -41,3 +168,19 @@ func Of(deployment *appsv1.Deployment) Progress {
 	}
 	return Progress{Complete: true, Message: fmt.Sprintf("%s: %d of %d pods available", deployment.Name, desired, desired)}
 }
+
+// condition is that of the Deployment of the type, or nil.
+func condition(deployment *appsv1.Deployment, conditionType appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	if deployment == nil {
+		return nil
+	}
+	for i := range deployment.Status.Conditions {
+		if deployment.Status.Conditions[i].Type == conditionType {
+			return &deployment.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// stands says whether the condition is true.
+func stands(c *appsv1.DeploymentCondition) bool { return c != nil && c.Status == corev1.ConditionTrue }

@@ -30,6 +30,9 @@ func history(timeline []model.Rollout, revisions []model.Revision) []v1alpha1.Ro
 			StartedAt: seconds(rollout.StartedAt),
 			Message:   rollout.Message,
 		}
+		if rollout.Failed() {
+			entry.Message += "; failed: " + rollout.Failure.Summary()
+		}
 		if rollout.EndedAt != nil {
 			entry.EndedAt = ptr.To(seconds(*rollout.EndedAt))
 		}

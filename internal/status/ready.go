@@ -9,9 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/rollout"
-)
+	"github.com/appstack-dev/appstack/api/v1alpha1")
 
 // ready says whether all that the spec asks for runs. The first check that has
 // something to say decides.
@@ -70,19 +68,12 @@ func moves(in Input) (reason, message string, blocked bool) {
 
 func rollsOut(in Input) (reason, message string, blocked bool) {
 	current := in.Plan.Rollout
-	if current.Outcome != v1alpha1.OutcomeProgressing {
+	if !current.Open() {
 		return "", "", false
 	}
 	message = fmt.Sprintf("revision %d is being rolled out", current.Revision)
-	for _, component := range in.Plan.Components {
-		deployment := in.State.Deployment(component.Name)
-		if component.Retiring || deployment == nil {
-			continue
-		}
-		if progress := rollout.Of(deployment); !progress.Complete {
-			message = fmt.Sprintf("revision %d: %s", current.Revision, progress.Message)
-			break
-		}
+	if in.Plan.Waits != "" {
+		message = fmt.Sprintf("revision %d: %s", current.Revision, in.Plan.Waits)
 	}
 	return v1alpha1.ReasonProgressing, message, true
 }

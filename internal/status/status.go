@@ -6,6 +6,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -29,12 +30,14 @@ type Input struct {
 	Now     time.Time
 }
 
-// problem is what only a person can mend, or nil.
+// problem is what only a person can mend, or nil. What the cluster had against
+// going elsewhere comes first; what it has against a write of a rollout that
+// failed is in the rollout's autopsy already.
 func (in Input) problem() *model.Problem {
-	if in.Outcome.Problem != nil {
-		return in.Outcome.Problem
+	if in.Plan.Move != nil {
+		return cmp.Or(in.Outcome.Problem, in.Plan.Problem)
 	}
-	return in.Plan.Problem
+	return cmp.Or(in.Plan.Problem, in.Outcome.Problem)
 }
 
 // predecessor names an object of a deleted stack of the same name that is waited for.
@@ -53,6 +56,7 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 		ObservedGeneration: stack.Generation,
 		Components:         componentStatuses(in),
 		History:            history(timeline, in.State.Revisions),
+		Failure:            failure(timeline),
 		Selector:           labels.SelectorFromSet(naming.Selector(stack.Name, naming.Main)).String(),
 		Conditions:         stack.DeepCopy().Status.Conditions,
 	}

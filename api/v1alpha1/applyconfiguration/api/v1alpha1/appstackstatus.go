@@ -35,7 +35,8 @@ type AppStackStatusApplyConfiguration struct {
 	Components []ComponentStatusApplyConfiguration `json:"components,omitempty"`
 	// Rollouts, newest first: at most 20.
 	History []RolloutStatusApplyConfiguration `json:"history,omitempty"`
-	// Why a rollout failed: kept after its pods are gone, until another rollout succeeds.
+	// Why a rollout failed: kept after its pods are gone, until another rollout
+	// succeeds. The automatic rollback that follows does not count.
 	Failure *FailureStatusApplyConfiguration `json:"failure,omitempty"`
 	// Ready: all that the spec asks for runs. Available: every component that is
 	// to run has a pod that serves. Reconciling, only while true: a change is

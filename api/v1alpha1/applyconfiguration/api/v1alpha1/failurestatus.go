@@ -5,6 +5,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // FailureStatusApplyConfiguration represents a declarative configuration of the FailureStatus type for use
 // with apply.
 //
@@ -18,12 +22,18 @@ type FailureStatusApplyConfiguration struct {
 	Pod *string `json:"pod,omitempty"`
 	// Container that failed.
 	Container *string `json:"container,omitempty"`
-	// Reason in one word, such as CrashLoopBackOff or ProgressDeadlineExceeded.
+	// Reason in one word: CrashLoopBackOff, ImagePullBackOff, ErrImagePull,
+	// ErrImageNeverPull, InvalidImageName, CreateContainerConfigError,
+	// CreateContainerError, RunContainerError, ReplicaFailure (no pod can be
+	// created), Rejected (the API server refuses a Deployment or a Service) or
+	// ProgressDeadlineExceeded.
 	Reason *string `json:"reason,omitempty"`
 	// Exit code of the container, where it ended.
 	ExitCode *int32 `json:"exitCode,omitempty"`
 	// What went wrong in words, with the last lines of the container's log where there are any.
 	Message *string `json:"message,omitempty"`
+	// When the rollout was found to have failed.
+	FailedAt *v1.Time `json:"failedAt,omitempty"`
 }
 
 // FailureStatusApplyConfiguration constructs a declarative configuration of the FailureStatus type for use with
@@ -85,5 +95,13 @@ func (b *FailureStatusApplyConfiguration) WithExitCode(value int32) *FailureStat
 // If called multiple times, the Message field is set to the value of the last call.
 func (b *FailureStatusApplyConfiguration) WithMessage(value string) *FailureStatusApplyConfiguration {
 	b.Message = &value
+	return b
+}
+
+// WithFailedAt sets the FailedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FailedAt field is set to the value of the last call.
+func (b *FailureStatusApplyConfiguration) WithFailedAt(value v1.Time) *FailureStatusApplyConfiguration {
+	b.FailedAt = &value
 	return b
 }

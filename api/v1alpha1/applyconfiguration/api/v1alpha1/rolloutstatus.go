@@ -23,7 +23,9 @@ type RolloutStatusApplyConfiguration struct {
 	Cause *string `json:"cause,omitempty"`
 	// What started the rollout.
 	Trigger *apiv1alpha1.RolloutTrigger `json:"trigger,omitempty"`
-	// How the rollout stands, or ended.
+	// How the rollout stands, or ended. One that failed and is left as it is
+	// (onFailure: Hold, or nothing good to go back to) stays Progressing until it
+	// recovers or another one begins.
 	Outcome *apiv1alpha1.RolloutOutcome `json:"outcome,omitempty"`
 	// When the rollout started.
 	StartedAt *v1.Time `json:"startedAt,omitempty"`

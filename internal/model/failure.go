@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package model
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// Failure is the autopsy of a rollout that failed (R18). Its JSON form is
+// stored, so fields are only ever added.
+type Failure struct {
+	// Reason is one of v1alpha1's failure reasons.
+	Reason string `json:"reason"`
+	// Component that failed.
+	Component string `json:"component,omitempty"`
+	// Pod and Container show the failure best; empty where none does.
+	Pod       string `json:"pod,omitempty"`
+	Container string `json:"container,omitempty"`
+	// ExitCode is the container's last one.
+	ExitCode *int32 `json:"exitCode,omitempty"`
+	// Message has the details, and the container's last words.
+	Message string `json:"message,omitempty"`
+	// At is when the rollout was found to have failed.
+	At time.Time `json:"at"`
+}
+
+// Summary says what failed without anything that changes from one pod or one
+// try to the next, so that it can stand in a condition (R19).
+func (f Failure) Summary() string {
+	where := "component " + f.Component
+	if f.Container != "" {
+		where += ", container " + f.Container
+	}
+	summary := where + ": " + f.Reason
+	if f.ExitCode != nil {
+		summary += fmt.Sprintf(", exit code %d", *f.ExitCode)
+	}
+	return summary
+}
+
+// String is the summary with the details.
+func (f Failure) String() string {
+	return strings.TrimSuffix(f.Summary()+": "+f.Message, ": ")
+}
+
+// Failed says whether the rollout was found to fail, and has not recovered since.
+func (r Rollout) Failed() bool {
+	return r.Failure != nil && r.Outcome != v1alpha1.OutcomeSucceeded
+}
+
+// Open says whether the rollout has not ended: where it failed and nothing can
+// be gone back to, its pods may recover still (R14).
+func (r Rollout) Open() bool {
+	return r.Outcome == v1alpha1.OutcomeProgressing
+}
+
+// DeadlineFrom is when the time for its progress begins to run.
+func (r Rollout) DeadlineFrom() time.Time {
+	if r.ResumedAt != nil && r.ResumedAt.After(r.StartedAt) {
+		return *r.ResumedAt
+	}
+	return r.StartedAt
+}
+
+// Abandoned is the number of the revision that the stack was automatically
+// rolled back from, and that is not to be tried again just because the spec
+// still asks for it (R12); 0 where there is none.
+func (r Rollout) Abandoned() int64 {
+	if r.Trigger == v1alpha1.TriggerAutoRollback && !r.Declared {
+		return r.From
+	}
+	return 0
+}

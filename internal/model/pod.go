@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package model
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Pods are what is seen of a stack's pods while it rolls out.
+type Pods struct {
+	// Known says that all of them were seen; else nothing is concluded from All.
+	Known bool
+	// All are the pods by name.
+	All []Pod
+}
+
+// Pod is what judging a rollout takes of a pod.
+type Pod struct {
+	Name      string
+	UID       types.UID
+	Component string
+	// ReplicaSet owns the pod; empty where none does.
+	ReplicaSet Owner
+	// Template is the hash of the pod template that the ReplicaSet makes pods
+	// of, as TemplateHash has it; empty where it is not known.
+	Template string
+	// Terminating says that the pod is being deleted.
+	Terminating bool
+	// ReadySince is since when the pod has been ready; nil while it is not.
+	ReadySince *time.Time
+	// Unschedulable is why the scheduler finds no node; empty where it does.
+	Unschedulable string
+	// Containers are those that wait or have exited, init containers first.
+	Containers []Container
+}
+
+// Owner names the object that owns another.
+type Owner struct {
+	Name string
+	UID  types.UID
+}
+
+// Container is a container that waits for something or has exited.
+type Container struct {
+	Name string
+	// Waiting is the reason why it does not run, such as ImagePullBackOff; empty
+	// where it runs, or is about to.
+	Waiting string
+	// Message has the kubelet's words on that.
+	Message string
+	// Since is when it was first seen to wait, for whatever reason, without having run since.
+	Since time.Time
+	// Exits is how often it has exited. An init container that did its work does not count.
+	Exits int32
+	// LastExit is nil where it never did.
+	LastExit *Exit
+}
+
+// Exit is how a container ended.
+type Exit struct {
+	Code int32
+	// Reason is the runtime's word, such as Error or OOMKilled.
+	Reason string
+	// Message is what the container left, or the end of its log.
+	Message string
+	At      time.Time
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// heal says where the stack goes from a rollout that failed: where the spec
+// asks for something else, there; else back to the last good revision, if there
+// is one and the policy says so (R12, R14).
+func heal(state model.State, timeline []model.Rollout, wish decision, now time.Time) decision {
+	failed := timeline[0]
+	if wish.move != nil {
+		if _, refused := state.Refusal(*wish.move); !refused {
+			return wish
+		}
+	}
+	refuge := revision.Refuge(timeline)
+	if refuge == nil || holds(state.Stack.Spec) {
+		wish.problem = cmp.Or(wish.problem, failureProblem(state.Stack.Spec, timeline))
+		return wish
+	}
+	begin := model.Rollout{
+		Trigger:   v1alpha1.TriggerAutoRollback,
+		Message:   fmt.Sprintf("revision %d failed: %s", failed.Revision, failed.Failure.Summary()),
+		StartedAt: now,
+		From:      failed.Revision,
+	}
+	back := start(state, model.VerbAnnotate, *revision.Find(state.Revisions, refuge.Revision), begin)
+	back.alias = wish.alias
+	return back
+}
+
+// holds says whether a rollout that failed is left as it is.
+func holds(spec v1alpha1.AppStackSpec) bool {
+	return spec.Rollout != nil && spec.Rollout.OnFailure == v1alpha1.FailurePolicyHold
+}
+
+// failureProblem says that the newest rollout failed and that nothing follows by itself.
+func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model.Problem {
+	failed := timeline[0]
+	if origin := revision.RolledBackFrom(timeline); origin != nil {
+		return &model.Problem{
+			Reason: v1alpha1.ReasonRollbackFailed,
+			Message: fmt.Sprintf("revision %d failed (%s), and so did going back to revision %d (%s): "+
+				"change the spec, or set restartedAt to try its content again",
+				origin.Revision, origin.Failure.Summary(), failed.Revision, failed.Failure.Summary()),
+		}
+	}
+	remedy := "there is no other good revision to go back to: change the spec, or set restartedAt to try its content again"
+	if holds(spec) {
+		remedy = "rollout.onFailure is Hold: change the spec, or name an earlier revision in rollback.toRevision"
+	}
+	return &model.Problem{
+		Reason:  v1alpha1.ReasonRolloutFailed,
+		Message: fmt.Sprintf("revision %d failed (%s); %s", failed.Revision, failed.Failure.Summary(), remedy),
+	}
+}
+
+// abandoned says that the spec asks for what failed and was rolled back from,
+// which is not tried again just because of that (R12).
+func abandoned(timeline []model.Rollout) *model.Problem {
+	back := timeline[0]
+	if back.Failed() {
+		return failureProblem(v1alpha1.AppStackSpec{}, timeline)
+	}
+	why, done := "", "was"
+	if origin := revision.RolledBackFrom(timeline); origin != nil {
+		why = " (" + origin.Failure.Summary() + ")"
+	}
+	if back.Open() {
+		done = "is being"
+	}
+	return &model.Problem{
+		Reason: v1alpha1.ReasonRolledBack,
+		Message: fmt.Sprintf("revision %d failed%s, and the stack %s rolled back to revision %d: change the spec, "+
+			"set restartedAt to try its content again, or set rollback.toRevision to %d to stay there",
+			back.From, why, done, back.Revision, back.Revision),
+	}
+}

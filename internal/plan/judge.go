@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+// maxAutopsy is how many bytes of a failure's message are kept.
+const maxAutopsy = 6 << 10
+
+// slack is how late a Deployment may be written without that its rollout gets
+// more time: every rollout writes it a moment after it began.
+const slack = 10 * time.Second
+
+// pass is the rollout that is under way, and what this pass finds and does about it.
+type pass struct {
+	state      model.State
+	rollout    model.Rollout
+	components []model.Desired
+	// writes are those of children that are due.
+	writes []model.Step
+	now    time.Time
+}
+
+// verdict is how the rollout stands; that it is complete where it has ended.
+func (p pass) verdict() rollout.Verdict {
+	if !p.rollout.Open() {
+		return rollout.Verdict{Complete: complete(p.state, p.components)}
+	}
+	if p.resumes() {
+		p.rollout.ResumedAt = &p.now
+	}
+	policy := ptr.Deref(p.state.Stack.Spec.Rollout, v1alpha1.RolloutPolicy{})
+	in := rollout.Input{
+		Rollout: p.rollout,
+		Policy: rollout.Policy{
+			Deadline:     render.ProgressDeadline(p.state.Stack.Spec),
+			DeadlineOnly: policy.FailureDetection == v1alpha1.FailureDetectionDeadlineOnly,
+		},
+		PodsKnown: p.state.Pods.Known,
+		Now:       p.now,
+	}
+	for _, component := range p.components {
+		if !component.Retiring {
+			in.Components = append(in.Components, p.observed(component))
+		}
+	}
+	return rollout.Judge(in)
+}
+
+// observed is what is seen of a component.
+func (p pass) observed(component model.Desired) rollout.Component {
+	seen := rollout.Component{
+		Name:       component.Name,
+		Deployment: p.state.Deployment(component.Name),
+		Refused:    p.refused(component),
+	}
+	template := ""
+	if seen.Deployment != nil && atRevision(seen.Deployment.Annotations, component) {
+		template = model.TemplateHash(seen.Deployment.Spec.Template)
+	}
+	for _, pod := range p.state.Pods.All {
+		if pod.Component != component.Name {
+			continue
+		}
+		seen.Terminating = seen.Terminating || pod.Terminating
+		if template != "" && pod.Template == template {
+			seen.Pods = append(seen.Pods, pod)
+		}
+	}
+	return seen
+}
+
+// atRevision says whether a Deployment with these annotations has the
+// component's revision.
+func atRevision(annotations map[string]string, component model.Desired) bool {
+	return annotations[naming.AnnotationRevision] == strconv.FormatInt(component.Revision, 10)
+}
+
+// refused is what the API server said to a write of the component's content
+// that is due still; empty where it said nothing.
+func (p pass) refused(component model.Desired) string {
+	name := naming.Object(p.state.Stack.Name, component.Name)
+	for _, step := range p.writes {
+		if step.Name != name || step.Kind != model.KindDeployment && step.Kind != model.KindService {
+			continue
+		}
+		if message, ok := p.state.Refusal(step); ok {
+			return message
+		}
+	}
+	return ""
+}
+
+// resumes says whether the rollout starts, or goes on, only now: its Deployments
+// could not be written earlier, because it was paused or the operator was away
+// (R16a). Others who put a Deployment back again and again do not count.
+func (p pass) resumes() bool {
+	if !p.rollout.Open() || p.now.Sub(p.rollout.DeadlineFrom()) <= slack {
+		return false
+	}
+	for _, component := range p.components {
+		if component.Retiring {
+			continue
+		}
+		for _, step := range p.writes {
+			if step.Kind != model.KindDeployment || step.Name != naming.Object(p.state.Stack.Name, component.Name) {
+				continue
+			}
+			live := p.state.Deployments[step.Name]
+			if live == nil || !atRevision(live.Annotations, component) || live.Spec.Paused && !step.Deployment.Spec.Paused {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// empty says whether none of the components that stay has a pod to run.
+func (p pass) empty() bool {
+	for _, component := range p.components {
+		if deployment := p.state.Deployment(component.Name); !component.Retiring && ptr.Deref(deployment.Spec.Replicas, 1) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// sooner is the shorter of two times, of which 0 means never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return a + b
+	}
+	return min(a, b)
+}
+
+// judge notes what the verdict changes: the rollout ends well (R6), fails (R17),
+// or gets more time. One that ended with no pods at all becomes good with the first.
+func (r *records) judge(p pass, verdict rollout.Verdict) {
+	number, sequence := p.rollout.Revision, p.rollout.Sequence
+	switch {
+	case verdict.Complete && p.rollout.Open():
+		reason := fmt.Sprintf("revision %d runs: all its pods are available", number)
+		r.ended[number] = r.note(number, reason, func(noted *model.Rollout) {
+			noted.Outcome, noted.EndedAt, noted.Empty = v1alpha1.OutcomeSucceeded, &p.now, p.empty()
+		}, sequence)
+		r.events[number] = v1alpha1.EventRolloutSucceeded
+	case verdict.Complete && p.rollout.Outcome == v1alpha1.OutcomeSucceeded && p.rollout.Empty && !p.empty():
+		r.note(number, fmt.Sprintf("revision %d has pods now, and they are available", number),
+			func(noted *model.Rollout) { noted.Empty = false }, sequence)
+	case verdict.Failure != nil:
+		verdict.Failure.Message = model.Truncate(verdict.Failure.Message, maxAutopsy)
+		r.ended[number] = r.note(number, fmt.Sprintf("revision %d failed: %s", number, verdict.Failure),
+			func(noted *model.Rollout) { noted.Failure = verdict.Failure }, sequence)
+		r.events[number] = v1alpha1.EventRolloutFailed
+	case p.resumes():
+		r.note(number, fmt.Sprintf("the time for the progress of revision %d runs from now", number),
+			func(noted *model.Rollout) { noted.ResumedAt = &p.now }, sequence)
+	}
+}
+
+// note changes what is recorded of a rollout, and is the rollout as it is then.
+func (r *records) note(number int64, reason string, change func(*model.Rollout), sequence int64) *model.Rollout {
+	rev := *revision.Find(r.all, number)
+	for _, noted := range rev.Record.Rollouts {
+		if noted.Sequence == sequence {
+			change(&noted)
+			r.change(number, revision.Replace(rev, noted), reason)
+			return &noted
+		}
+	}
+	return nil
+}

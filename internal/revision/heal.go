@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package revision
+
+import (
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// Refuge is the rollout whose revision the stack goes back to after its newest
+// one failed: the last good one, in time and not by number (R12). It is nil
+// where the newest has not failed, where nothing good ran before it or what did
+// is the very revision that fails now (R14), and where it is itself a way back:
+// then there is no further one (R13).
+func Refuge(timeline []model.Rollout) *model.Rollout {
+	if len(timeline) == 0 || !timeline[0].Open() || !timeline[0].Failed() ||
+		timeline[0].Trigger == v1alpha1.TriggerAutoRollback {
+		return nil
+	}
+	good := LastGood(timeline)
+	if good == nil || good.Revision == timeline[0].Revision {
+		return nil
+	}
+	return good
+}
+
+// Autopsy is the newest rollout that failed and that users are still to hear
+// of, or nil: none is once a rollout succeeded that was no automatic rollback (R18).
+func Autopsy(timeline []model.Rollout) *model.Rollout {
+	for i, rollout := range timeline {
+		switch {
+		case rollout.Failed():
+			return &timeline[i]
+		case rollout.Outcome == v1alpha1.OutcomeSucceeded && rollout.Trigger != v1alpha1.TriggerAutoRollback:
+			return nil
+		}
+	}
+	return nil
+}
+
+// RolledBackFrom is the failed rollout that the newest one, an automatic
+// rollback, leaves; nil where it is none.
+func RolledBackFrom(timeline []model.Rollout) *model.Rollout {
+	if len(timeline) < 2 || timeline[0].Trigger != v1alpha1.TriggerAutoRollback || !timeline[1].Failed() {
+		return nil
+	}
+	return &timeline[1]
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// reasonTimedOut is that of the Deployment controller's own verdict
+// (k8s.io/kubernetes/pkg/controller/deployment/util, TimedOutReason).
+const reasonTimedOut = "ProgressDeadlineExceeded"
+
+// deadline is when the component has been without progress for too long. The
+// Deployment controller notes progress in a condition, which after a rollback
+// can be that of an earlier rollout, or never come: it counts only when it is
+// newer than this rollout (R17).
+func deadline(in Input, component Component) time.Time {
+	last := in.Rollout.DeadlineFrom()
+	if progressing := condition(component.Deployment, appsv1.DeploymentProgressing); progressing != nil &&
+		progressing.LastUpdateTime.After(last) {
+		if progressing.Reason == reasonTimedOut {
+			return progressing.LastUpdateTime.Time
+		}
+		last = progressing.LastUpdateTime.Time
+	}
+	return last.Add(in.Policy.Deadline)
+}
+
+// overdue is the failure to make progress, with what is seen to be wrong.
+func overdue(in Input, component Component, symptoms []symptom) *model.Failure {
+	failure := model.Failure{
+		Reason:    v1alpha1.FailureProgressDeadlineExceeded,
+		Component: component.Name,
+		Message:   fmt.Sprintf("no progress for %d s: %s", int(in.Policy.Deadline.Seconds()), waitsFor(component)),
+		At:        in.Now,
+	}
+	if len(symptoms) > 0 {
+		s := symptoms[0]
+		failure.Pod, failure.Container, failure.ExitCode = s.Pod, s.Container, s.ExitCode
+		failure.Message += fmt.Sprintf("; %s: %s", s.Reason, s.Message)
+	}
+	return &failure
+}

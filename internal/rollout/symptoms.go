@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// graces is the table of what will not mend by waiting, and for how long it is
+// waited for all the same (R17): a registry that is restarted, or a ConfigMap
+// that is applied right after the stack, is back in that time.
+var graces = map[string]time.Duration{
+	v1alpha1.FailureInvalidImageName:           0,
+	v1alpha1.FailureErrImagePull:               time.Minute,
+	v1alpha1.FailureImagePullBackOff:           time.Minute,
+	v1alpha1.FailureErrImageNeverPull:          time.Minute,
+	v1alpha1.FailureCreateContainerConfigError: time.Minute,
+	v1alpha1.FailureCreateContainerError:       time.Minute,
+	v1alpha1.FailureRunContainerError:          time.Minute,
+	v1alpha1.FailureReplicaFailure:             30 * time.Second,
+}
+
+const (
+	// maxExits is how often one container may exit: the third time is a crash loop.
+	maxExits = 3
+	// recovery is how long all pods have to be ready until a rollout that failed
+	// counts as recovered: in a crash loop they are, for a moment, again and again.
+	recovery = 10 * time.Second
+)
+
+// symptom is what is wrong with a component.
+type symptom struct {
+	model.Failure
+	// since is when it began.
+	since time.Time
+	// due is when it fails the rollout; zero where it is left to the deadline.
+	due time.Time
+}
+
+// failure is that of the rollout of the component.
+func (s symptom) failure(component string, now time.Time) *model.Failure {
+	s.Component, s.At = component, now
+	return &s.Failure
+}
+
+// symptomsOf lists what is wrong with the component's pods, what fails the
+// rollout first in front. As long as a pod became ready since a symptom began,
+// the revision can work, and the symptom is left to the deadline.
+func symptomsOf(component Component) []symptom {
+	var lastReady time.Time
+	for _, pod := range component.Pods {
+		if pod.ReadySince != nil && pod.ReadySince.After(lastReady) {
+			lastReady = *pod.ReadySince
+		}
+	}
+	var all []symptom
+	for _, pod := range component.Pods {
+		if pod.Terminating {
+			continue
+		}
+		for _, s := range diagnose(pod) {
+			if lastReady.After(s.since) {
+				s.due = time.Time{}
+			}
+			all = append(all, s)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b symptom) int {
+		switch {
+		case a.due.IsZero() == b.due.IsZero():
+			return a.due.Compare(b.due)
+		case a.due.IsZero():
+			return 1
+		default:
+			return -1
+		}
+	})
+	return all
+}
+
+// diagnose lists what is wrong with a pod.
+func diagnose(pod model.Pod) []symptom {
+	var all []symptom
+	for _, container := range pod.Containers {
+		if s, ok := diagnoseContainer(container); ok {
+			s.Pod, s.Container = pod.Name, container.Name
+			all = append(all, s)
+		}
+	}
+	if pod.Unschedulable != "" {
+		all = append(all, symptom{Failure: model.Failure{
+			Reason: "Unschedulable", Pod: pod.Name, Message: "no node takes the pod: " + pod.Unschedulable,
+		}})
+	}
+	return all
+}
+
+func diagnoseContainer(container model.Container) (symptom, bool) {
+	if last := container.LastExit; last != nil && container.Exits > 0 {
+		s := symptom{since: last.At, Failure: model.Failure{
+			Reason: v1alpha1.FailureCrashLoopBackOff, ExitCode: ptr.To(last.Code), Message: obituary(container),
+		}}
+		if container.Exits >= maxExits {
+			s.due = last.At
+		}
+		return s, true
+	}
+	if container.Waiting == "" {
+		return symptom{}, false
+	}
+	s := symptom{since: container.Since, Failure: model.Failure{
+		Reason: container.Waiting, Message: cmp.Or(container.Message, "the container does not start"),
+	}}
+	if grace, ok := graces[container.Waiting]; ok {
+		s.due = container.Since.Add(grace)
+	}
+	return s, true
+}
+
+// obituary says how a container ended, with its last words.
+func obituary(container model.Container) string {
+	last := container.LastExit
+	text := fmt.Sprintf("the container exited %d times, last with code %d", container.Exits, last.Code)
+	if container.Exits == 1 {
+		text = fmt.Sprintf("the container exited with code %d", last.Code)
+	}
+	if last.Reason != "" {
+		text += " (" + last.Reason + ")"
+	}
+	if words := strings.TrimSpace(last.Message); words != "" {
+		text += "; its last words:\n" + words
+	}
+	return text
+}
+
+// creation is that the ReplicaSet cannot create pods. While others end, their
+// room is about to be free.
+func creation(in Input, component Component) []symptom {
+	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
+	if !stands(found) || component.Terminating ||
+		component.Deployment.Status.UpdatedReplicas >= ptr.Deref(component.Deployment.Spec.Replicas, 1) {
+		return nil
+	}
+	since := found.LastTransitionTime.Time
+	if from := in.Rollout.DeadlineFrom(); from.After(since) {
+		since = from
+	}
+	return []symptom{{
+		Failure: model.Failure{Reason: v1alpha1.FailureReplicaFailure, Message: found.Message},
+		since:   since,
+		due:     since.Add(graces[v1alpha1.FailureReplicaFailure]),
+	}}
+}
+
+// refusal is that the API server takes neither Deployment nor Service as the revision has it.
+func refusal(in Input, component Component) *model.Failure {
+	return &model.Failure{
+		Reason: v1alpha1.FailureRejected, Component: component.Name, Message: component.Refused, At: in.Now,
+	}
+}
+
+// recovering says whether a rollout that failed, and of which all runs now, has
+// recovered: its pods have to stay ready for a while (R14).
+func recovering(in Input) Verdict {
+	if !in.PodsKnown {
+		return Verdict{Waits: "the pods are not seen yet"}
+	}
+	var left time.Duration
+	for _, component := range in.Components {
+		for _, pod := range component.Pods {
+			if pod.Terminating {
+				continue
+			}
+			if pod.ReadySince == nil {
+				return Verdict{Waits: component.Name + ": a pod is not ready"}
+			}
+			left = max(left, recovery-in.Now.Sub(*pod.ReadySince))
+		}
+	}
+	if left > 0 {
+		return Verdict{Waits: "all pods are ready, and have to stay so for a while", Again: left}
+	}
+	return Verdict{Complete: true}
+}

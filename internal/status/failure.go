@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status
+
+import (
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// failure is the autopsy of the rollout that failed last, until another one
+// succeeds that was no automatic rollback (R18).
+func failure(timeline []model.Rollout) *v1alpha1.FailureStatus {
+	failed := revision.Autopsy(timeline)
+	if failed == nil {
+		return nil
+	}
+	return &v1alpha1.FailureStatus{
+		Revision:  failed.Revision,
+		Component: failed.Failure.Component,
+		Pod:       failed.Failure.Pod,
+		Container: failed.Failure.Container,
+		Reason:    failed.Failure.Reason,
+		ExitCode:  failed.Failure.ExitCode,
+		Message:   failed.Failure.Message,
+		FailedAt:  seconds(failed.Failure.At),
+	}
+}
