@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -80,7 +81,7 @@ func run(s settings) error {
 	if err != nil {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	metrics := metricsserver.Options{
+	serving := metricsserver.Options{
 		BindAddress:   s.metricsAddress,
 		SecureServing: s.metricsSecure,
 		CertDir:       s.metricsCertDir,
@@ -89,12 +90,12 @@ func run(s settings) error {
 		}},
 	}
 	if s.metricsSecure {
-		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+		serving.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         cache,
-		Metrics:                       metrics,
+		Metrics:                       serving,
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
 		LeaderElectionID:              "manager.apps.appstack.dev",
@@ -109,6 +110,7 @@ func run(s settings) error {
 		Workers:  s.workers,
 		Defaults: render.StandardDefaults(),
 		Clock:    clock.RealClock{},
+		Metrics:  metrics.Registry,
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ const (
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/status,verbs=patch
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
@@ -53,6 +56,7 @@ type Reconciler struct {
 	Plan    plan.Planner
 	Apply   *apply.Applier
 	Events  *telemetry.Events
+	Metrics *telemetry.Metrics
 	Ledger  *ledger.Ledger
 	Clock   clock.PassiveClock
 }
@@ -62,6 +66,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	stack := &v1alpha1.AppStack{}
 	if err := r.Client.Get(ctx, req.NamespacedName, stack); err != nil {
 		if apierrors.IsNotFound(err) {
+			r.Observe.Forget(req.NamespacedName)
 			r.Ledger.Forget(req.NamespacedName)
 			r.Events.Forget(req.NamespacedName)
 			return ctrl.Result{}, nil
@@ -69,6 +74,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, fmt.Errorf("reading the stack: %w", err)
 	}
 	if !stack.DeletionTimestamp.IsZero() {
+		r.Observe.Forget(req.NamespacedName)
 		return ctrl.Result{}, nil // owner references do the rest (R27)
 	}
 	state, err := r.Observe.State(ctx, stack)
@@ -83,6 +89,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	outcome, applyErr := r.Apply.Apply(ctx, stack, steps)
 	for _, step := range outcome.Done {
 		r.Events.Took(stack, step)
+		r.Metrics.Took(step, now)
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, next)
@@ -112,7 +119,7 @@ func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Durati
 		return soon
 	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "",
 		plan.Problem != nil && plan.Problem.Reason == v1alpha1.ReasonNameConflict:
-		return later
+		return cmp.Or(min(plan.Wait, later), later)
 	}
 	return plan.Wait
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -24,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
@@ -31,6 +35,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/telemetry"
 )
@@ -46,6 +51,8 @@ type Options struct {
 	Defaults render.Defaults
 	// Clock tells the time.
 	Clock clock.PassiveClock
+	// Metrics is where the operator's own metrics are registered.
+	Metrics prometheus.Registerer
 	// SkipNameValidation lets several managers of one process use the controller, as tests do.
 	SkipNameValidation bool
 }
@@ -92,12 +99,23 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return fmt.Errorf("indexing the cache: %w", err)
 		}
 	}
+	pods, err := podWatcher(mgr, options.Clock)
+	if err != nil {
+		return err
+	}
+	counts, err := telemetry.NewMetrics(options.Metrics, mgr.GetCache(), pods.Len)
+	if err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
 	memory := &ledger.Ledger{}
 	reconciler := &Reconciler{
-		Client:  mgr.GetClient(),
-		Observe: &observe.Observer{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
+		Client: mgr.GetClient(),
+		Observe: &observe.Observer{
+			Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory, Pods: pods, Clock: options.Clock,
+		},
 		Plan:    plan.Planner{Defaults: options.Defaults},
 		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
+		Metrics: counts,
 		Events:  &telemetry.Events{Recorder: mgr.GetEventRecorder(Name)},
 		Ledger:  memory,
 		Clock:   options.Clock,
@@ -113,10 +131,27 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	for _, object := range watched() {
 		build = build.Watches(object, handler.EnqueueRequestsFromMapFunc(stackOf))
 	}
+	build = build.WatchesRawSource(source.Func(
+		func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+			pods.Start(ctx, func(stack types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: stack}) })
+			return nil
+		}))
 	if err := build.Complete(reconciler); err != nil {
 		return fmt.Errorf("building the controller: %w", err)
 	}
 	return nil
+}
+
+// podWatcher is what watches pods. It has a client of its own, as the manager's
+// caches what it watches, and for good.
+func podWatcher(mgr ctrl.Manager, clock clock.PassiveClock) (*podwatch.Watcher, error) {
+	config := rest.CopyConfig(mgr.GetConfig())
+	config.ContentType = runtime.ContentTypeProtobuf
+	core, err := corev1client.NewForConfigAndClient(config, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("building the client for pods: %w", err)
+	}
+	return &podwatch.Watcher{Pods: core.RESTClient(), Live: mgr.GetAPIReader(), Clock: clock}, nil
 }
 
 // stackOf is the stack that an object names, owned by it or not: one that lost

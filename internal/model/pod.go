@@ -13,6 +13,8 @@ import (
 type Pods struct {
 	// Known says that all of them were seen; else nothing is concluded from All.
 	Known bool
+	// Asked is since when they are looked at.
+	Asked time.Time
 	// All are the pods by name.
 	All []Pod
 }

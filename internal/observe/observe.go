@@ -3,6 +3,7 @@
 
 // Package observe reads a stack's children and revisions: from the cache, and
 // from the API server only where the stack takes over what the cache leaves out.
+// While a rollout is open it has the pods watched too.
 package observe
 
 import (
@@ -17,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +26,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
@@ -35,6 +38,8 @@ type Observer struct {
 	Live client.Reader
 	// Ledger remembers the last writes.
 	Ledger *ledger.Ledger
+	// Pods watches pods.
+	Pods *podwatch.Watcher
 	// Clock tells how long ago they were.
 	Clock clock.PassiveClock
 }
@@ -87,12 +92,34 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 			state.Stale = true
 		}
 	}
+	if err := o.pods(ctx, &state); err != nil {
+		return model.State{}, err
+	}
 	if model.Adopts(stack) {
 		if err := o.findAdoptable(ctx, &state); err != nil {
 			return model.State{}, err
 		}
 	}
 	return state, nil
+}
+
+// Forget ends what is done for a stack that is gone, or about to go.
+func (o *Observer) Forget(stack types.NamespacedName) { o.Pods.Stop(stack) }
+
+// pods are seen while a rollout is open; paused, nothing is judged by them (R16a).
+func (o *Observer) pods(ctx context.Context, state *model.State) error {
+	stack := client.ObjectKeyFromObject(state.Stack)
+	timeline := revision.Timeline(state.Revisions)
+	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
+		o.Pods.Stop(stack)
+		return nil
+	}
+	pods, err := o.Pods.Watch(ctx, stack)
+	if err != nil {
+		return fmt.Errorf("looking at the pods: %w", err)
+	}
+	state.Pods = pods
+	return nil
 }
 
 // collect puts children into the state by name.

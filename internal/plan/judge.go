@@ -51,6 +51,7 @@ func (p pass) verdict() rollout.Verdict {
 			DeadlineOnly: policy.FailureDetection == v1alpha1.FailureDetectionDeadlineOnly,
 		},
 		PodsKnown: p.state.Pods.Known,
+		PodsAsked: p.state.Pods.Asked,
 		Now:       p.now,
 	}
 	for _, component := range p.components {

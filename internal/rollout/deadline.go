@@ -17,6 +17,10 @@ import (
 // (k8s.io/kubernetes/pkg/controller/deployment/util, TimedOutReason).
 const reasonTimedOut = "ProgressDeadlineExceeded"
 
+// autopsyGrace is how long pods that are not seen yet are waited for, as after a
+// start of the operator: without them a missed deadline could not be explained.
+const autopsyGrace = 5 * time.Second
+
 // deadline is when the component has been without progress for too long. The
 // Deployment controller notes progress in a condition, which after a rollback
 // can be that of an earlier rollout, or never come: it counts only when it is

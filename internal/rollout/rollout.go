@@ -32,8 +32,9 @@ type Input struct {
 	Policy  Policy
 	// Components are those that the rollout moves to its revision.
 	Components []Component
-	// PodsKnown says that the components' pods were seen.
+	// PodsKnown says that the components' pods were seen, and PodsAsked since when they are looked at.
 	PodsKnown bool
+	PodsAsked time.Time
 	Now       time.Time
 }
 
@@ -125,6 +126,9 @@ func judge(in Input, component Component) (failure *model.Failure, again time.Du
 		}
 	}
 	left := deadline(in, component).Sub(in.Now)
+	if !in.PodsKnown {
+		left = max(left, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
+	}
 	if left <= 0 {
 		return overdue(in, component, symptoms), 0
 	}

@@ -9,7 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	"github.com/appstack-dev/appstack/api/v1alpha1")
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
 
 // ready says whether all that the spec asks for runs. The first check that has
 // something to say decides.

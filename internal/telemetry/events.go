@@ -32,9 +32,13 @@ func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
 	if step.Event == "" {
 		return
 	}
+	kind := corev1.EventTypeNormal
+	if step.Event == v1alpha1.EventRolloutFailed {
+		kind = corev1.EventTypeWarning
+	}
 	// events of one reason are counted as one, but for what they relate to
 	object := &corev1.ObjectReference{Kind: string(step.Kind), Namespace: stack.Namespace, Name: step.Name, UID: step.UID}
-	e.Recorder.Eventf(stack, object, corev1.EventTypeNormal, step.Event, string(step.Verb), "%s",
+	e.Recorder.Eventf(stack, object, kind, step.Event, string(step.Verb), "%s",
 		model.Truncate(step.Reason, maxNote))
 }
 
@@ -42,6 +46,9 @@ func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
 func (e *Events) Stalled(stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) {
 	before := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled)
 	after := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionStalled)
+	if after != nil && after.Reason == v1alpha1.ReasonRolloutFailed {
+		return // the event of the failure said so, with more
+	}
 	key := types.NamespacedName{Namespace: stack.Namespace, Name: stack.Name}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -26,6 +27,8 @@ type Options struct {
 	Defaults render.Defaults
 	// Resync is how often every stack is looked at though nothing happened. Defaults to never.
 	Resync time.Duration
+	// Metrics is where the operator's own metrics are registered. Defaults to a registry of its own.
+	Metrics prometheus.Registerer
 }
 
 // errNotStopped is an operator that does not end.
@@ -34,6 +37,9 @@ var errNotStopped = errors.New("the operator did not stop within 30 s")
 // Start runs the operator and waits for its cache. The returned function stops
 // it and waits for its end.
 func Start(ctx context.Context, config *rest.Config, options Options) (stop func() error, err error) {
+	if options.Metrics == nil {
+		options.Metrics = prometheus.NewRegistry()
+	}
 	if options.Defaults == (render.Defaults{}) {
 		options.Defaults = render.StandardDefaults()
 	}
@@ -60,6 +66,7 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 		Workers:            4,
 		Defaults:           options.Defaults,
 		Clock:              clock.RealClock{},
+		Metrics:            options.Metrics,
 		SkipNameValidation: true,
 	})
 	if err != nil {

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package podwatch
+
+import (
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// ordinary are the reasons for which a container waits that are no trouble, or
+// show as an exit.
+var ordinary = []string{"", "ContainerCreating", "PodInitializing", "CrashLoopBackOff"}
+
+// reduce is what is kept of a pod that is seen at a time; before is what was
+// kept of it until then.
+func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
+	seen := model.Pod{
+		Name:        pod.Name,
+		UID:         pod.UID,
+		Component:   pod.Labels[naming.LabelComponent],
+		Terminating: pod.DeletionTimestamp != nil,
+	}
+	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil && owner.Kind == "ReplicaSet" &&
+		owner.APIVersion == appsv1.SchemeGroupVersion.String() {
+		seen.ReplicaSet = model.Owner{Name: owner.Name, UID: owner.UID}
+	}
+	for _, condition := range pod.Status.Conditions {
+		switch {
+		case condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue:
+			seen.ReadySince = ptr.To(condition.LastTransitionTime.Time)
+		case condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
+			condition.Reason == corev1.PodReasonUnschedulable:
+			seen.Unschedulable = condition.Message
+		}
+	}
+	for _, status := range pod.Status.InitContainerStatuses {
+		if done := status.State.Terminated; done != nil && done.ExitCode == 0 {
+			continue // it did its work
+		}
+		seen.Containers = appendContainer(seen.Containers, status, before, now)
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		seen.Containers = appendContainer(seen.Containers, status, before, now)
+	}
+	return seen
+}
+
+// appendContainer adds a container that waits for trouble to end, or has exited.
+func appendContainer(all []model.Container, status corev1.ContainerStatus, before model.Pod, now time.Time) []model.Container {
+	seen := model.Container{Name: status.Name}
+	seen.Exits, seen.LastExit = exits(status)
+	if waiting := status.State.Waiting; waiting != nil && !slices.Contains(ordinary, waiting.Reason) {
+		seen.Waiting, seen.Message, seen.Since = waiting.Reason, waiting.Message, now
+		at := slices.IndexFunc(before.Containers, func(c model.Container) bool { return c.Name == status.Name })
+		if at >= 0 && before.Containers[at].Waiting != "" {
+			seen.Since = before.Containers[at].Since
+		}
+	}
+	if seen.Waiting == "" && seen.Exits == 0 {
+		return all
+	}
+	return append(all, seen)
+}
+
+// exits is how often the container has exited, and how it did last. Its restart
+// count grows only with the start that follows.
+func exits(status corev1.ContainerStatus) (int32, *model.Exit) {
+	n, last := status.RestartCount, status.LastTerminationState.Terminated
+	switch {
+	case status.State.Terminated != nil:
+		n, last = n+1, status.State.Terminated
+	case status.State.Waiting != nil && last != nil:
+		n++
+	}
+	if last == nil {
+		return n, nil
+	}
+	return n, &model.Exit{Code: last.ExitCode, Reason: last.Reason, Message: last.Message, At: last.FinishedAt.Time}
+}

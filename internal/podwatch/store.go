@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package podwatch
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// store keeps what is seen of a stack's pods. A reflector fills it.
+type store struct {
+	now     func() time.Time
+	changed func()
+	asked   time.Time
+
+	mu    sync.Mutex
+	known bool
+	byUID map[types.UID]model.Pod
+}
+
+var _ cache.ReflectorStore = &store{}
+
+// pods is a copy of all, by name.
+func (s *store) pods() model.Pods {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(s.byUID), func(a, b model.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return model.Pods{Known: s.known, Asked: s.asked, All: all}
+}
+
+// Add implements cache.ReflectorStore.
+func (s *store) Add(object any) error { return s.Update(object) }
+
+// Update implements cache.ReflectorStore.
+func (s *store) Update(object any) error {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return fmt.Errorf("a %T among pods", object)
+	}
+	s.mu.Lock()
+	before, found := s.byUID[pod.UID]
+	seen := reduce(pod, before, s.now())
+	s.byUID[pod.UID] = seen
+	s.mu.Unlock()
+	if !found || !reflect.DeepEqual(before, seen) {
+		s.changed()
+	}
+	return nil
+}
+
+// Delete implements cache.ReflectorStore.
+func (s *store) Delete(object any) error {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return fmt.Errorf("a %T among pods", object)
+	}
+	s.mu.Lock()
+	delete(s.byUID, pod.UID)
+	s.mu.Unlock()
+	s.changed()
+	return nil
+}
+
+// Replace implements cache.ReflectorStore: the objects are all that there are.
+func (s *store) Replace(objects []any, _ string) error {
+	s.mu.Lock()
+	all := make(map[types.UID]model.Pod, len(objects))
+	for _, object := range objects {
+		if pod, ok := object.(*corev1.Pod); ok {
+			all[pod.UID] = reduce(pod, s.byUID[pod.UID], s.now())
+		}
+	}
+	s.byUID, s.known = all, true
+	s.mu.Unlock()
+	s.changed()
+	return nil
+}
+
+// Resync implements cache.ReflectorStore: there is nothing to repeat.
+func (s *store) Resync() error { return nil }

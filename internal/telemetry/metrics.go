@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// reasonRecovered is that of a success which ends a rollout that had failed.
+const reasonRecovered = "Recovered"
+
+// Metrics count what stacks go through. Labels are bounded: no name of a stack,
+// a pod or an image is one.
+type Metrics struct {
+	rollouts  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	rollbacks *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics. The number of stacks by condition is taken
+// from the reader's cache when it is asked for, that of watches from the function.
+func NewMetrics(registry prometheus.Registerer, stacks client.Reader, watches func() int) (*Metrics, error) {
+	m := &Metrics{
+		rollouts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "appstack_rollouts_total",
+			Help: "Rollouts by how they ended. One that fails counts when that is found, with its reason; " +
+				"if it recovers later, it counts as Succeeded too, with the reason Recovered.",
+		}, []string{"outcome", "reason"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "appstack_rollout_duration_seconds",
+			Help:    "Time from a rollout's start until it succeeded, failed or was superseded.",
+			Buckets: []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600},
+		}, []string{"outcome"}),
+		rollbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "appstack_rollbacks_total",
+			Help: "Rollbacks that began, by trigger: AutoRollback after a failure, Rollback by spec.rollback.",
+		}, []string{"trigger"}),
+	}
+	for _, trigger := range []v1alpha1.RolloutTrigger{v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRollback} {
+		m.rollbacks.WithLabelValues(string(trigger)) // there from the start, so that rates are right
+	}
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "appstack_pod_watches",
+		Help: "Stacks whose pods are watched, because they roll out.",
+	}, func() float64 { return float64(watches()) })
+	for _, collector := range []prometheus.Collector{m.rollouts, m.durations, m.rollbacks, open, &conditions{stacks: stacks}} {
+		if err := registry.Register(collector); err != nil {
+			return nil, err //nolint:wrapcheck // it names the metric
+		}
+	}
+	return m, nil
+}
+
+// Took counts what a step that took effect began and ended.
+func (m *Metrics) Took(step model.Step, now time.Time) {
+	if begun := step.Begun; begun != nil {
+		switch begun.Trigger {
+		case v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRollback:
+			m.rollbacks.WithLabelValues(string(begun.Trigger)).Inc()
+		}
+	}
+	ended := step.Ended
+	if ended == nil {
+		return
+	}
+	outcome, reason := ended.Outcome, ""
+	switch {
+	case ended.Failed():
+		outcome, reason = v1alpha1.OutcomeFailed, ended.Failure.Reason
+	case ended.Failure != nil:
+		reason = reasonRecovered
+	}
+	m.rollouts.WithLabelValues(string(outcome), reason).Inc()
+	m.durations.WithLabelValues(string(outcome)).Observe(now.Sub(ended.StartedAt).Seconds())
+}
+
+// conditions counts the stacks by condition.
+type conditions struct{ stacks client.Reader }
+
+var stacksByCondition = prometheus.NewDesc("appstack_stacks",
+	"Stacks by condition, status and reason.", []string{"condition", "status", "reason"}, nil)
+
+// Describe implements prometheus.Collector.
+func (c *conditions) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- stacksByCondition
+}
+
+// Collect implements prometheus.Collector.
+func (c *conditions) Collect(metrics chan<- prometheus.Metric) {
+	var stacks v1alpha1.AppStackList
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) //nolint:forbidigo // a scrape has no context
+	defer cancel()
+	if err := c.stacks.List(ctx, &stacks, client.UnsafeDisableDeepCopy); err != nil {
+		return // the cache is not filled yet
+	}
+	count := map[[3]string]float64{}
+	for i := range stacks.Items {
+		for _, condition := range stacks.Items[i].Status.Conditions {
+			count[[3]string{condition.Type, string(condition.Status), condition.Reason}]++
+		}
+	}
+	for labels, n := range count {
+		metrics <- prometheus.MustNewConstMetric(stacksByCondition, prometheus.GaugeValue, n, labels[0], labels[1], labels[2])
+	}
+}
