@@ -36,6 +36,7 @@ func heal(state model.State, timeline []model.Rollout, wish decision, now time.T
 	}
 	back := start(state, model.VerbAnnotate, *revision.Find(state.Revisions, refuge.Revision), begin)
 	back.alias = wish.alias
+	back.problem = cmp.Or(back.problem, wish.problem, rolledBack(failed.Revision, &failed, begin, refuge.Revision))
 	return back
 }
 
@@ -50,19 +51,26 @@ func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model
 	if origin := revision.RolledBackFrom(timeline); origin != nil {
 		return &model.Problem{
 			Reason: v1alpha1.ReasonRollbackFailed,
-			Message: fmt.Sprintf("revision %d failed (%s), and so did going back to revision %d (%s): "+
-				"change the spec, or set restartedAt to try its content again",
-				origin.Revision, origin.Failure.Summary(), failed.Revision, failed.Failure.Summary()),
+			Message: fmt.Sprintf("revision %d failed (%s), and so did going back to revision %d (%s): %s",
+				origin.Revision, origin.Failure.Summary(), failed.Revision, failed.Failure.Summary(), remedy(*origin)),
 		}
 	}
-	remedy := "there is no other good revision to go back to: change the spec, or set restartedAt to try its content again"
+	why := "there is no other good revision to go back to"
 	if holds(spec) {
-		remedy = "rollout.onFailure is Hold: change the spec, or name an earlier revision in rollback.toRevision"
+		why = "rollout.onFailure is Hold"
 	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonRolloutFailed,
-		Message: fmt.Sprintf("revision %d failed (%s); %s", failed.Revision, failed.Failure.Summary(), remedy),
+		Message: fmt.Sprintf("revision %d failed (%s) and stays, as %s: %s", failed.Revision, failed.Failure.Summary(), why, remedy(failed)),
 	}
+}
+
+// remedy is what a person can do about a failed rollout.
+func remedy(failed model.Rollout) string {
+	if failed.Trigger == v1alpha1.TriggerRollback {
+		return "name another revision in rollback.toRevision, or remove rollback"
+	}
+	return "change the spec, name another revision in rollback.toRevision, or set restartedAt to try the same content again"
 }
 
 // abandoned says that the spec asks for what failed and was rolled back from,
@@ -72,17 +80,20 @@ func abandoned(timeline []model.Rollout) *model.Problem {
 	if back.Failed() {
 		return failureProblem(v1alpha1.AppStackSpec{}, timeline)
 	}
-	why, done := "", "was"
-	if origin := revision.RolledBackFrom(timeline); origin != nil {
-		why = " (" + origin.Failure.Summary() + ")"
+	return rolledBack(back.From, revision.RolledBackFrom(timeline), back, back.Revision)
+}
+
+// rolledBack says that a revision failed, and why, and what became of it.
+func rolledBack(from int64, failed *model.Rollout, back model.Rollout, to int64) *model.Problem {
+	why, done, help := "", "is being", remedy(model.Rollout{})
+	if failed != nil {
+		why, help = " ("+failed.Failure.Summary()+")", remedy(*failed)
 	}
-	if back.Open() {
-		done = "is being"
+	if back.Outcome == v1alpha1.OutcomeSucceeded {
+		done = "was"
 	}
 	return &model.Problem{
-		Reason: v1alpha1.ReasonRolledBack,
-		Message: fmt.Sprintf("revision %d failed%s, and the stack %s rolled back to revision %d: change the spec, "+
-			"set restartedAt to try its content again, or set rollback.toRevision to %d to stay there",
-			back.From, why, done, back.Revision, back.Revision),
+		Reason:  v1alpha1.ReasonRolledBack,
+		Message: fmt.Sprintf("revision %d failed%s, and the stack %s rolled back to revision %d: %s", from, why, done, to, help),
 	}
 }

@@ -71,6 +71,7 @@ func (p pass) observed(component model.Desired) rollout.Component {
 	}
 	template := ""
 	if seen.Deployment != nil && atRevision(seen.Deployment.Annotations, component) {
+		seen.Written = true
 		template = model.TemplateHash(seen.Deployment.Spec.Template)
 	}
 	for _, pod := range p.state.Pods.All {
@@ -110,7 +111,7 @@ func (p pass) refused(component model.Desired) string {
 // could not be written earlier, because it was paused or the operator was away
 // (R16a). Others who put a Deployment back again and again do not count.
 func (p pass) resumes() bool {
-	if !p.rollout.Open() || p.now.Sub(p.rollout.DeadlineFrom()) <= slack {
+	if !p.rollout.Open() || p.rollout.Failed() || p.now.Sub(p.rollout.DeadlineFrom()) <= slack {
 		return false
 	}
 	for _, component := range p.components {

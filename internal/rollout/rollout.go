@@ -43,6 +43,8 @@ type Component struct {
 	Name string
 	// Deployment is nil where it is not there yet.
 	Deployment *appsv1.Deployment
+	// Written says that the Deployment has been given the revision.
+	Written bool
 	// Pods are those of the Deployment's present template, by name.
 	Pods []model.Pod
 	// Terminating says that a pod of the component, of whatever template, is being deleted.
@@ -78,21 +80,29 @@ func Judge(in Input) Verdict {
 	case in.Rollout.Failure != nil:
 		return Verdict{Waits: waits}
 	}
-	verdict := Verdict{Waits: waits}
+	var verdict Verdict
 	for _, component := range in.Components {
-		failure, again := judge(in, component)
-		if failure != nil {
-			return Verdict{Failure: failure, Waits: waits}
+		verdict = verdict.and(judge(in, component))
+		if verdict.Failure != nil {
+			break
 		}
-		verdict.Again = sooner(verdict.Again, again)
 	}
 	return verdict
 }
 
+// and is the verdict on one component more.
+func (v Verdict) and(other Verdict) Verdict {
+	return Verdict{
+		Failure: cmp.Or(v.Failure, other.Failure),
+		Waits:   cmp.Or(v.Waits, other.Waits),
+		Again:   sooner(v.Again, other.Again),
+	}
+}
+
 // waitsFor says in words what the component waits for; empty where it is complete.
 func waitsFor(component Component) string {
-	if component.Deployment == nil {
-		return "component " + component.Name + ": its Deployment is not made yet"
+	if component.Deployment == nil || !component.Written {
+		return "component " + component.Name + ": its Deployment is not written yet"
 	}
 	progress := Of(component.Deployment)
 	if progress.Complete {
@@ -101,38 +111,43 @@ func waitsFor(component Component) string {
 	return progress.Message
 }
 
-// judge is why the component fails the rollout, or the time until it may.
-func judge(in Input, component Component) (failure *model.Failure, again time.Duration) {
+// judge says how the rollout stands as far as the component goes.
+func judge(in Input, component Component) Verdict {
 	if component.Refused != "" {
-		return refusal(in, component), 0
+		return Verdict{Failure: refusal(in, component), Waits: waitsFor(component)}
 	}
-	if waitsFor(component) == "" {
-		return nil, 0
+	verdict := Verdict{Waits: waitsFor(component)}
+	if verdict.Waits == "" {
+		return verdict
 	}
 	var symptoms []symptom
+	left := deadline(in, component).Sub(in.Now)
 	if in.PodsKnown {
 		symptoms = symptomsOf(component)
+	} else {
+		left = max(left, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
+	}
+	if len(symptoms) > 0 {
+		verdict.Waits += symptoms[0].hint()
 	}
 	if in.PodsKnown && !in.Policy.DeadlineOnly {
-		symptoms = append(symptoms, creation(in, component)...)
-		for _, s := range symptoms {
+		for _, s := range append(symptoms, creation(in, component)...) {
 			switch {
 			case s.due.IsZero():
 			case !s.due.After(in.Now):
-				return s.failure(component.Name, in.Now), 0
+				verdict.Failure = s.failure(component.Name, in.Now)
+				return verdict
 			default:
-				again = sooner(again, s.due.Sub(in.Now))
+				verdict.Again = sooner(verdict.Again, s.due.Sub(in.Now))
 			}
 		}
 	}
-	left := deadline(in, component).Sub(in.Now)
-	if !in.PodsKnown {
-		left = max(left, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
-	}
 	if left <= 0 {
-		return overdue(in, component, symptoms), 0
+		verdict.Failure = overdue(in, component, symptoms)
+		return verdict
 	}
-	return nil, sooner(again, left)
+	verdict.Again = sooner(verdict.Again, left)
+	return verdict
 }
 
 // sooner is the shorter of two times, of which 0 means never.

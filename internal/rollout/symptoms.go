@@ -39,6 +39,12 @@ const (
 	recovery = 10 * time.Second
 )
 
+// Reasons of symptoms that are left to the deadline.
+const (
+	reasonUnschedulable = "Unschedulable"
+	reasonNotReady      = "NotReady"
+)
+
 // symptom is what is wrong with a component.
 type symptom struct {
 	model.Failure
@@ -100,10 +106,33 @@ func diagnose(pod model.Pod) []symptom {
 	}
 	if pod.Unschedulable != "" {
 		all = append(all, symptom{Failure: model.Failure{
-			Reason: "Unschedulable", Pod: pod.Name, Message: "no node takes the pod: " + pod.Unschedulable,
+			Reason: reasonUnschedulable, Pod: pod.Name, Message: "no node takes the pod: " + pod.Unschedulable,
+		}})
+	}
+	if len(all) == 0 && pod.ReadySince == nil {
+		all = append(all, symptom{Failure: model.Failure{
+			Reason: reasonNotReady, Pod: pod.Name, Message: "the pod does not get ready: look at its readiness probe",
 		}})
 	}
 	return all
+}
+
+// hint says in a few words what is wrong, in words that stay the same from one try to the next (R19).
+func (s symptom) hint() string {
+	if s.Reason == reasonNotReady {
+		return ""
+	}
+	hint := s.Reason
+	if hint == v1alpha1.FailureErrImagePull {
+		hint = v1alpha1.FailureImagePullBackOff // they take turns
+	}
+	if s.Container != "" {
+		hint = "container " + s.Container + ": " + hint
+	}
+	if s.ExitCode != nil {
+		hint += fmt.Sprintf(", exit code %d", *s.ExitCode)
+	}
+	return "; " + hint
 }
 
 func diagnoseContainer(container model.Container) (symptom, bool) {

@@ -10,95 +10,277 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
 )
 
 // replicaSets are a Deployment's, oldest first.
-type replicaSets []*replicaSet
-
-// replicaSet holds the pods of one template. A pod becomes available in the
-// tick after the one that made it, unless its image is named "unready".
-type replicaSet struct {
-	template         string
-	image            string
-	total, available int32
+type replicaSets struct {
+	all []*replicaSet
+	// refusedSince is since when no pod can be made, zero while none has to be.
+	refusedSince time.Time
 }
 
-// tick lets the Deployment controller work for a second on all Deployments.
+// replicaSet holds the pods of one template.
+type replicaSet struct {
+	template string
+	image    string
+	pods     []*pod
+}
+
+// tick lets a second pass: for pods, and for the Deployment controller on all Deployments.
 func (w *World) tick() (worked bool) {
 	w.now = w.now.Add(time.Second)
-	for _, name := range names(w.state.Deployments) {
+	for _, name := range w.order(names(w.state.Deployments)) {
 		deployment := w.state.Deployments[name].DeepCopy()
 		sets := w.pods[name]
 		if sets == nil {
 			sets = &replicaSets{}
 			w.pods[name] = sets
 		}
-		before := sets.String()
-		sets.advance(deployment)
-		deployment.Status = sets.status(deployment)
+		before, was := sets.String(), deployment.Status
+		died := false
+		for _, pod := range sets.each() {
+			if !pod.placed {
+				pod.placed = w.hasRoom()
+			}
+			died = pod.tick(w.now, w.broken[pod.image]) || died
+		}
+		w.advance(sets, deployment)
+		deployment.Status = sets.status(deployment, w.now)
+		deployment.Status.Conditions = conditions(deployment, was, sets, w.now)
+		w.expectAvailable(name, deployment, was, died)
 		if sets.String() != before {
 			w.write("%s   %s: %s", w.now.Format("04:05"), name, sets)
 			worked = true
 		}
-		if w.state.Deployments[name].Status.ObservedGeneration != deployment.Generation {
-			worked = true
-		}
+		worked = worked || !equality.Semantic.DeepEqual(was, deployment.Status)
 		w.state.Deployments[name] = deployment
 	}
+	w.look()
 	return worked
 }
 
-// advance moves pods the way a rolling update may: never more than the surge
-// allows, and never an available one away below what has to stay.
-func (r *replicaSets) advance(deployment *appsv1.Deployment) {
-	for _, set := range *r {
-		if !strings.Contains(set.image, "unready") {
-			set.available = set.total
+// look has the operator see the pods as they are.
+func (w *World) look() {
+	w.state.Pods = model.Pods{Known: true}
+	for _, name := range names(w.state.Deployments) {
+		component := w.state.Deployments[name].Labels[naming.LabelComponent]
+		for _, set := range w.pods[name].sets() {
+			for _, pod := range set.pods {
+				w.state.Pods.All = append(w.state.Pods.All, pod.seen(component, set.template))
+			}
 		}
 	}
-	desired := ptr.Deref(deployment.Spec.Replicas, 1)
-	current := r.current(deployment)
-	if deployment.Spec.Paused {
-		// a paused Deployment scales what it has
-		if n := len(*r); n > 0 {
-			(*r)[n-1].resize(desired - (r.total() - (*r)[n-1].total))
+}
+
+// hasRoom says whether a node takes one more pod.
+func (w *World) hasRoom() bool {
+	placed := 0
+	for _, name := range names(w.pods) {
+		for _, pod := range w.pods[name].each() {
+			if pod.placed {
+				placed++
+			}
 		}
+	}
+	return w.Room < 0 || placed < w.Room
+}
+
+// advance makes and removes pods the way the Deployment controller does: never
+// more than the surge allows, and never an available one away below what has to stay.
+func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
+	desired := replicas(deployment)
+	current := r.current(deployment)
+	r.refusedSince = w.refusedBefore(r)
+	update := deployment.Spec.Strategy.RollingUpdate
+	if deployment.Spec.Paused {
+		w.scale(r, desired, update)
 		return
 	}
 	if current == nil {
-		template := model.Hash(deployment.Spec.Template)
-		current = &replicaSet{template: template, image: deployment.Spec.Template.Spec.Containers[0].Image}
-		*r = append(*r, current)
-	}
-	surge, unavailable := int32(0), desired
-	if update := deployment.Spec.Strategy.RollingUpdate; update != nil {
-		surge = scaled(update.MaxSurge, desired, true)
-		unavailable = scaled(update.MaxUnavailable, desired, false)
-	}
-	if current.total > desired {
-		current.resize(desired)
-	}
-	spare := r.available() - (desired - unavailable)
-	for _, set := range *r {
-		if set == current {
-			continue
+		current = &replicaSet{
+			template: model.TemplateHash(deployment.Spec.Template),
+			image:    deployment.Spec.Template.Spec.Containers[0].Image,
 		}
-		broken := set.total - set.available
-		gone := broken + max(0, min(spare, set.available))
-		spare -= gone - broken
-		set.total -= gone
-		set.available = set.total
+		r.all = append(r.all, current)
 	}
-	current.total += max(0, min(desired-current.total, desired+surge-r.total()))
+	if update == nil { // Recreate
+		for _, set := range r.all {
+			if set != current {
+				w.resize(r, set, 0)
+			}
+		}
+		w.resize(r, current, desired)
+		return
+	}
+	surge := scaled(update.MaxSurge, desired, true)
+	w.shrink(r, current, deployment)
+	w.resize(r, current, min(desired, current.total()+max(0, desired+surge-r.total())))
+}
+
+// scale makes a paused Deployment as large as it is to be with the pods of the
+// templates that it has: what is under way keeps its surge.
+func (w *World) scale(r *replicaSets, desired int32, update *appsv1.RollingUpdateDeployment) {
+	var used []*replicaSet
+	for _, set := range r.all {
+		if len(set.pods) > 0 {
+			used = append(used, set)
+		}
+	}
+	if len(used) == 0 {
+		return
+	}
+	newest := used[len(used)-1]
+	if len(used) > 1 && update != nil {
+		desired += scaled(update.MaxSurge, desired, true)
+	}
+	w.resize(r, newest, desired-(r.total()-newest.total()))
+}
+
+// shrink takes pods of other templates away: first those that are not
+// available, then available ones, as far as enough stay.
+func (w *World) shrink(r *replicaSets, current *replicaSet, deployment *appsv1.Deployment) {
+	desired, least := replicas(deployment), minReady(deployment)
+	stay := desired - scaled(deployment.Spec.Strategy.RollingUpdate.MaxUnavailable, desired, false)
+	spare := r.total() - stay - (current.total() - current.available(w.now, least))
+	for _, healthy := range []bool{false, true} {
+		for _, set := range r.all {
+			if set == current {
+				continue
+			}
+			set.pods = slices.DeleteFunc(set.pods, func(p *pod) bool {
+				goes := spare > 0 && p.available(w.now, least) == healthy
+				if healthy {
+					goes = goes && r.available(w.now, least) > stay
+				}
+				if goes {
+					spare--
+				}
+				if goes && healthy {
+					p.readySince = nil // it counts no more
+				}
+				return goes
+			})
+		}
+	}
+}
+
+// refusedBefore is since when pods have been refused, zero where there is room again.
+func (w *World) refusedBefore(r *replicaSets) time.Time {
+	if w.Quota < 0 || w.count() < w.Quota {
+		return time.Time{}
+	}
+	return r.refusedSince
+}
+
+func (w *World) count() int {
+	n := 0
+	for _, name := range names(w.pods) {
+		n += len(w.pods[name].each())
+	}
+	return n
+}
+
+// resize makes or removes pods of a ReplicaSet. A quota may be in the way.
+func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
+	total = max(0, total)
+	if excess := set.total() - total; excess > 0 {
+		// those that are not ready go first
+		slices.SortStableFunc(set.pods, func(a, b *pod) int {
+			return boolInt(a.readySince == nil) - boolInt(b.readySince == nil)
+		})
+		set.pods = set.pods[:total]
+	}
+	for set.total() < total {
+		if w.Quota >= 0 && w.count() >= w.Quota {
+			if r.refusedSince.IsZero() {
+				r.refusedSince = w.now
+			}
+			return
+		}
+		w.podsMade++
+		set.pods = append(set.pods, &pod{
+			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image, made: w.now, placed: w.hasRoom(), started: w.now,
+		})
+	}
+	r.refusedSince = time.Time{}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// conditions are those of the Deployment, as its controller sets them.
+func conditions(
+	deployment *appsv1.Deployment, was appsv1.DeploymentStatus, sets *replicaSets, now time.Time,
+) []appsv1.DeploymentCondition {
+	progressing := appsv1.DeploymentCondition{
+		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, LastUpdateTime: metav1.NewTime(now),
+	}
+	for _, condition := range was.Conditions {
+		if condition.Type == appsv1.DeploymentProgressing {
+			progressing = condition
+		}
+	}
+	status := deployment.Status
+	deadline := time.Duration(*deployment.Spec.ProgressDeadlineSeconds) * time.Second
+	complete := status.UpdatedReplicas == replicas(deployment) && status.Replicas == status.UpdatedReplicas &&
+		status.AvailableReplicas >= status.UpdatedReplicas
+	switch progressed := status.UpdatedReplicas > was.UpdatedReplicas ||
+		status.Replicas-status.UpdatedReplicas < was.Replicas-was.UpdatedReplicas || status.AvailableReplicas > was.AvailableReplicas; {
+	case deployment.Spec.Paused != (progressing.Reason == "DeploymentPaused"):
+		progressing.Status, progressing.Reason, progressing.LastUpdateTime = corev1.ConditionUnknown, "DeploymentResumed", metav1.NewTime(now)
+		if deployment.Spec.Paused {
+			progressing.Reason = "DeploymentPaused"
+		}
+	case complete && progressing.Reason != "NewReplicaSetAvailable":
+		progressing.Status, progressing.Reason, progressing.LastUpdateTime = corev1.ConditionTrue, "NewReplicaSetAvailable", metav1.NewTime(now)
+	case complete:
+	case progressed || progressing.Reason == "NewReplicaSetAvailable":
+		progressing.Status, progressing.Reason, progressing.LastUpdateTime = corev1.ConditionTrue, "ReplicaSetUpdated", metav1.NewTime(now)
+	case !deployment.Spec.Paused && progressing.Reason != "ProgressDeadlineExceeded" && now.Sub(progressing.LastUpdateTime.Time) > deadline:
+		progressing.Status, progressing.Reason, progressing.LastUpdateTime =
+			corev1.ConditionFalse, "ProgressDeadlineExceeded", metav1.NewTime(now)
+	}
+	all := []appsv1.DeploymentCondition{progressing}
+	if !sets.refusedSince.IsZero() {
+		all = append(all, appsv1.DeploymentCondition{
+			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate",
+			Message:            fmt.Sprintf("pods %q is forbidden: exceeded quota", deployment.Name+"-"),
+			LastTransitionTime: metav1.NewTime(sets.refusedSince),
+		})
+	}
+	return all
+}
+
+func (r *replicaSets) sets() []*replicaSet {
+	if r == nil {
+		return nil
+	}
+	return r.all
+}
+
+// each lists all pods.
+func (r *replicaSets) each() []*pod {
+	var all []*pod
+	for _, set := range r.sets() {
+		all = append(all, set.pods...)
+	}
+	return all
 }
 
 func (r *replicaSets) current(deployment *appsv1.Deployment) *replicaSet {
-	template := model.Hash(deployment.Spec.Template)
-	for _, set := range *r {
+	template := model.TemplateHash(deployment.Spec.Template)
+	for _, set := range r.all {
 		if set.template == template {
 			return set
 		}
@@ -106,29 +288,35 @@ func (r *replicaSets) current(deployment *appsv1.Deployment) *replicaSet {
 	return nil
 }
 
-func (r *replicaSets) status(deployment *appsv1.Deployment) appsv1.DeploymentStatus {
+func (r *replicaSets) status(deployment *appsv1.Deployment, now time.Time) appsv1.DeploymentStatus {
 	out := appsv1.DeploymentStatus{
 		ObservedGeneration: deployment.Generation,
 		Replicas:           r.total(),
-		ReadyReplicas:      r.available(),
-		AvailableReplicas:  r.available(),
+		ReadyReplicas:      r.available(now, 0),
+		AvailableReplicas:  r.available(now, minReady(deployment)),
 	}
 	if current := r.current(deployment); current != nil {
-		out.UpdatedReplicas = current.total
+		out.UpdatedReplicas = current.total()
 	}
 	return out
 }
 
-func (r *replicaSets) total() (n int32) {
-	for _, set := range *r {
-		n += set.total
+func (r *replicaSets) total() int32 { return int32(len(r.each())) } //nolint:gosec // a number of pods
+
+func (r *replicaSets) available(now time.Time, minReadySeconds int32) (n int32) {
+	for _, set := range r.all {
+		n += set.available(now, minReadySeconds)
 	}
 	return n
 }
 
-func (r *replicaSets) available() (n int32) {
-	for _, set := range *r {
-		n += set.available
+func (s *replicaSet) total() int32 { return int32(len(s.pods)) } //nolint:gosec // a number of pods
+
+func (s *replicaSet) available(now time.Time, minReadySeconds int32) (n int32) {
+	for _, pod := range s.pods {
+		if pod.available(now, minReadySeconds) {
+			n++
+		}
 	}
 	return n
 }
@@ -136,20 +324,32 @@ func (r *replicaSets) available() (n int32) {
 // String tells the pods by image.
 func (r *replicaSets) String() string {
 	var parts []string
-	for i, set := range *r {
-		if set.total > 0 {
-			parts = append(parts, fmt.Sprintf("rs%d (%s) %d of %d available", i+1, set.image, set.available, set.total))
+	for i, set := range r.all {
+		if len(set.pods) == 0 {
+			continue
 		}
+		ready, troubles := 0, []string{}
+		for _, pod := range set.pods {
+			if pod.readySince != nil {
+				ready++
+			}
+			if trouble := pod.trouble(); trouble != "" && !slices.Contains(troubles, trouble) {
+				troubles = append(troubles, trouble)
+			}
+		}
+		part := fmt.Sprintf("rs%d (%s) %d of %d ready", i+1, set.image, ready, len(set.pods))
+		if len(troubles) > 0 {
+			part += " [" + strings.Join(troubles, ", ") + "]"
+		}
+		parts = append(parts, part)
+	}
+	if !r.refusedSince.IsZero() {
+		parts = append(parts, "no more pods are allowed")
 	}
 	if len(parts) == 0 {
 		return "no pods"
 	}
-	return strings.Join(slices.Clip(parts), ", ")
-}
-
-func (s *replicaSet) resize(total int32) {
-	s.total = max(0, total)
-	s.available = min(s.available, s.total)
+	return strings.Join(parts, ", ")
 }
 
 func scaled(value *intstr.IntOrString, of int32, up bool) int32 {

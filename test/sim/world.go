@@ -33,11 +33,27 @@ import (
 // World is one stack with all that belongs to it.
 type World struct {
 	Planner plan.Planner
+	// Quota is how many pods are allowed, and Room how many the nodes take; any number where negative.
+	Quota, Room int
+	// Refuses is what the API server says to a write, which it takes where that is empty.
+	Refuses func(model.Step) string
+	// Shuffle puts names into the order in which something happens to them. The default is theirs.
+	Shuffle func([]string)
 
-	state      model.State
-	now        time.Time
-	pods       map[string]*replicaSets
-	made       int
+	// broken are images by the word that they behave by meanwhile.
+	broken map[string]string
+
+	state    model.State
+	now      time.Time
+	pods     map[string]*replicaSets
+	made     int
+	podsMade int
+	timeline []model.Rollout
+	// changed says that something happened that the operator did not see yet, and
+	// due when it wants to look though nothing does.
+	changed bool
+	due     time.Time
+
 	transcript []string
 	violations []string
 }
@@ -52,8 +68,12 @@ func New() *World {
 			Autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{},
 			Budgets:     map[string]*policyv1.PodDisruptionBudget{},
 		},
-		now:  time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
-		pods: map[string]*replicaSets{},
+		Quota: -1,
+		Room:  -1,
+		now:   time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
+		pods:  map[string]*replicaSets{},
+
+		broken: map[string]string{},
 	}
 }
 
@@ -69,8 +89,39 @@ func (w *World) State() model.State {
 		Services:    copies(w.state.Services),
 		Autoscalers: copies(w.state.Autoscalers),
 		Budgets:     copies(w.state.Budgets),
+		Refused:     maps.Clone(w.state.Refused),
+		Pods:        model.Pods{Known: w.state.Pods.Known, All: slices.Clone(w.state.Pods.All)},
 	}
 }
+
+// Break has new pods, and containers that start anew, of an image behave as one
+// whose name has the word.
+func (w *World) Break(image, word string) { w.broken[image] = word }
+
+// Mend undoes Break: containers that wait start.
+func (w *World) Mend(image string) { delete(w.broken, image) }
+
+// Kill ends the first ready pod of a Deployment, as a lost node would.
+func (w *World) Kill(deployment string) {
+	for _, set := range w.pods[deployment].sets() {
+		at := slices.IndexFunc(set.pods, func(p *pod) bool { return p.readySince != nil })
+		if at < 0 {
+			continue
+		}
+		w.write("%s   %s: %s is lost", w.now.Format("04:05"), deployment, set.pods[at].name)
+		set.pods = slices.Delete(set.pods, at, at+1)
+		lost := w.state.Deployments[deployment].DeepCopy()
+		lost.Status = w.pods[deployment].status(lost, w.now)
+		lost.Status.Conditions = w.state.Deployments[deployment].Status.Conditions
+		w.state.Deployments[deployment] = lost
+		w.look()
+		w.changed = true
+		return
+	}
+}
+
+// Now is the time.
+func (w *World) Now() time.Time { return w.now }
 
 // Transcript is what happened, a line each.
 func (w *World) Transcript() string { return strings.Join(w.transcript, "\n") + "\n" }
@@ -91,52 +142,148 @@ func (w *World) Apply(stack *v1alpha1.AppStack) {
 		stack.Status = w.state.Stack.Status
 	}
 	w.state.Stack = stack
+	w.changed = true
 }
 
 // Settle lets the operator and the Deployment controller work until neither
-// has anything to do, or for the given number of ticks.
-func (w *World) Settle(ticks int) {
-	for range ticks {
-		w.operate()
-		if !w.tick() && !w.operate() {
+// has anything to do, or for the given number of seconds.
+func (w *World) Settle(seconds int) {
+	for range seconds {
+		if w.step(); w.AtRest() {
 			return
 		}
 	}
 }
 
-// TellHistory writes down status.history.
+// Wait lets so many seconds pass, whether or not anything happens in them.
+func (w *World) Wait(seconds int) {
+	for range seconds {
+		w.step()
+	}
+}
+
+// step lets a second pass. The operator looks when something changed, and when
+// its last plan said that it is time to.
+func (w *World) step() {
+	w.operate()
+	w.changed = w.tick() || w.changed
+	w.operate()
+}
+
+// AtRest says whether nothing will happen by itself: no plan has anything to do
+// or to wait for, and no pod is about to change.
+func (w *World) AtRest() bool {
+	if w.changed || !w.due.IsZero() {
+		return false
+	}
+	plan := w.Planner.Make(w.state, w.now)
+	if plan.Move != nil || len(plan.Steps) > 0 || plan.Wait > 0 {
+		return false
+	}
+	for _, name := range names(w.pods) {
+		if slices.ContainsFunc(w.pods[name].each(), (*pod).restless) {
+			return false
+		}
+	}
+	return true
+}
+
+// Idle says whether the operator has nothing to do as things stand.
+func (w *World) Idle() bool {
+	plan := w.Planner.Make(w.state, w.now)
+	return plan.Move == nil && len(plan.Steps) == 0
+}
+
+// Tick lets a second pass without the operator.
+func (w *World) Tick() { w.changed = w.tick() || w.changed }
+
+// OperateAndDie runs the operator for so many writes, after which it is gone.
+func (w *World) OperateAndDie(writes int) {
+	w.changed = true // another one looks at everything when it starts
+	for range most {
+		todo := w.pass()
+		for _, step := range todo {
+			if writes == 0 {
+				return
+			}
+			writes--
+			w.take(step)
+		}
+		if len(todo) == 0 {
+			return
+		}
+	}
+}
+
+// TellHistory writes down status.history and status.failure.
 func (w *World) TellHistory() {
 	w.write("\nstatus.history:")
 	for _, entry := range w.state.Stack.Status.History {
 		w.write("  revision %d, %s, %s: %s", entry.Revision, entry.Trigger, entry.Outcome, entry.Message)
 	}
+	if failure := w.state.Stack.Status.Failure; failure != nil {
+		exit := ""
+		if failure.ExitCode != nil {
+			exit = fmt.Sprintf(", exit code %d", *failure.ExitCode)
+		}
+		w.write("\nstatus.failure: revision %d, component %q, pod %q, container %q, reason %s%s\n  %s", failure.Revision,
+			failure.Component, failure.Pod, failure.Container, failure.Reason, exit, strings.ReplaceAll(failure.Message, "\n", "\n  "))
+	}
 }
 
-// operate runs the operator until it has nothing to do.
-func (w *World) operate() (worked bool) {
-	const most = 20
+// most is how many passes of the operator can follow each other for a reason.
+const most = 20
+
+// operate runs the operator until it has nothing to do, if there is a reason to look.
+func (w *World) operate() {
+	if !w.changed && (w.due.IsZero() || w.now.Before(w.due)) {
+		return
+	}
+	w.changed = false
 	for range most {
-		steps := w.Planner.Make(w.state, w.now)
-		if again := w.Planner.Make(w.state, w.now); !slices.Equal(lines(steps), lines(again)) {
-			w.violate("planning twice gives two plans: %v and %v", lines(steps), lines(again))
-		}
-		next := status.Compute(status.Input{State: w.state, Plan: steps, Now: w.now})
-		w.show(next)
-		todo := steps.Steps
-		if steps.Move != nil {
-			todo = []model.Step{*steps.Move}
-		}
+		todo := w.pass()
 		for _, step := range todo {
-			w.write("  %s", step)
 			w.take(step)
 		}
 		if len(todo) == 0 {
-			return worked
+			return
 		}
-		worked = true
 	}
 	w.violate("the operator does not come to rest in %d passes", most)
-	return worked
+}
+
+// pass is a pass of the operator: it writes the status, and is what is to be taken.
+func (w *World) pass() []model.Step {
+	plan := w.Planner.Make(w.state, w.now)
+	if again := w.Planner.Make(w.state, w.now); !slices.Equal(lines(plan), lines(again)) {
+		w.violate("planning twice gives two plans: %v and %v", lines(plan), lines(again))
+	}
+	w.due = time.Time{}
+	if plan.Wait > 0 {
+		w.due = w.now.Add(plan.Wait)
+	}
+	w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
+	if plan.Move != nil {
+		return []model.Step{*plan.Move}
+	}
+	return slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
+		_, refused := w.state.Refusal(step) // it is tried again only later
+		return refused && w.refusal(step) != ""
+	})
+}
+
+func (w *World) refusal(step model.Step) string {
+	if w.Refuses == nil {
+		return ""
+	}
+	return w.Refuses(step)
+}
+
+func (w *World) order(names []string) []string {
+	if w.Shuffle != nil {
+		w.Shuffle(names)
+	}
+	return names
 }
 
 // show writes the status where it says something new.
@@ -174,6 +321,16 @@ func lines(p model.Plan) []string {
 
 // take carries out one step.
 func (w *World) take(step model.Step) {
+	w.write("  %s", step)
+	target := model.Target{Kind: step.Kind, Name: step.Name}
+	if message := w.refusal(step); message != "" {
+		w.write("    refused: %s", message)
+		w.state.Refused = map[model.Target]model.Refusal{target: {Asked: step.Hash, Message: message}}
+		return
+	}
+	delete(w.state.Refused, target)
+	w.expectHarmless(step)
+	defer w.expectHistoryGrows()
 	switch step.Verb {
 	case model.VerbRecord:
 		rev := *step.Revision
@@ -201,9 +358,6 @@ func (w *World) remove(step model.Step) {
 	case model.KindBudget:
 		delete(w.state.Budgets, step.Name)
 	case model.KindRevision:
-		if w.state.Stack.Status.Revision != 0 && step.Name == fmt.Sprintf("%s-%d", w.Stack().Name, w.Stack().Status.Revision) {
-			w.violate("the revision that runs is deleted: %s", step)
-		}
 		w.state.Revisions = slices.DeleteFunc(slices.Clone(w.state.Revisions),
 			func(r model.Revision) bool { return r.Name == step.Name })
 	}
@@ -220,6 +374,7 @@ func (w *World) put(step model.Step) {
 			if put.Spec.Replicas == nil {
 				put.Spec.Replicas = live.Spec.Replicas
 			}
+			w.expectNotScaledDown(live, put)
 			if !equality.Semantic.DeepEqual(put.Spec, live.Spec) {
 				put.Generation++
 			}

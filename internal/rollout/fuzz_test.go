@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package rollout_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+// failures are all reasons that a user may be told.
+var failures = []string{
+	v1alpha1.FailureProgressDeadlineExceeded, v1alpha1.FailureReplicaFailure, v1alpha1.FailureRejected,
+	v1alpha1.FailureCrashLoopBackOff, v1alpha1.FailureInvalidImageName, v1alpha1.FailureErrImagePull,
+	v1alpha1.FailureImagePullBackOff, v1alpha1.FailureErrImageNeverPull, v1alpha1.FailureCreateContainerConfigError,
+	v1alpha1.FailureCreateContainerError, v1alpha1.FailureRunContainerError,
+}
+
+// dice are thrown by the fuzzer: a byte a throw, and 0 when there are none left.
+type dice []byte
+
+// roll is a number below n.
+func (d *dice) roll(n int) int {
+	if len(*d) == 0 {
+		return 0
+	}
+	first := (*d)[0]
+	*d = (*d)[1:]
+	return int(first) % n
+}
+
+func (d *dice) yes() bool { return d.roll(2) == 1 }
+
+// time is around the rollout's start, and for 0 none at all.
+func (d *dice) time() time.Time {
+	n := d.roll(256)
+	if n == 0 {
+		return time.Time{}
+	}
+	return at(n*5 - 200)
+}
+
+// maybe is a time, or nil.
+func (d *dice) maybe() *time.Time {
+	if !d.yes() {
+		return nil
+	}
+	t := d.time()
+	return &t
+}
+
+func (d *dice) failure() *model.Failure {
+	if !d.yes() {
+		return nil
+	}
+	return &model.Failure{Reason: failures[d.roll(len(failures))], At: d.time()}
+}
+
+func (d *dice) input() rollout.Input {
+	in := rollout.Input{
+		Rollout:   model.Rollout{Revision: 2, Outcome: v1alpha1.OutcomeProgressing, StartedAt: noon, ResumedAt: d.maybe(), Failure: d.failure()},
+		Policy:    rollout.Policy{Deadline: time.Duration(d.roll(256)) * 5 * time.Second, DeadlineOnly: d.yes()},
+		PodsKnown: !d.yes(),
+		PodsAsked: d.time(),
+		Now:       d.time(),
+	}
+	for _, name := range []string{"main", "worker", "scheduler"}[:d.roll(4)] {
+		in.Components = append(in.Components, d.component(name))
+	}
+	return in
+}
+
+func (d *dice) component(name string) rollout.Component {
+	made := rollout.Component{Name: name, Written: !d.yes(), Terminating: d.yes()}
+	if d.roll(8) == 7 {
+		made.Refused = "quota exceeded"
+	}
+	if d.roll(8) != 7 {
+		made.Deployment = d.deployment(name)
+	}
+	for _, pod := range []string{"a", "b", "c"}[:d.roll(4)] {
+		made.Pods = append(made.Pods, d.pod(pod))
+	}
+	return made
+}
+
+func (d *dice) deployment(name string) *appsv1.Deployment {
+	made := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: int64(d.roll(3))}}
+	if d.yes() {
+		replicas := int32(d.roll(4))
+		made.Spec.Replicas = &replicas
+	}
+	made.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: int64(d.roll(3)),
+		Replicas:           int32(d.roll(5)),
+		UpdatedReplicas:    int32(d.roll(4)),
+		AvailableReplicas:  int32(d.roll(4)),
+	}
+	for range d.roll(4) {
+		types := []appsv1.DeploymentConditionType{
+			appsv1.DeploymentProgressing, appsv1.DeploymentReplicaFailure, appsv1.DeploymentAvailable,
+		}
+		made.Status.Conditions = append(made.Status.Conditions, appsv1.DeploymentCondition{
+			Type:               types[d.roll(len(types))],
+			Status:             []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionUnknown}[d.roll(3)],
+			Reason:             []string{"NewReplicaSetAvailable", "ProgressDeadlineExceeded", "FailedCreate"}[d.roll(3)],
+			LastUpdateTime:     metav1.NewTime(d.time()),
+			LastTransitionTime: metav1.NewTime(d.time()),
+		})
+	}
+	return made
+}
+
+func (d *dice) pod(name string) model.Pod {
+	made := model.Pod{Name: name, Terminating: d.roll(4) == 3, ReadySince: d.maybe()}
+	if d.roll(8) == 7 {
+		made.Unschedulable = "0/3 nodes are available"
+	}
+	for _, container := range []string{"init", "app"}[:d.roll(3)] {
+		made.Containers = append(made.Containers, d.container(container))
+	}
+	return made
+}
+
+func (d *dice) container(name string) model.Container {
+	made := model.Container{Name: name, Since: d.time(), Exits: int32(d.roll(5))}
+	if d.yes() {
+		made.Waiting = append(failures, "Odd")[d.roll(len(failures)+1)]
+	}
+	if d.yes() {
+		made.LastExit = &model.Exit{Code: int32(d.roll(256)), At: d.time()}
+	}
+	return made
+}
+
+func FuzzJudge(f *testing.F) {
+	// After the policy and the times come the number of components and, of each, what is odd about it, its
+	// Deployment and its pods.
+	soon, known := []byte{0, 0, 120, 0, 0, 1, 60}, []byte{0, 0, 0, 0}
+	progressing := append(known, 1, 1, 3, 1, 3, 1, 3) // one of three pods made
+	complete := append(known, 1, 1, 3, 1, 3, 3, 3, 0)
+	f.Add([]byte{})
+	f.Add(slices.Concat(soon, []byte{1}, complete))
+	f.Add(slices.Concat(soon, []byte{1}, progressing, []byte{0, 1, 0, 0, 0, 1, 41, 3, 0, 1, 7, 50}))                           // a crash loop
+	f.Add(slices.Concat(soon, []byte{1}, progressing, []byte{0, 1, 0, 0, 0, 1, 41, 0, 1, 6, 0}))                               // a pull that fails
+	f.Add(slices.Concat(soon, []byte{1}, progressing, []byte{0, 2, 0, 0, 0, 1, 41, 0, 1, 6, 0, 0, 1, 55, 0, 0}))               // while another pod is ready
+	f.Add(slices.Concat(soon, []byte{1}, progressing, []byte{1, 1, 0, 2, 41, 41, 0}))                                          // ReplicaFailure
+	f.Add(slices.Concat(soon, []byte{1}, progressing, []byte{1, 0, 0, 1, 50, 50, 0}))                                          // the controller's verdict
+	f.Add(slices.Concat(soon, []byte{1, 0, 0, 7, 0, 0}))                                                                       // a refused write
+	f.Add(slices.Concat([]byte{0, 0, 12, 0, 1, 58, 60}, []byte{1}, progressing))                                               // late, and pods unknown
+	f.Add(slices.Concat([]byte{0, 1, 3, 41, 120, 0, 0, 1, 60}, []byte{1}, complete, []byte{1, 0, 1, 59, 0, 0}))                // recovering
+	f.Add(slices.Concat([]byte{1, 90, 0, 12, 1, 0, 1, 120}, []byte{2}, complete, []byte{0}, progressing, []byte{1, 0, 0, 90})) // after a pause
+
+	f.Fuzz(func(t *testing.T, data []byte) {
+		made, again := dice(slices.Clone(data)), dice(slices.Clone(data))
+		in, same := made.input(), again.input()
+		verdict := rollout.Judge(in)
+		if diff := cmp.Diff(verdict, rollout.Judge(in)); diff != "" {
+			t.Errorf("judged twice (-first +second):\n%s", diff)
+		}
+		if diff := cmp.Diff(same, in); diff != "" {
+			t.Errorf("judging changed its input (-before +after):\n%s", diff)
+		}
+		if verdict.Again < 0 {
+			t.Errorf("another look is due in %s", verdict.Again)
+		}
+		if verdict.Complete && (verdict.Failure != nil || verdict.Waits != "" || verdict.Again != 0) {
+			t.Errorf("complete, and yet %+v", verdict)
+		}
+		if !verdict.Complete && verdict.Waits == "" && verdict.Failure == nil {
+			t.Error("neither complete nor failed, and waiting for nothing")
+		}
+		if failure := verdict.Failure; failure != nil {
+			checkFailure(t, in, *failure)
+			return
+		}
+		// nothing changes before another look is due
+		wait := verdict.Again - time.Nanosecond
+		if verdict.Again == 0 {
+			wait = 1000 * time.Hour
+		}
+		in.Now = in.Now.Add(wait)
+		later := rollout.Judge(in)
+		if later.Failure != nil || later.Complete != verdict.Complete || later.Waits != verdict.Waits {
+			t.Errorf("%+v, and another look is due in %s; but %s later %+v", verdict, verdict.Again, wait, later)
+		}
+	})
+}
+
+func checkFailure(t *testing.T, in rollout.Input, failure model.Failure) {
+	t.Helper()
+	if in.Rollout.Failure != nil {
+		t.Errorf("R13 failed again: %s", failure)
+	}
+	if !slices.Contains(failures, failure.Reason) {
+		t.Errorf("failed for reason %q, which the API does not know", failure.Reason)
+	}
+	if !slices.ContainsFunc(in.Components, func(c rollout.Component) bool { return c.Name == failure.Component }) {
+		t.Errorf("component %q failed, which there is not", failure.Component)
+	}
+	if !failure.At.Equal(in.Now) {
+		t.Errorf("failed at %s, and it is %s", failure.At, in.Now)
+	}
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+func TestRecovery(t *testing.T) {
+	const stays = "all pods are ready, and have to stay so for a while"
+	three := sees(ready("shop-a", 800), ready("shop-b", 820), ready("shop-c", 810))
+	tests := map[string]struct {
+		now     int
+		changes []change
+		want    rollout.Verdict
+	}{
+		"R13 what failed does not fail again": {
+			900, []change{sees(exited("shop-a", 5, 800)), has(replicaFailure(0))},
+			rollout.Verdict{Waits: "shop: 1 of 3 new pods created"},
+		},
+		"R13 nor by a refused write": {
+			900, []change{func(in *rollout.Input) { in.Components[0].Refused = "no" }},
+			rollout.Verdict{Waits: "shop: 1 of 3 new pods created"},
+		},
+		"R14 all pods have been ready for 10 s": {830, []change{runs(0), three}, rollout.Verdict{Complete: true}},
+		"R14 all but one have": {
+			823, []change{runs(0), three}, rollout.Verdict{Waits: stays, Again: 7 * time.Second},
+		},
+		"R14 of every component": {
+			830, []change{runs(0), three, worker(ready("shop-worker-a", 826)), runs(1)},
+			rollout.Verdict{Waits: stays, Again: 6 * time.Second},
+		},
+		"R14 a pod is not ready": {
+			900, []change{runs(0), three, sees(model.Pod{Name: "shop-d"})}, rollout.Verdict{Waits: "main: a pod is not ready"},
+		},
+		"R14 a pod that ends need not be": {
+			830, []change{runs(0), three, sees(ending(model.Pod{Name: "shop-d"}), ending(ready("shop-e", 829)))},
+			rollout.Verdict{Complete: true},
+		},
+		"R14 that its containers exited before does not matter": {
+			830, []change{runs(0), sees(model.Pod{
+				Name: "shop-a", ReadySince: ready("", 820).ReadySince, Containers: exited("", 9, 700).Containers,
+			})},
+			rollout.Verdict{Complete: true},
+		},
+		"R14 the pods are not known": {
+			900, []change{runs(0), three, podsUnknown}, rollout.Verdict{Waits: "the pods are not seen yet"},
+		},
+		"R14 a Deployment that does not have the revision": {
+			900, []change{runs(0), three, unwritten}, rollout.Verdict{Waits: "component main: its Deployment is not written yet"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := judged(test.now, append(test.changes, failedOnce)...)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("Judge (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

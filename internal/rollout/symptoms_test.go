@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+// TestGraces writes out how long each state is waited for, as users are told it.
+func TestGraces(t *testing.T) {
+	tests := map[string]time.Duration{
+		"InvalidImageName":           0,
+		"ErrImagePull":               60 * time.Second,
+		"ImagePullBackOff":           60 * time.Second,
+		"ErrImageNeverPull":          60 * time.Second,
+		"CreateContainerConfigError": 60 * time.Second,
+		"CreateContainerError":       60 * time.Second,
+		"RunContainerError":          60 * time.Second,
+	}
+	for reason, grace := range tests {
+		t.Run("R17 "+reason, func(t *testing.T) {
+			in := input(0, sees(waits("shop-a", reason, 20)))
+			in.Now = at(20).Add(grace - time.Nanosecond)
+			if diff := cmp.Diff("again in 1ns", brief(rollout.Judge(in))); diff != "" {
+				t.Errorf("before its time (-want +got):\n%s", diff)
+			}
+			in.Now = at(20).Add(grace)
+			if diff := cmp.Diff("failed: component main, container app: "+reason, brief(rollout.Judge(in))); diff != "" {
+				t.Errorf("at its time (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPodStates(t *testing.T) {
+	const (
+		crashed = "failed: component main, container app: CrashLoopBackOff, exit code 7"
+		noPull  = "failed: component main, container app: ErrImagePull"
+	)
+	verdicts{
+		"R17 a container waits for a reason that may pass": {300, []change{sees(waits("shop-a", "Odd", 0))}, "again in 5m0s"},
+		"R17 two exits are not a crash loop":               {60, []change{sees(exited("shop-a", 2, 60))}, "again in 9m0s"},
+		"R17 three exits are, at once":                     {60, []change{sees(exited("shop-a", 3, 60))}, crashed},
+		"R17 so are nine":                                  {90, []change{sees(exited("shop-a", 9, 60))}, crashed},
+		"R17 exits of two containers do not add up": {
+			60, []change{sees(exited("shop-a", 2, 50), exited("shop-b", 2, 60))}, "again in 9m0s",
+		},
+		"R17 an exit that nothing is known of": {
+			60, []change{sees(model.Pod{Name: "shop-a", Containers: []model.Container{{Name: "app", Exits: 3}}})}, "again in 9m0s",
+		},
+		"R17 a pod that became ready since shows that the revision can work": {
+			90, []change{sees(waits("shop-a", "ErrImagePull", 20), ready("shop-b", 25))}, "again in 8m30s",
+		},
+		"R17 one that became ready before does not": {
+			90, []change{sees(waits("shop-a", "ErrImagePull", 20), ready("shop-b", 15))}, noPull,
+		},
+		"R17 one that became ready before this began, and after that did": {
+			90, []change{sees(waits("shop-a", "CreateContainerError", 20), ready("shop-b", 25), waits("shop-c", "ErrImagePull", 30))}, noPull,
+		},
+		"R17 a pod of another component does not either": {
+			90, []change{sees(waits("shop-a", "ErrImagePull", 20)), worker(ready("shop-worker-a", 25))}, noPull,
+		},
+		"R17 a pod that became ready after the third exit": {
+			90, []change{sees(exited("shop-a", 3, 60), ready("shop-b", 70))}, "again in 8m30s",
+		},
+		"R17 a pod that was ready before it": {90, []change{sees(exited("shop-a", 3, 60), ready("shop-b", 10))}, crashed},
+		"R17 pods that end do not count": {
+			90, []change{sees(ending(waits("shop-a", "ErrImagePull", 0)), ending(exited("shop-b", 3, 60)))}, "again in 8m30s",
+		},
+		"R17 of pods that are not known nothing is concluded": {
+			90, []change{podsUnknown, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))}, "again in 8m30s",
+		},
+		"R17 DeadlineOnly waits in any case": {
+			90, []change{deadlineOnly, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60)), has(replicaFailure(0))},
+			"again in 8m30s",
+		},
+		"R17 an unschedulable pod waits for the deadline": {
+			599, []change{sees(model.Pod{Name: "shop-a", Unschedulable: "0/3 nodes are available"})}, "again in 1s",
+		},
+		"R17 so does one that does not get ready": {599, []change{sees(model.Pod{Name: "shop-a"})}, "again in 1s"},
+		"R17 what fails first, fails": {
+			90, []change{sees(waits("shop-a", "CreateContainerError", 25), waits("shop-b", "ErrImagePull", 20))}, noPull,
+		},
+	}.run(t)
+}
+
+func TestReplicaFailure(t *testing.T) {
+	const fails = "failed: component main: ReplicaFailure"
+	over := replicaFailure(0)
+	over.Status = corev1.ConditionFalse
+	created := func(in *rollout.Input) { in.Components[0].Deployment.Status.UpdatedReplicas = 3 }
+	verdicts{
+		"R17 before 30 s":                       {69, []change{has(replicaFailure(40))}, "again in 1s"},
+		"R17 after 30 s":                        {70, []change{has(replicaFailure(40))}, fails},
+		"R17 one that is over":                  {70, []change{has(over)}, "again in 8m50s"},
+		"R17 one of an earlier rollout, before": {29, []change{has(replicaFailure(-100))}, "again in 1s"},
+		"R17 one of an earlier rollout, after":  {30, []change{has(replicaFailure(-100))}, fails},
+		"R17 one of before a pause":             {129, []change{has(replicaFailure(0)), resumed(100)}, "again in 1s"},
+		"R17 a pod that ends is about to make room": {
+			70, []change{has(replicaFailure(0)), terminating}, "again in 8m50s",
+		},
+		"R17 all new pods are created, old ones are not": {70, []change{has(replicaFailure(0)), created}, "again in 8m50s"},
+		"R17 whether a pod ends is not known":            {70, []change{has(replicaFailure(0)), podsUnknown}, "again in 8m50s"},
+	}.run(t)
+}
+
+// TestAutopsy shows failures whole: what they say is all that is left of the pods (R18).
+func TestAutopsy(t *testing.T) {
+	told := waits("shop-a", "ErrImagePull", 0)
+	told.Containers[0].Message = "manifest unknown"
+	tests := map[string]struct {
+		changes []change
+		want    model.Failure
+	}{
+		"R18 a crash loop has the container's last words": {
+			[]change{sees(exited("shop-a", 3, 60))},
+			model.Failure{
+				Reason: v1alpha1.FailureCrashLoopBackOff, Component: "main", Pod: "shop-a", Container: "app", ExitCode: ptr.To[int32](7),
+				Message: "the container exited 3 times, last with code 7 (Error); its last words:\nno database",
+			},
+		},
+		"R18 a container that does not start has the kubelet's": {
+			[]change{sees(told)},
+			model.Failure{
+				Reason: v1alpha1.FailureErrImagePull, Component: "main", Pod: "shop-a", Container: "app", Message: "manifest unknown",
+			},
+		},
+		"R18 a container that does not start, without any words": {
+			[]change{sees(waits("shop-a", "ErrImagePull", 0))},
+			model.Failure{
+				Reason: v1alpha1.FailureErrImagePull, Component: "main", Pod: "shop-a", Container: "app",
+				Message: "the container does not start",
+			},
+		},
+		"R18 pods that cannot be created": {
+			[]change{has(replicaFailure(0))},
+			model.Failure{Reason: v1alpha1.FailureReplicaFailure, Component: "main", Message: "exceeded quota: pods"},
+		},
+		"R18 a refused write": {
+			[]change{func(in *rollout.Input) { in.Components[0].Refused = "denied by a webhook" }},
+			model.Failure{Reason: v1alpha1.FailureRejected, Component: "main", Message: "denied by a webhook"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.want.At = at(90)
+			if diff := cmp.Diff(&test.want, judged(90, test.changes...).Failure); diff != "" {
+				t.Errorf("Failure (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// released is a stack of which revision 1 runs.
+func (s story) released(options ...Option) {
+	s.apply("image my-app:1", options...)
+	s.settle()
+}
+
+// deadline sets spec.rollout.progressDeadlineSeconds.
+func deadline(seconds int32) Option {
+	return Rollout(v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: &seconds})
+}
+
+var _ = DescribeTable("a failed rollout's story", tellStory,
+	Entry("R12 R17 R18 a crash loop is rolled back", "crash", func(s story) {
+		s.released()
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.settle()
+		s.apply("image my-app:2: the mended content", Image("my-app:2"))
+		s.settle()
+	}),
+	Entry("R17 an image that cannot be pulled has a minute", "missing", func(s story) {
+		s.released()
+		s.apply("image my-app:missing", Image("my-app:missing"))
+		s.settle()
+	}),
+	Entry("R17 an invalid image name fails at once", "invalid", func(s story) {
+		s.released()
+		s.apply("image my-app:invalid", Image("my-app:invalid"))
+		s.settle()
+	}),
+	Entry("R17 pods that never get ready wait for the deadline", "unready", func(s story) {
+		s.released(deadline(120))
+		s.apply("image my-app:unready", Image("my-app:unready"))
+		s.settle()
+	}),
+	Entry("R17 DeadlineOnly waits for the deadline in any case", "deadline-only", func(s story) {
+		s.released(Rollout(v1alpha1.RolloutPolicy{
+			ProgressDeadlineSeconds: ptr.To[int32](90), FailureDetection: v1alpha1.FailureDetectionDeadlineOnly,
+		}))
+		s.apply("image my-app:missing", Image("my-app:missing"))
+		s.settle()
+	}),
+	Entry("R12 what failed is not tried again until the content changes, a restart is asked for, or the spec comes back to it", "attempts",
+		func(s story) {
+			s.released()
+			s.apply("image my-app:crash", Image("my-app:crash"))
+			s.settle()
+			s.apply("replicas 4: the content is the same", Replicas(4))
+			s.settle()
+			s.apply("the same content in other words", func(stack *v1alpha1.AppStack) { stack.Spec.Ports[0].ServicePort = ptr.To[int32](80) })
+			s.settle()
+			s.apply("restartedAt 13:00", RestartedAt(at))
+			s.settle()
+			s.apply("image my-app:1: what runs is what the spec asks for", Image("my-app:1"))
+			s.settle()
+			s.apply("image my-app:crash again", Image("my-app:crash"))
+			s.settle()
+		}),
+	Entry("R14 the first release fails: there is nothing to go back to", "first-release", func(s story) {
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.Wait(400)
+		Expect(s.Idle()).To(BeTrue())
+		s.apply("image my-app:2", Image("my-app:2"))
+		s.settle()
+	}),
+	Entry("R13 the last good revision fails too", "rollback-fails", func(s story) {
+		s.released()
+		s.apply("image my-app:crash, and of the old image nothing can be made any more", Image("my-app:crash"))
+		s.Break("my-app:1", "missing")
+		s.Settle(30)
+		s.Kill("shop")
+		s.Wait(300)
+		Expect(s.Idle()).To(BeTrue())
+		s.Mend("my-app:1")
+		s.Say("the old image is back")
+		s.settle()
+	}),
+	Entry("R14 Hold leaves it, and late it recovers", "hold-and-recover", func(s story) {
+		s.released(OnFailure(v1alpha1.FailurePolicyHold))
+		s.apply("image my-app:late: crashes for a minute and a half", Image("my-app:late"))
+		s.settle()
+	}),
+	Entry("R10 a rollback by hand while a rollout is failing", "manual-rollback-while-failing", func(s story) {
+		s.released()
+		s.apply("image my-app:2", Image("my-app:2"))
+		s.settle()
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.Settle(5)
+		s.apply("rollback: {toRevision: 1}", RollbackTo(1, 0))
+		s.settle()
+	}),
+	Entry("R10 naming where an automatic rollback led declares it", "declared", func(s story) {
+		s.released()
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.settle()
+		s.apply("rollback: {toRevision: 1, fromRevision: 2}", RollbackTo(1, 2))
+		s.settle()
+		s.apply("image my-app:3", Image("my-app:3"))
+		s.settle()
+	}),
+	Entry("R10 R12 a rollback by hand that fails is rolled back", "manual-rollback-fails", func(s story) {
+		s.apply("image my-app:old-1", Image("my-app:old-1"))
+		s.settle()
+		s.apply("image my-app:2", Image("my-app:2"))
+		s.settle()
+		s.Break("my-app:old-1", "missing")
+		s.apply("rollback: {toRevision: 1}, whose image is gone", RollbackTo(1, 0))
+		s.settle()
+	}),
+	Entry("R16 components that come and go across a failure", "components-across-a-failure", func(s story) {
+		s.released(worker(1))
+		s.apply("worker dropped, mailer added, image my-app:crash", Image("my-app:crash"), WithoutComponents(),
+			Component("mailer", 1, nil, "mail"))
+		s.settle()
+	}),
+	Entry("R6 a scale-up after the success that cannot be scheduled", "scale-up-without-room", func(s story) {
+		s.released()
+		s.Room = 4
+		s.apply("replicas 6, and the nodes have room for 4 pods", Replicas(6))
+		s.Wait(700)
+		Expect(s.Idle()).To(BeTrue())
+		s.Room = -1
+		s.Say("a node is added")
+		s.settle()
+	}),
+	Entry("R16a no deadline runs during a pause", "pause-in-the-middle", func(s story) {
+		s.released(deadline(60))
+		s.apply("image my-app:unready", Image("my-app:unready"))
+		s.Wait(30)
+		s.apply("paused", Paused(true))
+		s.Wait(300)
+		s.apply("paused removed", Paused(false))
+		s.settle()
+	}),
+	Entry("R24 a worker without port or probe dies two seconds after its start", "worker-dies", func(s story) {
+		s.released(Ports())
+		s.apply("image my-app:dies", Image("my-app:dies"))
+		s.settle()
+	}),
+	Entry("R17 a quota stops the creation of pods", "quota", func(s story) {
+		s.released()
+		s.Quota = 3
+		s.apply("image my-app:2, and the quota is 3 pods", Image("my-app:2"))
+		s.settle()
+	}),
+	Entry("R17 the API server refuses a write", "rejected", func(s story) {
+		s.released()
+		s.Refuses = func(step model.Step) string {
+			if step.Kind == model.KindDeployment && step.Deployment != nil && step.Deployment.Annotations["apps.appstack.dev/revision"] == "2" {
+				return "admission webhook \"policy\" denied the request: no"
+			}
+			return ""
+		}
+		s.apply("image my-app:2, which a webhook denies", Image("my-app:2"))
+		s.settle()
+	}),
+	Entry("R16a a restart of what failed is the retry", "restart-of-a-failed-release", func(s story) {
+		s.released()
+		s.Break("my-app:2", "crash")
+		s.apply("image my-app:2, whose database is down", Image("my-app:2"))
+		s.settle()
+		s.Mend("my-app:2")
+		s.apply("the database is back, restartedAt 13:00", RestartedAt(at))
+		s.settle()
+	}),
+	Entry("R12 another update while a rollout is failing", "rollover-while-failing", func(s story) {
+		s.released()
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.Settle(8)
+		s.apply("image my-app:3", Image("my-app:3"))
+		s.settle()
+	}),
+	Entry("R12 Recreate goes back too", "recreate", func(s story) {
+		s.released(Rollout(v1alpha1.RolloutPolicy{Strategy: v1alpha1.RolloutStrategyRecreate}))
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.settle()
+	}),
+)

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim
+
+import (
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// expectAvailable checks that as many pods stay available as the strategy asks
+// for, but for those that died by themselves.
+func (w *World) expectAvailable(name string, deployment *appsv1.Deployment, was appsv1.DeploymentStatus, died bool) {
+	update := deployment.Spec.Strategy.RollingUpdate
+	if update == nil || died {
+		return
+	}
+	desired := replicas(deployment)
+	least := min(was.AvailableReplicas, desired-scaled(update.MaxUnavailable, desired, false))
+	if deployment.Status.AvailableReplicas < least {
+		w.violate("%s: %d pods available, and %d are to stay", name, deployment.Status.AvailableReplicas, least)
+	}
+}
+
+// expectNotScaledDown checks that a Deployment loses only pods that the spec, or
+// the record of how the component ran, does not ask for.
+func (w *World) expectNotScaledDown(live, put *appsv1.Deployment) {
+	if replicas(put) >= replicas(live) {
+		return
+	}
+	component := live.Labels[naming.LabelComponent]
+	asked := []model.Operation{render.Operations(w.Stack().Spec)[component]}
+	for _, rev := range w.state.Revisions {
+		asked = append(asked, rev.Record.Operations[component])
+	}
+	if !slices.ContainsFunc(asked, func(o model.Operation) bool { return o.Replicas != nil && *o.Replicas == replicas(put) }) {
+		w.violate("%s is scaled from %d to %d, which nobody asked for", live.Name, replicas(live), replicas(put))
+	}
+}
+
+// expectHarmless checks that a deletion takes away nothing that is needed: not
+// what runs, nor what can be gone back to (R8, R9).
+func (w *World) expectHarmless(step model.Step) {
+	timeline := revision.Timeline(w.state.Revisions)
+	if step.Verb != model.VerbDelete || len(timeline) == 0 {
+		return
+	}
+	active := revision.Find(w.state.Revisions, timeline[0].Revision)
+	if step.Kind == model.KindRevision {
+		good := revision.LastGood(timeline)
+		if step.Name == active.Name || good != nil && step.Name == naming.Revision(w.Stack().Name, good.Revision) {
+			w.violate("a revision that is needed is deleted: %s", step)
+		}
+		return
+	}
+	if step.Kind != model.KindDeployment {
+		return
+	}
+	for _, component := range active.Content.Components {
+		if naming.Object(w.Stack().Name, component.Name) == step.Name {
+			w.violate("a Deployment that is needed is deleted: %s", step)
+		}
+	}
+	live := w.state.Deployments[step.Name]
+	if timeline[0].Outcome != v1alpha1.OutcomeSucceeded && live != nil && live.Status.AvailableReplicas > 0 &&
+		revision.LastGood(timeline) != nil {
+		w.violate("a Deployment that serves is deleted before the rollout has succeeded: %s", step)
+	}
+}
+
+// expectHistoryGrows checks that rollouts are only added to the history, end
+// only once, and that each failure is followed by one automatic rollback at most (R5, R13).
+func (w *World) expectHistoryGrows() {
+	before, after := w.timeline, revision.Timeline(w.state.Revisions)
+	w.timeline = after
+	for _, old := range before {
+		at := slices.IndexFunc(after, func(r model.Rollout) bool { return r.Sequence == old.Sequence })
+		switch {
+		case at < 0:
+			if rev := revision.Find(w.state.Revisions, old.Revision); rev != nil && len(rev.Record.Rollouts) < 10 {
+				w.violate("rollout %d of revision %d is gone from the history", old.Sequence, old.Revision)
+			}
+		case !old.Open() && old.Outcome != after[at].Outcome:
+			w.violate("rollout %d was %s and is %s", old.Sequence, old.Outcome, after[at].Outcome)
+		case old.Failure != nil && after[at].Failure == nil:
+			w.violate("the failure of rollout %d is gone", old.Sequence)
+		}
+	}
+	for i, rollout := range after {
+		if i > 0 && rollout.Sequence >= after[i-1].Sequence {
+			w.violate("two rollouts have the number %d", rollout.Sequence)
+		}
+		if rollout.Trigger != v1alpha1.TriggerAutoRollback || i == len(after)-1 {
+			continue
+		}
+		if left := after[i+1]; left.Sequence == rollout.Sequence-1 && (left.Revision != rollout.From || left.Failure == nil ||
+			left.Trigger == v1alpha1.TriggerAutoRollback) {
+			w.violate("the automatic rollback to revision %d follows on no failure: %+v", rollout.Revision, left)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// pod is a simulated pod with one container. Without a word about it in the
+// name of its image it is ready a second after it was made.
+type pod struct {
+	name  string
+	image string
+	// behavior has the words that it goes by.
+	behavior string
+	// made is when the pod was, started when its container last was.
+	made, started time.Time
+	// readySince is nil while it is not ready, as while it has no node.
+	readySince *time.Time
+	placed     bool
+	waiting    string
+	exits      int32
+	lastExit   time.Time
+}
+
+// Words in an image's name that say what becomes of its pods.
+const (
+	// wordUnready never gets ready.
+	wordUnready = "unready"
+	// wordCrash exits a second after each start.
+	wordCrash = "crash"
+	// wordDies is ready at once, and exits two seconds after each start.
+	wordDies = "dies"
+	// wordLate exits like wordCrash, until a minute and a half have passed.
+	wordLate = "late"
+)
+
+// waits are the words for containers that never start, and their reasons.
+var waits = map[string]string{
+	"missing":      "ImagePullBackOff",
+	"unconfigured": "CreateContainerConfigError",
+	"invalid":      "InvalidImageName",
+}
+
+// lateness is how long an image that comes late takes.
+const lateness = 90 * time.Second
+
+// tick lets the pod live on until now; the word says how, together with the
+// name of its image. It tells whether the pod stopped being ready by itself.
+func (p *pod) tick(now time.Time, word string) (died bool) {
+	p.behavior = p.image + word
+	is := func(word string) bool { return strings.Contains(p.behavior, word) }
+	if !p.placed || p.readySince != nil && word != "" {
+		return false // what runs goes on
+	}
+	for word, reason := range waits {
+		if is(word) {
+			p.waiting, p.started = reason, time.Time{}
+			return false
+		}
+	}
+	life := time.Duration(-1) // for good
+	switch {
+	case is(wordUnready):
+		return false
+	case is(wordCrash), is(wordLate) && now.Sub(p.made) < lateness:
+		life = time.Second
+	case is(wordDies):
+		life = 2 * time.Second
+	}
+	if p.started.IsZero() {
+		if p.exits > 0 && now.Sub(p.lastExit) < backoff(p.exits) {
+			return false
+		}
+		p.started, p.waiting = now, ""
+		if is(wordDies) {
+			p.readySince = &now
+		}
+		return false
+	}
+	if life >= 0 && now.Sub(p.started) >= life {
+		died = p.readySince != nil
+		p.exits, p.lastExit = p.exits+1, now
+		p.started, p.readySince = time.Time{}, nil
+		return died
+	}
+	if p.readySince == nil {
+		p.readySince = &now
+	}
+	return false
+}
+
+// backoff is how long the kubelet waits after so many exits.
+func backoff(exits int32) time.Duration {
+	return min(5*time.Minute, 10*time.Second<<(min(exits, 6)-1))
+}
+
+// restless says whether the pod will change by itself.
+func (p *pod) restless() bool {
+	is := func(word string) bool { return strings.Contains(p.behavior, word) }
+	return p.placed && p.waiting == "" && (p.readySince == nil || is(wordDies)) && !is(wordUnready)
+}
+
+func (p *pod) available(now time.Time, minReadySeconds int32) bool {
+	return p.readySince != nil && now.Sub(*p.readySince) >= time.Duration(minReadySeconds)*time.Second
+}
+
+// seen is the pod as the operator sees it.
+func (p *pod) seen(component, template string) model.Pod {
+	seen := model.Pod{
+		Name:       p.name,
+		UID:        types.UID(p.name),
+		Component:  component,
+		ReplicaSet: model.Owner{Name: template, UID: types.UID(template)},
+		Template:   template,
+		ReadySince: p.readySince,
+	}
+	if !p.placed {
+		seen.Unschedulable = "0/2 nodes are available: 2 Insufficient cpu."
+	}
+	container := model.Container{Name: "app", Waiting: p.waiting, Since: p.made, Exits: p.exits}
+	if p.waiting != "" {
+		container.Message = "the kubelet's words on " + p.waiting
+	}
+	if p.exits > 0 {
+		container.LastExit = &model.Exit{Code: 1, Reason: "Error", Message: "panic: no route to the database\n", At: p.lastExit}
+	}
+	if container.Waiting != "" || container.Exits > 0 {
+		seen.Containers = []model.Container{container}
+	}
+	return seen
+}
+
+// trouble says in words what is wrong with the pod, or nothing.
+func (p *pod) trouble() string {
+	switch {
+	case !p.placed:
+		return "no node"
+	case p.waiting != "":
+		return p.waiting
+	case p.exits > 0:
+		return fmt.Sprintf("exits: %d", p.exits)
+	default:
+		return ""
+	}
+}
+
+// minReady is the Deployment's minReadySeconds.
+func minReady(deployment *appsv1.Deployment) int32 { return deployment.Spec.MinReadySeconds }
+
+// replicas is how many pods the Deployment is to have.
+func replicas(deployment *appsv1.Deployment) int32 { return ptr.Deref(deployment.Spec.Replicas, 1) }

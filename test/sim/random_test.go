@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/sim"
+)
+
+var stories = flag.Uint("stories", 40, "how many random stories are told")
+
+// chances are what can happen to a stack, by the users, the cluster or the operator.
+func chances(s story, random *rand.Rand) []func() {
+	pick := func(images ...string) string { return images[random.IntN(len(images))] }
+	number := func(from, to int) int32 { return int32(from + random.IntN(to-from+1)) } //nolint:gosec // small
+	change := func(line string, options ...Option) func() { return func() { s.apply(line, options...) } }
+	image := pick("my-app:1", "my-app:2", "my-app:3", "my-app:crash", "my-app:missing", "my-app:unready",
+		"my-app:dies", "my-app:late", "my-app:invalid", "my-app:unconfigured")
+	to := int64(number(1, 5))
+	policy := v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To(number(30, 200))}
+	if random.IntN(3) == 0 {
+		policy.OnFailure = v1alpha1.FailurePolicyHold
+	}
+	if random.IntN(4) == 0 {
+		policy.FailureDetection = v1alpha1.FailureDetectionDeadlineOnly
+	}
+	if random.IntN(5) == 0 {
+		policy.Strategy = v1alpha1.RolloutStrategyRecreate
+	}
+	replicas, writes := number(0, 6), random.IntN(5)
+	return []func(){
+		change("image "+image, Image(image)),
+		change("image "+image, Image(image)),
+		change(fmt.Sprintf("replicas %d", replicas), Replicas(replicas)),
+		change("paused", Paused(true)),
+		change("paused removed", Paused(false)),
+		change("paused removed", Paused(false)),
+		change(fmt.Sprintf("rollback to %d", to), RollbackTo(to, 0)),
+		change("rollback removed", NoRollback()),
+		change("rollback removed", NoRollback()),
+		change("restart", RestartedAt(s.Now())),
+		change("a worker", WithoutComponents(), worker(number(1, 3))),
+		change("no worker", WithoutComponents()),
+		change(fmt.Sprintf("rollout policy %+v", policy), Rollout(policy)),
+		change(fmt.Sprintf("keep %d revisions", 1+replicas), HistoryLimit(1+replicas)),
+		func() { s.Say("a pod is lost"); s.Kill("shop") },
+		func() { s.Quota = int(number(2, 12)); s.Say(fmt.Sprintf("a quota of %d pods", s.Quota)) },
+		func() { s.Room = int(number(2, 12)); s.Say(fmt.Sprintf("room for %d pods", s.Room)) },
+		func() { s.Quota, s.Room = -1, -1; s.Say("neither quota nor lack of room") },
+		func() { s.Say(fmt.Sprintf("the operator dies after %d writes", writes)); s.OperateAndDie(writes) },
+		func() { s.Say("time passes without the operator"); s.Tick() },
+	}
+}
+
+var _ = Describe("whatever happens to a stack, in whatever order", func() {
+	const events = 30
+
+	It("R5 R8 R9 R12 R13 R24 keeps what it promises, and a good release heals it in the end", func() {
+		rollbacks := uint(0)
+		for seed := range uint64(*stories) {
+			random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
+			world := sim.New()
+			world.Shuffle = func(names []string) {
+				random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+			}
+			s := story{world}
+			s.apply("image my-app:1", Rollout(v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](60)}))
+			for range events {
+				all := chances(s, random)
+				all[random.IntN(len(all))]()
+				if random.IntN(3) > 0 {
+					s.Wait(random.IntN(90))
+				}
+			}
+			s.Quota, s.Room = -1, -1
+			s.apply("all is well again, and image my-app:9", Image("my-app:9"), Paused(false), NoRollback(), Replicas(3),
+				Rollout(v1alpha1.RolloutPolicy{}))
+			s.settle()
+			s.TellHistory()
+			told := func() string { return fmt.Sprintf("seed %d:\n%s", seed, s.Transcript()) }
+			Expect(s.Violations()).To(BeEmpty(), told)
+			status := s.Stack().Status
+			Expect(status.Conditions).To(ContainElement(And(HaveField("Type", "Ready"), HaveField("Reason", "Succeeded"))), told)
+			Expect(status.ReadySummary).To(BeElementOf("3/3", "4/4", "5/5", "6/6"), told)
+			Expect(status.Failure).To(BeNil(), told)
+			for _, rollout := range status.History {
+				if rollout.Trigger == v1alpha1.TriggerAutoRollback {
+					rollbacks++
+				}
+			}
+		}
+		Expect(rollbacks).To(BeNumerically(">", *stories/2), "the stories are to be about failures")
+	})
+})
