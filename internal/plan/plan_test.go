@@ -55,9 +55,9 @@ func stepsOf(state model.State) []string {
 	return lines
 }
 
-func planFor(state model.State) model.Plan {
-	return plan.Planner{Defaults: render.StandardDefaults()}.Make(state, noon)
-}
+func planFor(state model.State) model.Plan { return planner.Make(state, noon) }
+
+var planner = plan.Planner{Defaults: render.StandardDefaults()}
 
 func TestChangeCauseIsBounded(t *testing.T) {
 	state := model.State{Stack: Stack("shop", Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 5000)))}

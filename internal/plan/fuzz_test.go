@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/sim"
+)
+
+// lived is a world with a past that bytes tell of, two each: what, and how.
+func lived(past []byte) *sim.World {
+	world := sim.New()
+	world.Apply(Stack("shop"))
+	for what, how := range pairs(past) {
+		change := func(option Option) { world.Apply(With(world.Stack().DeepCopy(), option)) }
+		images := []string{"my-app:1", "my-app:2", "my-app:crash", "my-app:missing", "my-app:unready", "my-app:invalid"}
+		switch what % 10 {
+		case 0, 1:
+			change(Image(images[int(how)%len(images)]))
+		case 2:
+			change(RollbackTo(int64(how%5)+1, int64(how/5%3)))
+		case 3:
+			change(NoRollback())
+		case 4:
+			change(Paused(how%2 == 0))
+		case 5:
+			change(RestartedAt(world.Now()))
+		case 6:
+			change(Component("worker", int32(how%3), nil, "work"))
+		case 7:
+			change(WithoutComponents())
+		case 8:
+			world.OperateAndDie(int(how % 6))
+		case 9:
+			world.Quota = int(how%8) - 1
+		}
+		world.Wait(int(how % 64))
+	}
+	return world
+}
+
+// pairs are the bytes, two by two, as far as a test has the patience.
+func pairs(bytes []byte) func(func(byte, byte) bool) {
+	return func(yield func(byte, byte) bool) {
+		for i := 0; i+1 < len(bytes) && i < 24; i += 2 {
+			if !yield(bytes[i], bytes[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// damaged is the state after what bytes say, two each, befell it.
+func damaged(state model.State, damage []byte) model.State {
+	for what, how := range pairs(damage) {
+		deployment := state.Deployments["shop"]
+		switch what % 12 {
+		case 0:
+			if n := len(state.Revisions); n > 0 {
+				state.Revisions = slices.Delete(state.Revisions, int(how)%n, int(how)%n+1)
+			}
+		case 1:
+			delete(state.Deployments, "shop")
+		case 2:
+			state.Pods.Known = how%2 == 0
+		case 3:
+			state.Pods.All = append(state.Pods.All, model.Pod{
+				Name: "stray", Component: naming.Main, Terminating: how%2 == 0,
+				Containers: []model.Container{{Name: "app", Waiting: "ErrImagePull", Exits: int32(how)}},
+			})
+		case 4:
+			delete(state.Services, "shop")
+		case 5:
+			state.Stack.UID = "another"
+		case 6:
+			if n := len(state.Revisions); n > 0 {
+				state.Revisions[int(how)%n].Record.Rollouts = nil
+			}
+		case 7:
+			state.Predecessor = "Deployment \"shop\""
+		}
+		if deployment == nil {
+			continue
+		}
+		switch what % 12 {
+		case 8:
+			deployment.Annotations[naming.AnnotationRevision] = string(rune('0' + how%10))
+		case 9:
+			deployment.Status.ObservedGeneration = int64(how)
+		case 10:
+			deployment.Status.AvailableReplicas, deployment.Status.UpdatedReplicas = int32(how%5), int32(how/5%5)
+		case 11:
+			deployment.Spec.Template.Spec.Containers = []corev1.Container{{Name: "app", Image: "by-hand"}}
+		}
+	}
+	return state
+}
+
+// FuzzMake plans for stacks with any past, whatever befell them: it never
+// panics, gives the same plan twice, and deletes neither the revision that runs
+// nor the one that can be gone back to.
+func FuzzMake(f *testing.F) {
+	f.Add([]byte{0, 2, 0, 1}, []byte{}, uint16(0))
+	f.Add([]byte{0, 2, 8, 2, 2, 0}, []byte{0, 0}, uint16(700))
+	f.Add([]byte{1, 3, 6, 2, 4, 0, 7, 1}, []byte{8, 9, 3, 1}, uint16(61))
+	f.Add([]byte{9, 4, 0, 1, 5, 60}, []byte{6, 0, 10, 3}, uint16(31))
+	f.Fuzz(func(t *testing.T, past, damage []byte, seconds uint16) {
+		world := lived(past)
+		if violations := world.Violations(); len(violations) > 0 {
+			t.Fatalf("%v\n%s", violations, world.Transcript())
+		}
+		state, now := damaged(world.State(), damage), world.Now().Add(time.Duration(seconds)*time.Second)
+		plan := planner.Make(state, now)
+		if diff := cmp.Diff(lines(plan), lines(planner.Make(state, now))); diff != "" {
+			t.Errorf("planning twice (-first +second):\n%s", diff)
+		}
+		timeline := revision.Timeline(state.Revisions)
+		if len(timeline) == 0 {
+			return
+		}
+		needed := []string{naming.Revision("shop", timeline[0].Revision)}
+		if good := revision.LastGood(timeline); good != nil {
+			needed = append(needed, naming.Revision("shop", good.Revision))
+		}
+		for _, step := range plan.Steps {
+			if step.Verb == model.VerbDelete && step.Kind == model.KindRevision && slices.Contains(needed, step.Name) {
+				t.Errorf("R8 what is needed is deleted: %s", step)
+			}
+		}
+		if move := plan.Move; move != nil && move.Begun.Trigger == v1alpha1.TriggerAutoRollback &&
+			(!timeline[0].Failed() || timeline[0].Trigger == v1alpha1.TriggerAutoRollback) {
+			t.Errorf("R13 an automatic rollback follows on %+v", timeline[0])
+		}
+	})
+}
+
+func lines(plan model.Plan) []string {
+	var all []string
+	if plan.Move != nil {
+		all = append(all, plan.Move.String())
+	}
+	for _, step := range plan.Steps {
+		all = append(all, step.String()+" "+step.Hash)
+	}
+	return all
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/revision"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/sim"
+)
+
+// patiently is after, with the time that failures take.
+func patiently(changes ...Option) *sim.World {
+	world := sim.New()
+	world.Apply(Stack("shop"))
+	world.Settle(300)
+	for _, change := range changes {
+		world.Apply(With(world.Stack().DeepCopy(), change))
+		world.Settle(300)
+	}
+	return world
+}
+
+// crashing is a world in which revision 2 has crashed three times, and its
+// failure is recorded, while nothing followed from it yet.
+func crashing(options ...Option) *sim.World {
+	world := after(options...)
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:crash")))
+	for range 100 {
+		world.Wait(1)
+		if failed := planAt(world).Rollout.Failure; failed != nil {
+			return world
+		}
+		if steps := planAt(world).Steps; len(steps) > 0 && steps[0].Event == v1alpha1.EventRolloutFailed {
+			return world
+		}
+		// the operator is away when the third exit comes
+		if strings.Contains(world.Transcript(), "[exits: 2]") {
+			for !strings.Contains(world.Transcript(), "[exits: 3]") {
+				world.Tick()
+			}
+			world.OperateAndDie(1)
+			return world
+		}
+	}
+	panic("it does not fail")
+}
+
+func planAt(world *sim.World) model.Plan {
+	return planner.Make(world.State(), world.Now())
+}
+
+func moveOf(plan model.Plan) string {
+	if plan.Move == nil {
+		return ""
+	}
+	return plan.Move.String()
+}
+
+func reasonOf(plan model.Plan) string {
+	if plan.Problem == nil {
+		return ""
+	}
+	return plan.Problem.Reason
+}
+
+// TestARecordedFailure shows what follows from it, whoever finds it.
+func TestARecordedFailure(t *testing.T) {
+	const back = "Annotate ControllerRevision shop-1: revision 1: revision 2 failed: " +
+		"component main, container app: CrashLoopBackOff, exit code 1"
+	refuse := func(state *model.State) {
+		move := planFor(*state).Move
+		state.Refused = map[model.Target]model.Refusal{{Kind: move.Kind, Name: move.Name}: {Asked: move.Hash}}
+	}
+	tests := map[string]struct {
+		change       func(*model.State)
+		move, reason string
+	}{
+		"R12 the last good revision": {
+			func(*model.State) {}, back, v1alpha1.ReasonRolledBack,
+		},
+		"R14 nothing, where the policy is Hold": {
+			func(s *model.State) { With(s.Stack, OnFailure(v1alpha1.FailurePolicyHold)) }, "", v1alpha1.ReasonRolloutFailed,
+		},
+		"R16a nothing, while paused": {
+			func(s *model.State) { With(s.Stack, Paused(true)) }, "", "",
+		},
+		"R12 new content goes before the way back": {
+			func(s *model.State) { With(s.Stack, Image("my-app:3")) },
+			"Record ControllerRevision shop-3: revision 3: the spec's content changed", "",
+		},
+		"R12 new content that is refused does not": {
+			func(s *model.State) {
+				With(s.Stack, Image("my-app:3"))
+				refuse(s)
+			},
+			back, v1alpha1.ReasonRolledBack,
+		},
+		"R12 nor does content that cannot be rendered": {
+			func(s *model.State) { With(s.Stack, PodTemplate(`{"spec":{"nodeSelectr":{}}}`)) },
+			back, v1alpha1.ReasonInvalidPodTemplate,
+		},
+		"R15 nor a rollback to a revision that does not exist": {
+			func(s *model.State) { With(s.Stack, RollbackTo(9, 0)) }, back, v1alpha1.ReasonRevisionNotFound,
+		},
+		"R10 a rollback by hand does, and is one": {
+			func(s *model.State) { With(s.Stack, RollbackTo(1, 0)) },
+			"Annotate ControllerRevision shop-1: revision 1: rollback.toRevision is 1", "",
+		},
+		"R16a a restart does": {
+			func(s *model.State) { With(s.Stack, RestartedAt(noon)) },
+			"Record ControllerRevision shop-3: revision 3: restartedAt was set to 2026-01-01T12:00:00Z", "",
+		},
+		"R14 nothing, where no revision was good": {
+			func(s *model.State) { s.Revisions[0].Record.Rollouts[0].Empty = true }, "", v1alpha1.ReasonRolloutFailed,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := crashing().State()
+			test.change(&state)
+			got := planFor(state)
+			if diff := cmp.Diff([]string{test.move, test.reason}, []string{moveOf(got), reasonOf(got)}); diff != "" {
+				t.Errorf("move and problem (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestWhatFailedIsKept shows that the revision that was rolled back from is not
+// pruned: without it its content would be new, and be tried again.
+func TestWhatFailedIsKept(t *testing.T) {
+	world := patiently(Image("my-app:2"), Image("my-app:3"))
+	world.Break("my-app:1", "crash")
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:1"), HistoryLimit(1)))
+	world.Settle(300)
+	state := world.State()
+	if revision.Find(state.Revisions, 1) == nil || len(state.Revisions) != 2 {
+		t.Errorf("R8 R12 %d revisions are left, want the failed one and the one that runs", len(state.Revisions))
+	}
+	if got := planAt(world); moveOf(got) != "" || reasonOf(got) != v1alpha1.ReasonRolledBack {
+		t.Errorf("R12 move %q, problem %q, want none and RolledBack", moveOf(got), reasonOf(got))
+	}
+}
+
+// TestARespelledRevisionIsNoOther shows that a spec that renders to an earlier
+// revision is not taken for another spelling of the one that runs, where the
+// way there is refused.
+func TestARespelledRevisionIsNoOther(t *testing.T) {
+	state := after(Image("my-app:2")).State()
+	With(state.Stack, Image("my-app:1"), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
+	want := []string{
+		"Move: Annotate ControllerRevision shop-1: revision 1: the spec renders to the content of revision 1",
+		"Annotate ControllerRevision shop-1: the spec renders to the content of revision 1",
+	}
+	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
+		t.Errorf("R4 steps (-want +got):\n%s", diff)
+	}
+}
+
+// TestARefusedMoveToWhatFailedIsNamed shows that an automatic rollback carries
+// what it leaves, and what it ends.
+func TestAnAutomaticRollbackSaysWhatItLeaves(t *testing.T) {
+	move := planFor(crashing().State()).Move
+	if move.Begun == nil || move.Begun.Trigger != v1alpha1.TriggerAutoRollback || move.Begun.From != 2 || move.Begun.Revision != 1 {
+		t.Errorf("R12 it begins %+v, want an automatic rollback from 2 to 1", move.Begun)
+	}
+	if move.Ended != nil {
+		t.Errorf("R5 it ends %+v, which had failed before", move.Ended)
+	}
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package revision_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/revision"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// images are those of the specs; sources are the hashes of theirs.
+var images = []string{"a", "b", "c"}
+
+func sources() []string {
+	var hashes []string
+	for _, image := range images {
+		hashes = append(hashes, revision.SourceHash(Stack("shop", Image(image)).Spec))
+	}
+	return hashes
+}
+
+// dice are thrown by the fuzzer: a byte a throw, and 0 when there are none left.
+type dice []byte
+
+// roll is a number below n.
+func (d *dice) roll(n int) int {
+	if len(*d) == 0 {
+		return 0
+	}
+	first := (*d)[0]
+	*d = (*d)[1:]
+	return int(first) % n
+}
+
+func (d *dice) yes() bool { return d.roll(2) == 1 }
+
+// time is within an hour after noon.
+func (d *dice) time() time.Time { return noon.Add(time.Duration(d.roll(60)) * time.Minute) }
+
+func (d *dice) spec() v1alpha1.AppStackSpec {
+	options := []Option{Image(images[d.roll(len(images))]), Paused(d.yes())}
+	if d.yes() {
+		options = append(options, RollbackTo(int64(d.roll(8)), int64(d.roll(8))))
+	}
+	if d.yes() {
+		options = append(options, RestartedAt(d.time()))
+	}
+	return Stack("shop", options...).Spec
+}
+
+// revisions are in the order of their numbers, some of which were pruned.
+func (d *dice) revisions(sources []string) []model.Revision {
+	var all []model.Revision
+	number := int64(0)
+	for range d.roll(5) {
+		number += int64(1 + d.roll(2))
+		rev := model.Revision{Number: number, Record: model.Record{Sources: []string{sources[d.roll(len(sources))]}}}
+		if d.yes() {
+			rev.Record.Sources = append(rev.Record.Sources, sources[d.roll(len(sources))])
+		}
+		if d.yes() {
+			at := d.time()
+			rev.Record.RestartedAt = &at
+		}
+		for range d.roll(4) {
+			rev.Record.Rollouts = append(rev.Record.Rollouts, d.rollout(number))
+		}
+		all = append(all, rev)
+	}
+	return all
+}
+
+func (d *dice) rollout(number int64) model.Rollout {
+	triggers := []v1alpha1.RolloutTrigger{
+		v1alpha1.TriggerSpecChanged, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRollback, v1alpha1.TriggerRestart,
+	}
+	outcomes := []v1alpha1.RolloutOutcome{
+		v1alpha1.OutcomeProgressing, v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed, v1alpha1.OutcomeSuperseded,
+	}
+	made := model.Rollout{
+		Sequence: int64(d.roll(12)), Trigger: triggers[d.roll(4)], Outcome: outcomes[d.roll(4)], StartedAt: d.time(),
+		Empty: d.roll(4) == 3, Declared: d.yes(), From: int64(d.roll(8)), Revision: number,
+	}
+	if made.Outcome != v1alpha1.OutcomeProgressing {
+		end := d.time()
+		made.EndedAt = &end
+	}
+	if d.yes() || made.Outcome == v1alpha1.OutcomeFailed {
+		made.Failure = &model.Failure{Reason: v1alpha1.FailureCrashLoopBackOff, Component: "main", Message: "words"}
+	}
+	return made
+}
+
+// FuzzChoose chooses and looks back over whatever is recorded. Records come from
+// the cluster, and people mend them by hand.
+func FuzzChoose(f *testing.F) {
+	// First come the spec's image, and whether it is paused, rolls back and restarts; then how many revisions there
+	// are; then of each its number, its sources, its restart and its rollouts.
+	var (
+		imageA, imageC = []byte{0, 0, 0, 0}, []byte{2, 0, 0, 0}
+		backTo1        = []byte{1, 0, 1, 1, 0, 0}
+		backTo1From2   = []byte{1, 0, 1, 1, 2, 0}
+		movedOn        = []byte{2, 0, 1, 1, 2, 0}
+		backToNowhere  = []byte{1, 0, 1, 7, 0, 0}
+		restart        = []byte{0, 0, 0, 1, 30}
+		two            = []byte{2}
+		good           = []byte{0, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 1, 0}
+		goodTwice      = []byte{0, 0, 0, 0, 2, 1, 0, 1, 0, 0, 0, 0, 1, 0, 3, 1, 1, 2, 0, 0, 2, 3, 0}
+		failed         = []byte{0, 1, 0, 0, 1, 2, 0, 0, 1, 0, 0, 0, 1}
+	)
+	for _, seed := range [][][]byte{
+		{},
+		{imageA, two, good, failed},
+		{imageC, two, good, failed},
+		{imageA, two, goodTwice, failed},
+		{backTo1, two, good, failed},
+		{backTo1From2, two, good, failed},
+		{movedOn, two, good, failed},
+		{backToNowhere, two, good, failed},
+		{restart, two, goodTwice, failed},
+	} {
+		f.Add(slices.Concat(seed...))
+	}
+
+	hashes := sources()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		made, again := dice(slices.Clone(data)), dice(slices.Clone(data))
+		spec, sameSpec := made.spec(), again.spec()
+		revisions, same := made.revisions(hashes), again.revisions(hashes)
+
+		choice := revision.Choose(spec, revisions)
+		if second := revision.Choose(spec, revisions); !reflect.DeepEqual(choice, second) {
+			t.Errorf("chosen twice (-first +second):\n%s", cmp.Diff(choice, second))
+		}
+		checkChoice(t, choice, revisions)
+		timeline := revision.Timeline(revisions)
+		if second := revision.Timeline(revisions); !reflect.DeepEqual(timeline, second) {
+			t.Errorf("told twice (-first +second):\n%s", cmp.Diff(timeline, second))
+		}
+		checkTimeline(t, timeline)
+		if !reflect.DeepEqual(sameSpec, spec) || !reflect.DeepEqual(same, revisions) {
+			t.Errorf("the input changed (-before +after):\n%s%s", cmp.Diff(sameSpec, spec), cmp.Diff(same, revisions))
+		}
+	})
+}
+
+func checkChoice(t *testing.T, choice revision.Choice, revisions []model.Revision) {
+	t.Helper()
+	if choice.Number != 0 && revision.Find(revisions, choice.Number) == nil {
+		t.Errorf("revision %d is chosen, which there is not", choice.Number)
+	}
+	if choice.Problem != nil {
+		if diff := cmp.Diff(revision.Choice{Problem: choice.Problem}, choice); diff != "" {
+			t.Errorf("R15 a problem, and yet (-want +got):\n%s", diff)
+		}
+		return
+	}
+	if choice.Trigger == "" || choice.Message == "" {
+		t.Errorf("chosen without a word on why: %+v", choice)
+	}
+	if choice.Restart != nil && choice.Number != 0 {
+		t.Errorf("R16a a restart by revision %d, which there is already", choice.Number)
+	}
+}
+
+func checkTimeline(t *testing.T, timeline []model.Rollout) {
+	t.Helper()
+	for i, rollout := range timeline {
+		if i > 0 && rollout.Open() {
+			t.Errorf("R5 rollout %d is open, and another one followed", rollout.Sequence)
+		}
+	}
+	if refuge := revision.Refuge(timeline); refuge != nil {
+		newest := timeline[0]
+		switch {
+		case !refuge.Good():
+			t.Errorf("R12 back to %+v, which is not good", refuge)
+		case !newest.Failed() || !newest.Open():
+			t.Errorf("R12 back from %+v, which has not failed", newest)
+		case newest.Trigger == v1alpha1.TriggerAutoRollback:
+			t.Errorf("R13 back from %+v, which is a way back", newest)
+		case refuge.Revision == newest.Revision:
+			t.Errorf("R14 back from revision %d to itself", newest.Revision)
+		}
+	}
+	if autopsy := revision.Autopsy(timeline); autopsy != nil && !autopsy.Failed() {
+		t.Errorf("R18 the autopsy of %+v, which has not failed", autopsy)
+	}
+	if from := revision.RolledBackFrom(timeline); from != nil && !from.Failed() {
+		t.Errorf("R12 rolled back from %+v, which has not failed", from)
+	}
+}
