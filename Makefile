@@ -29,6 +29,7 @@ UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport ./test/sim
 INTEGRATION_PACKAGES := ./test/integration/...
 CLUSTER_PACKAGES := ./test/cluster/...
 TEST_FLAGS ?=
+FUZZTIME ?= 10s
 TESTREPORT := go run ./hack/testreport
 
 ##@ General
@@ -109,9 +110,14 @@ test-integration: ## Run the integration tests only.
 	@assets="$$(hack/controlplane/assets envtest)"; \
 		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) $(TEST_FLAGS) $(INTEGRATION_PACKAGES)
 
+.PHONY: test-fuzz
+test-fuzz: ## Fuzz each target for FUZZTIME (10s).
+	@hack/fuzz $(FUZZTIME)
+
 .PHONY: test-cluster
 test-cluster: ## Run the cluster tests against `make cluster`.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
+	@cd hack/kstatus && go build -o $(BIN)/kstatus .
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)
 
 ##@ Local control plane

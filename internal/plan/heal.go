@@ -36,7 +36,7 @@ func heal(state model.State, timeline []model.Rollout, wish decision, now time.T
 	}
 	back := start(state, model.VerbAnnotate, *revision.Find(state.Revisions, refuge.Revision), begin)
 	back.alias = wish.alias
-	back.problem = cmp.Or(back.problem, wish.problem, rolledBack(failed.Revision, &failed, begin, refuge.Revision))
+	back.problem = cmp.Or(back.problem, wish.problem, rolledBack(failed.Revision, &failed, refuge.Revision))
 	return back
 }
 
@@ -80,20 +80,17 @@ func abandoned(timeline []model.Rollout) *model.Problem {
 	if back.Failed() {
 		return failureProblem(v1alpha1.AppStackSpec{}, timeline)
 	}
-	return rolledBack(back.From, revision.RolledBackFrom(timeline), back, back.Revision)
+	return rolledBack(back.From, revision.RolledBackFrom(timeline), back.Revision)
 }
 
-// rolledBack says that a revision failed, and why, and what became of it.
-func rolledBack(from int64, failed *model.Rollout, back model.Rollout, to int64) *model.Problem {
-	why, done, help := "", "is being", remedy(model.Rollout{})
+// rolledBack says that a revision failed, and why, and where the stack went.
+func rolledBack(from int64, failed *model.Rollout, to int64) *model.Problem {
+	why, help := "", remedy(model.Rollout{})
 	if failed != nil {
 		why, help = " ("+failed.Failure.Summary()+")", remedy(*failed)
 	}
-	if back.Outcome == v1alpha1.OutcomeSucceeded {
-		done = "was"
-	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonRolledBack,
-		Message: fmt.Sprintf("revision %d failed%s, and the stack %s rolled back to revision %d: %s", from, why, done, to, help),
+		Message: fmt.Sprintf("revision %d failed%s, and the stack went back to revision %d: %s", from, why, to, help),
 	}
 }

@@ -100,8 +100,8 @@ func (d *dice) rollout(number int64) model.Rollout {
 	return made
 }
 
-// FuzzChoose chooses and looks back over whatever is recorded. Records come from
-// the cluster, and people mend them by hand.
+// FuzzChoose chooses and looks back over whatever is recorded: revisions of
+// several operators' times, mended by hand, with numbers and rollouts missing.
 func FuzzChoose(f *testing.F) {
 	// First come the spec's image, and whether it is paused, rolls back and restarts; then how many revisions there
 	// are; then of each its number, its sources, its restart and its rollouts.

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package podwatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// patience is how long a test waits for what is to happen at once.
+const patience = 10 * time.Second
+
+var shop = types.NamespacedName{Namespace: "default", Name: "shop"}
+
+// next is what comes next on the channel.
+func next[T any](t *testing.T, what string, channel <-chan T) T {
+	t.Helper()
+	select {
+	case value := <-channel:
+		return value
+	case <-time.After(patience):
+		t.Fatalf("%s did not happen within %s", what, patience)
+		panic("unreachable")
+	}
+}
+
+// server serves the watch of pods.
+type server struct {
+	pods []*corev1.Pod
+	// asked has the queries of watches that began; left tells of those that ended.
+	asked chan string
+	left  chan struct{}
+}
+
+// ServeHTTP implements http.Handler: it streams all pods, says that these were all, and then nothing.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	if r.URL.Path != "/api/v1/namespaces/default/pods" || query.Get("watch") == "" {
+		http.Error(w, "only the watch of pods is served", http.StatusNotFound)
+		return
+	}
+	s.asked <- query.Get("labelSelector")
+	w.Header().Set("Content-Type", "application/json")
+	stream := json.NewEncoder(w)
+	for _, pod := range s.pods {
+		_ = stream.Encode(event("ADDED", pod)) // who went away is told below
+	}
+	_ = stream.Encode(event("BOOKMARK", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		ResourceVersion: "7", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"},
+	}}))
+	_ = http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+	s.left <- struct{}{}
+}
+
+func event(eventType string, pod *corev1.Pod) map[string]any {
+	pod = pod.DeepCopy()
+	pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+	return map[string]any{"type": eventType, "object": pod}
+}
+
+// bench is a watcher that runs, and what it meets.
+type bench struct {
+	*Watcher
+	*server
+	changed chan types.NamespacedName
+}
+
+func start(t *testing.T, live client.Reader, pods ...*corev1.Pod) *bench {
+	t.Helper()
+	b := &bench{
+		server:  &server{pods: pods, asked: make(chan string, 100), left: make(chan struct{}, 100)},
+		changed: make(chan types.NamespacedName, 100),
+	}
+	api := httptest.NewServer(b.server)
+	t.Cleanup(api.Close) // waits for the watches, which end with the test's context
+	core, err := corev1client.NewForConfig(&rest.Config{Host: api.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Watcher = &Watcher{Pods: core.RESTClient(), Live: live, Clock: clocktesting.NewFakePassiveClock(noon)}
+	b.Start(t.Context(), func(stack types.NamespacedName) { b.changed <- stack })
+	return b
+}
+
+// watch asks for the pods of the stack.
+func (b *bench) watch(t *testing.T, stack types.NamespacedName) model.Pods {
+	t.Helper()
+	pods, err := b.Watch(t.Context(), stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pods
+}
+
+// seen waits until the stack's pods are known.
+func (b *bench) seen(t *testing.T, stack types.NamespacedName) model.Pods {
+	t.Helper()
+	for {
+		if pods := b.watch(t, stack); pods.Known {
+			return pods
+		}
+		next(t, "a change", b.changed)
+	}
+}
+
+// none is a reader of no ReplicaSets.
+func none() client.Reader { return fake.NewClientBuilder().Build() }
+
+func TestWatchBeginsOneRequestForAStack(t *testing.T) {
+	bare := pod("a", running())
+	bare.OwnerReferences = nil
+	b := start(t, none(), bare)
+	if diff := cmp.Diff(model.Pods{Asked: noon}, b.watch(t, shop)); diff != "" {
+		t.Errorf("before anything is seen (-want +got):\n%s", diff)
+	}
+	var passes sync.WaitGroup
+	for range 20 {
+		passes.Go(func() { b.begin(shop) })
+	}
+	passes.Wait()
+	if got := next(t, "a change", b.changed); got != shop {
+		t.Errorf("a change of %s was told, want %s", got, shop)
+	}
+	want := kept("a")
+	want.ReplicaSet = model.Owner{}
+	if diff := cmp.Diff(model.Pods{Known: true, Asked: noon, All: []model.Pod{want}}, b.seen(t, shop)); diff != "" {
+		t.Errorf("pods (-want +got):\n%s", diff)
+	}
+	if got, want := next(t, "a watch", b.asked), naming.LabelStack+"=shop"; got != want {
+		t.Errorf("pods with %s are watched, want %s", got, want)
+	}
+
+	// another stack has a watch of its own
+	other := types.NamespacedName{Namespace: "default", Name: "other"}
+	b.seen(t, other)
+	if got, want := next(t, "a watch", b.asked), naming.LabelStack+"=other"; got != want {
+		t.Errorf("pods with %s are watched, want %s", got, want)
+	}
+	if len(b.asked) != 0 || b.Len() != 2 {
+		t.Errorf("%d requests more, and %d stacks are watched: want none, and 2", len(b.asked), b.Len())
+	}
+}
+
+func TestStopEndsTheRequest(t *testing.T) {
+	b := start(t, none())
+	b.Stop(shop) // there is none
+	b.seen(t, shop)
+	next(t, "a watch", b.asked)
+
+	b.Stop(shop)
+	next(t, "the end of the watch", b.left)
+	if got := b.Len(); got != 0 {
+		t.Errorf("%d stacks are watched, want none", got)
+	}
+
+	// what was seen then is not what is there now
+	if pods := b.watch(t, shop); pods.Known {
+		t.Error("pods of an earlier watch are known")
+	}
+	b.seen(t, shop)
+	next(t, "another watch", b.asked)
+	if len(b.asked) != 0 {
+		t.Errorf("%d requests more, want none", len(b.asked))
+	}
+}
+
+func TestWatchesEndWithTheOperator(t *testing.T) {
+	b := start(t, none())
+	ctx, cancel := context.WithCancel(t.Context())
+	b.Start(ctx, func(stack types.NamespacedName) { b.changed <- stack })
+	b.seen(t, shop)
+	cancel()
+	next(t, "the end of the watch", b.left)
+}
+
+// sets reads ReplicaSets and counts how often.
+func sets(reads *int, objects ...client.Object) client.Reader {
+	return fake.NewClientBuilder().WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			*reads++
+			return c.Get(ctx, key, object, options...)
+		},
+	}).Build()
+}
+
+// set is the ReplicaSet of pods, made by Deployment shop.
+func set() *appsv1.ReplicaSet {
+	return &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: "shop-1a2b", UID: "uid-of-set",
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: "apps/v1", Kind: "Deployment", Name: "shop", UID: "uid-of-shop", Controller: ptr.To(true),
+			}},
+		},
+		Spec: appsv1.ReplicaSetSpec{Template: template(map[string]string{"pod-template-hash": "1a2b"})},
+	}
+}
+
+func template(labels map[string]string) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "my-app:1"}}},
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	hash := model.TemplateHash(template(map[string]string{})) // that of the Deployment's template
+	owner := func(edit func(*metav1.OwnerReference)) func(*appsv1.ReplicaSet) {
+		return func(s *appsv1.ReplicaSet) { edit(&s.OwnerReferences[0]) }
+	}
+	tests := map[string]struct {
+		edit func(*appsv1.ReplicaSet)
+		want string
+	}{
+		"R17 that of the component's Deployment": {func(*appsv1.ReplicaSet) {}, hash},
+		"R17 that of another component's":        {owner(func(o *metav1.OwnerReference) { o.Name = "shop-worker" }), ""},
+		"R17 that of something else":             {owner(func(o *metav1.OwnerReference) { o.Kind = "Rollout" }), ""},
+		"R17 one that nothing controls":          {owner(func(o *metav1.OwnerReference) { o.Controller = nil }), ""},
+		"R17 one that nothing owns":              {func(s *appsv1.ReplicaSet) { s.OwnerReferences = nil }, ""},
+		"R17 another one of that name":           {func(s *appsv1.ReplicaSet) { s.UID = "uid-of-another" }, ""},
+		"R17 one that is gone":                   {func(s *appsv1.ReplicaSet) { s.Name = "shop-3c4d" }, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			made, reads := set(), 0
+			test.edit(made)
+			b := start(t, sets(&reads, made), pod("a", running()), pod("b", running()))
+			for range 3 {
+				var got []string
+				for _, pod := range b.seen(t, shop).All {
+					got = append(got, pod.Template)
+				}
+				if diff := cmp.Diff([]string{test.want, test.want}, got); diff != "" {
+					t.Errorf("templates (-want +got):\n%s", diff)
+				}
+			}
+			if reads != 1 {
+				t.Errorf("the ReplicaSet of two pods was read %d times, want once", reads)
+			}
+		})
+	}
+}
+
+func TestPodsWithoutReplicaSetHaveNoTemplate(t *testing.T) {
+	bare, reads := pod("a", running()), 0
+	bare.OwnerReferences = nil
+	b := start(t, sets(&reads, set()), bare)
+	if got := b.seen(t, shop).All[0].Template; got != "" || reads != 0 {
+		t.Errorf("template %q after %d reads, want none of either", got, reads)
+	}
+}
+
+// TestTemplatesAreReadAgainAfterAnError shows that trouble with the API server ends.
+func TestTemplatesAreReadAgainAfterAnError(t *testing.T) {
+	oops := errors.New("oops")
+	failing := true
+	live := fake.NewClientBuilder().WithObjects(set()).WithInterceptorFuncs(interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if failing {
+				return oops
+			}
+			return c.Get(ctx, key, object, options...)
+		},
+	}).Build()
+	b := start(t, live, pod("a", running()))
+	b.begin(shop)
+	next(t, "a change", b.changed)
+	if _, err := b.Watch(t.Context(), shop); !errors.Is(err, oops) {
+		t.Errorf("Watch = %v, want the API server's error", err)
+	}
+	failing = false
+	if got := b.watch(t, shop).All[0].Template; got == "" {
+		t.Error("the template is not known")
+	}
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package podwatch
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// shelf is a store whose clock is set, and that counts what it tells.
+type shelf struct {
+	*store
+	now  time.Time
+	told int
+}
+
+func newShelf() *shelf {
+	s := &shelf{now: noon}
+	s.store = &store{
+		now:     func() time.Time { return s.now },
+		changed: func() { s.told++ },
+		asked:   noon,
+		byUID:   map[types.UID]model.Pod{},
+	}
+	return s
+}
+
+// takes hands an object to a method of the store.
+func (s *shelf) takes(t *testing.T, method func(any) error, object any) {
+	t.Helper()
+	if err := method(object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holds checks what is kept, and how often a change was told so far.
+func (s *shelf) holds(t *testing.T, told int, want model.Pods) {
+	t.Helper()
+	want.Asked = noon
+	if diff := cmp.Diff(want, s.pods()); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	if s.told != told {
+		t.Errorf("%d changes were told, want %d", s.told, told)
+	}
+}
+
+// noPull is what is kept of a container whose image cannot be pulled since a time.
+func noPull(since time.Time) model.Container {
+	return model.Container{Name: "app", Waiting: "ErrImagePull", Message: "about ErrImagePull", Since: since}
+}
+
+func TestStoreTellsWhatMatters(t *testing.T) {
+	s := newShelf()
+	s.holds(t, 0, model.Pods{})
+	s.takes(t, s.Add, pod("b", waiting("ErrImagePull")))
+	s.holds(t, 1, model.Pods{All: []model.Pod{kept("b", noPull(at(0)))}})
+
+	// what is not kept changes, and so does the time
+	s.now = at(10)
+	same := pod("b", waiting("ErrImagePull"))
+	same.ResourceVersion, same.Annotations = "2", map[string]string{"a": "b"}
+	same.Status.PodIP = "10.0.0.1"
+	s.takes(t, s.Update, same)
+	s.holds(t, 1, model.Pods{All: []model.Pod{kept("b", noPull(at(0)))}})
+
+	// what is kept changes
+	s.takes(t, s.Update, pod("b", running()))
+	s.holds(t, 2, model.Pods{All: []model.Pod{kept("b")}})
+
+	// a pod of which there is nothing to say is news too
+	s.takes(t, s.Add, pod("a", waiting("ContainerCreating")))
+	s.holds(t, 3, model.Pods{All: []model.Pod{kept("a"), kept("b")}})
+
+	s.takes(t, s.Delete, pod("b", running()))
+	s.holds(t, 4, model.Pods{All: []model.Pod{kept("a")}})
+}
+
+func TestReplaceIsAllThatThereIs(t *testing.T) {
+	s := newShelf()
+	s.takes(t, s.Add, pod("gone", running()))
+	s.takes(t, s.Add, pod("stays", waiting("ErrImagePull")))
+	s.now = at(10)
+	if err := s.Replace([]any{pod("stays", waiting("ErrImagePull")), pod("new", waiting("ErrImagePull"))}, "7"); err != nil {
+		t.Fatal(err)
+	}
+	s.holds(t, 3, model.Pods{Known: true, All: []model.Pod{kept("new", noPull(at(10))), kept("stays", noPull(at(0)))}})
+}
+
+func TestNoPodsAreKnownToo(t *testing.T) {
+	s := newShelf()
+	if err := s.Replace(nil, "7"); err != nil {
+		t.Fatal(err)
+	}
+	s.holds(t, 1, model.Pods{Known: true}) // who waits for the pods has to hear of it
+}
+
+// TestAnotherPodOfTheName shows that pods are told apart by UID: its trouble is its own.
+func TestAnotherPodOfTheName(t *testing.T) {
+	s := newShelf()
+	s.takes(t, s.Add, pod("a", waiting("ErrImagePull")))
+	s.now = at(10)
+	s.takes(t, s.Delete, pod("a", running()))
+	another := pod("a", waiting("ErrImagePull"))
+	another.UID = "uid-of-another"
+	s.takes(t, s.Add, another)
+	want := kept("a", noPull(at(10)))
+	want.UID = another.UID
+	s.holds(t, 3, model.Pods{All: []model.Pod{want}})
+}
+
+func TestPodsAreACopy(t *testing.T) {
+	s := newShelf()
+	s.takes(t, s.Add, pod("a", running()))
+	s.pods().All[0].Template = "another" // as the watcher does
+	s.holds(t, 1, model.Pods{All: []model.Pod{kept("a")}})
+}
+
+func TestStoreTakesPodsOnly(t *testing.T) {
+	s := newShelf()
+	tests := map[string]any{
+		"something else":           struct{}{},
+		"metadata":                 &metav1.PartialObjectMetadata{},
+		"a pod that is no pointer": corev1.Pod{},
+	}
+	for name, object := range tests {
+		t.Run(name, func(t *testing.T) {
+			for _, method := range []func(any) error{s.Add, s.Update, s.Delete} {
+				if method(object) == nil {
+					t.Errorf("a %T is taken", object)
+				}
+			}
+		})
+	}
+	s.holds(t, 0, model.Pods{})
+}
