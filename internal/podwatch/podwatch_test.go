@@ -50,6 +50,8 @@ func next[T any](t *testing.T, what string, channel <-chan T) T {
 // server serves the watch of pods.
 type server struct {
 	pods []*corev1.Pod
+	// serve lets one request be served; nil serves all.
+	serve chan struct{}
 	// asked has the queries of watches that began; left tells of those that ended.
 	asked chan string
 	left  chan struct{}
@@ -63,6 +65,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.asked <- query.Get("labelSelector")
+	if s.serve != nil {
+		select {
+		case <-s.serve:
+		case <-r.Context().Done():
+			return
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	stream := json.NewEncoder(w)
 	for _, pod := range s.pods {
@@ -82,6 +91,16 @@ func event(eventType string, pod *corev1.Pod) map[string]any {
 	return map[string]any{"type": eventType, "object": pod}
 }
 
+// serveOne lets the next request be served.
+func (s *server) serveOne(t *testing.T) {
+	t.Helper()
+	select {
+	case s.serve <- struct{}{}:
+	case <-time.After(patience):
+		t.Fatalf("no request came within %s", patience)
+	}
+}
+
 // bench is a watcher that runs, and what it meets.
 type bench struct {
 	*Watcher
@@ -91,10 +110,13 @@ type bench struct {
 
 func start(t *testing.T, live client.Reader, pods ...*corev1.Pod) *bench {
 	t.Helper()
-	b := &bench{
-		server:  &server{pods: pods, asked: make(chan string, 100), left: make(chan struct{}, 100)},
-		changed: make(chan types.NamespacedName, 100),
-	}
+	return startWith(t, live, &server{pods: pods})
+}
+
+func startWith(t *testing.T, live client.Reader, serves *server) *bench {
+	t.Helper()
+	serves.asked, serves.left = make(chan string, 100), make(chan struct{}, 100)
+	b := &bench{server: serves, changed: make(chan types.NamespacedName, 100)}
 	api := httptest.NewServer(b.server)
 	t.Cleanup(api.Close) // waits for the watches, which end with the test's context
 	core, err := corev1client.NewForConfig(&rest.Config{Host: api.URL})
@@ -133,10 +155,11 @@ func none() client.Reader { return fake.NewClientBuilder().Build() }
 func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 	bare := pod("a", running())
 	bare.OwnerReferences = nil
-	b := start(t, none(), bare)
+	b := startWith(t, none(), &server{pods: []*corev1.Pod{bare}, serve: make(chan struct{})})
 	if diff := cmp.Diff(model.Pods{Asked: noon}, b.watch(t, shop)); diff != "" {
 		t.Errorf("before anything is seen (-want +got):\n%s", diff)
 	}
+	b.serveOne(t)
 	var passes sync.WaitGroup
 	for range 20 {
 		passes.Go(func() { b.begin(shop) })
@@ -156,6 +179,8 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 
 	// another stack has a watch of its own
 	other := types.NamespacedName{Namespace: "default", Name: "other"}
+	b.begin(other)
+	b.serveOne(t)
 	b.seen(t, other)
 	if got, want := next(t, "a watch", b.asked), naming.LabelStack+"=other"; got != want {
 		t.Errorf("pods with %s are watched, want %s", got, want)
@@ -166,8 +191,10 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 }
 
 func TestStopEndsTheRequest(t *testing.T) {
-	b := start(t, none())
+	b := startWith(t, none(), &server{serve: make(chan struct{})})
 	b.Stop(shop) // there is none
+	b.begin(shop)
+	b.serveOne(t)
 	b.seen(t, shop)
 	next(t, "a watch", b.asked)
 
@@ -181,6 +208,7 @@ func TestStopEndsTheRequest(t *testing.T) {
 	if pods := b.watch(t, shop); pods.Known {
 		t.Error("pods of an earlier watch are known")
 	}
+	b.serveOne(t)
 	b.seen(t, shop)
 	next(t, "another watch", b.asked)
 	if len(b.asked) != 0 {

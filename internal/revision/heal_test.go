@@ -95,11 +95,17 @@ func TestRefuge(t *testing.T) {
 		"R13 no way back from a way back": {
 			[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), failing(3, 3), back(failing(4, 2))}, none,
 		},
-		"R14 nothing ran before":       {[]model.Rollout{failing(1, 1)}, none},
-		"R14 nothing good ran before":  {[]model.Rollout{failing(1, 1), entry(2, 2, progressing), failing(3, 3)}, none},
-		"R14 the same revision":        {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), failing(3, 2)}, none},
-		"R6 no pods are no proof":      {[]model.Rollout{empty(entry(1, 1, succeeded)), failing(2, 2)}, none},
-		"R6 a good one before no pods": {[]model.Rollout{entry(1, 1, succeeded), empty(entry(2, 2, succeeded)), failing(3, 3)}, [2]int64{1, 1}},
+		"R13 not even to another good one": {
+			[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), failing(3, 3), back(failing(4, 1))}, none,
+		},
+		"R13 from one that is over neither": {[]model.Rollout{entry(1, 1, succeeded), broken(entry(2, 2, failed))}, none},
+		"R14 nothing ran before":            {[]model.Rollout{failing(1, 1)}, none},
+		"R14 nothing good ran before":       {[]model.Rollout{failing(1, 1), entry(2, 2, progressing), failing(3, 3)}, none},
+		"R14 the same revision":             {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), failing(3, 2)}, none},
+		"R6 no pods are no proof":           {[]model.Rollout{empty(entry(1, 1, succeeded)), failing(2, 2)}, none},
+		"R6 a good one before no pods": {
+			[]model.Rollout{entry(1, 1, succeeded), empty(entry(2, 2, succeeded)), failing(3, 3)}, [2]int64{1, 1},
+		},
 		"R6 no pods in the same": {
 			[]model.Rollout{entry(1, 1, succeeded), empty(entry(2, 2, succeeded)), failing(3, 2)}, [2]int64{1, 1},
 		},

@@ -48,6 +48,7 @@ func TestCluster(t *testing.T) {
 	RegisterFailHandler(Fail)
 	format.MaxLength = 4000
 	SetDefaultEventuallyTimeout(30 * time.Second)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(time.Second)
 	SetDefaultConsistentlyPollingInterval(50 * time.Millisecond)

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package ledger_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+var (
+	shop       = types.NamespacedName{Namespace: "default", Name: "shop"}
+	blog       = types.NamespacedName{Namespace: "default", Name: "blog"}
+	deployment = model.Target{Kind: model.KindDeployment, Name: "shop"}
+	service    = model.Target{Kind: model.KindService, Name: "shop"}
+)
+
+// refusal is that of a write with such a hash.
+func refusal(asked, message string) model.Refusal {
+	return model.Refusal{Asked: asked, Message: message}
+}
+
+func TestRefuseTellsNews(t *testing.T) {
+	type entry struct {
+		stack   types.NamespacedName
+		target  model.Target
+		refusal model.Refusal
+	}
+	first := entry{shop, deployment, refusal("a", "quota: 3 of 3 used")}
+	tests := map[string]struct {
+		before *entry
+		next   entry
+		news   bool
+	}{
+		"R30 the first refusal": {nil, first, true},
+		"R30 the same again":    {&first, first, false},
+		// numbers in the API server's words may change from try to try
+		"R30 the same in other words": {&first, entry{shop, deployment, refusal("a", "quota: 4 of 3 used")}, false},
+		"R30 of another write":        {&first, entry{shop, deployment, refusal("b", "quota: 3 of 3 used")}, true},
+		"R30 of another kind":         {&first, entry{shop, service, refusal("a", "quota: 3 of 3 used")}, true},
+		"R30 of another object": {
+			&first, entry{shop, model.Target{Kind: model.KindDeployment, Name: "shop-worker"}, refusal("a", "quota: 3 of 3 used")}, true,
+		},
+		"R30 of another stack": {&first, entry{blog, deployment, refusal("a", "quota: 3 of 3 used")}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var l ledger.Ledger
+			if before := test.before; before != nil {
+				l.Refuse(before.stack, before.target, before.refusal)
+			}
+			if news := l.Refuse(test.next.stack, test.next.target, test.next.refusal); news != test.news {
+				t.Errorf("Refuse = %v, want %v", news, test.news)
+			}
+			// the last words are remembered, whether they are news or not
+			if diff := cmp.Diff(test.next.refusal, l.Refused(test.next.stack)[test.next.target]); diff != "" {
+				t.Errorf("Refused (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRefused plays what becomes of refusals, on a ledger with two of stack shop and one of stack blog.
+func TestRefused(t *testing.T) {
+	type refused = map[model.Target]model.Refusal
+	no, never := refusal("a", "no"), refusal("b", "never")
+	other := model.Target{Kind: model.KindDeployment, Name: "blog"}
+	tests := map[string]struct {
+		then func(*ledger.Ledger)
+		shop refused
+		blog refused
+	}{
+		"nothing": {
+			func(*ledger.Ledger) {}, refused{deployment: no, service: never}, refused{other: no},
+		},
+		"one is taken": {
+			func(l *ledger.Ledger) { l.Took(shop, deployment) }, refused{service: never}, refused{other: no},
+		},
+		"all are": {
+			func(l *ledger.Ledger) { l.Took(shop, deployment); l.Took(shop, service) }, refused{}, refused{other: no},
+		},
+		"one is taken that was not refused": {
+			func(l *ledger.Ledger) { l.Took(shop, other) }, refused{deployment: no, service: never}, refused{other: no},
+		},
+		"the same name of another stack": {
+			func(l *ledger.Ledger) { l.Took(blog, deployment) }, refused{deployment: no, service: never}, refused{other: no},
+		},
+		"one is refused for something else": {
+			func(l *ledger.Ledger) { l.Refuse(shop, deployment, never) }, refused{deployment: never, service: never}, refused{other: no},
+		},
+		"a child is gone, and its refusal is not": {
+			func(l *ledger.Ledger) { l.Drop(shop, "uid") }, refused{deployment: no, service: never}, refused{other: no},
+		},
+		"the stack is gone": {
+			func(l *ledger.Ledger) { l.Forget(shop) }, nil, refused{other: no},
+		},
+		"what was told belongs to the one it was told": {
+			func(l *ledger.Ledger) { clear(l.Refused(shop)) }, refused{deployment: no, service: never}, refused{other: no},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var l ledger.Ledger
+			l.Refuse(shop, deployment, no)
+			l.Refuse(shop, service, never)
+			l.Refuse(blog, other, no)
+			test.then(&l)
+			want := []refused{test.shop, test.blog}
+			if diff := cmp.Diff(want, []refused{l.Refused(shop), l.Refused(blog)}); diff != "" {
+				t.Errorf("Refused (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRefusedAgainIsNewsOnceItWasTaken(t *testing.T) {
+	tests := map[string]func(*ledger.Ledger){
+		"it was taken":       func(l *ledger.Ledger) { l.Took(shop, deployment) },
+		"the stack was gone": func(l *ledger.Ledger) { l.Forget(shop) },
+	}
+	for name, then := range tests {
+		t.Run(name, func(t *testing.T) {
+			var l ledger.Ledger
+			l.Refuse(shop, deployment, refusal("a", "no"))
+			then(&l)
+			if !l.Refuse(shop, deployment, refusal("a", "no")) {
+				t.Error("R30 the refusal is not news")
+			}
+		})
+	}
+}
+
+func TestZeroLedger(t *testing.T) {
+	var l ledger.Ledger
+	l.Took(shop, deployment)
+	l.Drop(shop, "uid")
+	l.Forget(shop)
+	if len(l.Refused(shop)) != 0 || len(l.Of(shop)) != 0 {
+		t.Errorf("%v and %v are remembered, want nothing", l.Refused(shop), l.Of(shop))
+	}
+}
+
+func TestForgetForgetsAnswersToo(t *testing.T) {
+	var l ledger.Ledger
+	note := func(stack types.NamespacedName) {
+		l.Note(stack, "uid", func(last model.Acceptance) model.Acceptance { last.Repeats++; return last })
+	}
+	note(shop)
+	note(shop)
+	note(blog)
+	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Repeats: 2}}, l.Of(shop)); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+	l.Forget(shop)
+	if got := l.Of(shop); len(got) != 0 {
+		t.Errorf("%v is remembered of a stack that is gone", got)
+	}
+	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Repeats: 1}}, l.Of(blog)); diff != "" {
+		t.Errorf("answers of another stack (-want +got):\n%s", diff)
+	}
+}
+
+// TestConcurrentUse is for the race detector: stacks are reconciled side by side.
+func TestConcurrentUse(t *testing.T) {
+	var (
+		l    ledger.Ledger
+		done sync.WaitGroup
+	)
+	for i := range 8 {
+		stack := types.NamespacedName{Namespace: "default", Name: fmt.Sprint("stack-", i%4)}
+		done.Go(func() {
+			for range 50 {
+				l.Refuse(stack, deployment, refusal("a", "no"))
+				l.Refused(stack)
+				l.Took(stack, deployment)
+				l.Note(stack, "uid", func(last model.Acceptance) model.Acceptance { return last })
+				l.Of(stack)
+				l.Forget(stack)
+			}
+		})
+	}
+	done.Wait()
+	if got := l.Refused(types.NamespacedName{Namespace: "default", Name: "stack-0"}); len(got) != 0 {
+		t.Errorf("%v is remembered of a stack that is gone", got)
+	}
+}

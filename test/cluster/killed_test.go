@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/operator"
+)
+
+// mostWrites is more than an operator needs for a failing release and the way back.
+const mostWrites = 40
+
+var _ = Describe("An operator that is killed between any two of its writes", func() {
+	It("has a failed release end in the same state (R12, R13)", func(ctx SpecContext) {
+		withoutOperator()
+		var expected string
+		for writes := range mostWrites {
+			w := newWorld(ctx)
+			killed := w.failWith(ctx, writes)
+			state := w.endState(ctx)
+			if expected == "" {
+				expected = state
+			}
+			Expect(state).To(Equal(expected), "killed after %d writes", writes)
+			if !killed {
+				Expect(writes).To(BeNumerically(">", 6), "it was killed after each write")
+				AddReportEntry("writes of a failing release and the way back, all told", writes)
+				return
+			}
+		}
+		Fail("the operator does not stop writing")
+	}, SpecTimeout(8*time.Minute))
+})
+
+// failWith has a release fail under an operator that is gone after so many
+// writes. What it could not do is done by another one. It tells whether it was killed.
+func (w world) failWith(ctx context.Context, writes int) (killed bool) {
+	GinkgoHelper()
+	stack := fixture.Stack(app, fixture.Component("worker", 1, nil, "work"), withoutProbeDelay)
+	config := connection(operatorAgent)
+	fuse := &fuse{blown: make(chan struct{})}
+	config.Wrap(fuse.wrap)
+	stop, err := operator.Start(context.Background(), config, operator.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	w.apply(stack)
+	w.becomesReady(ctx)
+
+	fuse.arm(writes)
+	w.apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName"), fixture.WithoutComponents()))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer GinkgoRecover()
+		w.rolledBack(ctx)
+	}()
+	select {
+	case <-fuse.blown:
+		killed = true
+	case <-ended:
+	}
+	Expect(stop()).To(Succeed())
+	if killed {
+		stop, err = operator.Start(context.Background(), connection(operatorAgent), operator.Options{})
+		Expect(err).NotTo(HaveOccurred())
+		<-ended
+		w.rolledBack(ctx)
+		Expect(stop()).To(Succeed())
+	}
+	return killed
+}
+
+// endState is what a failed release and its rollback left, in words.
+func (w world) endState(ctx context.Context) string {
+	GinkgoHelper()
+	stack, err := w.stack(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	var lines []string
+	lines = append(lines, history(stack)...)
+	for _, condition := range stack.Status.Conditions {
+		lines = append(lines, fmt.Sprintf("%s=%s %s: %s", condition.Type, condition.Status, condition.Reason, condition.Message))
+	}
+	failure := stack.Status.Failure
+	lines = append(lines, fmt.Sprintf("failure of %d: %s %s %s %s", failure.Revision, failure.Component, failure.Container,
+		failure.Reason, failure.Message))
+	for _, deployment := range list[appsv1.DeploymentList](ctx, w.namespace).Items {
+		lines = append(lines, fmt.Sprintf("%s: %s, %d available", deployment.Name,
+			deployment.Spec.Template.Spec.Containers[0].Image, deployment.Status.AvailableReplicas))
+	}
+	lines = append(lines, w.revisions(ctx)...)
+	return strings.Join(lines, "\n")
+}
+
+// fuse lets so many writes of objects through once it is armed. With the next
+// one it blows, and lets nothing through any more: no answer comes to the dead.
+type fuse struct {
+	mu    sync.Mutex
+	armed bool
+	left  int
+	gone  bool
+	blown chan struct{}
+}
+
+var errBlown = errors.New("the operator is gone")
+
+func (f *fuse) arm(writes int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.armed, f.left = true, writes
+}
+
+func (f *fuse) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if !f.lets(request) {
+			return nil, errBlown
+		}
+		return next.RoundTrip(request)
+	})
+}
+
+func (f *fuse) lets(request *http.Request) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	writes := request.Method != http.MethodGet && !strings.Contains(request.URL.RawQuery, "dryRun=All") &&
+		!strings.Contains(request.URL.Path, "/events")
+	if f.armed && !f.gone && writes {
+		if f.left == 0 {
+			f.gone = true
+			close(f.blown)
+		}
+		f.left--
+	}
+	return !f.gone
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/test/fixture"
+)
+
+// deadlineSeconds is the progress deadline of the stacks that are left to it.
+const deadlineSeconds = 20
+
+// breakage is a way in which a release fails.
+type breakage struct {
+	// reason is what the autopsy says.
+	reason string
+	// by breaks the stack.
+	by fixture.Option
+	// grace is how long after the first sign the release fails.
+	grace time.Duration
+}
+
+// breakages are by the name of their stacks.
+var breakages = map[string]breakage{
+	"crash":   {v1alpha1.FailureCrashLoopBackOff, fixture.Image(crash), 0},
+	"invalid": {v1alpha1.FailureInvalidImageName, waits("InvalidImageName"), 0},
+	"pull":    {v1alpha1.FailureErrImagePull, waits("ErrImagePull"), time.Minute},
+	"backoff": {v1alpha1.FailureImagePullBackOff, waits("ImagePullBackOff"), time.Minute},
+	"never":   {v1alpha1.FailureErrImageNeverPull, waits("ErrImageNeverPull"), time.Minute},
+	"config":  {v1alpha1.FailureCreateContainerConfigError, waits("CreateContainerConfigError"), time.Minute},
+	"create":  {v1alpha1.FailureCreateContainerError, waits("CreateContainerError"), time.Minute},
+	"run":     {v1alpha1.FailureRunContainerError, waits("RunContainerError"), time.Minute},
+	"unready": {v1alpha1.FailureProgressDeadlineExceeded, fixture.Image("my-app:unready"), deadlineSeconds * time.Second},
+	"unschedulable": {
+		v1alpha1.FailureProgressDeadlineExceeded, fixture.PodTemplate(`{"spec":{"nodeSelector":{"appstack.dev/none":"such"}}}`),
+		deadlineSeconds * time.Second,
+	},
+}
+
+// waits is an image whose containers wait for the reason.
+func waits(reason string) fixture.Option { return fixture.Image("my-app:waits-" + reason) }
+
+var _ = Describe("A failing release of each reason", func() {
+	const each = 5
+
+	It("is rolled back soon after it shows (R12, R17)", func(ctx SpecContext) {
+		w, tight := newWorld(ctx), newWorld(ctx)
+		quota := map[string]breakage{
+			"quota": {v1alpha1.FailureReplicaFailure, fixture.Image("my-app:2"), 30 * time.Second},
+		}
+		w.start(ctx, breakages, each)
+		tight.start(ctx, quota, each)
+		tight.forbidPods(ctx)
+		times := w.fail(ctx, breakages, each)
+		maps.Copy(times, tight.fail(ctx, quota, each))
+
+		lines := []string{"reason: from when the release qualifies to the Deployment patched back (median; all)"}
+		for _, name := range slices.Sorted(maps.Keys(times)) {
+			all := times[name]
+			slices.Sort(all)
+			lines = append(lines, fmt.Sprintf("%-14s %v  %v", name, all[len(all)/2], all))
+		}
+		AddReportEntry("latency of failures", strings.Join(lines, "\n"))
+	}, SpecTimeout(6*time.Minute))
+})
+
+// stackName is that of the i-th stack of a breakage.
+func stackName(breakage string, i int) string { return fmt.Sprintf("%s-%d", breakage, i) }
+
+// start has stacks become Ready.
+func (w world) start(ctx context.Context, all map[string]breakage, each int) {
+	GinkgoHelper()
+	for name := range all {
+		for i := range each {
+			stack := fixture.Stack(stackName(name, i), fixture.InNamespace(w.namespace), fixture.Rollout(
+				v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](600)}))
+			if all[name].reason == v1alpha1.FailureProgressDeadlineExceeded {
+				stack.Spec.Rollout.ProgressDeadlineSeconds = ptr.To[int32](deadlineSeconds)
+			}
+			Expect(kube.Create(ctx, stack)).To(Succeed())
+		}
+	}
+	Eventually(ctx, func() []v1alpha1.AppStack { return list[v1alpha1.AppStackList](ctx, w.namespace).Items }).
+		WithTimeout(time.Minute).Should(HaveEach(HaveField("Status.Conditions",
+		ContainElement(And(HaveField("Type", v1alpha1.ConditionReady), HaveField("Status", metav1.ConditionTrue))))))
+}
+
+// fail breaks the stacks, waits until each is rolled back for its reason, and is
+// how long each took from when it qualified until its Deployment was patched back.
+func (w world) fail(ctx context.Context, all map[string]breakage, each int) map[string][]time.Duration {
+	GinkgoHelper()
+	seen := w.watchFailures(ctx)
+	for name, breakage := range all {
+		for i := range each {
+			stack, err := get[v1alpha1.AppStack](ctx, w.namespace, stackName(name, i))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(kube.Patch(ctx, fixture.With(stack.DeepCopy(), breakage.by), client.MergeFrom(stack))).To(Succeed())
+		}
+	}
+	times := map[string][]time.Duration{}
+	for name, breakage := range all {
+		for i := range each {
+			var stack *v1alpha1.AppStack
+			Eventually(ctx, func(g Gomega) {
+				var err error
+				stack, err = get[v1alpha1.AppStack](ctx, w.namespace, stackName(name, i))
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(history(stack)).To(HaveExactElements(
+					"1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"))
+			}).WithTimeout(2 * time.Minute).Should(Succeed())
+			Expect(stack.Status.Failure.Reason).To(Equal(breakage.reason), stack.Name)
+			times[name] = append(times[name], seen.took(stack.Name, breakage.grace).Round(time.Millisecond))
+		}
+	}
+	return times
+}
+
+// failures are the moments, by stack, that a test sees.
+type failures struct {
+	mu sync.Mutex
+	// shown is when the cause was first seen; progressed is the Deployment's word on when it last made progress.
+	shown, progressed, patched map[string]time.Time
+}
+
+// took is the time from when the release of the stack qualified as failed until
+// its Deployment was patched back.
+func (f *failures) took(stack string, grace time.Duration) time.Duration {
+	GinkgoHelper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	shown, ok := f.shown[stack]
+	if !ok {
+		shown = f.progressed[stack] // left to the deadline
+	}
+	Expect(f.patched).To(HaveKey(stack))
+	return f.patched[stack].Sub(shown.Add(grace))
+}
+
+// watchFailures watches the pods and Deployments from now on.
+func (w world) watchFailures(ctx context.Context) *failures {
+	GinkgoHelper()
+	f := &failures{shown: map[string]time.Time{}, progressed: map[string]time.Time{}, patched: map[string]time.Time{}}
+	for _, objects := range []client.ObjectList{&corev1.PodList{}, &appsv1.DeploymentList{}} {
+		Expect(kube.List(ctx, objects, client.InNamespace(w.namespace))).To(Succeed())
+		events, err := kube.Watch(ctx, objects, client.InNamespace(w.namespace),
+			&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: objects.GetResourceVersion()}})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(events.Stop)
+		go func() {
+			for event := range events.ResultChan() {
+				f.note(event)
+			}
+		}()
+	}
+	return f
+}
+
+func (f *failures) note(event watch.Event) {
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch object := event.Object.(type) {
+	case *corev1.Pod:
+		name := object.Labels[naming.LabelStack]
+		if _, known := f.shown[name]; !known && shows(object) {
+			f.shown[name] = now
+		}
+	case *appsv1.Deployment:
+		f.noteDeployment(object, now)
+	}
+}
+
+func (f *failures) noteDeployment(deployment *appsv1.Deployment, now time.Time) {
+	name := deployment.Name
+	if deployment.Annotations[naming.AnnotationRevision] == "1" {
+		if _, known := f.patched[name]; !known {
+			f.patched[name] = now
+		}
+		return
+	}
+	delete(f.patched, name) // it was at revision 1 before the release
+	for _, condition := range deployment.Status.Conditions {
+		switch condition.Type {
+		case appsv1.DeploymentReplicaFailure:
+			f.shown[name] = condition.LastTransitionTime.Time
+		case appsv1.DeploymentProgressing:
+			f.progressed[name] = condition.LastUpdateTime.Time
+		}
+	}
+}
+
+// shows says whether the pod shows why its release fails.
+func shows(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(status corev1.ContainerStatus) bool {
+		waiting := status.State.Waiting
+		return waiting != nil && (waiting.Reason != "CrashLoopBackOff" || status.RestartCount == 2)
+	})
+}
