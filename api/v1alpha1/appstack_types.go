@@ -198,8 +198,8 @@ type RolloutPolicy struct {
 	// pods and not to wait where waiting does not help: at once for an image name
 	// that is invalid and for the third exit of a container, after 30 seconds where
 	// no pod can be created, after 60 seconds where an image cannot be pulled or a
-	// container not be created. DeadlineOnly is to wait for progressDeadlineSeconds
-	// in any case.
+	// container not be created. DeadlineOnly is to leave to progressDeadlineSeconds
+	// whatever the pods show.
 	// +optional
 	FailureDetection FailureDetection `json:"failureDetection,omitempty"`
 }

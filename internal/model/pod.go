@@ -31,6 +31,8 @@ type Pod struct {
 	Template string
 	// Terminating says that the pod is being deleted.
 	Terminating bool
+	// Ended says that the pod is over, as after an eviction: another takes its place.
+	Ended bool
 	// ReadySince is since when the pod has been ready; nil while it is not.
 	ReadySince *time.Time
 	// Unschedulable is why the scheduler finds no node; empty where it does.
@@ -38,6 +40,9 @@ type Pod struct {
 	// Containers are those that wait or have exited, init containers first.
 	Containers []Container
 }
+
+// Counts says whether the pod is one of those that its ReplicaSet is to have.
+func (p Pod) Counts() bool { return !p.Terminating && !p.Ended }
 
 // Owner names the object that owns another.
 type Owner struct {

@@ -83,6 +83,14 @@ type Rollout struct {
 	Revision int64 `json:"-"`
 }
 
+// Ended is when the rollout ended; when it started, where that was not recorded.
+func (r Rollout) Ended() time.Time {
+	if r.EndedAt == nil {
+		return r.StartedAt
+	}
+	return *r.EndedAt
+}
+
 // Good says whether the rollout shows that its revision works.
 func (r Rollout) Good() bool {
 	return r.Outcome == v1alpha1.OutcomeSucceeded && !r.Empty

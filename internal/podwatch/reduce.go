@@ -28,6 +28,7 @@ func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 		UID:         pod.UID,
 		Component:   pod.Labels[naming.LabelComponent],
 		Terminating: pod.DeletionTimestamp != nil,
+		Ended:       pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded,
 	}
 	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil && owner.Kind == "ReplicaSet" &&
 		owner.APIVersion == appsv1.SchemeGroupVersion.String() {
@@ -42,16 +43,30 @@ func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 			seen.Unschedulable = condition.Message
 		}
 	}
+	seen.Containers = containers(pod, before, now)
+	return seen
+}
+
+// containers are those of the pod that are worth keeping.
+func containers(pod *corev1.Pod, before model.Pod, now time.Time) []model.Container {
+	var all []model.Container
 	for _, status := range pod.Status.InitContainerStatuses {
-		if done := status.State.Terminated; done != nil && done.ExitCode == 0 {
+		if done := status.State.Terminated; done != nil && done.ExitCode == 0 && !isSidecar(pod, status.Name) {
 			continue // it did its work
 		}
-		seen.Containers = appendContainer(seen.Containers, status, before, now)
+		all = appendContainer(all, status, before, now)
 	}
 	for _, status := range pod.Status.ContainerStatuses {
-		seen.Containers = appendContainer(seen.Containers, status, before, now)
+		all = appendContainer(all, status, before, now)
 	}
-	return seen
+	return all
+}
+
+// isSidecar says whether an init container of the pod is to go on running.
+func isSidecar(pod *corev1.Pod, name string) bool {
+	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
+		return c.Name == name && ptr.Deref(c.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways
+	})
 }
 
 // appendContainer adds a container that waits for trouble to end, or has exited.

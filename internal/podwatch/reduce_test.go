@@ -4,6 +4,7 @@
 package podwatch
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,7 @@ func TestInitContainers(t *testing.T) {
 		"R17 one that is at work":                       {running(), nil},
 		"R17 a sidecar that failed and runs":            {restarted(running(), 1, 7), []model.Container{gone(init, 1, 7)}},
 		"R17 a sidecar that exits well again and again": {restarted(waiting("CrashLoopBackOff"), 2, 0), []model.Container{gone(init, 3, 0)}},
+		"R17 a sidecar that exited well just now":       {terminated(0), []model.Container{gone(init, 1, 0)}},
 		"R17 one whose image cannot be pulled": {
 			waiting("ErrImagePull"),
 			[]model.Container{{Name: init, Waiting: "ErrImagePull", Message: "about ErrImagePull", Since: at(9)}},
@@ -125,6 +127,9 @@ func TestInitContainers(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			seen := pod("a", restarted(running(), 1, 3))
+			if strings.Contains(name, "sidecar") {
+				seen.Spec.InitContainers = []corev1.Container{{Name: init, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
+			}
 			test.status.Name = init
 			seen.Status.InitContainerStatuses = []corev1.ContainerStatus{test.status}
 			want := kept("a", append(test.want, gone("app", 1, 3))...)
@@ -216,11 +221,17 @@ func TestReduce(t *testing.T) {
 	}
 	nothing := func(*model.Pod) {}
 	noSet := func(m *model.Pod) { m.ReplicaSet = model.Owner{} }
+	phase := func(phase corev1.PodPhase) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.Status.Phase = phase }
+	}
+	over := func(m *model.Pod) { m.Ended = true }
 	tests := map[string]struct {
 		edit func(*corev1.Pod)
 		want func(*model.Pod)
 	}{
-		"R17 a pod that is well": {func(*corev1.Pod) {}, nothing},
+		"R14 an evicted pod is over":      {phase(corev1.PodFailed), over},
+		"R14 so is one that did its work": {phase(corev1.PodSucceeded), over},
+		"R17 a pod that is well":          {func(*corev1.Pod) {}, nothing},
 		"R17 of another component": {
 			func(p *corev1.Pod) { p.Labels[naming.LabelComponent] = "worker" },
 			func(m *model.Pod) { m.Component = "worker" },

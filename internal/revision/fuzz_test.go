@@ -90,7 +90,7 @@ func (d *dice) rollout(number int64) model.Rollout {
 		Sequence: int64(d.roll(12)), Trigger: triggers[d.roll(4)], Outcome: outcomes[d.roll(4)], StartedAt: d.time(),
 		Empty: d.roll(4) == 3, Declared: d.yes(), From: int64(d.roll(8)), Revision: number,
 	}
-	if made.Outcome != v1alpha1.OutcomeProgressing {
+	if made.Outcome != v1alpha1.OutcomeProgressing && d.roll(8) != 7 { // a record can be damaged
 		end := d.time()
 		made.EndedAt = &end
 	}

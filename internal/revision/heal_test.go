@@ -233,3 +233,14 @@ func TestBeginShortensEarlierFailures(t *testing.T) {
 		t.Errorf("Begin changed its input (-before +after):\n%s", diff)
 	}
 }
+
+func TestLastGoodOfADamagedRecord(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	unended := model.Rollout{Sequence: 2, Revision: 2, Outcome: v1alpha1.OutcomeSucceeded, StartedAt: noon}
+	ended := unended
+	end := noon.Add(-time.Hour)
+	ended.Sequence, ended.Revision, ended.EndedAt = 1, 1, &end
+	if good := revision.LastGood([]model.Rollout{ended, unended}); good == nil || good.Revision != 2 {
+		t.Errorf("R12 the last good rollout is %+v, want the one that started later", good)
+	}
+}

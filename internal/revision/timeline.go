@@ -49,7 +49,7 @@ func LastGood(timeline []model.Rollout) *model.Rollout {
 	var last *model.Rollout
 	for i := range timeline {
 		rollout := &timeline[i]
-		if rollout.Good() && (last == nil || rollout.EndedAt.After(*last.EndedAt)) {
+		if rollout.Good() && (last == nil || rollout.Ended().After(last.Ended())) {
 			last = rollout
 		}
 	}

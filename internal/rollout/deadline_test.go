@@ -98,6 +98,16 @@ func TestAutopsyOfADeadline(t *testing.T) {
 			[]change{deadlineOnly, sees(waits("shop-a", "ErrImagePull", 0), unready, waits("shop-c", "CreateContainerError", 5))},
 			model.Failure{Pod: "shop-a", Container: "app", Message: late + "; ErrImagePull: the container does not start"},
 		},
+		"R18 a pod that is merely not ready says less": {
+			[]change{sees(unready, exited("shop-b", 2, 60))},
+			model.Failure{
+				Pod: "shop-b", Container: "app", ExitCode: ptr.To[int32](7),
+				Message: late + "; CrashLoopBackOff: the container exited 2 times, last with code 7 (Error); its last words:\nno database",
+			},
+		},
+		"R18 that no pod could be created": {
+			[]change{has(replicaFailure(590))}, model.Failure{Message: late + "; ReplicaFailure: exceeded quota: pods"},
+		},
 		"R18 a pod that no node takes": {
 			[]change{sees(model.Pod{Name: "shop-a", Unschedulable: "0/3 nodes are available"})},
 			model.Failure{Pod: "shop-a", Message: late + "; Unschedulable: no node takes the pod: 0/3 nodes are available"},

@@ -100,6 +100,8 @@ func podsUnknown(in *rollout.Input)  { in.PodsKnown = false }
 func deadlineOnly(in *rollout.Input) { in.Policy.DeadlineOnly = true }
 func terminating(in *rollout.Input)  { in.Components[0].Terminating = true }
 func unwritten(in *rollout.Input)    { in.Components[0].Written = false }
+func refused(in *rollout.Input)      { in.Components[0].Refused = "no" }
+func unobserved(in *rollout.Input)   { in.Components[0].Deployment.Generation++ }
 func failedOnce(in *rollout.Input) {
 	in.Rollout.Failure = &model.Failure{Reason: v1alpha1.FailureCrashLoopBackOff}
 }
@@ -119,6 +121,19 @@ func exited(name string, times int32, last int) model.Pod {
 	return model.Pod{Name: name, Containers: []model.Container{{
 		Name: "app", Exits: times, LastExit: &model.Exit{Code: 7, Reason: "Error", Message: "no database\n", At: at(last)},
 	}}}
+}
+
+// waitsAfterExit is a pod whose container exited once, and waits for the reason since so many seconds after noon.
+func waitsAfterExit(name, reason string, since int) model.Pod {
+	pod := waits(name, reason, since)
+	pod.Containers[0].Exits, pod.Containers[0].LastExit = 1, exited("", 1, since-1).Containers[0].LastExit
+	return pod
+}
+
+// over is the pod once it has ended, as after an eviction.
+func over(pod model.Pod) model.Pod {
+	pod.Ended = true
+	return pod
 }
 
 // ready is a pod that has been ready since so many seconds after noon.

@@ -26,15 +26,14 @@ func TestRecovery(t *testing.T) {
 			rollout.Verdict{Waits: "shop: 1 of 3 new pods created"},
 		},
 		"R13 nor by a refused write": {
-			900, []change{func(in *rollout.Input) { in.Components[0].Refused = "no" }},
-			rollout.Verdict{Waits: "shop: 1 of 3 new pods created"},
+			900, []change{refused}, rollout.Verdict{Waits: "component main: the API server refuses it"},
 		},
 		"R14 all pods have been ready for 10 s": {830, []change{runs(0), three}, rollout.Verdict{Complete: true}},
 		"R14 all but one have": {
 			823, []change{runs(0), three}, rollout.Verdict{Waits: stays, Again: 7 * time.Second},
 		},
 		"R14 of every component": {
-			830, []change{runs(0), three, worker(ready("shop-worker-a", 826)), runs(1)},
+			830, []change{runs(0), three, worker(ready("shop-worker-a", 826), ready("shop-worker-b", 820), ready("shop-worker-c", 820)), runs(1)},
 			rollout.Verdict{Waits: stays, Again: 6 * time.Second},
 		},
 		"R14 a pod is not ready": {
@@ -45,10 +44,17 @@ func TestRecovery(t *testing.T) {
 			rollout.Verdict{Complete: true},
 		},
 		"R14 that its containers exited before does not matter": {
-			830, []change{runs(0), sees(model.Pod{
+			830, []change{runs(0), sees(ready("shop-b", 820), ready("shop-c", 810), model.Pod{
 				Name: "shop-a", ReadySince: ready("", 820).ReadySince, Containers: exited("", 9, 700).Containers,
 			})},
 			rollout.Verdict{Complete: true},
+		},
+		"R14 a pod that is over need not be ready": {
+			830, []change{runs(0), three, sees(over(model.Pod{Name: "shop-d"}))}, rollout.Verdict{Complete: true},
+		},
+		"R14 a pod is not seen yet": {
+			830, []change{runs(0), sees(ready("shop-a", 800), ready("shop-b", 800))},
+			rollout.Verdict{Waits: "main: a pod is not seen yet"},
 		},
 		"R14 the pods are not known": {
 			900, []change{runs(0), three, podsUnknown}, rollout.Verdict{Waits: "the pods are not seen yet"},

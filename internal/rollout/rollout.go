@@ -22,7 +22,7 @@ import (
 type Policy struct {
 	// Deadline is how long a component may stay without progress.
 	Deadline time.Duration
-	// DeadlineOnly leaves all but the deadline out of account (R17).
+	// DeadlineOnly leaves to the deadline what pods show (R17).
 	DeadlineOnly bool
 }
 
@@ -101,6 +101,9 @@ func (v Verdict) and(other Verdict) Verdict {
 
 // waitsFor says in words what the component waits for; empty where it is complete.
 func waitsFor(component Component) string {
+	if component.Refused != "" {
+		return "component " + component.Name + ": the API server refuses it"
+	}
 	if component.Deployment == nil || !component.Written {
 		return "component " + component.Name + ": its Deployment is not written yet"
 	}
@@ -113,34 +116,30 @@ func waitsFor(component Component) string {
 
 // judge says how the rollout stands as far as the component goes.
 func judge(in Input, component Component) Verdict {
-	if component.Refused != "" {
-		return Verdict{Failure: refusal(in, component), Waits: waitsFor(component)}
-	}
 	verdict := Verdict{Waits: waitsFor(component)}
-	if verdict.Waits == "" {
+	if component.Refused != "" {
+		verdict.Failure = refusal(in, component)
+	}
+	if verdict.Failure != nil || verdict.Waits == "" {
 		return verdict
 	}
-	var symptoms []symptom
-	left := deadline(in, component).Sub(in.Now)
-	if in.PodsKnown {
-		symptoms = symptomsOf(component)
-	} else {
-		left = max(left, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
-	}
+	symptoms := symptomsOf(in, component)
 	if len(symptoms) > 0 {
 		verdict.Waits += symptoms[0].hint()
 	}
-	if in.PodsKnown && !in.Policy.DeadlineOnly {
-		for _, s := range append(symptoms, creation(in, component)...) {
-			switch {
-			case s.due.IsZero():
-			case !s.due.After(in.Now):
-				verdict.Failure = s.failure(component.Name, in.Now)
-				return verdict
-			default:
-				verdict.Again = sooner(verdict.Again, s.due.Sub(in.Now))
-			}
+	for _, s := range symptoms {
+		switch {
+		case s.left, s.due.IsZero():
+		case !s.due.After(in.Now):
+			verdict.Failure = s.failure(component.Name, in.Now)
+			return verdict
+		default:
+			verdict.Again = sooner(verdict.Again, s.due.Sub(in.Now))
 		}
+	}
+	left := deadline(in, component).Sub(in.Now)
+	if !in.PodsKnown {
+		left = max(left, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
 	}
 	if left <= 0 {
 		verdict.Failure = overdue(in, component, symptoms)

@@ -50,8 +50,10 @@ type symptom struct {
 	model.Failure
 	// since is when it began.
 	since time.Time
-	// due is when it fails the rollout; zero where it is left to the deadline.
+	// due is when it fails the rollout; zero where waiting may help.
 	due time.Time
+	// left says that it is left to the deadline all the same.
+	left bool
 }
 
 // failure is that of the rollout of the component.
@@ -60,10 +62,29 @@ func (s symptom) failure(component string, now time.Time) *model.Failure {
 	return &s.Failure
 }
 
-// symptomsOf lists what is wrong with the component's pods, what fails the
-// rollout first in front. As long as a pod became ready since a symptom began,
-// the revision can work, and the symptom is left to the deadline.
-func symptomsOf(component Component) []symptom {
+// symptomsOf lists what is wrong with the component: what is due first in front,
+// and of what is not due by itself what says most.
+func symptomsOf(in Input, component Component) []symptom {
+	all := append(podSymptoms(in, component), creation(in, component)...)
+	slices.SortStableFunc(all, func(a, b symptom) int {
+		switch {
+		case a.due.IsZero() && b.due.IsZero():
+			return cmp.Compare(a.rank(), b.rank())
+		case a.due.IsZero():
+			return 1
+		case b.due.IsZero():
+			return -1
+		default:
+			return a.due.Compare(b.due)
+		}
+	})
+	return all
+}
+
+// podSymptoms lists what is wrong with the component's pods. As long as a pod
+// became ready since a symptom began, the revision can work, and the symptom is
+// left to the deadline.
+func podSymptoms(in Input, component Component) []symptom {
 	var lastReady time.Time
 	for _, pod := range component.Pods {
 		if pod.ReadySince != nil && pod.ReadySince.After(lastReady) {
@@ -72,27 +93,27 @@ func symptomsOf(component Component) []symptom {
 	}
 	var all []symptom
 	for _, pod := range component.Pods {
-		if pod.Terminating {
+		if !in.PodsKnown || !pod.Counts() {
 			continue
 		}
 		for _, s := range diagnose(pod) {
-			if lastReady.After(s.since) {
-				s.due = time.Time{}
-			}
+			s.left = in.Policy.DeadlineOnly || lastReady.After(s.since)
 			all = append(all, s)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b symptom) int {
-		switch {
-		case a.due.IsZero() == b.due.IsZero():
-			return a.due.Compare(b.due)
-		case a.due.IsZero():
-			return 1
-		default:
-			return -1
-		}
-	})
 	return all
+}
+
+// rank orders symptoms by how little they say.
+func (s symptom) rank() int {
+	switch s.Reason {
+	case reasonNotReady:
+		return 2
+	case reasonUnschedulable:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // diagnose lists what is wrong with a pod.
@@ -136,7 +157,10 @@ func (s symptom) hint() string {
 }
 
 func diagnoseContainer(container model.Container) (symptom, bool) {
-	if last := container.LastExit; last != nil && container.Exits > 0 {
+	last := container.LastExit
+	exited := last != nil && container.Exits > 0
+	switch {
+	case exited && (container.Waiting == "" || container.Exits >= maxExits):
 		s := symptom{since: last.At, Failure: model.Failure{
 			Reason: v1alpha1.FailureCrashLoopBackOff, ExitCode: ptr.To(last.Code), Message: obituary(container),
 		}}
@@ -144,8 +168,7 @@ func diagnoseContainer(container model.Container) (symptom, bool) {
 			s.due = last.At
 		}
 		return s, true
-	}
-	if container.Waiting == "" {
+	case container.Waiting == "":
 		return symptom{}, false
 	}
 	s := symptom{since: container.Since, Failure: model.Failure{
@@ -177,8 +200,12 @@ func obituary(container model.Container) string {
 // room is about to be free.
 func creation(in Input, component Component) []symptom {
 	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
-	if !stands(found) || component.Terminating ||
-		component.Deployment.Status.UpdatedReplicas >= ptr.Deref(component.Deployment.Spec.Replicas, 1) {
+	if !stands(found) || !component.Written {
+		return nil
+	}
+	deployment := component.Deployment
+	if deployment.Status.ObservedGeneration < deployment.Generation ||
+		deployment.Status.UpdatedReplicas >= ptr.Deref(deployment.Spec.Replicas, 1) {
 		return nil
 	}
 	since := found.LastTransitionTime.Time
@@ -189,6 +216,7 @@ func creation(in Input, component Component) []symptom {
 		Failure: model.Failure{Reason: v1alpha1.FailureReplicaFailure, Message: found.Message},
 		since:   since,
 		due:     since.Add(graces[v1alpha1.FailureReplicaFailure]),
+		left:    component.Terminating || !in.PodsKnown,
 	}}
 }
 
@@ -207,14 +235,19 @@ func recovering(in Input) Verdict {
 	}
 	var left time.Duration
 	for _, component := range in.Components {
+		ready := int32(0)
 		for _, pod := range component.Pods {
-			if pod.Terminating {
-				continue
-			}
-			if pod.ReadySince == nil {
+			switch {
+			case !pod.Counts():
+			case pod.ReadySince == nil:
 				return Verdict{Waits: component.Name + ": a pod is not ready"}
+			default:
+				ready++
+				left = max(left, recovery-in.Now.Sub(*pod.ReadySince))
 			}
-			left = max(left, recovery-in.Now.Sub(*pod.ReadySince))
+		}
+		if ready < ptr.Deref(component.Deployment.Spec.Replicas, 1) {
+			return Verdict{Waits: component.Name + ": a pod is not seen yet"}
 		}
 	}
 	if left > 0 {

@@ -80,9 +80,34 @@ func TestPodStates(t *testing.T) {
 		"R17 of pods that are not known nothing is concluded": {
 			90, []change{podsUnknown, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))}, "again in 8m30s",
 		},
-		"R17 DeadlineOnly waits in any case": {
-			90, []change{deadlineOnly, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60)), has(replicaFailure(0))},
+		"R17 DeadlineOnly leaves to the deadline what pods show": {
+			90, []change{deadlineOnly, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))},
 			"again in 8m30s",
+		},
+		"R17 not that none can be created": {
+			90, []change{deadlineOnly, has(replicaFailure(0))}, "failed: component main: ReplicaFailure",
+		},
+		"R17 nor that a write is refused": {
+			90, []change{deadlineOnly, refused}, "failed: component main: Rejected",
+		},
+		"R17 an exit before does not hide what is waited for": {
+			79, []change{sees(waitsAfterExit("shop-a", "ImagePullBackOff", 20))}, "again in 1s",
+		},
+		"R17 which fails in its time": {
+			80, []change{sees(waitsAfterExit("shop-a", "ImagePullBackOff", 20))},
+			"failed: component main, container app: ImagePullBackOff",
+		},
+		"R17 a pod that is over does not count": {
+			90, []change{sees(over(waits("shop-a", "InvalidImageName", 0)))}, "again in 8m30s",
+		},
+		"R17 no pod of a Deployment that has not been given the revision was refused": {
+			90, []change{has(replicaFailure(0)), unwritten}, "again in 8m30s",
+		},
+		"R17 nor of one that was not taken up": {
+			90, []change{has(replicaFailure(0)), unobserved}, "again in 8m30s",
+		},
+		"R17 a Service is refused while all pods run": {
+			90, []change{runs(0), refused}, "failed: component main: Rejected",
 		},
 		"R17 an unschedulable pod waits for the deadline": {
 			599, []change{sees(model.Pod{Name: "shop-a", Unschedulable: "0/3 nodes are available"})}, "again in 1s",

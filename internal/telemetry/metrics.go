@@ -61,11 +61,9 @@ func NewMetrics(registry prometheus.Registerer, stacks client.Reader, watches fu
 
 // Took counts what a step that took effect began and ended.
 func (m *Metrics) Took(step model.Step, now time.Time) {
-	if begun := step.Begun; begun != nil {
-		switch begun.Trigger {
-		case v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRollback:
-			m.rollbacks.WithLabelValues(string(begun.Trigger)).Inc()
-		}
+	begun := step.Begun
+	if begun != nil && (begun.Trigger == v1alpha1.TriggerAutoRollback || begun.Trigger == v1alpha1.TriggerRollback) {
+		m.rollbacks.WithLabelValues(string(begun.Trigger)).Inc()
 	}
 	ended := step.Ended
 	if ended == nil {

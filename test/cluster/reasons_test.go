@@ -114,6 +114,10 @@ func (w world) fail(ctx context.Context, all map[string]breakage, each int) map[
 			stack, err := get[v1alpha1.AppStack](ctx, w.namespace, stackName(name, i))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(kube.Patch(ctx, fixture.With(stack.DeepCopy(), breakage.by), client.MergeFrom(stack))).To(Succeed())
+			// one after the other, as it is not the queue that is measured
+			Eventually(ctx, func() string {
+				return w.deployment(ctx, stack.Name).Annotations[naming.AnnotationRevision]
+			}).ShouldNot(Equal("1"))
 		}
 	}
 	times := map[string][]time.Duration{}
@@ -203,7 +207,9 @@ func (f *failures) noteDeployment(deployment *appsv1.Deployment, now time.Time) 
 		case appsv1.DeploymentReplicaFailure:
 			f.shown[name] = condition.LastTransitionTime.Time
 		case appsv1.DeploymentProgressing:
-			f.progressed[name] = condition.LastUpdateTime.Time
+			if condition.Status == corev1.ConditionTrue { // else it is the verdict on that
+				f.progressed[name] = condition.LastUpdateTime.Time
+			}
 		}
 	}
 }
