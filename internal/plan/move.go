@@ -61,7 +61,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 		return decision{problem: abandoned(timeline)}
 	}
 	if spec.Paused {
-		return pause(state, current, choice)
+		return pause(state, current, timeline, choice)
 	}
 	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, StartedAt: now}
 	if choice.Number != 0 {
@@ -108,7 +108,7 @@ func respelled(
 }
 
 // pause says what waits for the end of a pause, if anything does.
-func pause(state model.State, current *model.Revision, choice revision.Choice) decision {
+func pause(state model.State, current *model.Revision, timeline []model.Rollout, choice revision.Choice) decision {
 	if current == nil && len(state.Revisions) > 0 {
 		return decision{problem: &model.Problem{
 			Reason:  v1alpha1.ReasonRevisionNotFound,
@@ -116,7 +116,7 @@ func pause(state model.State, current *model.Revision, choice revision.Choice) d
 		}}
 	}
 	due := current == nil || choice.Number != current.Number
-	return decision{held: due || newest(state.Revisions).Open(), declared: !due}
+	return decision{held: due || timeline[0].Open(), declared: !due}
 }
 
 // moveTo goes to an existing revision. Where that is the one that runs, or is

@@ -24,11 +24,11 @@ type Planner struct {
 
 // Make plans what is to be done about the state at the time now.
 func (p Planner) Make(state model.State, now time.Time) model.Plan {
-	plan := model.Plan{Rollout: newest(state.Revisions), Problem: state.Damaged}
+	timeline := revision.Timeline(state.Revisions)
+	plan := model.Plan{Rollout: newest(timeline), Problem: state.Damaged}
 	if state.Predecessor != "" || state.Damaged != nil {
 		return plan
 	}
-	timeline := revision.Timeline(state.Revisions)
 	current := running(state, plan.Rollout)
 	decision := p.decide(state, current, timeline, now)
 	plan.Move, plan.Problem, plan.Held = decision.move, decision.problem, decision.held
@@ -65,8 +65,8 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	return plan
 }
 
-func newest(revisions []model.Revision) *model.Rollout {
-	timeline := revision.Timeline(revisions)
+// newest is the rollout that is under way, or was the last; nil before the first.
+func newest(timeline []model.Rollout) *model.Rollout {
 	if len(timeline) == 0 {
 		return nil
 	}
