@@ -67,6 +67,9 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 // move starts a rollout: nothing of it is written before all of it was tried.
 func (p *pass) move(ctx context.Context, step model.Step) error {
 	if free, err := p.namesAreFree(ctx, slices.Concat(step.Trial, []model.Step{step})); err != nil || !free {
+		if p.outcome.Problem != nil {
+			p.remember(step, p.outcome.Problem.Message)
+		}
 		return err
 	}
 	rev, err := p.try(ctx, step)

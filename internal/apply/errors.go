@@ -54,8 +54,13 @@ func (p *pass) refuse(step model.Step, err error) {
 		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %v", begun.Message, begun.Revision, err)
 	}
 	p.outcome.Problem = cmp.Or(p.outcome.Problem, problem)
+	p.remember(step, err.Error())
+}
+
+// remember keeps that the step cannot be taken, for the next plan.
+func (p *pass) remember(step model.Step, message string) {
 	news := p.Ledger.Refuse(p.key(), model.Target{Kind: step.Kind, Name: step.Name},
-		model.Refusal{Asked: step.Hash, Message: err.Error()})
+		model.Refusal{Asked: step.Hash, Message: message, At: p.Clock.Now()})
 	p.silent = p.silent || news
 }
 

@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/ledger"
@@ -37,7 +38,7 @@ func TestSort(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &pass{Applier: &Applier{Ledger: &ledger.Ledger{}}, stack: &v1alpha1.AppStack{}}
+			p := &pass{Applier: &Applier{Ledger: &ledger.Ledger{}, Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}}
 			err := p.sort(model.Step{Verb: model.VerbUpdate}, fmt.Errorf("updating Deployment shop: %w", test.err))
 			got := "error"
 			switch {

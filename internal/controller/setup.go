@@ -103,7 +103,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	counts, err := telemetry.NewMetrics(options.Metrics, mgr.GetCache(), pods.Len)
+	counts, err := telemetry.NewMetrics(options.Metrics, mgr.GetCache(), mgr.Elected(), pods.Len)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}

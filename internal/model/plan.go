@@ -113,6 +113,14 @@ func Truncate(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "")
 }
 
+// Sooner is the shorter of two times until another look is due, of which 0 means never.
+func Sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return a + b
+	}
+	return min(a, b)
+}
+
 // Problem is something that only a person can mend.
 type Problem struct {
 	// Reason is that of the condition Stalled.

@@ -22,8 +22,9 @@ type Pods struct {
 // Pod is what judging a rollout takes of a pod.
 type Pod struct {
 	Name      string
-	UID       types.UID
 	Component string
+	// Made is when the pod was.
+	Made time.Time
 	// ReplicaSet owns the pod; empty where none does.
 	ReplicaSet Owner
 	// Template is the hash of the pod template that the ReplicaSet makes pods

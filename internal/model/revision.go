@@ -73,6 +73,9 @@ type Rollout struct {
 	// ResumedAt is from when the deadline runs, where that is not StartedAt: when a
 	// pause ended, or when a Deployment could be written again.
 	ResumedAt *time.Time `json:"resumedAt,omitempty"`
+	// Arrived are the components that have come to run as they should at some time
+	// since: what becomes of their pods later is no lack of progress (R6).
+	Arrived []string `json:"arrived,omitempty"`
 	// From is the number of the revision that an automatic rollback leaves.
 	From int64 `json:"from,omitempty"`
 	// Declared says that after an automatic rollback the spec asked for this

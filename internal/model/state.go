@@ -79,12 +79,14 @@ type Refusal struct {
 	Asked string
 	// Message is the API server's.
 	Message string
+	// At is the time of its answer.
+	At time.Time
 }
 
-// Refusal is why the API server refused the very same step before; ok is false where it did not.
-func (s State) Refusal(step Step) (message string, ok bool) {
-	refusal, ok := s.Refused[Target{Kind: step.Kind, Name: step.Name}]
-	return refusal.Message, ok && refusal.Asked == step.Hash
+// Refusal is how the API server refused the very same step before; ok is false where it did not.
+func (s State) Refusal(step Step) (refusal Refusal, ok bool) {
+	refusal, ok = s.Refused[Target{Kind: step.Kind, Name: step.Name}]
+	return refusal, ok && refusal.Asked == step.Hash
 }
 
 // Acceptance is a write and the API server's answer to it. An answer that

@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/ledger"
@@ -92,9 +93,7 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 			state.Stale = true
 		}
 	}
-	if err := o.pods(ctx, &state); err != nil {
-		return model.State{}, err
-	}
+	o.pods(ctx, &state)
 	if model.Adopts(stack) {
 		if err := o.findAdoptable(ctx, &state); err != nil {
 			return model.State{}, err
@@ -107,19 +106,19 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 func (o *Observer) Forget(stack types.NamespacedName) { o.Pods.Stop(stack) }
 
 // pods are seen while a rollout is open; paused, nothing is judged by them (R16a).
-func (o *Observer) pods(ctx context.Context, state *model.State) error {
+func (o *Observer) pods(ctx context.Context, state *model.State) {
 	stack := client.ObjectKeyFromObject(state.Stack)
 	timeline := revision.Timeline(state.Revisions)
 	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
 		o.Pods.Stop(stack)
-		return nil
+		return
 	}
 	pods, err := o.Pods.Watch(ctx, stack)
 	if err != nil {
-		return fmt.Errorf("looking at the pods: %w", err)
+		// the rest goes on without them, and the plan asks for another look soon
+		log.FromContext(ctx).Error(err, "the pods are left out of account for now")
 	}
 	state.Pods = pods
-	return nil
 }
 
 // collect puts children into the state by name.

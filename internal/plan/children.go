@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -117,6 +118,19 @@ func writes(state model.State, children []child, rollout model.Rollout, now time
 		steps = append(steps, step)
 	}
 	return steps, wait
+}
+
+// outstanding says whether content is not as it is to be: a Deployment or a
+// Service of a component that stays. How components are operated does not hold
+// up their rollout (R1, R6).
+func outstanding(state model.State, children []child, rollout model.Rollout) bool {
+	return slices.ContainsFunc(children, func(child child) bool {
+		content := child.step.Kind == model.KindDeployment || child.step.Kind == model.KindService
+		if !content || child.component.Retiring {
+			return false
+		}
+		return conflictOf(state.Stack, child) != nil || !deferred(state.Stack, child, rollout) && !settled(state, child)
+	})
 }
 
 // deferred says whether a child is to be written later, when the rollout has

@@ -24,7 +24,7 @@ func heal(state model.State, timeline []model.Rollout, wish decision, now time.T
 		}
 	}
 	refuge := revision.Refuge(timeline)
-	if refuge == nil || holds(state.Stack.Spec) {
+	if refuge == nil || holds(state.Stack.Spec) || state.Stack.Spec.Paused {
 		wish.problem = cmp.Or(wish.problem, failureProblem(state.Stack.Spec, timeline))
 		return wish
 	}
@@ -56,8 +56,11 @@ func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model
 		}
 	}
 	why := "there is no other good revision to go back to"
-	if holds(spec) {
+	switch {
+	case holds(spec):
 		why = "rollout.onFailure is Hold"
+	case spec.Paused:
+		why = "paused is set"
 	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonRolloutFailed,
@@ -75,12 +78,16 @@ func remedy(failed model.Rollout) string {
 
 // abandoned says that the spec asks for what failed and was rolled back from,
 // which is not tried again just because of that (R12).
-func abandoned(timeline []model.Rollout) *model.Problem {
+func abandoned(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model.Problem {
 	back := timeline[0]
 	if back.Failed() {
-		return failureProblem(v1alpha1.AppStackSpec{}, timeline)
+		return failureProblem(spec, timeline)
 	}
-	return rolledBack(back.From, revision.RolledBackFrom(timeline), back.Revision)
+	problem := rolledBack(back.From, revision.RolledBackFrom(timeline), back.Revision)
+	if spec.Paused && back.Open() {
+		problem.Message += "; the way back is held up, as paused is set"
+	}
+	return problem
 }
 
 // rolledBack says that a revision failed, and why, and where the stack went.

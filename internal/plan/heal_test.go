@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -16,18 +18,6 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/sim"
 )
-
-// patiently is after, with the time that failures take.
-func patiently(changes ...Option) *sim.World {
-	world := sim.New()
-	world.Apply(Stack("shop"))
-	world.Settle(300)
-	for _, change := range changes {
-		world.Apply(With(world.Stack().DeepCopy(), change))
-		world.Settle(300)
-	}
-	return world
-}
 
 // crashing is a world in which revision 2 has crashed three times, and its
 // failure is recorded, while nothing followed from it yet.
@@ -91,7 +81,7 @@ func TestARecordedFailure(t *testing.T) {
 			func(s *model.State) { With(s.Stack, OnFailure(v1alpha1.FailurePolicyHold)) }, "", v1alpha1.ReasonRolloutFailed,
 		},
 		"R16a nothing, while paused": {
-			func(s *model.State) { With(s.Stack, Paused(true)) }, "", "",
+			func(s *model.State) { With(s.Stack, Paused(true)) }, "", v1alpha1.ReasonRolloutFailed,
 		},
 		"R12 new content goes before the way back": {
 			func(s *model.State) { With(s.Stack, Image("my-app:3")) },
@@ -119,6 +109,16 @@ func TestARecordedFailure(t *testing.T) {
 			func(s *model.State) { With(s.Stack, RestartedAt(noon)) },
 			"Record ControllerRevision shop-3: revision 3: restartedAt was set to 2026-01-01T12:00:00Z", "",
 		},
+		"R12 R26 new content whose name is taken does not": {
+			func(s *model.State) {
+				With(s.Stack, Component("mailer", 1, nil))
+				s.Deployments["shop-mailer"] = &appsv1.Deployment{
+					ObjectMeta: metav1.ObjectMeta{Name: "shop-mailer", Namespace: Namespace},
+					Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "mailer"}}},
+				}
+			},
+			back, v1alpha1.ReasonNameConflict,
+		},
 		"R14 nothing, where no revision was good": {
 			func(s *model.State) { s.Revisions[0].Record.Rollouts[0].Empty = true }, "", v1alpha1.ReasonRolloutFailed,
 		},
@@ -138,10 +138,10 @@ func TestARecordedFailure(t *testing.T) {
 // TestWhatFailedIsKept shows that the revision that was rolled back from is not
 // pruned: without it its content would be new, and be tried again.
 func TestWhatFailedIsKept(t *testing.T) {
-	world := patiently(Image("my-app:2"), Image("my-app:3"))
+	world := after(Image("my-app:2"), Image("my-app:3"))
 	world.Break("my-app:1", "crash")
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:1"), HistoryLimit(1)))
-	world.Settle(300)
+	world.Settle(patience)
 	state := world.State()
 	if revision.Find(state.Revisions, 1) == nil || len(state.Revisions) != 2 {
 		t.Errorf("R8 R12 %d revisions are left, want the failed one and the one that runs", len(state.Revisions))
@@ -166,7 +166,7 @@ func TestARespelledRevisionIsNoOther(t *testing.T) {
 	}
 }
 
-// TestARefusedMoveToWhatFailedIsNamed shows that an automatic rollback carries
+// TestAnAutomaticRollbackSaysWhatItLeaves shows that an automatic rollback carries
 // what it leaves, and what it ends.
 func TestAnAutomaticRollbackSaysWhatItLeaves(t *testing.T) {
 	move := planFor(crashing().State()).Move

@@ -5,7 +5,9 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -20,6 +22,9 @@ import (
 
 // maxAutopsy is how many bytes of a failure's message are kept.
 const maxAutopsy = 6 << 10
+
+// maxReason is how many bytes of it logs and events tell.
+const maxReason = 800
 
 // slack is how late a Deployment may be written without that its rollout gets
 // more time: every rollout writes it a moment after it began.
@@ -68,6 +73,7 @@ func (p pass) observed(component model.Desired) rollout.Component {
 		Name:       component.Name,
 		Deployment: p.state.Deployment(component.Name),
 		Refused:    p.refused(component),
+		Arrived:    slices.Contains(p.rollout.Arrived, component.Name),
 	}
 	template := ""
 	if seen.Deployment != nil && atRevision(seen.Deployment.Annotations, component) {
@@ -79,8 +85,12 @@ func (p pass) observed(component model.Desired) rollout.Component {
 			continue
 		}
 		seen.Terminating = seen.Terminating || pod.Terminating
-		if template != "" && pod.Template == template {
+		switch {
+		case template == "" || pod.Template == "":
+		case pod.Template == template:
 			seen.Pods = append(seen.Pods, pod)
+		default:
+			seen.Earlier = append(seen.Earlier, pod.ReplicaSet.Name)
 		}
 	}
 	return seen
@@ -100,8 +110,8 @@ func (p pass) refused(component model.Desired) string {
 		if step.Name != name || step.Kind != model.KindDeployment && step.Kind != model.KindService {
 			continue
 		}
-		if message, ok := p.state.Refusal(step); ok {
-			return message
+		if refusal, ok := p.state.Refusal(step); ok && !refusal.At.Before(p.rollout.StartedAt) {
+			return refusal.Message
 		}
 	}
 	return ""
@@ -123,12 +133,21 @@ func (p pass) resumes() bool {
 				continue
 			}
 			live := p.state.Deployments[step.Name]
+			if live != nil && p.state.Accepted[live.UID].Asked == step.Hash {
+				continue // it was written before, and someone undid that
+			}
 			if live == nil || !atRevision(live.Annotations, component) || live.Spec.Paused && !step.Deployment.Spec.Paused {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// arrived are the components that have just come to run as they should, while others have not.
+func (p pass) arrived(verdict rollout.Verdict) []string {
+	return slices.DeleteFunc(slices.Clone(verdict.Arrived),
+		func(name string) bool { return slices.Contains(p.rollout.Arrived, name) })
 }
 
 // empty says whether none of the components that stay has a pod to run.
@@ -139,14 +158,6 @@ func (p pass) empty() bool {
 		}
 	}
 	return true
-}
-
-// sooner is the shorter of two times, of which 0 means never.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b == 0 {
-		return a + b
-	}
-	return min(a, b)
 }
 
 // judge notes what the verdict changes: the rollout ends well (R6), fails (R17),
@@ -165,12 +176,18 @@ func (r *records) judge(p pass, verdict rollout.Verdict) {
 			func(noted *model.Rollout) { noted.Empty = false }, sequence)
 	case verdict.Failure != nil:
 		verdict.Failure.Message = model.Truncate(verdict.Failure.Message, maxAutopsy)
-		r.ended[number] = r.note(number, fmt.Sprintf("revision %d failed: %s", number, verdict.Failure),
+		reason := model.Truncate(fmt.Sprintf("revision %d failed: %s", number, verdict.Failure), maxReason)
+		r.ended[number] = r.note(number, reason,
 			func(noted *model.Rollout) { noted.Failure = verdict.Failure }, sequence)
 		r.events[number] = v1alpha1.EventRolloutFailed
 	case p.resumes():
 		r.note(number, fmt.Sprintf("the time for the progress of revision %d runs from now", number),
 			func(noted *model.Rollout) { noted.ResumedAt = &p.now }, sequence)
+	default:
+		if arrived := p.arrived(verdict); len(arrived) > 0 {
+			r.note(number, fmt.Sprintf("revision %d runs in component %s", number, strings.Join(arrived, ", ")),
+				func(noted *model.Rollout) { noted.Arrived = slices.Concat(noted.Arrived, arrived) }, sequence)
+		}
 	}
 }
 

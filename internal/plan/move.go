@@ -44,7 +44,7 @@ type alias struct {
 // decide says where the stack is to go from the current revision.
 func (p Planner) decide(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	wish := p.wish(state, current, timeline, now)
-	if current == nil || state.Stack.Spec.Paused || !timeline[0].Open() || !timeline[0].Failed() {
+	if current == nil || !timeline[0].Open() || !timeline[0].Failed() {
 		return wish
 	}
 	return heal(state, timeline, wish, now)
@@ -58,7 +58,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 		return decision{problem: choice.Problem}
 	}
 	if current != nil && choice.Number != 0 && choice.Number == timeline[0].Abandoned() {
-		return decision{problem: abandoned(timeline)}
+		return decision{problem: abandoned(spec, timeline)}
 	}
 	if spec.Paused {
 		return pause(state, current, timeline, choice)
@@ -96,7 +96,7 @@ func respelled(
 ) decision {
 	same := decision{}
 	if current != nil && rev.Number == timeline[0].Abandoned() {
-		same.problem = abandoned(timeline)
+		same.problem = abandoned(state.Stack.Spec, timeline)
 	} else {
 		begin.Message = fmt.Sprintf("the spec renders to the content of revision %d", rev.Number)
 		aliased := rev

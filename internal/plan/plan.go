@@ -45,10 +45,8 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: writes, now: now}
 	if !state.Stack.Spec.Paused {
 		verdict := judged.verdict()
-		plan.Waits, plan.Wait = verdict.Waits, sooner(plan.Wait, verdict.Again)
-		if verdict.Complete && (len(writes) > 0 || wait > 0 || conflict != nil) {
-			verdict.Complete = false
-		}
+		plan.Waits, plan.Wait = verdict.Waits, model.Sooner(plan.Wait, verdict.Again)
+		verdict.Complete = verdict.Complete && !outstanding(state, children, *plan.Rollout)
 		records.judge(judged, verdict)
 	}
 	if decision.declared {

@@ -25,19 +25,22 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 func settled(options ...Option) model.State {
 	world := sim.New()
 	world.Apply(Stack("shop", options...))
-	world.Settle(30)
+	world.Settle(patience)
 	return world.State()
 }
+
+// patience is for how many seconds things may take to come to rest.
+const patience = 300
 
 // after is a world in which the stack was released, and changed by one option
 // after the other, each until all came to rest.
 func after(changes ...Option) *sim.World {
 	world := sim.New()
 	world.Apply(Stack("shop"))
-	world.Settle(30)
+	world.Settle(patience)
 	for _, change := range changes {
 		world.Apply(With(world.Stack().DeepCopy(), change))
-		world.Settle(30)
+		world.Settle(patience)
 	}
 	return world
 }
@@ -119,9 +122,9 @@ func TestALostRecordReplacesNoPods(t *testing.T) {
 func TestAnEmptyRolloutBecomesGoodWithPods(t *testing.T) {
 	world := sim.New()
 	world.Apply(Stack("shop", Replicas(0)))
-	world.Settle(30)
+	world.Settle(patience)
 	world.Apply(With(world.Stack().DeepCopy(), Replicas(2)))
-	world.Settle(30)
+	world.Settle(patience)
 	if got := world.Stack().Status.LastGoodRevision; got != 1 {
 		t.Errorf("R6 the last good revision is %d, want 1", got)
 	}

@@ -56,14 +56,15 @@ func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName))
 }
 
 // Watch is what is seen of the stack's pods; it begins to watch them where that
-// was not so yet. What is seen then is told as a change.
+// was not so yet. What is seen then is told as a change. With an error, the pods
+// are not known.
 func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName) (model.Pods, error) {
 	watched := w.begin(stack)
 	pods := watched.pods()
 	for i := range pods.All {
 		template, err := w.template(ctx, stack, watched, pods.All[i])
 		if err != nil {
-			return model.Pods{}, err
+			return model.Pods{Asked: pods.Asked}, err
 		}
 		pods.All[i].Template = template
 	}
@@ -131,7 +132,10 @@ func (w *Watcher) template(ctx context.Context, stack types.NamespacedName, watc
 	}
 	template := ""
 	owner := metav1.GetControllerOfNoCopy(set)
-	if err == nil && set.UID == pod.ReplicaSet.UID && owner != nil && owner.Kind == string(model.KindDeployment) &&
+	if err == nil && owner == nil {
+		return "", nil // an orphan, which may be taken back
+	}
+	if err == nil && set.UID == pod.ReplicaSet.UID && owner.Kind == string(model.KindDeployment) &&
 		owner.Name == naming.Object(stack.Name, pod.Component) {
 		template = model.TemplateHash(set.Spec.Template)
 	}

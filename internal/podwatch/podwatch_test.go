@@ -286,8 +286,9 @@ func TestTemplates(t *testing.T) {
 					t.Errorf("templates (-want +got):\n%s", diff)
 				}
 			}
-			if reads != 1 {
-				t.Errorf("the ReplicaSet of two pods was read %d times, want once", reads)
+			// an orphan may be taken back, so it is looked at again
+			if orphan := metav1.GetControllerOfNoCopy(made) == nil; orphan != (reads > 1) {
+				t.Errorf("the ReplicaSet of two pods was read %d times, and an orphan: %t", reads, orphan)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ var ordinary = []string{"", "ContainerCreating", "PodInitializing", "CrashLoopBa
 func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 	seen := model.Pod{
 		Name:        pod.Name,
-		UID:         pod.UID,
+		Made:        pod.CreationTimestamp.Time,
 		Component:   pod.Labels[naming.LabelComponent],
 		Terminating: pod.DeletionTimestamp != nil,
 		Ended:       pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded,

@@ -29,6 +29,7 @@ func pod(name string, app corev1.ContainerStatus) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "default", Name: name, UID: types.UID("uid-of-" + name), Labels: naming.Labels("shop", naming.Main),
+			CreationTimestamp: metav1.NewTime(at(1)),
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "shop-1a2b", UID: "uid-of-set", Controller: ptr.To(true),
 			}},
@@ -40,7 +41,7 @@ func pod(name string, app corev1.ContainerStatus) *corev1.Pod {
 // kept is what is kept of such a pod, with these containers.
 func kept(name string, containers ...model.Container) model.Pod {
 	return model.Pod{
-		Name: name, UID: types.UID("uid-of-" + name), Component: naming.Main,
+		Name: name, Component: naming.Main, Made: at(1),
 		ReplicaSet: model.Owner{Name: "shop-1a2b", UID: "uid-of-set"}, Containers: containers,
 	}
 }

@@ -4,25 +4,23 @@
 package revision
 
 import (
+	"slices"
+
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
 // Refuge is the rollout whose revision the stack goes back to after its newest
 // one failed: the last good one, in time and not by number (R12). It is nil
-// where the newest has not failed, where nothing good ran before it or what did
-// is the very revision that fails now (R14), and where it is itself a way back:
-// then there is no further one (R13).
+// where the newest has not failed, where no other revision was good (R14), and
+// where it is itself a way back: then there is no further one (R13).
 func Refuge(timeline []model.Rollout) *model.Rollout {
 	if len(timeline) == 0 || !timeline[0].Open() || !timeline[0].Failed() ||
 		timeline[0].Trigger == v1alpha1.TriggerAutoRollback {
 		return nil
 	}
-	good := LastGood(timeline)
-	if good == nil || good.Revision == timeline[0].Revision {
-		return nil
-	}
-	return good
+	others := slices.DeleteFunc(slices.Clone(timeline), func(r model.Rollout) bool { return r.Revision == timeline[0].Revision })
+	return LastGood(others)
 }
 
 // Autopsy is the newest rollout that failed and that users are still to hear

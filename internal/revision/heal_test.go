@@ -101,7 +101,8 @@ func TestRefuge(t *testing.T) {
 		"R13 from one that is over neither": {[]model.Rollout{entry(1, 1, succeeded), broken(entry(2, 2, failed))}, none},
 		"R14 nothing ran before":            {[]model.Rollout{failing(1, 1)}, none},
 		"R14 nothing good ran before":       {[]model.Rollout{failing(1, 1), entry(2, 2, progressing), failing(3, 3)}, none},
-		"R14 the same revision":             {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), failing(3, 2)}, none},
+		"R14 the same revision":             {[]model.Rollout{entry(1, 1, succeeded), failing(2, 1)}, none},
+		"R12 not the revision that fails":   {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), failing(3, 2)}, [2]int64{1, 1}},
 		"R6 no pods are no proof":           {[]model.Rollout{empty(entry(1, 1, succeeded)), failing(2, 2)}, none},
 		"R6 a good one before no pods": {
 			[]model.Rollout{entry(1, 1, succeeded), empty(entry(2, 2, succeeded)), failing(3, 3)}, [2]int64{1, 1},
@@ -224,7 +225,7 @@ func TestBeginShortensEarlierFailures(t *testing.T) {
 	want := []model.Rollout{entry(1, 2, failed), entry(2, 2, failed), {
 		Sequence: 3, Revision: 2, Trigger: v1alpha1.TriggerRollback, Outcome: progressing, StartedAt: noon,
 	}}
-	want[0].Failure, want[1].Failure = short, short
+	want[0].Failure, want[1].Failure = short, second.Failure // which is told until this one has ended
 	if diff := cmp.Diff(want, got.Record.Rollouts); diff != "" {
 		t.Errorf("Begin (-want +got):\n%s", diff)
 	}

@@ -77,8 +77,8 @@ func Serving(timeline []model.Rollout, target int64) []int64 {
 	return serving
 }
 
-// Begin records that a rollout to the revision starts. Of earlier failures of
-// the revision only the short form is kept.
+// Begin records that a rollout to the revision starts. Of its failures only the
+// last is kept with its message.
 func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) model.Revision {
 	rollout.Sequence = 1
 	if len(timeline) > 0 {
@@ -87,12 +87,17 @@ func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) 
 	rollout.Revision = rev.Number
 	rollout.Outcome = v1alpha1.OutcomeProgressing
 	rollouts := slices.Clone(rev.Record.Rollouts)
-	for i := range rollouts {
-		if failure := rollouts[i].Failure; failure != nil {
+	for i, last := len(rollouts)-1, true; i >= 0; i-- {
+		failure := rollouts[i].Failure
+		if failure == nil {
+			continue
+		}
+		if !last {
 			short := *failure
 			short.Message = ""
 			rollouts[i].Failure = &short
 		}
+		last = false
 	}
 	rev.Record.Rollouts = bounded(append(rollouts, rollout))
 	return rev

@@ -30,11 +30,19 @@ func deadline(in Input, component Component) time.Time {
 	if progressing := condition(component.Deployment, appsv1.DeploymentProgressing); progressing != nil &&
 		progressing.LastUpdateTime.After(last) {
 		if progressing.Reason == reasonTimedOut {
-			return progressing.LastUpdateTime.Time
+			// it may have counted from before this rollout
+			return later(progressing.LastUpdateTime.Time, last.Add(in.Policy.Deadline))
 		}
 		last = progressing.LastUpdateTime.Time
 	}
 	return last.Add(in.Policy.Deadline)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // overdue is the failure to make progress, with what is seen to be wrong.

@@ -59,14 +59,30 @@ func component(name, deployment string) rollout.Component {
 
 // sees has these pods of component main seen.
 func sees(pods ...model.Pod) change {
-	return func(in *rollout.Input) { in.Components[0].Pods = append(in.Components[0].Pods, pods...) }
+	return func(in *rollout.Input) { in.Components[0].Pods = append(in.Components[0].Pods, made(pods)...) }
+}
+
+// made are the pods, with the rollout's start as their time where they have none.
+func made(pods []model.Pod) []model.Pod {
+	for i := range pods {
+		if pods[i].Made.IsZero() {
+			pods[i].Made = at(0)
+		}
+	}
+	return pods
+}
+
+// older is the pod as one from before the rollout.
+func older(pod model.Pod) model.Pod {
+	pod.Made = at(-3600)
+	return pod
 }
 
 // worker adds a second component with these pods.
 func worker(pods ...model.Pod) change {
 	return func(in *rollout.Input) {
 		second := component("worker", "shop-worker")
-		second.Pods = pods
+		second.Pods = made(pods)
 		in.Components = append(in.Components, second)
 	}
 }
@@ -101,6 +117,7 @@ func deadlineOnly(in *rollout.Input) { in.Policy.DeadlineOnly = true }
 func terminating(in *rollout.Input)  { in.Components[0].Terminating = true }
 func unwritten(in *rollout.Input)    { in.Components[0].Written = false }
 func refused(in *rollout.Input)      { in.Components[0].Refused = "no" }
+func arrived(in *rollout.Input)      { in.Components[0].Arrived = true }
 func unobserved(in *rollout.Input)   { in.Components[0].Deployment.Generation++ }
 func failedOnce(in *rollout.Input) {
 	in.Rollout.Failure = &model.Failure{Reason: v1alpha1.FailureCrashLoopBackOff}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/rollout"
@@ -51,6 +53,12 @@ func TestRecovery(t *testing.T) {
 		},
 		"R14 a pod that is over need not be ready": {
 			830, []change{runs(0), three, sees(over(model.Pod{Name: "shop-d"}))}, rollout.Verdict{Complete: true},
+		},
+		"R14 no pod at all proves nothing": {
+			900, []change{func(in *rollout.Input) {
+				in.Components[0].Deployment.Spec.Replicas = ptr.To[int32](0)
+				in.Components[0].Deployment.Status = appsv1.DeploymentStatus{ObservedGeneration: 2}
+			}}, rollout.Verdict{Waits: "no pod is to run, which proves nothing"},
 		},
 		"R14 a pod is not seen yet": {
 			830, []change{runs(0), sees(ready("shop-a", 800), ready("shop-b", 800))},

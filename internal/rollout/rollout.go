@@ -45,10 +45,15 @@ type Component struct {
 	Deployment *appsv1.Deployment
 	// Written says that the Deployment has been given the revision.
 	Written bool
+	// Arrived says that the component has come to run as it should since the
+	// rollout began: it has no deadline any more (R6).
+	Arrived bool
 	// Pods are those of the Deployment's present template, by name.
 	Pods []model.Pod
 	// Terminating says that a pod of the component, of whatever template, is being deleted.
 	Terminating bool
+	// Earlier names the ReplicaSets of other templates that have pods still.
+	Earlier []string
 	// Refused is what the API server said to the component's Deployment or Service; empty where it took them.
 	Refused string
 }
@@ -59,6 +64,8 @@ type Verdict struct {
 	Complete bool
 	// Failure is why the rollout fails; nil where it does not.
 	Failure *model.Failure
+	// Arrived are the components that run as they should, by name.
+	Arrived []string
 	// Waits says in words what is waited for.
 	Waits string
 	// Again is the time until the verdict may be another one though nothing
@@ -69,8 +76,13 @@ type Verdict struct {
 // Judge says how the rollout stands. One that failed before can only recover.
 func Judge(in Input) Verdict {
 	var waits string
+	var arrived []string
 	for _, component := range in.Components {
-		waits = cmp.Or(waits, waitsFor(component))
+		what := waitsFor(component)
+		waits = cmp.Or(waits, what)
+		if what == "" {
+			arrived = append(arrived, component.Name)
+		}
 	}
 	switch {
 	case waits == "" && in.Rollout.Failure != nil:
@@ -80,7 +92,7 @@ func Judge(in Input) Verdict {
 	case in.Rollout.Failure != nil:
 		return Verdict{Waits: waits}
 	}
-	var verdict Verdict
+	verdict := Verdict{Arrived: arrived}
 	for _, component := range in.Components {
 		verdict = verdict.and(judge(in, component))
 		if verdict.Failure != nil {
@@ -92,11 +104,9 @@ func Judge(in Input) Verdict {
 
 // and is the verdict on one component more.
 func (v Verdict) and(other Verdict) Verdict {
-	return Verdict{
-		Failure: cmp.Or(v.Failure, other.Failure),
-		Waits:   cmp.Or(v.Waits, other.Waits),
-		Again:   sooner(v.Again, other.Again),
-	}
+	v.Failure, v.Waits = cmp.Or(v.Failure, other.Failure), cmp.Or(v.Waits, other.Waits)
+	v.Again = model.Sooner(v.Again, other.Again)
+	return v
 }
 
 // waitsFor says in words what the component waits for; empty where it is complete.
@@ -134,8 +144,14 @@ func judge(in Input, component Component) Verdict {
 			verdict.Failure = s.failure(component.Name, in.Now)
 			return verdict
 		default:
-			verdict.Again = sooner(verdict.Again, s.due.Sub(in.Now))
+			verdict.Again = model.Sooner(verdict.Again, s.due.Sub(in.Now))
 		}
+	}
+	if !in.PodsKnown {
+		verdict.Again = model.Sooner(verdict.Again, autopsyGrace)
+	}
+	if component.Arrived {
+		return verdict
 	}
 	left := deadline(in, component).Sub(in.Now)
 	if !in.PodsKnown {
@@ -145,16 +161,8 @@ func judge(in Input, component Component) Verdict {
 		verdict.Failure = overdue(in, component, symptoms)
 		return verdict
 	}
-	verdict.Again = sooner(verdict.Again, left)
+	verdict.Again = model.Sooner(verdict.Again, left)
 	return verdict
-}
-
-// sooner is the shorter of two times, of which 0 means never.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b == 0 {
-		return a + b
-	}
-	return min(a, b)
 }
 
 // Progress is how far a Deployment has come with its template.

@@ -97,11 +97,17 @@ func podSymptoms(in Input, component Component) []symptom {
 			continue
 		}
 		for _, s := range diagnose(pod) {
-			s.left = in.Policy.DeadlineOnly || lastReady.After(s.since)
+			s.left = in.Policy.DeadlineOnly || !lastReady.Before(s.since) || s.ExitCode != nil && before(pod, in.Rollout)
 			all = append(all, s)
 		}
 	}
 	return all
+}
+
+// before says whether the pod is from before the rollout, and so, perhaps, are
+// its exits. Its time is in whole seconds.
+func before(pod model.Pod, rollout model.Rollout) bool {
+	return pod.Made.Before(rollout.StartedAt.Truncate(time.Second))
 }
 
 // rank orders symptoms by how little they say.
@@ -197,10 +203,12 @@ func obituary(container model.Container) string {
 }
 
 // creation is that the ReplicaSet cannot create pods. While others end, their
-// room is about to be free.
+// room is about to be free. The Deployment shows the failure of an earlier
+// ReplicaSet too, by its words only.
 func creation(in Input, component Component) []symptom {
 	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
-	if !stands(found) || !component.Written {
+	if !stands(found) || !component.Written ||
+		slices.ContainsFunc(component.Earlier, func(set string) bool { return strings.Contains(found.Message, set+"-") }) {
 		return nil
 	}
 	deployment := component.Deployment
@@ -234,6 +242,7 @@ func recovering(in Input) Verdict {
 		return Verdict{Waits: "the pods are not seen yet"}
 	}
 	var left time.Duration
+	total := int32(0)
 	for _, component := range in.Components {
 		ready := int32(0)
 		for _, pod := range component.Pods {
@@ -249,6 +258,10 @@ func recovering(in Input) Verdict {
 		if ready < ptr.Deref(component.Deployment.Spec.Replicas, 1) {
 			return Verdict{Waits: component.Name + ": a pod is not seen yet"}
 		}
+		total += ready
+	}
+	if total == 0 {
+		return Verdict{Waits: "no pod is to run, which proves nothing"}
 	}
 	if left > 0 {
 		return Verdict{Waits: "all pods are ready, and have to stay so for a while", Again: left}

@@ -78,7 +78,19 @@ func TestPodStates(t *testing.T) {
 			90, []change{sees(ending(waits("shop-a", "ErrImagePull", 0)), ending(exited("shop-b", 3, 60)))}, "again in 8m30s",
 		},
 		"R17 of pods that are not known nothing is concluded": {
-			90, []change{podsUnknown, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))}, "again in 8m30s",
+			90, []change{podsUnknown, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))}, "again in 5s",
+		},
+		"R17 exits of a pod from before the rollout are left to the deadline": {
+			90, []change{sees(older(exited("shop-a", 7, 60)))}, "again in 8m30s",
+		},
+		"R17 what it waits for now is not": {
+			90, []change{sees(older(waits("shop-a", "ErrImagePull", 30)))}, "failed: component main, container app: ErrImagePull",
+		},
+		"R17 that an earlier ReplicaSet cannot create pods says nothing of this one": {
+			90, []change{has(replicaFailure(0)), func(in *rollout.Input) {
+				in.Components[0].Earlier = []string{"shop-1a2b"}
+				in.Components[0].Deployment.Status.Conditions[0].Message = `pods "shop-1a2b-" is forbidden: exceeded quota`
+			}}, "again in 8m30s",
 		},
 		"R17 DeadlineOnly leaves to the deadline what pods show": {
 			90, []change{deadlineOnly, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))},
@@ -135,7 +147,7 @@ func TestReplicaFailure(t *testing.T) {
 			70, []change{has(replicaFailure(0)), terminating}, "again in 8m50s",
 		},
 		"R17 all new pods are created, old ones are not": {70, []change{has(replicaFailure(0)), created}, "again in 8m50s"},
-		"R17 whether a pod ends is not known":            {70, []change{has(replicaFailure(0)), podsUnknown}, "again in 8m50s"},
+		"R17 whether a pod ends is not known":            {70, []change{has(replicaFailure(0)), podsUnknown}, "again in 5s"},
 	}.run(t)
 }
 

@@ -26,8 +26,11 @@ type Metrics struct {
 }
 
 // NewMetrics registers the metrics. The number of stacks by condition is taken
-// from the reader's cache when it is asked for, that of watches from the function.
-func NewMetrics(registry prometheus.Registerer, stacks client.Reader, watches func() int) (*Metrics, error) {
+// from the reader's cache when it is asked for, and only once the manager was
+// elected, so that two managers do not count twice; that of watches from the function.
+func NewMetrics(
+	registry prometheus.Registerer, stacks client.Reader, elected <-chan struct{}, watches func() int,
+) (*Metrics, error) {
 	m := &Metrics{
 		rollouts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "appstack_rollouts_total",
@@ -51,7 +54,7 @@ func NewMetrics(registry prometheus.Registerer, stacks client.Reader, watches fu
 		Name: "appstack_pod_watches",
 		Help: "Stacks whose pods are watched, because they roll out.",
 	}, func() float64 { return float64(watches()) })
-	for _, collector := range []prometheus.Collector{m.rollouts, m.durations, m.rollbacks, open, &conditions{stacks: stacks}} {
+	for _, collector := range []prometheus.Collector{m.rollouts, m.durations, m.rollbacks, open, &conditions{stacks, elected}} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err //nolint:wrapcheck // it names the metric
 		}
@@ -81,7 +84,10 @@ func (m *Metrics) Took(step model.Step, now time.Time) {
 }
 
 // conditions counts the stacks by condition.
-type conditions struct{ stacks client.Reader }
+type conditions struct {
+	stacks  client.Reader
+	elected <-chan struct{}
+}
 
 var stacksByCondition = prometheus.NewDesc("appstack_stacks",
 	"Stacks by condition, status and reason.", []string{"condition", "status", "reason"}, nil)
@@ -93,6 +99,11 @@ func (c *conditions) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *conditions) Collect(metrics chan<- prometheus.Metric) {
+	select {
+	case <-c.elected:
+	default:
+		return
+	}
 	var stacks v1alpha1.AppStackList
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second) //nolint:forbidigo // a scrape has no context
 	defer cancel()

@@ -46,11 +46,18 @@ func (c *cache) List(_ context.Context, list client.ObjectList, _ ...client.List
 	return nil
 }
 
+// elected is of a manager that leads.
+func elected() <-chan struct{} {
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}
+
 // metrics are those of an operator that watches the pods of two stacks.
 func metrics(t *testing.T, stacks ...*v1alpha1.AppStack) (*telemetry.Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	made, err := telemetry.NewMetrics(registry, &cache{stacks: stacks}, func() int { return 2 })
+	made, err := telemetry.NewMetrics(registry, &cache{stacks: stacks}, elected(), func() int { return 2 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,12 +249,24 @@ func TestStacksByCondition(t *testing.T) {
 // TestScrapeBeforeTheCacheIsFilled gives all other metrics.
 func TestScrapeBeforeTheCacheIsFilled(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	if _, err := telemetry.NewMetrics(registry, &cache{empty: errors.New("not filled")}, func() int { return 0 }); err != nil {
+	if _, err := telemetry.NewMetrics(registry, &cache{empty: errors.New("not filled")}, elected(), func() int { return 0 }); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]float64{"appstack_pod_watches": 0}
 	if diff := cmp.Diff(want, gathered(t, registry, "appstack_stacks", "appstack_pod_watches")); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
+// TestOneWaitingToLead does not count what the leader counts.
+func TestOneWaitingToLead(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	stacks := &cache{stacks: []*v1alpha1.AppStack{stack("shop", [3]string{"Ready", "True", "Succeeded"})}}
+	if _, err := telemetry.NewMetrics(registry, stacks, make(chan struct{}), func() int { return 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if got := gathered(t, registry, "appstack_stacks"); len(got) > 0 {
+		t.Errorf("a manager that does not lead counts %v", got)
 	}
 }
 
@@ -291,7 +310,7 @@ func TestLabels(t *testing.T) {
 // TestMetricsAreRegisteredOnce says so, rather than to count into the void.
 func TestMetricsAreRegisteredOnce(t *testing.T) {
 	_, registry := metrics(t)
-	if _, err := telemetry.NewMetrics(registry, &cache{}, func() int { return 0 }); err == nil {
+	if _, err := telemetry.NewMetrics(registry, &cache{}, elected(), func() int { return 0 }); err == nil {
 		t.Error("registered twice without an error")
 	}
 }

@@ -24,6 +24,8 @@ type replicaSets struct {
 	all []*replicaSet
 	// refusedSince is since when no pod can be made, zero while none has to be.
 	refusedSince time.Time
+	// created says that a ReplicaSet was made just now.
+	created bool
 }
 
 // replicaSet holds the pods of one template.
@@ -97,7 +99,7 @@ func (w *World) hasRoom() bool {
 func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 	desired := replicas(deployment)
 	current := r.current(deployment)
-	r.refusedSince = w.refusedBefore(r)
+	r.refusedSince, r.created = w.refusedBefore(r), false
 	update := deployment.Spec.Strategy.RollingUpdate
 	if deployment.Spec.Paused {
 		w.scale(r, desired, update)
@@ -108,7 +110,7 @@ func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 			template: model.TemplateHash(deployment.Spec.Template),
 			image:    deployment.Spec.Template.Spec.Containers[0].Image,
 		}
-		r.all = append(r.all, current)
+		r.all, r.created = append(r.all, current), true
 	}
 	if update == nil { // Recreate
 		for _, set := range r.all {
@@ -235,21 +237,26 @@ func conditions(
 	deadline := time.Duration(*deployment.Spec.ProgressDeadlineSeconds) * time.Second
 	complete := status.UpdatedReplicas == replicas(deployment) && status.Replicas == status.UpdatedReplicas &&
 		status.AvailableReplicas >= status.UpdatedReplicas
-	switch progressed := status.UpdatedReplicas > was.UpdatedReplicas ||
-		status.Replicas-status.UpdatedReplicas < was.Replicas-was.UpdatedReplicas || status.AvailableReplicas > was.AvailableReplicas; {
-	case deployment.Spec.Paused != (progressing.Reason == "DeploymentPaused"):
-		progressing.Status, progressing.Reason, progressing.LastUpdateTime = corev1.ConditionUnknown, "DeploymentResumed", metav1.NewTime(now)
-		if deployment.Spec.Paused {
-			progressing.Reason = "DeploymentPaused"
-		}
-	case complete && progressing.Reason != "NewReplicaSetAvailable":
-		progressing.Status, progressing.Reason, progressing.LastUpdateTime = corev1.ConditionTrue, "NewReplicaSetAvailable", metav1.NewTime(now)
+	progressed := status.UpdatedReplicas > was.UpdatedReplicas || status.AvailableReplicas > was.AvailableReplicas ||
+		status.Replicas-status.UpdatedReplicas < was.Replicas-was.UpdatedReplicas
+	set := func(reason string, to corev1.ConditionStatus) {
+		progressing.Reason, progressing.Status, progressing.LastUpdateTime = reason, to, metav1.NewTime(now)
+	}
+	switch paused := progressing.Reason == "DeploymentPaused"; {
+	case deployment.Spec.Paused && !paused:
+		set("DeploymentPaused", corev1.ConditionUnknown)
+	case !deployment.Spec.Paused && paused:
+		set("DeploymentResumed", corev1.ConditionUnknown)
+	case sets.created:
+		set("NewReplicaSetCreated", corev1.ConditionTrue)
+	case progressing.Reason == "NewReplicaSetAvailable" && status.Replicas == status.UpdatedReplicas:
+		// it was complete once: that it lacks a pod now, or is to have more, renews nothing
 	case complete:
-	case progressed || progressing.Reason == "NewReplicaSetAvailable":
-		progressing.Status, progressing.Reason, progressing.LastUpdateTime = corev1.ConditionTrue, "ReplicaSetUpdated", metav1.NewTime(now)
-	case !deployment.Spec.Paused && progressing.Reason != "ProgressDeadlineExceeded" && now.Sub(progressing.LastUpdateTime.Time) > deadline:
-		progressing.Status, progressing.Reason, progressing.LastUpdateTime =
-			corev1.ConditionFalse, "ProgressDeadlineExceeded", metav1.NewTime(now)
+		set("NewReplicaSetAvailable", corev1.ConditionTrue)
+	case progressed:
+		set("ReplicaSetUpdated", corev1.ConditionTrue)
+	case !paused && progressing.Reason != "ProgressDeadlineExceeded" && now.Sub(progressing.LastUpdateTime.Time) > deadline:
+		set("ProgressDeadlineExceeded", corev1.ConditionFalse)
 	}
 	all := []appsv1.DeploymentCondition{progressing}
 	if !sets.refusedSince.IsZero() {

@@ -6,6 +6,7 @@ package sim_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -187,6 +188,60 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 	Entry("R12 Recreate goes back too", "recreate", func(s story) {
 		s.released(Rollout(v1alpha1.RolloutPolicy{Strategy: v1alpha1.RolloutStrategyRecreate}))
 		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.settle()
+	}),
+	Entry("R6 a component that came to run loses a pod while another takes its time", "lost-pod-while-rolling", func(s story) {
+		s.released(worker(10), Rollout(v1alpha1.RolloutPolicy{
+			ProgressDeadlineSeconds: ptr.To[int32](60), MaxSurge: ptr.To(intstr.FromInt32(1)),
+		}))
+		s.apply("image my-app:2: the worker takes nearly two minutes", Image("my-app:2"))
+		s.Wait(80)
+		s.Kill("shop")
+		s.settle()
+	}),
+	Entry("R1 R6 a disruption budget that is refused does not hold up the rollout", "refused-budget", func(s story) {
+		s.Refuses = func(step model.Step) string {
+			if step.Kind == model.KindBudget {
+				return "exceeded quota: poddisruptionbudgets"
+			}
+			return ""
+		}
+		s.apply("image my-app:1", deadline(60))
+		s.Wait(90)
+		s.apply("replicas 5", Replicas(5))
+		s.Wait(90)
+	}),
+	Entry("R17 what was refused before is tried again", "refused-once", func(s story) {
+		s.released()
+		s.Refuses = func(step model.Step) string {
+			if step.Kind == model.KindDeployment && step.Deployment.Spec.Template.Spec.Containers[0].Image == "my-app:2" {
+				return "admission webhook \"policy\" denied the request: no"
+			}
+			return ""
+		}
+		s.apply("image my-app:2, which a webhook denies", Image("my-app:2"))
+		s.settle()
+		s.Refuses = nil
+		s.apply("the policy is mended; image my-app:1", Image("my-app:1"))
+		s.settle()
+		s.apply("and image my-app:2 again", Image("my-app:2"))
+		s.settle()
+	}),
+	Entry("R14 scaling a failed release to zero proves nothing", "scaled-to-zero", func(s story) {
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.Wait(60)
+		s.apply("replicas 0", Replicas(0))
+		s.Wait(60)
+		s.apply("replicas 2", Replicas(2))
+		s.Wait(60)
+	}),
+	Entry("R16a a pause in the middle of the way back", "pause-on-the-way-back", func(s story) {
+		s.released(Rollout(v1alpha1.RolloutPolicy{Strategy: v1alpha1.RolloutStrategyRecreate}))
+		s.apply("image my-app:invalid", Image("my-app:invalid"))
+		s.Wait(2)
+		s.apply("paused", Paused(true))
+		s.Wait(30)
+		s.apply("paused removed", Paused(false))
 		s.settle()
 	}),
 )

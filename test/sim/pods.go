@@ -118,7 +118,7 @@ func (p *pod) available(now time.Time, minReadySeconds int32) bool {
 func (p *pod) seen(component, template string) model.Pod {
 	seen := model.Pod{
 		Name:       p.name,
-		UID:        types.UID(p.name),
+		Made:       p.made,
 		Component:  component,
 		ReplicaSet: model.Owner{Name: template, UID: types.UID(template)},
 		Template:   template,

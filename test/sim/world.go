@@ -325,7 +325,7 @@ func (w *World) take(step model.Step) {
 	target := model.Target{Kind: step.Kind, Name: step.Name}
 	if message := w.refusal(step); message != "" {
 		w.write("    refused: %s", message)
-		w.state.Refused = map[model.Target]model.Refusal{target: {Asked: step.Hash, Message: message}}
+		w.state.Refused = map[model.Target]model.Refusal{target: {Asked: step.Hash, Message: message, At: w.now}}
 		return
 	}
 	delete(w.state.Refused, target)

@@ -38,12 +38,12 @@ type RolloutPolicyApplyConfiguration struct {
 	// The content that failed is not tried again until it changes, restartedAt
 	// grows, or the spec leaves it and comes back.
 	OnFailure *apiv1alpha1.FailurePolicy `json:"onFailure,omitempty"`
-	// What makes a rollout fail. PodState (the default) is to look at the new
-	// pods and not to wait where waiting does not help: at once for an image name
-	// that is invalid and for the third exit of a container, after 30 seconds where
-	// no pod can be created, after 60 seconds where an image cannot be pulled or a
-	// container not be created. DeadlineOnly is to wait for progressDeadlineSeconds
-	// in any case.
+	// What is made of the states of new pods. PodState (the default) is to fail the
+	// rollout where waiting does not help: at once for an image name that is invalid
+	// and for the third exit of a container, after 60 seconds where an image cannot be
+	// pulled or a container not be created. DeadlineOnly is to leave whatever the pods
+	// show to progressDeadlineSeconds. In either case a rollout fails after 30 seconds
+	// in which no pod can be created, and at once where the API server refuses an object.
 	FailureDetection *apiv1alpha1.FailureDetection `json:"failureDetection,omitempty"`
 }
 
