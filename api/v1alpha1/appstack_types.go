@@ -124,8 +124,8 @@ type AppStackSpec struct {
 	Paused bool `json:"paused,omitempty"` //nolint:kubeapilinter // a switch, as in apps/v1 Deployment
 
 	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. The
-	// revision that runs, the last good one, the newest, and those that rollback
-	// names are always kept.
+	// revision that runs, the last good one, the newest, the one that an automatic
+	// rollback left, and those that rollback names are always kept.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100

@@ -4,8 +4,8 @@
 package v1alpha1
 
 // Condition types of an AppStack. They follow kstatus, so that kubectl wait,
-// Flux, Argo CD and Helm understand them: Ready and Available are always
-// there, Reconciling and Stalled only while true.
+// Flux and Helm understand them: Ready and Available are always there,
+// Reconciling and Stalled only while true.
 const (
 	// ConditionReady says that all that the spec asks for runs.
 	ConditionReady = "Ready"

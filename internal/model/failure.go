@@ -16,6 +16,8 @@ import (
 type Failure struct {
 	// Reason is one of v1alpha1's failure reasons.
 	Reason string `json:"reason"`
+	// Cause is what was seen to be wrong when a deadline passed, in one word.
+	Cause string `json:"cause,omitempty"`
 	// Component that failed.
 	Component string `json:"component,omitempty"`
 	// Pod and Container show the failure best; empty where none does.
@@ -37,6 +39,9 @@ func (f Failure) Summary() string {
 		where += ", container " + f.Container
 	}
 	summary := where + ": " + f.Reason
+	if f.Cause != "" {
+		summary += " (" + f.Cause + ")"
+	}
 	if f.ExitCode != nil {
 		summary += fmt.Sprintf(", exit code %d", *f.ExitCode)
 	}

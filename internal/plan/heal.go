@@ -55,16 +55,16 @@ func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model
 				origin.Revision, origin.Failure.Summary(), failed.Revision, failed.Failure.Summary(), remedy(*origin)),
 		}
 	}
-	why := "there is no other good revision to go back to"
+	why, help := "there is no other good revision to go back to", remedy(failed)
 	switch {
 	case holds(spec):
 		why = "rollout.onFailure is Hold"
 	case spec.Paused:
-		why = "paused is set"
+		why, help = "paused is set", "remove paused to go back to the last good revision, or change the spec"
 	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonRolloutFailed,
-		Message: fmt.Sprintf("revision %d failed (%s) and stays, as %s: %s", failed.Revision, failed.Failure.Summary(), why, remedy(failed)),
+		Message: fmt.Sprintf("revision %d failed (%s) and stays, as %s: %s", failed.Revision, failed.Failure.Summary(), why, help),
 	}
 }
 

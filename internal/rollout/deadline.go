@@ -56,6 +56,7 @@ func overdue(in Input, component Component, symptoms []symptom) *model.Failure {
 	if len(symptoms) > 0 {
 		s := symptoms[0]
 		failure.Pod, failure.Container, failure.ExitCode = s.Pod, s.Container, s.ExitCode
+		failure.Cause = s.Reason
 		failure.Message += fmt.Sprintf("; %s: %s", s.Reason, s.Message)
 	}
 	return &failure

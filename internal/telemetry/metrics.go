@@ -52,7 +52,7 @@ func NewMetrics(
 	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "appstack_pod_watches",
-		Help: "Stacks whose pods are watched, because they roll out.",
+		Help: "Stacks whose pods are watched, because a rollout of theirs is open.",
 	}, func() float64 { return float64(watches()) })
 	for _, collector := range []prometheus.Collector{m.rollouts, m.durations, m.rollbacks, open, &conditions{stacks, elected}} {
 		if err := registry.Register(collector); err != nil {

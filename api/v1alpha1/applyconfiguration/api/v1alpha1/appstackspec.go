@@ -47,8 +47,8 @@ type AppStackSpecApplyConfiguration struct {
 	// Scaling still works. Defaults to false.
 	Paused *bool `json:"paused,omitempty"`
 	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. The
-	// revision that runs, the last good one, the newest, and those that rollback
-	// names are always kept.
+	// revision that runs, the last good one, the newest, the one that an automatic
+	// rollback left, and those that rollback names are always kept.
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 
