@@ -21,21 +21,34 @@ const reasonTimedOut = "ProgressDeadlineExceeded"
 // start of the operator: without them a missed deadline could not be explained.
 const autopsyGrace = 5 * time.Second
 
-// deadline is when the component has been without progress for too long. The
-// Deployment controller notes progress in a condition, which after a rollback
-// can be that of an earlier rollout, or never come: it counts only when it is
-// newer than this rollout (R17).
+// deadline is when the component has been without progress for too long. One
+// that has come to run before is given the time of whichever made progress last:
+// a pod that it loses meanwhile is no lack of progress (R6).
 func deadline(in Input, component Component) time.Time {
-	last := in.Rollout.DeadlineFrom()
-	if progressing := condition(component.Deployment, appsv1.DeploymentProgressing); progressing != nil &&
-		progressing.LastUpdateTime.After(last) {
-		if progressing.Reason == reasonTimedOut {
-			// it may have counted from before this rollout
-			return later(progressing.LastUpdateTime.Time, last.Add(in.Policy.Deadline))
+	last := progress(in, component)
+	if component.Arrived {
+		for _, other := range in.Components {
+			last = later(last, progress(in, other))
 		}
-		last = progressing.LastUpdateTime.Time
 	}
-	return last.Add(in.Policy.Deadline)
+	limit := last.Add(in.Policy.Deadline)
+	if verdict := condition(component.Deployment, appsv1.DeploymentProgressing); verdict != nil &&
+		verdict.Reason == reasonTimedOut && verdict.LastUpdateTime.After(in.Rollout.DeadlineFrom()) {
+		limit = later(limit, verdict.LastUpdateTime.Time) // it may have counted from before this rollout
+	}
+	return limit
+}
+
+// progress is when the component last made some. The Deployment controller notes
+// that in a condition, which after a rollback can be that of an earlier rollout,
+// or never come: it counts only when it is newer than this rollout (R17).
+func progress(in Input, component Component) time.Time {
+	last := in.Rollout.DeadlineFrom()
+	noted := condition(component.Deployment, appsv1.DeploymentProgressing)
+	if noted == nil || noted.Reason == reasonTimedOut {
+		return last
+	}
+	return later(last, noted.LastUpdateTime.Time)
 }
 
 func later(a, b time.Time) time.Time {

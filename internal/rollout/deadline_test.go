@@ -26,6 +26,15 @@ func progress(reason string, updated int) change {
 	})
 }
 
+// ofLast makes a change of component main one of the last component.
+func ofLast(changed change) change {
+	return func(in *rollout.Input) {
+		last := *in
+		last.Components = in.Components[len(in.Components)-1:]
+		changed(&last)
+	}
+}
+
 // asked has the pods looked at since so many seconds after noon.
 func asked(seconds int) change { return func(in *rollout.Input) { in.PodsAsked = at(seconds) } }
 
@@ -36,25 +45,30 @@ func TestDeadline(t *testing.T) {
 		overdue  = "failed: component main: ProgressDeadlineExceeded"
 	)
 	verdicts{
-		"R17 before the deadline":                      {599, nil, "again in 1s"},
-		"R17 at the deadline":                          {600, nil, overdue},
-		"R17 a Deployment that is not there":           {600, []change{func(in *rollout.Input) { in.Components[0].Deployment = nil }}, overdue},
-		"R17 a Deployment that is not written":         {600, []change{unwritten, runs(0)}, overdue},
-		"R17 with DeadlineOnly":                        {600, []change{deadlineOnly}, overdue},
-		"R16a from the end of a pause, before":         {699, []change{resumed(100)}, "again in 1s"},
-		"R16a from the end of a pause, at it":          {700, []change{resumed(100)}, overdue},
-		"R16a a pause before the rollout":              {600, []change{resumed(-100)}, overdue},
-		"R17 from the last progress, before":           {649, []change{progress(updated, 50)}, "again in 1s"},
-		"R17 from the last progress, at it":            {650, []change{progress(updated, 50)}, overdue},
-		"R17 progress of an earlier rollout":           {600, []change{progress(updated, -50)}, overdue},
-		"R17 progress of before a pause":               {700, []change{progress(updated, 50), resumed(100)}, overdue},
-		"R17 progress after a pause":                   {700, []change{progress(updated, 150), resumed(100)}, "again in 50s"},
-		"R17 an old verdict of the controller":         {10, []change{progress(timedOut, -50)}, "again in 9m50s"},
-		"R17 a verdict as old as the rollout":          {10, []change{progress(timedOut, 0)}, "again in 9m50s"},
-		"R16a a verdict of before a pause":             {110, []change{progress(timedOut, 50), resumed(100)}, "again in 9m50s"},
-		"R17 a new verdict may count from before":      {300, []change{progress(timedOut, 300)}, "again in 5m0s"},
-		"R17 nor does one of later, before its time":   {600, []change{progress(timedOut, 601)}, "again in 1s"},
-		"R6 a component that came to run has none":     {9000, []change{arrived}, "waits"},
+		"R17 before the deadline":                    {599, nil, "again in 1s"},
+		"R17 at the deadline":                        {600, nil, overdue},
+		"R17 a Deployment that is not there":         {600, []change{func(in *rollout.Input) { in.Components[0].Deployment = nil }}, overdue},
+		"R17 a Deployment that is not written":       {600, []change{unwritten, runs(0)}, overdue},
+		"R17 with DeadlineOnly":                      {600, []change{deadlineOnly}, overdue},
+		"R16a from the end of a pause, before":       {699, []change{resumed(100)}, "again in 1s"},
+		"R16a from the end of a pause, at it":        {700, []change{resumed(100)}, overdue},
+		"R16a a pause before the rollout":            {600, []change{resumed(-100)}, overdue},
+		"R17 from the last progress, before":         {649, []change{progress(updated, 50)}, "again in 1s"},
+		"R17 from the last progress, at it":          {650, []change{progress(updated, 50)}, overdue},
+		"R17 progress of an earlier rollout":         {600, []change{progress(updated, -50)}, overdue},
+		"R17 progress of before a pause":             {700, []change{progress(updated, 50), resumed(100)}, overdue},
+		"R17 progress after a pause":                 {700, []change{progress(updated, 150), resumed(100)}, "again in 50s"},
+		"R17 an old verdict of the controller":       {10, []change{progress(timedOut, -50)}, "again in 9m50s"},
+		"R17 a verdict as old as the rollout":        {10, []change{progress(timedOut, 0)}, "again in 9m50s"},
+		"R16a a verdict of before a pause":           {110, []change{progress(timedOut, 50), resumed(100)}, "again in 9m50s"},
+		"R17 a new verdict may count from before":    {300, []change{progress(timedOut, 300)}, "again in 5m0s"},
+		"R17 nor does one of later, before its time": {600, []change{progress(timedOut, 601)}, "again in 1s"},
+		"R6 a component that came to run has the time of the others": {
+			900, []change{arrived, worker(), ofLast(progress(updated, 800))}, "again in 8m20s",
+		},
+		"R6 and fails when nothing makes progress": {
+			1400, []change{arrived, worker(), ofLast(progress(updated, 800))}, overdue,
+		},
 		"R17 pods are waited for, to explain":          {602, []change{podsUnknown, asked(598)}, "again in 1s"},
 		"R17 pods that stay unknown hold nothing up":   {603, []change{podsUnknown, asked(598)}, overdue},
 		"R17 pods that are known hold nothing up":      {600, []change{asked(598)}, overdue},

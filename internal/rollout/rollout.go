@@ -46,7 +46,7 @@ type Component struct {
 	// Written says that the Deployment has been given the revision.
 	Written bool
 	// Arrived says that the component has come to run as it should since the
-	// rollout began: it has no deadline any more (R6).
+	// rollout began: it is not what makes no progress (R6).
 	Arrived bool
 	// Pods are those of the Deployment's present template, by name.
 	Pods []model.Pod
@@ -149,9 +149,6 @@ func judge(in Input, component Component) Verdict {
 	}
 	if !in.PodsKnown {
 		verdict.Again = model.Sooner(verdict.Again, autopsyGrace)
-	}
-	if component.Arrived {
-		return verdict
 	}
 	left := deadline(in, component).Sub(in.Now)
 	if !in.PodsKnown {

@@ -127,7 +127,8 @@ func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 }
 
 // scale makes a paused Deployment as large as it is to be with the pods of the
-// templates that it has: what is under way keeps its surge.
+// templates that it has: what is under way keeps its surge. Real ones scale all
+// ReplicaSets in proportion; here those that are not ready go first.
 func (w *World) scale(r *replicaSets, desired int32, update *appsv1.RollingUpdateDeployment) {
 	var used []*replicaSet
 	for _, set := range r.all {
@@ -142,7 +143,19 @@ func (w *World) scale(r *replicaSets, desired int32, update *appsv1.RollingUpdat
 	if len(used) > 1 && update != nil {
 		desired += scaled(update.MaxSurge, desired, true)
 	}
-	w.resize(r, newest, desired-(r.total()-newest.total()))
+	excess := r.total() - desired
+	for _, ready := range []bool{false, true} {
+		for _, set := range used {
+			set.pods = slices.DeleteFunc(set.pods, func(p *pod) bool {
+				goes := excess > 0 && (p.readySince != nil) == ready
+				if goes {
+					excess--
+				}
+				return goes
+			})
+		}
+	}
+	w.resize(r, newest, newest.total()+desired-r.total())
 }
 
 // shrink takes pods of other templates away: first those that are not
