@@ -34,7 +34,7 @@ type Watcher struct {
 	Clock clock.PassiveClock
 
 	mu      sync.Mutex
-	running context.Context //nolint:containedctx // watches outlive the pass that asks for them
+	running context.Context // watches outlive the pass that asks for them
 	changed func(types.NamespacedName)
 	stacks  map[types.NamespacedName]*watch
 }
