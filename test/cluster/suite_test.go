@@ -66,7 +66,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	auditLog = findAuditLog()
 
 	run("apply", "-f", filepath.Join(root(), "config", "crd", "bases")) // client side, as users do
-	run("wait", "--for=condition=Established", "crd/appstacks.apps.appstack.dev", "--timeout=30s")
+	// kubectl wait fails on one so new that it has no conditions at all
+	Eventually(ctx, func() string {
+		return run("get", "crd/appstacks.apps.appstack.dev", "-o", `jsonpath={.status.conditions[?(@.type=="Established")].status}`)
+	}).Should(Equal("True"))
 	expectNoOtherOperator(ctx)
 	startOperator(operator.Options{})
 	DeferCleanup(endOperator)
