@@ -125,8 +125,7 @@ func writes(state model.State, children []child, rollout model.Rollout, now time
 // up their rollout (R1, R6).
 func outstanding(state model.State, children []child, rollout model.Rollout) bool {
 	return slices.ContainsFunc(children, func(child child) bool {
-		content := child.step.Kind == model.KindDeployment || child.step.Kind == model.KindService
-		if !content || child.component.Retiring {
+		if !child.step.Kind.Content() || child.component.Retiring {
 			return false
 		}
 		return conflictOf(state.Stack, child) != nil || !deferred(state.Stack, child, rollout) && !settled(state, child)

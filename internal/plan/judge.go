@@ -102,14 +102,17 @@ func atRevision(annotations map[string]string, component model.Desired) bool {
 	return annotations[naming.AnnotationRevision] == strconv.FormatInt(component.Revision, 10)
 }
 
+// due are the writes of the component's content.
+func (p pass) due(component model.Desired) []model.Step {
+	return slices.DeleteFunc(slices.Clone(p.writes), func(step model.Step) bool {
+		return !step.Kind.Content() || step.Name != naming.Object(p.state.Stack.Name, component.Name)
+	})
+}
+
 // refused is what the API server said to a write of the component's content
 // that is due still; empty where it said nothing.
 func (p pass) refused(component model.Desired) string {
-	name := naming.Object(p.state.Stack.Name, component.Name)
-	for _, step := range p.writes {
-		if step.Name != name || step.Kind != model.KindDeployment && step.Kind != model.KindService {
-			continue
-		}
+	for _, step := range p.due(component) {
 		if refusal, ok := p.state.Refusal(step); ok && !refusal.At.Before(p.rollout.StartedAt) {
 			return refusal.Message
 		}
@@ -128,8 +131,8 @@ func (p pass) resumes() bool {
 		if component.Retiring {
 			continue
 		}
-		for _, step := range p.writes {
-			if step.Kind != model.KindDeployment || step.Name != naming.Object(p.state.Stack.Name, component.Name) {
+		for _, step := range p.due(component) {
+			if step.Kind != model.KindDeployment {
 				continue
 			}
 			live := p.state.Deployments[step.Name]
@@ -163,41 +166,41 @@ func (p pass) empty() bool {
 // judge notes what the verdict changes: the rollout ends well (R6), fails (R17),
 // or gets more time. One that ended with no pods at all becomes good with the first.
 func (r *records) judge(p pass, verdict rollout.Verdict) {
-	number, sequence := p.rollout.Revision, p.rollout.Sequence
+	number := p.rollout.Revision
 	switch {
 	case verdict.Complete && p.rollout.Open():
 		reason := fmt.Sprintf("revision %d runs: all its pods are available", number)
-		r.ended[number] = r.note(number, reason, func(noted *model.Rollout) {
+		r.ended[number] = r.note(p.rollout, reason, func(noted *model.Rollout) {
 			noted.Outcome, noted.EndedAt, noted.Empty = v1alpha1.OutcomeSucceeded, &p.now, p.empty()
-		}, sequence)
+		})
 		r.events[number] = v1alpha1.EventRolloutSucceeded
 	case verdict.Complete && p.rollout.Outcome == v1alpha1.OutcomeSucceeded && p.rollout.Empty && !p.empty():
-		r.note(number, fmt.Sprintf("revision %d has pods now, and they are available", number),
-			func(noted *model.Rollout) { noted.Empty = false }, sequence)
+		r.note(p.rollout, fmt.Sprintf("revision %d has pods now, and they are available", number),
+			func(noted *model.Rollout) { noted.Empty = false })
 	case verdict.Failure != nil:
 		verdict.Failure.Message = model.Truncate(verdict.Failure.Message, maxAutopsy)
 		reason := model.Truncate(fmt.Sprintf("revision %d failed: %s", number, verdict.Failure), maxReason)
-		r.ended[number] = r.note(number, reason,
-			func(noted *model.Rollout) { noted.Failure = verdict.Failure }, sequence)
+		r.ended[number] = r.note(p.rollout, reason,
+			func(noted *model.Rollout) { noted.Failure = verdict.Failure })
 		r.events[number] = v1alpha1.EventRolloutFailed
 	case p.resumes():
-		r.note(number, fmt.Sprintf("the time for the progress of revision %d runs from now", number),
-			func(noted *model.Rollout) { noted.ResumedAt = &p.now }, sequence)
+		r.note(p.rollout, fmt.Sprintf("the time for the progress of revision %d runs from now", number),
+			func(noted *model.Rollout) { noted.ResumedAt = &p.now })
 	default:
 		if arrived := p.arrived(verdict); len(arrived) > 0 {
-			r.note(number, fmt.Sprintf("revision %d runs in component %s", number, strings.Join(arrived, ", ")),
-				func(noted *model.Rollout) { noted.Arrived = slices.Concat(noted.Arrived, arrived) }, sequence)
+			r.note(p.rollout, fmt.Sprintf("revision %d runs in component %s", number, strings.Join(arrived, ", ")),
+				func(noted *model.Rollout) { noted.Arrived = slices.Concat(noted.Arrived, arrived) })
 		}
 	}
 }
 
 // note changes what is recorded of a rollout, and is the rollout as it is then.
-func (r *records) note(number int64, reason string, change func(*model.Rollout), sequence int64) *model.Rollout {
-	rev := *revision.Find(r.all, number)
+func (r *records) note(rollout model.Rollout, reason string, change func(*model.Rollout)) *model.Rollout {
+	rev := *revision.Find(r.all, rollout.Revision)
 	for _, noted := range rev.Record.Rollouts {
-		if noted.Sequence == sequence {
+		if noted.Sequence == rollout.Sequence {
 			change(&noted)
-			r.change(number, revision.Replace(rev, noted), reason)
+			r.change(rev.Number, revision.Replace(rev, noted), reason)
 			return &noted
 		}
 	}

@@ -57,8 +57,8 @@ func (r *records) declare(rollout model.Rollout) {
 	if rollout.Abandoned() == 0 {
 		return
 	}
-	r.note(rollout.Revision, fmt.Sprintf("the spec asks for revision %d itself", rollout.Revision),
-		func(noted *model.Rollout) { noted.Declared = true }, rollout.Sequence)
+	r.note(rollout, fmt.Sprintf("the spec asks for revision %d itself", rollout.Revision),
+		func(noted *model.Rollout) { noted.Declared = true })
 }
 
 // takeBack makes the stack the controller of revisions that have none (R26).
