@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	// authentication plugins, for running outside a cluster
@@ -22,6 +23,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/appstack-dev/appstack/internal/controller"
+	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/render"
 )
 
@@ -38,6 +40,9 @@ type settings struct {
 	namespace      string
 	workers        int
 	resync         time.Duration
+	plainHTTP      string
+	skip           string
+	caFile         string
 	logging        zap.Options
 }
 
@@ -56,6 +61,12 @@ func main() {
 	flag.IntVar(&s.workers, "workers", 4, "How many stacks are reconciled at a time.")
 	flag.DurationVar(&s.resync, "resync", 10*time.Hour,
 		"How often every stack is looked at though nothing happened.")
+	flag.StringVar(&s.plainHTTP, "registry-plain-http", "",
+		`Registries that are asked without TLS, such as "registry.local:5000", with commas between them.`)
+	flag.StringVar(&s.skip, "registry-skip", "",
+		`Registries that are not asked, with commas between them: their images run as written. "*" is all.`)
+	flag.StringVar(&s.caFile, "registry-ca-file", "",
+		"File with certificates (PEM) that are trusted for registries, besides the system's.")
 	s.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 
@@ -77,6 +88,10 @@ func run(s settings) error {
 		return err
 	}
 	cache.SyncPeriod = &s.resync
+	registries, err := s.registries()
+	if err != nil {
+		return err
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
@@ -107,10 +122,11 @@ func run(s settings) error {
 	}
 	ctx := ctrl.SetupSignalHandler()
 	err = controller.Setup(ctx, mgr, controller.Options{
-		Workers:  s.workers,
-		Defaults: render.StandardDefaults(),
-		Clock:    clock.RealClock{},
-		Metrics:  metrics.Registry,
+		Workers:    s.workers,
+		Defaults:   render.StandardDefaults(),
+		Registries: registries,
+		Clock:      clock.RealClock{},
+		Metrics:    metrics.Registry,
 	})
 	if err != nil {
 		return err
@@ -125,4 +141,23 @@ func run(s settings) error {
 		return fmt.Errorf("running the manager: %w", err)
 	}
 	return nil
+}
+
+// registries says how registries are reached.
+func (s settings) registries() (image.Registries, error) {
+	registries := image.Registries{PlainHTTP: list(s.plainHTTP), Skip: list(s.skip)}
+	if s.caFile == "" {
+		return registries, nil
+	}
+	certificates, err := os.ReadFile(s.caFile)
+	if err != nil {
+		return image.Registries{}, fmt.Errorf("reading --registry-ca-file: %w", err)
+	}
+	registries.CA = certificates
+	return registries, nil
+}
+
+// list is a flag's value as a list.
+func list(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 }

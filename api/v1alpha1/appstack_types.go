@@ -84,7 +84,8 @@ type AppStackSpec struct {
 	Components []Component `json:"components,omitempty"`
 
 	// Names of Secrets of type kubernetes.io/dockerconfigjson in this namespace,
-	// with which the nodes pull the images.
+	// with which the nodes pull the images. The operator looks private images up
+	// with them where an administrator lets it read them.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -98,10 +99,12 @@ type AppStackSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 
-	// How an image tag becomes what runs. Digest (the default) is to pin the tag's
-	// digest when a revision is made, so that a moved tag changes nothing that
-	// runs. Tag runs the tag as written. This version of the operator does not
-	// resolve tags yet: it runs them as written.
+	// How an image tag becomes what runs. Digest (the default) looks the image up in
+	// its registry once, when a revision is made: pods run the digest that the tag
+	// has then, so that a moved tag changes nothing that runs, and what the spec
+	// leaves out (ports, readinessProbe, the user) is what the image says. A registry
+	// that does not answer within 10 seconds holds nothing up: the image runs as
+	// written, and the condition ImagesResolved says why. Tag asks no registry.
 	// +optional
 	ImageResolution ImageResolution `json:"imageResolution,omitempty"`
 

@@ -35,7 +35,8 @@ type Component struct {
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas and autoscaling exclude each other: remove replicas to let the autoscaler own the number, or remove autoscaling"
 type ComponentSpec struct {
 	// When the nodes pull the image: Always, IfNotPresent or Never. Defaults to
-	// Always for the tag latest, else to IfNotPresent.
+	// IfNotPresent, and to Always for the tag latest where it is not pinned by a
+	// digest. An image that is never pulled is not looked up in a registry either.
 	// +optional
 	// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
@@ -77,12 +78,14 @@ type ComponentSpec struct {
 
 	// Ports that the container listens on. A component with ports gets a Service
 	// and, where readinessProbe is left out, a check that the first TCP port is open.
+	// Left out, they are those that the image EXPOSEs, unless command or args is set.
+	// An empty list is no ports, whatever the image says.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:XValidation:rule="self.all(p, !has(p.name) || self.exists_one(q, has(q.name) && q.name == p.name))",message="two ports have the same name: give each entry of ports a name of its own"
 	// +kubebuilder:validation:XValidation:rule="self.all(p, self.exists_one(q, (has(q.servicePort) ? q.servicePort : q.containerPort) == (has(p.servicePort) ? p.servicePort : p.containerPort) && (has(q.protocol) ? q.protocol : 'TCP') == (has(p.protocol) ? p.protocol : 'TCP')))",message="two ports are the same on the Service: give each entry of ports another servicePort (it defaults to containerPort) or protocol"
-	Ports []Port `json:"ports,omitempty"`
+	Ports []Port `json:"ports,omitzero"`
 
 	// How the component's Service is exposed. It has an effect where there are ports.
 	// +optional
@@ -102,8 +105,9 @@ type ComponentSpec struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
-	// When a pod gets requests. Left out, a component with a TCP port is ready
-	// once the first of them is open.
+	// When a pod gets requests. Left out, it is the image's HEALTHCHECK, unless
+	// command or args is set; without one, a component with a TCP port is ready once
+	// the first of them is open.
 	// +optional
 	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
 

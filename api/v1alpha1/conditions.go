@@ -15,6 +15,9 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled says that someone has to act.
 	ConditionStalled = "Stalled"
+	// ConditionImagesResolved says whether all images of the revision that runs
+	// were looked up in their registries when it was made. It is there where any was.
+	ConditionImagesResolved = "ImagesResolved"
 )
 
 // Reasons of Ready and Reconciling.
@@ -65,4 +68,23 @@ const (
 	ReasonRollbackFailed = "RollbackFailed"
 	// ReasonRevisionDamaged is a revision whose record cannot be read.
 	ReasonRevisionDamaged = "RevisionDamaged"
+)
+
+// Reasons of ImagesResolved.
+const (
+	// ReasonImagesPinned is images of which every one is pinned by its digest.
+	ReasonImagesPinned = "Pinned"
+	// ReasonImageUnauthorized is a registry that wants other credentials than the
+	// operator has, or none for an image that does not exist.
+	ReasonImageUnauthorized = "Unauthorized"
+	// ReasonImageNotFound is a registry that does not have the image.
+	ReasonImageNotFound = "NotFound"
+	// ReasonImageInvalid is a reference that no registry could be asked for.
+	ReasonImageInvalid = "InvalidReference"
+	// ReasonImageTooManyRequests is a registry that limits how often it is asked.
+	ReasonImageTooManyRequests = "TooManyRequests"
+	// ReasonImageDamaged is an answer that is not what its digest says.
+	ReasonImageDamaged = "Damaged"
+	// ReasonRegistryUnavailable is a registry that did not answer, or not as one does.
+	ReasonRegistryUnavailable = "RegistryUnavailable"
 )

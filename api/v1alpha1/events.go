@@ -12,6 +12,9 @@ const (
 	EventRolloutSucceeded = "RolloutSucceeded"
 	// EventRolloutFailed tells that a rollout failed, and why: it is a warning.
 	EventRolloutFailed = "RolloutFailed"
+	// EventImagesUnresolved tells that a new revision runs an image as it is
+	// written, because its registry could not be asked: it is a warning.
+	EventImagesUnresolved = "ImagesUnresolved"
 	// EventDriftRepaired tells that a change made by hand was put back.
 	EventDriftRepaired = "DriftRepaired"
 	// EventAdopted tells that an object that was there before is the stack's now.

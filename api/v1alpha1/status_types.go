@@ -24,7 +24,7 @@ type AppStackStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	LastGoodRevision int64 `json:"lastGoodRevision,omitempty"`
 
-	// Image that the main component runs.
+	// Image that the main component runs, without its digest where it has a tag.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Image string `json:"image,omitempty"`
@@ -71,6 +71,7 @@ type AppStackStatus struct {
 	// Ready: all that the spec asks for runs. Available: every component that is
 	// to run has a pod that serves. Reconciling, only while true: a change is
 	// under way. Stalled, only while true: someone has to act; the message says how.
+	// ImagesResolved, where any image was to be looked up: whether all were.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -86,10 +87,9 @@ type ComponentStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 
-	// Image that the component runs.
+	// Image that the component runs, and what it brought along.
 	// +optional
-	// +kubebuilder:validation:MaxLength=1024
-	Image string `json:"image,omitempty"`
+	Image *ComponentImage `json:"image,omitempty"`
 
 	// Pods that are wanted.
 	// +optional
@@ -121,6 +121,64 @@ type ComponentStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	Address string `json:"address,omitempty"`
 }
+
+// ComponentImage is the image of a component, and what was made of it when the
+// revision was made.
+type ComponentImage struct {
+	// Reference as the pods run it, with its digest where it is pinned.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reference string `json:"reference,omitempty"`
+
+	// Whether the image is pinned by a digest: only then is it certain that all
+	// pods, and those after a rollback, run the same bytes.
+	// +optional
+	Pinned bool `json:"pinned"` //nolint:kubeapilinter // false is worth showing
+
+	// Values that can come from the spec, from the image or from a default, each
+	// with where it came from.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Values []ImageValue `json:"values,omitempty"`
+}
+
+// ImageValue is a value of a component, and where it came from.
+type ImageValue struct {
+	// What it is a value of: ports, readinessProbe, user, platforms, volumes or stopSignal.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// The value, in short. Left out where there is none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Value string `json:"value,omitempty"`
+
+	// Where it came from: Spec, Image or Default. What the spec says always wins.
+	// +required
+	Source ImageValueSource `json:"source,omitempty"`
+
+	// What is worth knowing of it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// ImageValueSource says where a value came from.
+//
+// +kubebuilder:validation:Enum=Spec;Image;Default
+type ImageValueSource string
+
+// Where a value came from.
+const (
+	ImageValueSourceSpec    ImageValueSource = "Spec"
+	ImageValueSourceImage   ImageValueSource = "Image"
+	ImageValueSourceDefault ImageValueSource = "Default"
+)
 
 // RolloutStatus is one move of the stack to a revision.
 type RolloutStatus struct {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package controller runs the pipeline: observe, plan, apply, status.
+// Package controller runs the pipeline: observe, look images up, plan, apply, status.
 package controller
 
 import (
@@ -19,6 +19,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
+	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/observe"
@@ -53,6 +54,7 @@ const (
 type Reconciler struct {
 	Client  client.Client
 	Observe *observe.Observer
+	Images  *image.Resolver
 	Plan    plan.Planner
 	Apply   *apply.Applier
 	Events  *telemetry.Events
@@ -67,6 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, stack); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Observe.Forget(req.NamespacedName)
+			r.Images.Forget(req.NamespacedName)
 			r.Ledger.Forget(req.NamespacedName)
 			r.Events.Forget(req.NamespacedName)
 			return ctrl.Result{}, nil
@@ -75,6 +78,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if !stack.DeletionTimestamp.IsZero() {
 		r.Observe.Forget(req.NamespacedName)
+		r.Images.Forget(req.NamespacedName)
 		return ctrl.Result{}, nil // owner references do the rest (R27)
 	}
 	state, err := r.Observe.State(ctx, stack)
@@ -85,6 +89,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: soon}, nil
 	}
 	now := r.Clock.Now()
+	state.Images = r.Images.Look(ctx, req.NamespacedName, r.Plan.Lookup(state, now))
 	steps := r.Plan.Make(state, now)
 	outcome, applyErr := r.Apply.Apply(ctx, stack, steps)
 	for _, step := range outcome.Done {

@@ -6,17 +6,21 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -31,6 +35,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
+	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/observe"
@@ -49,8 +54,12 @@ type Options struct {
 	Workers int
 	// Defaults are those that new revisions are rendered with.
 	Defaults render.Defaults
+	// Registries say how registries are reached.
+	Registries image.Registries
+	// ImageWait is how long a release waits for its images. Defaults to 10 seconds.
+	ImageWait time.Duration
 	// Clock tells the time.
-	Clock clock.PassiveClock
+	Clock clock.WithDelayedExecution
 	// Metrics is where the operator's own metrics are registered.
 	Metrics prometheus.Registerer
 	// SkipNameValidation lets several managers of one process use the controller, as tests do.
@@ -107,12 +116,17 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	images, err := resolver(mgr, options, counts)
+	if err != nil {
+		return err
+	}
 	memory := &ledger.Ledger{}
 	reconciler := &Reconciler{
 		Client: mgr.GetClient(),
 		Observe: &observe.Observer{
 			Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory, Pods: pods, Clock: options.Clock,
 		},
+		Images:  images,
 		Plan:    plan.Planner{Defaults: options.Defaults},
 		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
 		Metrics: counts,
@@ -133,7 +147,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	build = build.WatchesRawSource(source.Func(
 		func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-			pods.Start(ctx, func(stack types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: stack}) })
+			changed := func(stack types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: stack}) }
+			pods.Start(ctx, changed)
+			images.Start(ctx, changed)
 			return nil
 		}))
 	if err := build.Complete(reconciler); err != nil {
@@ -152,6 +168,33 @@ func podWatcher(mgr ctrl.Manager, clock clock.PassiveClock) (*podwatch.Watcher, 
 		return nil, fmt.Errorf("building the client for pods: %w", err)
 	}
 	return &podwatch.Watcher{Pods: core.RESTClient(), Live: mgr.GetAPIReader(), Clock: clock}, nil
+}
+
+// resolver looks images up, with the rights that the operator has.
+func resolver(mgr ctrl.Manager, options Options, counts *telemetry.Metrics) (*image.Resolver, error) {
+	authentication, err := authenticationv1client.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("building the client for reviews: %w", err)
+	}
+	identity := func(ctx context.Context) (string, error) {
+		review, err := authentication.SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+		if err != nil {
+			return "", fmt.Errorf("asking who the operator is: %w", err)
+		}
+		return review.Status.UserInfo.Username, nil
+	}
+	images, err := image.New(image.Options{
+		Registries: options.Registries,
+		Wait:       options.ImageWait,
+		Live:       mgr.GetAPIReader(),
+		Identity:   identity,
+		Clock:      options.Clock,
+		Took:       counts.LookedUp,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reaching registries: %w", err)
+	}
+	return images, nil
 }
 
 // stackOf is the stack that an object names, owned by it or not: one that lost

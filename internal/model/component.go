@@ -6,6 +6,8 @@
 package model
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -29,6 +31,8 @@ type Component struct {
 	Template corev1.PodTemplateSpec `json:"template"`
 	// Service is nil where the component has no ports.
 	Service *Service `json:"service,omitempty"`
+	// Provenance is where the above came from; it decides nothing.
+	Provenance Provenance `json:"provenance,omitzero"`
 }
 
 // Service is a component's Service as a revision holds it.
@@ -37,6 +41,16 @@ type Service struct {
 	Annotations       map[string]string    `json:"annotations,omitempty"`
 	LoadBalancerClass string               `json:"loadBalancerClass,omitempty"`
 	Ports             []corev1.ServicePort `json:"ports"`
+}
+
+// Hash is that of what the content decides. Where its values came from is not
+// part of it: a spec that says itself what its image says has the same content.
+func (c Content) Hash() string {
+	c.Components = slices.Clone(c.Components)
+	for i := range c.Components {
+		c.Components[i].Provenance = Provenance{}
+	}
+	return Hash(c)
 }
 
 // Find is the component of that name, or nil.

@@ -27,6 +27,8 @@ type Plan struct {
 	Components []Desired
 	// Problem is what only a person can mend; nil where there is none.
 	Problem *Problem
+	// LooksUp is the image that is looked up for the next revision; empty where none is.
+	LooksUp string
 	// Waits says in words what the rollout waits for; empty where it waits for nothing.
 	Waits string
 	// Wait is the time until another look is due though nothing happens, such as

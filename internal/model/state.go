@@ -58,6 +58,8 @@ type State struct {
 	// Pods are seen while a rollout is open only.
 	Pods Pods
 
+	// Images are what is known of those of the revision that is to be made.
+	Images Images
 	// Damaged is what is wrong with a revision that cannot be read; nil where nothing is.
 	Damaged *Problem
 	// Predecessor names an object that belongs to a deleted stack of the same

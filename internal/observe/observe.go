@@ -28,6 +28,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/podwatch"
+	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
@@ -164,7 +165,7 @@ func decode(state *model.State, items []appsv1.ControllerRevision) {
 // findAdoptable looks for Deployments, and Services, that were there before the
 // stack: the cache leaves them out, as they carry none of its labels.
 func (o *Observer) findAdoptable(ctx context.Context, state *model.State) error {
-	for component, spec := range components(state.Stack.Spec) {
+	for component := range render.Operations(state.Stack.Spec) {
 		key := client.ObjectKey{Namespace: state.Stack.Namespace, Name: naming.Object(state.Stack.Name, component)}
 		if state.Deployments[key.Name] == nil {
 			deployment := &appsv1.Deployment{}
@@ -176,7 +177,7 @@ func (o *Observer) findAdoptable(ctx context.Context, state *model.State) error 
 				state.Deployments[key.Name] = deployment
 			}
 		}
-		if len(spec.Ports) > 0 && state.Services[key.Name] == nil {
+		if state.Services[key.Name] == nil { // the component's ports may be its image's
 			service := &corev1.Service{}
 			found, err := o.get(ctx, key, service)
 			if err != nil {
@@ -188,15 +189,6 @@ func (o *Observer) findAdoptable(ctx context.Context, state *model.State) error 
 		}
 	}
 	return nil
-}
-
-// components are those of the spec, by name.
-func components(spec v1alpha1.AppStackSpec) map[string]v1alpha1.ComponentSpec {
-	all := map[string]v1alpha1.ComponentSpec{naming.Main: spec.ComponentSpec}
-	for _, component := range spec.Components {
-		all[component.Name] = component.ComponentSpec
-	}
-	return all
 }
 
 func (o *Observer) get(ctx context.Context, key client.ObjectKey, object client.Object) (found bool, err error) {

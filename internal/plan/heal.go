@@ -18,6 +18,9 @@ import (
 // is one and the policy says so (R12, R14).
 func heal(state model.State, timeline []model.Rollout, wish decision, now time.Time) decision {
 	failed := timeline[0]
+	if wish.looksUp != "" {
+		return wish // the spec asks for something else, which is about to be known
+	}
 	if wish.move != nil {
 		if _, refused := state.Refusal(*wish.move); !refused {
 			return wish

@@ -31,7 +31,11 @@ type decision struct {
 	// declared says that the spec asks for the running revision itself.
 	declared bool
 	// held says that spec.paused keeps the stack from going further.
-	held    bool
+	held bool
+	// looksUp is the image that is looked up before the stack goes anywhere, and wait
+	// how long at most.
+	looksUp string
+	wait    time.Duration
 	problem *model.Problem
 }
 
@@ -67,13 +71,16 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	if choice.Number != 0 {
 		return moveTo(state, current, *revision.Find(state.Revisions, choice.Number), begin)
 	}
-	input := render.Input{Stack: state.Stack, Defaults: p.Defaults, Adopted: adoptions(state)}
+	if images := state.Images; images.Waiting != "" {
+		return decision{looksUp: images.Waiting, wait: images.Wait}
+	}
+	input := render.Input{Stack: state.Stack, Defaults: p.Defaults, Images: state.Images.Known, Adopted: adoptions(state)}
 	content, err := render.Content(input)
 	if err != nil {
 		return decision{problem: renderProblem(err)}
 	}
 	// the same content keeps its number, however it is written (R3), and whenever it was restarted
-	hash, source := model.Hash(content), revision.SourceHash(spec)
+	hash, source := content.Hash(), revision.SourceHash(spec)
 	if choice.Restart == nil {
 		for _, rev := range slices.Backward(state.Revisions) {
 			if rev.Record.ContentHash == hash {

@@ -32,6 +32,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	current := running(state, plan.Rollout)
 	decision := p.decide(state, current, timeline, now)
 	plan.Move, plan.Problem, plan.Held = decision.move, decision.problem, decision.held
+	plan.LooksUp, plan.Wait = decision.looksUp, decision.wait
 	if current == nil {
 		return plan
 	}
@@ -40,7 +41,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	conflict, free := conflict(state.Stack, children)
 	plan.Problem = cmp.Or(plan.Problem, conflict)
 	writes, wait := writes(state, free, *plan.Rollout, now)
-	plan.Wait = wait
+	plan.Wait = model.Sooner(plan.Wait, wait)
 	records := newRecords(state.Revisions)
 	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: writes, now: now}
 	if !state.Stack.Spec.Paused {

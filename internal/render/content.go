@@ -42,6 +42,8 @@ type Input struct {
 	// Restart is stamped on the pod templates where it is set, so that pods of
 	// the same content are replaced.
 	Restart *time.Time
+	// Images are the answers to Requests: what of them is missing runs as written.
+	Images map[model.ImageRequest]model.Image
 	// Adopted says which labels the pods of components have to carry, because
 	// objects that were there before the stack select them.
 	Adopted map[string]Adoption
@@ -86,20 +88,31 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 	}
 	maps.Copy(required, adopted.Labels)
 	maps.Copy(required, adopted.Selector)
-	template := podTemplate(in, component, selector)
-	template, err := overlay(template, component.PodTemplate)
+	template, err := overlay(podTemplate(in, component, inherited{}, selector), component.PodTemplate)
 	if err != nil {
 		return model.Component{}, err
 	}
+	spec := component
+	var brought inherited
+	if image, found := appImage(template, in.Images); found {
+		component, brought = inherit(component, image)
+		if template, err = overlay(podTemplate(in, component, brought, selector), component.PodTemplate); err != nil {
+			return model.Component{}, err
+		}
+		complete(&template, image)
+	}
+	provenance := provenanceOf(spec, brought, template)
+	pin(&template, in.Images, &provenance)
 	if template.Labels == nil {
 		template.Labels = map[string]string{}
 	}
 	maps.Copy(template.Labels, required) // by these the pods are found: no overlay takes them away
 	return model.Component{
-		Name:     component.Name,
-		Selector: selector,
-		Template: template,
-		Service:  service(component),
+		Name:       component.Name,
+		Selector:   selector,
+		Template:   template,
+		Service:    service(component),
+		Provenance: provenance,
 	}, nil
 }
 

@@ -26,12 +26,26 @@ func (e *InvalidPodTemplateError) Error() string {
 
 func (e *InvalidPodTemplateError) Unwrap() error { return e.Err }
 
-// overrides are the handlers that the user's partial template brings for the app
-// container. A generated one beside them would be one too many.
+// overrides are what the user's partial template says itself of the app
+// container. A generated handler beside the user's would be one too many, and
+// what the user says goes before what the image says.
 type overrides struct {
 	PreStop   bool
 	Readiness bool
+	// Command says that another program than the image's is run, or with other arguments.
+	Command bool
+	Ports   bool
+	// User says that it is said, here or for the pod, as which user it runs.
+	User bool
 }
+
+// identity is who a container runs as.
+type identity struct {
+	RunAsUser    *int64 `json:"runAsUser"`
+	RunAsNonRoot *bool  `json:"runAsNonRoot"`
+}
+
+func (i identity) given() bool { return i.RunAsUser != nil || i.RunAsNonRoot != nil }
 
 func overridesOf(partial *runtime.RawExtension) overrides {
 	if partial == nil {
@@ -39,10 +53,15 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 	}
 	var template struct {
 		Spec struct {
-			Containers []struct {
-				Name           string                     `json:"name"`
-				ReadinessProbe map[string]json.RawMessage `json:"readinessProbe"`
-				Lifecycle      struct {
+			SecurityContext identity `json:"securityContext"`
+			Containers      []struct {
+				Name            string                     `json:"name"`
+				Command         []string                   `json:"command"`
+				Args            []string                   `json:"args"`
+				Ports           []json.RawMessage          `json:"ports"`
+				ReadinessProbe  map[string]json.RawMessage `json:"readinessProbe"`
+				SecurityContext identity                   `json:"securityContext"`
+				Lifecycle       struct {
 					PreStop json.RawMessage `json:"preStop"`
 				} `json:"lifecycle"`
 			} `json:"containers"`
@@ -51,12 +70,15 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 	if json.Unmarshal(partial.Raw, &template) != nil {
 		return overrides{} // the merge says what is wrong
 	}
-	var found overrides
+	found := overrides{User: template.Spec.SecurityContext.given()}
 	for _, container := range template.Spec.Containers {
 		if container.Name != naming.AppContainer {
 			continue
 		}
 		found.PreStop = container.Lifecycle.PreStop != nil
+		found.Command = len(container.Command)+len(container.Args) > 0
+		found.Ports = len(container.Ports) > 0
+		found.User = found.User || container.SecurityContext.given()
 		for _, handler := range []string{"exec", "grpc", "httpGet", "tcpSocket"} {
 			found.Readiness = found.Readiness || container.ReadinessProbe[handler] != nil
 		}

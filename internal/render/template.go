@@ -18,12 +18,12 @@ import (
 )
 
 // podTemplate is the generated template, before the user's podTemplate is merged over it.
-func podTemplate(in Input, component v1alpha1.Component, selector map[string]string) corev1.PodTemplateSpec {
+func podTemplate(in Input, component v1alpha1.Component, brought inherited, selector map[string]string) corev1.PodTemplateSpec {
 	spec := in.Stack.Spec
 	template := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: naming.Labels(in.Stack.Name, component.Name)},
 		Spec: corev1.PodSpec{
-			Containers:                    []corev1.Container{appContainer(in.Defaults, component)},
+			Containers:                    []corev1.Container{appContainer(in.Defaults, component, brought)},
 			Volumes:                       volumes(component.Volumes),
 			ImagePullSecrets:              spec.ImagePullSecrets,
 			ServiceAccountName:            spec.ServiceAccountName,
@@ -41,6 +41,10 @@ func podTemplate(in Input, component v1alpha1.Component, selector map[string]str
 			}},
 		},
 	}
+	if brought.windows {
+		template.Spec.OS = &corev1.PodOS{Name: corev1.Windows}
+		template.Spec.SecurityContext = nil // seccomp is Linux's, and refused there
+	}
 	if spec.ServiceAccountName == "" {
 		template.Spec.AutomountServiceAccountToken = ptr.To(false)
 	}
@@ -54,7 +58,7 @@ func podTemplate(in Input, component v1alpha1.Component, selector map[string]str
 	return template
 }
 
-func appContainer(defaults Defaults, component v1alpha1.Component) corev1.Container {
+func appContainer(defaults Defaults, component v1alpha1.Component, brought inherited) corev1.Container {
 	container := corev1.Container{
 		Name:                     naming.AppContainer,
 		Image:                    component.Image,
@@ -66,11 +70,11 @@ func appContainer(defaults Defaults, component v1alpha1.Component) corev1.Contai
 		EnvFrom:                  component.EnvFrom,
 		Ports:                    containerPorts(component.Ports),
 		Resources:                ptr.Deref(component.Resources, corev1.ResourceRequirements{}),
-		ReadinessProbe:           component.ReadinessProbe,
+		ReadinessProbe:           cmp.Or(component.ReadinessProbe, brought.readiness),
 		LivenessProbe:            component.LivenessProbe,
 		StartupProbe:             component.StartupProbe,
 		VolumeMounts:             mounts(component.Volumes),
-		SecurityContext:          &corev1.SecurityContext{AllowPrivilegeEscalation: ptr.To(false)},
+		SecurityContext:          brought.securityContext(),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}
 	given := overridesOf(component.PodTemplate)

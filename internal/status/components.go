@@ -6,11 +6,14 @@ package status
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
@@ -18,7 +21,7 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 	var statuses []v1alpha1.ComponentStatus
 	for _, component := range in.Plan.Components {
 		name := naming.Object(in.State.Stack.Name, component.Name)
-		status := v1alpha1.ComponentStatus{Name: component.Name, Image: component.App().Image}
+		status := v1alpha1.ComponentStatus{Name: component.Name, Image: image(component.Component)}
 		if deployment := in.State.Deployments[name]; deployment != nil {
 			status.DesiredReplicas = ptr.To(ptr.Deref(deployment.Spec.Replicas, 1))
 			status.Replicas = &deployment.Status.Replicas
@@ -34,6 +37,25 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 		statuses = append(statuses, status)
 	}
 	return statuses
+}
+
+// image is what the component runs, and where its values came from (R22).
+func image(component model.Component) *v1alpha1.ComponentImage {
+	reference := component.App().Image
+	return &v1alpha1.ComponentImage{
+		Reference: reference,
+		Pinned:    dockerfile.Pinned(reference),
+		Values:    component.Provenance.Values,
+	}
+}
+
+// short is an image as people name it: without its digest where it has a tag.
+func short(reference string) string {
+	name, digest, pinned := strings.Cut(reference, "@")
+	if pinned && dockerfile.Pin(name, digest) == reference {
+		return name
+	}
+	return reference
 }
 
 // address is where a Service is reached: at its load balancer where it has one,

@@ -4,11 +4,10 @@
 package status
 
 import (
-	"strings"
-
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/dockerfile"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/revision"
 )
@@ -48,7 +47,7 @@ func images(content model.Content) []v1alpha1.ImageStatus {
 		images = append(images, v1alpha1.ImageStatus{
 			Component: component.Name,
 			Image:     image,
-			Pinned:    strings.Contains(image, "@sha256:"),
+			Pinned:    dockerfile.Pinned(image),
 		})
 	}
 	return images

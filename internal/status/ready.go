@@ -16,7 +16,7 @@ import (
 // something to say decides.
 func ready(in Input) verdict {
 	for _, check := range []func(Input) (reason, message string, blocked bool){
-		hasProblem, waitsForPredecessor, isRetried, isHeld, moves, rollsOut, scales, lacksPods,
+		hasProblem, waitsForPredecessor, isRetried, isHeld, looksUp, moves, rollsOut, scales, lacksPods,
 	} {
 		if reason, message, blocked := check(in); blocked {
 			return verdict{metav1.ConditionFalse, reason, message}
@@ -53,6 +53,13 @@ func isHeld(in Input) (reason, message string, blocked bool) {
 func isRetried(in Input) (reason, message string, blocked bool) {
 	if in.Outcome.Trouble != "" {
 		return v1alpha1.ReasonRetrying, in.Outcome.Trouble, true
+	}
+	return "", "", false
+}
+
+func looksUp(in Input) (reason, message string, blocked bool) {
+	if in.Plan.LooksUp != "" {
+		return v1alpha1.ReasonProgressing, in.Plan.LooksUp + " is looked up in its registry", true
 	}
 	return "", "", false
 }

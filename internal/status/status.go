@@ -71,7 +71,7 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 		ready += ptr.Deref(component.ReadyReplicas, 0)
 		desired += ptr.Deref(component.DesiredReplicas, 0)
 		if component.Name == naming.Main {
-			status.Image, status.Address, status.Replicas = component.Image, component.Address, component.Replicas
+			status.Image, status.Address, status.Replicas = short(component.Image.Reference), component.Address, component.Replicas
 		}
 	}
 	status.ReadySummary = fmt.Sprintf("%d/%d", ready, desired)
@@ -94,7 +94,8 @@ type verdict struct {
 	message string
 }
 
-// setConditions sets those that always stand, and those that stand only while true (R19).
+// setConditions sets those that always stand, and those that stand only where
+// there is something to say (R19).
 func setConditions(conditions *[]metav1.Condition, in Input) {
 	set := func(conditionType string, v verdict) {
 		meta.SetStatusCondition(conditions, metav1.Condition{
@@ -108,15 +109,16 @@ func setConditions(conditions *[]metav1.Condition, in Input) {
 	}
 	set(v1alpha1.ConditionReady, ready(in))
 	set(v1alpha1.ConditionAvailable, available(in))
-	setWhileTrue := func(conditionType string, v *verdict) {
+	setWhereSaid := func(conditionType string, v *verdict) {
 		if v == nil {
 			meta.RemoveStatusCondition(conditions, conditionType)
 			return
 		}
 		set(conditionType, *v)
 	}
-	setWhileTrue(v1alpha1.ConditionReconciling, reconciling(in))
-	setWhileTrue(v1alpha1.ConditionStalled, stalled(in))
+	setWhereSaid(v1alpha1.ConditionImagesResolved, imagesResolved(in.Plan.Components))
+	setWhereSaid(v1alpha1.ConditionReconciling, reconciling(in))
+	setWhereSaid(v1alpha1.ConditionStalled, stalled(in))
 }
 
 // seconds is the time as the API stores it.

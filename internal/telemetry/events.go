@@ -5,6 +5,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +41,21 @@ func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
 	object := &corev1.ObjectReference{Kind: string(step.Kind), Namespace: stack.Namespace, Name: step.Name, UID: step.UID}
 	e.Recorder.Eventf(stack, object, kind, step.Event, string(step.Verb), "%s",
 		model.Truncate(step.Reason, maxNote))
+	if step.Verb == model.VerbRecord {
+		e.unresolved(stack, step, object)
+	}
+}
+
+// unresolved tells of images that a new revision runs as they are written (R23).
+func (e *Events) unresolved(stack *v1alpha1.AppStack, step model.Step, object *corev1.ObjectReference) {
+	for _, component := range step.Revision.Content.Components {
+		if unresolved := component.Provenance.Unresolved; unresolved != nil {
+			e.Recorder.Eventf(stack, object, corev1.EventTypeWarning, v1alpha1.EventImagesUnresolved, string(step.Verb),
+				"%s", model.Truncate(fmt.Sprintf("revision %d, component %s: an image runs as written: %s",
+					step.Revision.Number, component.Name, unresolved.Message), maxNote))
+			return
+		}
+	}
 }
 
 // Stalled tells of a problem that neither the status nor an event has told yet.

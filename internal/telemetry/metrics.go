@@ -23,6 +23,7 @@ type Metrics struct {
 	rollouts  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	rollbacks *prometheus.CounterVec
+	lookups   *prometheus.HistogramVec
 }
 
 // NewMetrics registers the metrics. The number of stacks by condition is taken
@@ -47,6 +48,11 @@ func NewMetrics(
 			Help: "Rollbacks that began, by trigger: AutoRollback after a failure, Rollback by spec.rollback.",
 		}, []string{"trigger"}),
 	}
+	m.lookups = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "appstack_image_lookup_duration_seconds",
+		Help:    "Time that a look-up of an image in its registry took, by result: Pinned, or the reason of a failure.",
+		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"result"})
 	for _, trigger := range []v1alpha1.RolloutTrigger{v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRollback} {
 		m.rollbacks.WithLabelValues(string(trigger)) // there from the start, so that rates are right
 	}
@@ -54,7 +60,7 @@ func NewMetrics(
 		Name: "appstack_pod_watches",
 		Help: "Stacks whose pods are watched, because a rollout of theirs is open.",
 	}, func() float64 { return float64(watches()) })
-	for _, collector := range []prometheus.Collector{m.rollouts, m.durations, m.rollbacks, open, &conditions{stacks, elected}} {
+	for _, collector := range []prometheus.Collector{m.rollouts, m.durations, m.rollbacks, m.lookups, open, &conditions{stacks, elected}} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err //nolint:wrapcheck // it names the metric
 		}
@@ -81,6 +87,11 @@ func (m *Metrics) Took(step model.Step, now time.Time) {
 	}
 	m.rollouts.WithLabelValues(string(outcome), reason).Inc()
 	m.durations.WithLabelValues(string(outcome)).Observe(now.Sub(ended.StartedAt).Seconds())
+}
+
+// LookedUp counts a look-up of an image.
+func (m *Metrics) LookedUp(result string, duration time.Duration) {
+	m.lookups.WithLabelValues(result).Observe(duration.Seconds())
 }
 
 // conditions counts the stacks by condition.

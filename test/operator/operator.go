@@ -18,6 +18,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/appstack-dev/appstack/internal/controller"
+	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/render"
 )
 
@@ -27,6 +28,11 @@ type Options struct {
 	Defaults render.Defaults
 	// Resync is how often every stack is looked at though nothing happened. Defaults to never.
 	Resync time.Duration
+	// Registries say how registries are reached. Left out, none is asked: tests that
+	// are not about images run them as written.
+	Registries *image.Registries
+	// ImageWait is how long a release waits for its images. Defaults to 10 seconds.
+	ImageWait time.Duration
 	// Metrics is where the operator's own metrics are registered. Defaults to a registry of its own.
 	Metrics prometheus.Registerer
 }
@@ -42,6 +48,9 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 	}
 	if options.Defaults == (render.Defaults{}) {
 		options.Defaults = render.StandardDefaults()
+	}
+	if options.Registries == nil {
+		options.Registries = &image.Registries{Skip: []string{"*"}}
 	}
 	scheme, err := controller.Scheme()
 	if err != nil {
@@ -65,6 +74,8 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 	err = controller.Setup(ctx, mgr, controller.Options{
 		Workers:            4,
 		Defaults:           options.Defaults,
+		Registries:         *options.Registries,
+		ImageWait:          options.ImageWait,
 		Clock:              clock.RealClock{},
 		Metrics:            options.Metrics,
 		SkipNameValidation: true,

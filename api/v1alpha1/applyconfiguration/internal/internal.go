@@ -329,6 +329,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: workingDir
       type:
         scalar: string
+- name: com.github.appstack-dev.appstack.api.v1alpha1.ComponentImage
+  map:
+    fields:
+    - name: pinned
+      type:
+        scalar: boolean
+    - name: reference
+      type:
+        scalar: string
+    - name: values
+      type:
+        list:
+          elementType:
+            namedType: com.github.appstack-dev.appstack.api.v1alpha1.ImageValue
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.appstack-dev.appstack.api.v1alpha1.ComponentStatus
   map:
     fields:
@@ -343,7 +360,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
     - name: image
       type:
-        scalar: string
+        namedType: com.github.appstack-dev.appstack.api.v1alpha1.ComponentImage
     - name: name
       type:
         scalar: string
@@ -413,6 +430,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: pinned
       type:
         scalar: boolean
+- name: com.github.appstack-dev.appstack.api.v1alpha1.ImageValue
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: source
+      type:
+        namedType: com.github.appstack-dev.appstack.api.v1alpha1.ImageValueSource
+    - name: value
+      type:
+        scalar: string
+- name: com.github.appstack-dev.appstack.api.v1alpha1.ImageValueSource
+  scalar: string
 - name: com.github.appstack-dev.appstack.api.v1alpha1.Port
   map:
     fields:

@@ -20,7 +20,7 @@ type AppStackStatusApplyConfiguration struct {
 	Revision *int64 `json:"revision,omitempty"`
 	// Last good revision: the one whose rollout most recently succeeded.
 	LastGoodRevision *int64 `json:"lastGoodRevision,omitempty"`
-	// Image that the main component runs.
+	// Image that the main component runs, without its digest where it has a tag.
 	Image *string `json:"image,omitempty"`
 	// Where the main component's Service is reached: the load balancer's
 	// address, or the name inside the cluster, with the port.
@@ -41,6 +41,7 @@ type AppStackStatusApplyConfiguration struct {
 	// Ready: all that the spec asks for runs. Available: every component that is
 	// to run has a pod that serves. Reconciling, only while true: a change is
 	// under way. Stalled, only while true: someone has to act; the message says how.
+	// ImagesResolved, where any image was to be looked up: whether all were.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 

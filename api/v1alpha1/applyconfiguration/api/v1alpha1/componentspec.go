@@ -16,7 +16,8 @@ import (
 // ComponentSpec is what the main component and the further ones have in common.
 type ComponentSpecApplyConfiguration struct {
 	// When the nodes pull the image: Always, IfNotPresent or Never. Defaults to
-	// Always for the tag latest, else to IfNotPresent.
+	// IfNotPresent, and to Always for the tag latest where it is not pinned by a
+	// digest. An image that is never pulled is not looked up in a registry either.
 	ImagePullPolicy *v1.PullPolicy `json:"imagePullPolicy,omitempty"`
 	// Program to run in place of the image's ENTRYPOINT. Setting it leaves the
 	// image's CMD out too. $(NAME) is replaced by the variable's value.
@@ -32,6 +33,8 @@ type ComponentSpecApplyConfiguration struct {
 	EnvFrom []v1.EnvFromSource `json:"envFrom,omitempty"`
 	// Ports that the container listens on. A component with ports gets a Service
 	// and, where readinessProbe is left out, a check that the first TCP port is open.
+	// Left out, they are those that the image EXPOSEs, unless command or args is set.
+	// An empty list is no ports, whatever the image says.
 	Ports []PortApplyConfiguration `json:"ports,omitempty"`
 	// How the component's Service is exposed. It has an effect where there are ports.
 	Service *ServiceSpecApplyConfiguration `json:"service,omitempty"`
@@ -42,8 +45,9 @@ type ComponentSpecApplyConfiguration struct {
 	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
 	// CPU, memory and other resources that a pod asks for and may use at most.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
-	// When a pod gets requests. Left out, a component with a TCP port is ready
-	// once the first of them is open.
+	// When a pod gets requests. Left out, it is the image's HEALTHCHECK, unless
+	// command or args is set; without one, a component with a TCP port is ready once
+	// the first of them is open.
 	ReadinessProbe *v1.Probe `json:"readinessProbe,omitempty"`
 	// When a container is restarted. Left out, only when its process ends.
 	LivenessProbe *v1.Probe `json:"livenessProbe,omitempty"`

@@ -12,8 +12,8 @@ package v1alpha1
 type ComponentStatusApplyConfiguration struct {
 	// Name of the component: "main", or one of spec.components.
 	Name *string `json:"name,omitempty"`
-	// Image that the component runs.
-	Image *string `json:"image,omitempty"`
+	// Image that the component runs, and what it brought along.
+	Image *ComponentImageApplyConfiguration `json:"image,omitempty"`
 	// Pods that are wanted.
 	DesiredReplicas *int32 `json:"desiredReplicas,omitempty"`
 	// Pods that exist.
@@ -45,8 +45,8 @@ func (b *ComponentStatusApplyConfiguration) WithName(value string) *ComponentSta
 // WithImage sets the Image field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Image field is set to the value of the last call.
-func (b *ComponentStatusApplyConfiguration) WithImage(value string) *ComponentStatusApplyConfiguration {
-	b.Image = &value
+func (b *ComponentStatusApplyConfiguration) WithImage(value *ComponentImageApplyConfiguration) *ComponentStatusApplyConfiguration {
+	b.Image = value
 	return b
 }
 

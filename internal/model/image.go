@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package model
+
+import (
+	"cmp"
+	"time"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// Lookup is what has to be known of images before a revision can be made.
+type Lookup struct {
+	// Release tells one release of a stack from the next: a tag that was looked up
+	// for one may have moved since.
+	Release string
+	// Since is from when on an answer is fresh enough; zero where only answers to
+	// questions that were asked after the lookup began are.
+	Since time.Time
+	// Images are those to look up; nothing has to be known where there are none.
+	Images []ImageRequest
+}
+
+// ImageRequest is an image to look up, and the credentials that its pods have.
+type ImageRequest struct {
+	// Reference as the spec has it.
+	Reference string
+	// ServiceAccount of the pods.
+	ServiceAccount string
+	// PullSecrets are the names of the pods' imagePullSecrets, with a comma between them.
+	PullSecrets string
+}
+
+// Images are the answers to a Lookup.
+type Images struct {
+	// Known are the answers. One that is missing is of an image that nobody asks a
+	// registry for: it runs as written.
+	Known map[ImageRequest]Image
+	// Waiting is the image that is waited for, as a person would name it; empty
+	// where none is, and Known is complete.
+	Waiting string
+	// Wait is the time until a lookup is given up; 0 where none is waited for.
+	Wait time.Duration
+}
+
+// Image is what a registry says of an image.
+type Image struct {
+	// Digest of the index or the manifest that the reference names.
+	Digest string
+	// Platforms that the image runs on, sorted; none where that is not known.
+	Platforms []Platform
+	// Config is what its Dockerfile said; nil where the image has none that can be read.
+	Config *dockerspec.DockerOCIImageConfig
+	// Unresolved is why nothing of the above is known.
+	Unresolved *Unresolved
+}
+
+// Platform is what an image was built for.
+type Platform struct {
+	OS           string
+	Architecture string
+}
+
+// String is the platform as Docker writes it.
+func (p Platform) String() string { return p.OS + "/" + p.Architecture }
+
+// Compare orders platforms by name.
+func (p Platform) Compare(other Platform) int {
+	return cmp.Or(cmp.Compare(p.OS, other.OS), cmp.Compare(p.Architecture, other.Architecture))
+}
+
+// Unresolved is why an image could not be looked up. Its JSON form is stored,
+// so fields are only ever added.
+type Unresolved struct {
+	// Reason is one of v1alpha1's reasons of the condition ImagesResolved.
+	Reason string `json:"reason"`
+	// Message has the details, and what can be done.
+	Message string `json:"message"`
+}
+
+// Provenance is where the values of a component came from when its revision was
+// made. Its JSON form is stored, so fields are only ever added.
+type Provenance struct {
+	// Values, in the order in which users see them.
+	Values []v1alpha1.ImageValue `json:"values,omitempty"`
+	// Unresolved is why an image of the component runs as written; nil where none does.
+	Unresolved *Unresolved `json:"unresolved,omitempty"`
+	// Resolved says that all images of the component were looked up.
+	Resolved bool `json:"resolved,omitempty"`
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// recent is how long before a release an image may have been looked up for
+// another stack: stacks that are created together share the answers. A restart
+// is made to get what the tag points to now, and takes none from before.
+const recent = 10 * time.Second
+
+// Lookup says what has to be known of images before Make can plan: nothing,
+// unless the spec asks for a revision that there is none of yet (R21).
+func (p Planner) Lookup(state model.State, now time.Time) model.Lookup {
+	spec := state.Stack.Spec
+	if state.Predecessor != "" || state.Damaged != nil || spec.Paused {
+		return model.Lookup{}
+	}
+	choice := revision.Choose(spec, state.Revisions)
+	if choice.Problem != nil || choice.Number != 0 {
+		return model.Lookup{}
+	}
+	content, err := render.Content(render.Input{Stack: state.Stack, Defaults: p.Defaults})
+	if err != nil {
+		return model.Lookup{} // the plan says what is wrong
+	}
+	lookup := model.Lookup{
+		Release: revision.SourceHash(spec),
+		Since:   now.Add(-recent),
+		Images:  render.Requests(spec, content),
+	}
+	if created := state.Stack.CreationTimestamp; len(state.Revisions) == 0 && created.Before(&metav1.Time{Time: now}) {
+		lookup.Since = created.Add(-recent)
+	}
+	if choice.Restart != nil {
+		lookup.Release += choice.Restart.UTC().Format(time.RFC3339)
+		lookup.Since = time.Time{}
+	}
+	return lookup
+}

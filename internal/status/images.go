@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// imagesResolved says whether the images of what runs were looked up when its
+// revision was made (R23); nil where none was to be.
+func imagesResolved(components []model.Desired) *verdict {
+	var resolved bool
+	var failures []string
+	reason := ""
+	for _, component := range components {
+		resolved = resolved || component.Provenance.Resolved
+		if unresolved := component.Provenance.Unresolved; unresolved != nil {
+			if reason == "" {
+				reason = unresolved.Reason
+			}
+			failures = append(failures, fmt.Sprintf("component %s: %s", component.Name, unresolved.Message))
+		}
+	}
+	switch {
+	case len(failures) > 0:
+		return &verdict{metav1.ConditionFalse, reason, "images run as written; " + sentences(failures)}
+	case resolved:
+		return &verdict{metav1.ConditionTrue, v1alpha1.ReasonImagesPinned, "the images are pinned by their digests"}
+	}
+	return nil
+}
