@@ -22,11 +22,13 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 TOOL := go tool -modfile=hack/tools/go.mod
 GOLANGCI_LINT := $(BIN)/golangci-lint
+# The registry that the integration tests start.
+REGISTRY := $(BIN)/registry
 # Yours, or the one of the local control plane.
 KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
 
 UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport ./test/sim/...
-INTEGRATION_PACKAGES := ./test/integration/...
+INTEGRATION_PACKAGES := ./test/integration/... ./test/registry/... ./test/images/...
 CLUSTER_PACKAGES := ./test/cluster/...
 TEST_FLAGS ?=
 FUZZTIME ?= 10s
@@ -97,7 +99,7 @@ $(GOLANGCI_LINT): $(wildcard hack/lint/*.go) hack/lint/go.mod hack/lint/go.sum
 ##@ Tests
 
 .PHONY: test
-test: ## Run the unit, simulation and integration tests (a real API server and etcd).
+test: $(REGISTRY) ## Run the unit, simulation and integration tests (a real API server, etcd and registry).
 	@assets="$$(hack/controlplane/assets envtest)"; \
 		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) $(TEST_FLAGS) $(UNIT_PACKAGES) $(INTEGRATION_PACKAGES)
 
@@ -106,7 +108,7 @@ test-unit: ## Run the unit and simulation tests only: seconds.
 	@$(TESTREPORT) $(TEST_FLAGS) $(UNIT_PACKAGES)
 
 .PHONY: test-integration
-test-integration: ## Run the integration tests only.
+test-integration: $(REGISTRY) ## Run the integration tests only.
 	@assets="$$(hack/controlplane/assets envtest)"; \
 		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) $(TEST_FLAGS) $(INTEGRATION_PACKAGES)
 
@@ -119,6 +121,9 @@ test-cluster: ## Run the cluster tests against `make cluster`.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@cd hack/kstatus && go build -o $(BIN)/kstatus .
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)
+
+$(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/go.sum
+	@cd hack/registry && go build -o $@ .
 
 ##@ Local control plane
 

@@ -89,9 +89,9 @@ func TestAffinity(t *testing.T) {
 			given: requiring(term(), term(in("disk", "ssd"))), platforms: []model.Platform{amd64},
 			want: requiring(term(), term(in("disk", "ssd"), in(os, "linux"), in(arch, "amd64"))),
 		},
-		"R22 nothing but an empty term":      {given: requiring(term()), platforms: []model.Platform{amd64}, want: requiring(term())},
-		"R22 what the API server refuses":    {given: requiring(), platforms: []model.Platform{amd64}, want: requiring()},
-		"R22 what is not required is left":   {given: rest, platforms: []model.Platform{amd64}, want: restOnAmd64},
+		"R22 nothing but an empty term":    {given: requiring(term()), platforms: []model.Platform{amd64}, want: requiring(term())},
+		"R22 what the API server refuses":  {given: requiring(), platforms: []model.Platform{amd64}, want: requiring()},
+		"R22 what is not required is left": {given: rest, platforms: []model.Platform{amd64}, want: restOnAmd64},
 		"R22 an affinity without any wishes": {
 			given: &corev1.Affinity{}, platforms: []model.Platform{amd64}, want: requiring(term(in(os, "linux"), in(arch, "amd64"))),
 		},

@@ -50,7 +50,9 @@ func inherit(component v1alpha1.Component, image model.Image) (v1alpha1.Componen
 	if own && component.ReadinessProbe == nil && !given.Readiness {
 		brought.readiness, brought.readinessNote = dockerfile.Readiness(image.Config, os)
 	}
-	brought.user = dockerfile.ParseUser(image.Config.User)
+	if !brought.windows { // there users have no numbers, and none of them is root
+		brought.user = dockerfile.ParseUser(image.Config.User)
+	}
 	brought.restricted = !given.User && brought.user.Restricted()
 	return component, brought
 }
@@ -58,10 +60,7 @@ func inherit(component v1alpha1.Component, image model.Image) (v1alpha1.Componen
 // securityContext is the app container's.
 func (i inherited) securityContext() *corev1.SecurityContext {
 	if i.windows {
-		if i.restricted {
-			return &corev1.SecurityContext{RunAsNonRoot: ptr.To(true)}
-		}
-		return nil // the rest is Linux's, and refused there
+		return nil // what follows is Linux's, and refused there
 	}
 	context := &corev1.SecurityContext{AllowPrivilegeEscalation: ptr.To(false)}
 	if i.restricted {

@@ -53,7 +53,7 @@ func provenanceOf(spec v1alpha1.Component, brought inherited, template corev1.Po
 	if brought.config == nil {
 		return model.Provenance{Values: values}
 	}
-	if !given.User {
+	if !given.User && !brought.windows {
 		message := brought.user.Note()
 		if brought.restricted {
 			message = "runAsNonRoot, and no capabilities"
