@@ -129,7 +129,7 @@ type ComponentImage struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	Reference string `json:"reference,omitempty"`
+	Reference string `json:"reference,omitempty"` //nolint:kubeapilinter // an image reference, as OCI calls it
 
 	// Whether the image is pinned by a digest: only then is it certain that all
 	// pods, and those after a rollback, run the same bytes.

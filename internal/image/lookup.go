@@ -59,6 +59,16 @@ type lookup struct {
 	usedAt time.Time
 }
 
+// failedSince says whether the last try failed, and after that time.
+func (l *lookup) failedSince(began time.Time) bool {
+	return l.failure != nil && !l.failedAt.Before(began)
+}
+
+// deniedSince says whether the registry wanted other credentials.
+func (l *lookup) deniedSince(began time.Time) bool {
+	return l.failedSince(began) && l.failure.Reason == v1alpha1.ReasonImageUnauthorized
+}
+
 // lookup is the one for the source. The lock is held.
 func (r *Resolver) lookup(source source) *lookup {
 	now := r.options.Clock.Now()

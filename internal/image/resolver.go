@@ -231,23 +231,33 @@ func (r *Resolver) look(
 		return lookup.image, known
 	}
 	r.ask(lookup)
-	failed := lookup.failure != nil && !lookup.failedAt.Before(session.began)
-	denied := failed && lookup.failure.Reason == v1alpha1.ReasonImageUnauthorized
-	switch {
-	case denied && source.access.grant != "":
-		image := model.Image{Unresolved: new(*lookup.failure)}
-		image.Unresolved.Message += "; " + source.access.grant
-		return image, known
-	case late && failed:
-		return model.Image{Unresolved: lookup.failure}, known
-	case late:
-		return unresolved(v1alpha1.ReasonRegistryUnavailable,
-			fmt.Sprintf("%s did not answer for %s", source.question.host, request.Reference)), known
+	if reason := giveUp(session, source, lookup, late); reason != nil {
+		return model.Image{Unresolved: reason}, known
 	}
-	if denied && now.Sub(source.readAt) >= rereadCredentials {
+	if lookup.deniedSince(session.began) && now.Sub(source.readAt) >= rereadCredentials {
 		delete(session.sources, request) // the right credentials may have come meanwhile
 	}
 	return model.Image{}, waiting
+}
+
+// giveUp is why the image is not waited for, or nil where it is: not for longer
+// than the release may wait, and not at all for a registry that wants credentials
+// which the operator may not read (R23).
+func giveUp(session *session, source source, lookup *lookup, late bool) *model.Unresolved {
+	switch {
+	case lookup.deniedSince(session.began) && source.access.grant != "":
+		withheld := *lookup.failure
+		withheld.Message += "; " + source.access.grant
+		return &withheld
+	case late && lookup.failedSince(session.began):
+		return lookup.failure
+	case late:
+		return &model.Unresolved{
+			Reason:  v1alpha1.ReasonRegistryUnavailable,
+			Message: fmt.Sprintf("%s, asked for %s: it does not answer in time", lookup.host, lookup.reference),
+		}
+	}
+	return nil
 }
 
 // source says where to ask for the image. It reads the pods' credentials once.

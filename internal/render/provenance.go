@@ -20,70 +20,110 @@ import (
 // maxValue is how many bytes of a value, and of what is to be said of it, users see.
 const maxValue = 1024
 
-// provenanceOf says where the values of a component come from (R22): spec is the
-// component as the spec has it.
-func provenanceOf(spec v1alpha1.Component, brought inherited, template corev1.PodTemplateSpec) model.Provenance {
-	app := model.Component{Template: template}.App()
-	given := overridesOf(spec.PodTemplate)
-	var values []v1alpha1.ImageValue
-	add := func(name, value string, source v1alpha1.ImageValueSource, message string) {
-		if value == "" && message == "" {
-			return
-		}
-		values = append(values, v1alpha1.ImageValue{
-			Name: name, Value: model.Truncate(value, maxValue), Source: source, Message: model.Truncate(message, maxValue),
-		})
-	}
-	fromImage := func(image bool, otherwise v1alpha1.ImageValueSource) v1alpha1.ImageValueSource {
-		if image {
-			return v1alpha1.ImageValueSourceImage
-		}
-		return otherwise
-	}
-
-	add("ports", ports(app.Ports), fromImage(brought.ports || brought.portsNote != "", v1alpha1.ImageValueSourceSpec), brought.portsNote)
-	readiness := v1alpha1.ImageValueSourceDefault
-	if spec.ReadinessProbe != nil || given.Readiness {
-		readiness = v1alpha1.ImageValueSourceSpec
-	}
-	add("readinessProbe", probe(app.ReadinessProbe), fromImage(brought.readiness != nil, readiness), brought.readinessNote)
-	if given.User {
-		add("user", user(template.Spec.SecurityContext, app.SecurityContext), v1alpha1.ImageValueSourceSpec, "")
-	}
-	if brought.config == nil {
-		return model.Provenance{Values: values}
-	}
-	if !given.User && !brought.windows {
-		message := brought.user.Note()
-		if brought.restricted {
-			message = "runAsNonRoot, and no capabilities"
-		}
-		add("user", cmp.Or(brought.user.Text, "root"), fromImage(brought.user.Text != "", v1alpha1.ImageValueSourceDefault), message)
-	}
-	var platforms []string
-	for _, platform := range brought.platforms {
-		platforms = append(platforms, platform.String())
-	}
-	add("platforms", strings.Join(platforms, ", "), v1alpha1.ImageValueSourceImage, "")
-	message := ""
-	if readOnlyRoot(app) {
-		message = "the root filesystem is read only: an emptyDir is where nothing else is mounted"
-	}
-	add("volumes", strings.Join(dockerfile.Volumes(brought.config), ", "), v1alpha1.ImageValueSourceImage, message)
-	if app.Lifecycle != nil && app.Lifecycle.StopSignal != nil {
-		add("stopSignal", string(*app.Lifecycle.StopSignal), v1alpha1.ImageValueSourceSpec, "")
-	} else {
-		add("stopSignal", brought.config.StopSignal, v1alpha1.ImageValueSourceImage, "")
-	}
-	return model.Provenance{Values: values}
+// sources is where the values of a component come from.
+type sources struct {
+	// spec is the component as the spec has it.
+	spec    v1alpha1.Component
+	given   overrides
+	brought inherited
+	pod     *corev1.PodSpec
+	app     *corev1.Container
+	values  []v1alpha1.ImageValue
 }
 
-func ports(all []corev1.ContainerPort) string {
+// provenanceOf says where the values of a component come from (R22).
+func provenanceOf(spec v1alpha1.Component, brought inherited, template corev1.PodTemplateSpec) model.Provenance {
+	s := &sources{
+		spec:    spec,
+		given:   overridesOf(spec.PodTemplate),
+		brought: brought,
+		pod:     &template.Spec,
+		app:     model.Component{Template: template}.App(),
+	}
+	s.ports()
+	s.readiness()
+	s.user()
+	s.platforms()
+	s.volumes()
+	s.stopSignal()
+	return model.Provenance{Values: s.values}
+}
+
+// add notes a value. One that is empty, and of which nothing is to be said, is none.
+func (s *sources) add(name, value string, source v1alpha1.ImageValueSource, message string) {
+	if value == "" && message == "" {
+		return
+	}
+	s.values = append(s.values, v1alpha1.ImageValue{
+		Name: name, Value: model.Truncate(value, maxValue), Source: source, Message: model.Truncate(message, maxValue),
+	})
+}
+
+func (s *sources) ports() {
+	source := v1alpha1.ImageValueSourceSpec
+	if s.brought.ports || s.brought.portsNote != "" {
+		source = v1alpha1.ImageValueSourceImage
+	}
 	var words []string
-	for _, port := range all {
+	for _, port := range s.app.Ports {
 		words = append(words, fmt.Sprintf("%d/%s", port.ContainerPort, cmp.Or(port.Protocol, corev1.ProtocolTCP)))
 	}
-	return strings.Join(words, ", ")
+	s.add("ports", strings.Join(words, ", "), source, s.brought.portsNote)
+}
+
+func (s *sources) readiness() {
+	source := v1alpha1.ImageValueSourceDefault
+	switch {
+	case s.spec.ReadinessProbe != nil, s.given.Readiness:
+		source = v1alpha1.ImageValueSourceSpec
+	case s.brought.readiness != nil:
+		source = v1alpha1.ImageValueSourceImage
+	}
+	s.add("readinessProbe", probe(s.app.ReadinessProbe), source, s.brought.readinessNote)
+}
+
+func (s *sources) user() {
+	if s.given.User {
+		s.add("user", givenUser(s.pod.SecurityContext, s.app.SecurityContext), v1alpha1.ImageValueSourceSpec, "")
+		return
+	}
+	if s.brought.config == nil || s.brought.windows {
+		return
+	}
+	message := s.brought.user.Note()
+	if s.brought.restricted {
+		message = "runAsNonRoot, and no capabilities"
+	}
+	if s.brought.user.Text == "" {
+		s.add("user", "root", v1alpha1.ImageValueSourceDefault, message)
+		return
+	}
+	s.add("user", s.brought.user.Text, v1alpha1.ImageValueSourceImage, message)
+}
+
+func (s *sources) platforms() {
+	var words []string
+	for _, platform := range s.brought.platforms {
+		words = append(words, platform.String())
+	}
+	s.add("platforms", strings.Join(words, ", "), v1alpha1.ImageValueSourceImage, "")
+}
+
+func (s *sources) volumes() {
+	paths := strings.Join(dockerfile.Volumes(s.brought.config), ", ")
+	message := ""
+	if paths != "" && readOnlyRoot(s.app) {
+		message = "the root filesystem is read only: an emptyDir is where nothing else is mounted"
+	}
+	s.add("volumes", paths, v1alpha1.ImageValueSourceImage, message)
+}
+
+func (s *sources) stopSignal() {
+	if s.app.Lifecycle != nil && s.app.Lifecycle.StopSignal != nil {
+		s.add("stopSignal", string(*s.app.Lifecycle.StopSignal), v1alpha1.ImageValueSourceSpec, "")
+	} else if s.brought.config != nil {
+		s.add("stopSignal", s.brought.config.StopSignal, v1alpha1.ImageValueSourceImage, "")
+	}
 }
 
 // probe is a probe in short.
@@ -104,8 +144,8 @@ func probe(p *corev1.Probe) string {
 	}
 }
 
-// user is who the container runs as, as the spec has it.
-func user(pod *corev1.PodSecurityContext, container *corev1.SecurityContext) string {
+// givenUser is who the container runs as, as the spec has it.
+func givenUser(pod *corev1.PodSecurityContext, container *corev1.SecurityContext) string {
 	pod, container = cmp.Or(pod, &corev1.PodSecurityContext{}), cmp.Or(container, &corev1.SecurityContext{})
 	if id := cmp.Or(container.RunAsUser, pod.RunAsUser); id != nil {
 		return strconv.FormatInt(*id, 10)

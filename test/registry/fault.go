@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package registry
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"testing/iotest"
+	"time"
+)
+
+// Fault is what happens to a request instead of its passing.
+type Fault interface {
+	serve(d *door, healed <-chan struct{}, w http.ResponseWriter, r *http.Request)
+}
+
+type fault func(d *door, healed <-chan struct{}, w http.ResponseWriter, r *http.Request)
+
+func (f fault) serve(d *door, healed <-chan struct{}, w http.ResponseWriter, r *http.Request) {
+	f(d, healed, w, r)
+}
+
+// Hang does not answer until the client goes, or Heal cuts it off.
+func Hang() Fault {
+	return fault(func(_ *door, healed <-chan struct{}, _ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-healed:
+		}
+		panic(http.ErrAbortHandler)
+	})
+}
+
+// Refuse cuts off this request, and refuses connections from then on until Heal.
+// The method of the same name refuses without waiting for a request.
+func Refuse() Fault {
+	return fault(func(d *door, _ <-chan struct{}, _ http.ResponseWriter, _ *http.Request) {
+		d.Refuse()
+		panic(http.ErrAbortHandler)
+	})
+}
+
+// Status answers with the code and the header, and with an error as registries
+// write them.
+func Status(code int, header http.Header) Fault {
+	return fault(func(_ *door, _ <-chan struct{}, w http.ResponseWriter, r *http.Request) {
+		body := errorBody(code, kindOf(r.URL.Path))
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		maps.Copy(w.Header(), header)
+		w.WriteHeader(code)
+		_, _ = w.Write(body) // the client may have gone
+	})
+}
+
+// errorBody is an answer in the form of the distribution specification.
+func errorBody(code int, kind Kind) []byte {
+	name := "UNKNOWN"
+	switch code {
+	case http.StatusUnauthorized:
+		name = "UNAUTHORIZED"
+	case http.StatusForbidden:
+		name = "DENIED"
+	case http.StatusNotFound:
+		name = "MANIFEST_UNKNOWN"
+		if kind == Blob {
+			name = "BLOB_UNKNOWN"
+		}
+	case http.StatusTooManyRequests:
+		name = "TOOMANYREQUESTS"
+	}
+	message := fmt.Sprintf("a fault of the test: %d %s", code, http.StatusText(code))
+	return fmt.Appendf(nil, `{"errors":[{"code":%q,"message":%q}]}`, name, message)
+}
+
+// Truncate promises the whole body, sends half of it and cuts the connection. A
+// response without a body passes.
+func Truncate() Fault {
+	return change(func(body []byte) io.Reader {
+		return io.MultiReader(bytes.NewReader(body[:len(body)/2]), iotest.ErrReader(io.ErrUnexpectedEOF))
+	})
+}
+
+// WrongDigest sends another body with the true one's digest in the header: as a
+// broken cache or proxy does. The other body is as good as the true one but for
+// its digest. A response without a body passes.
+func WrongDigest() Fault {
+	return change(func(body []byte) io.Reader { return bytes.NewReader(another(body)) })
+}
+
+// another is like the body, JSON where that is, but not the same.
+func another(body []byte) []byte {
+	fields := map[string]json.RawMessage{}
+	if json.Unmarshal(body, &fields) != nil {
+		return append(bytes.Clone(body), '\n')
+	}
+	fields["annotations"] = json.RawMessage(`{"appstack.test/wrong":"true"}`)
+	other, err := json.Marshal(fields)
+	if err != nil {
+		panic(err) // all of it has just been read
+	}
+	return other
+}
+
+// Slow lets the request pass after a while, or with Heal.
+func Slow(d time.Duration) Fault {
+	return fault(func(door *door, healed <-chan struct{}, w http.ResponseWriter, r *http.Request) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-healed:
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		}
+		door.pass(w, r, nil)
+	})
+}
+
+// change lets the request pass, and changes the body of a good response. A reader
+// that knows its length gives a new Content-Length; otherwise it stays the true one.
+func change(edit func(body []byte) io.Reader) Fault {
+	return fault(func(d *door, _ <-chan struct{}, w http.ResponseWriter, r *http.Request) {
+		d.pass(w, r, func(response *http.Response) error {
+			if response.StatusCode != http.StatusOK || r.Method == http.MethodHead {
+				return nil
+			}
+			body, err := io.ReadAll(response.Body)
+			if err != nil {
+				return fmt.Errorf("reading the registry's response: %w", err)
+			}
+			if err := response.Body.Close(); err != nil {
+				return fmt.Errorf("reading the registry's response: %w", err)
+			}
+			edited, length := edit(body), len(body)
+			if known, ok := edited.(interface{ Len() int }); ok {
+				length = known.Len()
+			}
+			response.Header.Set("Content-Length", strconv.Itoa(length))
+			response.Body = io.NopCloser(edited)
+			return nil
+		})
+	})
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package registry
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kind says what a request is about.
+type Kind string
+
+// What requests are about.
+const (
+	Ping     Kind = "Ping"     // whether this is a registry, and who may come in
+	Manifest Kind = "Manifest" // of an image or an index, by tag or digest
+	Blob     Kind = "Blob"     // a configuration or a layer; uploads too
+	Token    Kind = "Token"    // of a token service, should a fault have sent the client to one here
+	Other    Kind = "Other"
+)
+
+// Request is one that came through the door.
+type Request struct {
+	Method string
+	Path   string
+	Kind   Kind
+}
+
+// OfKind is true for requests of one of the kinds.
+func OfKind(kinds ...Kind) func(Request) bool {
+	return func(r Request) bool { return slices.Contains(kinds, r.Kind) }
+}
+
+func kindOf(path string) Kind {
+	inside, isAPI := strings.CutPrefix(path, "/v2/")
+	switch {
+	case path == "/v2" || isAPI && inside == "":
+		return Ping
+	case isAPI && strings.Contains(inside, "/manifests/"):
+		return Manifest
+	case isAPI && strings.Contains(inside, "/blobs/"):
+		return Blob
+	case !isAPI && strings.HasSuffix(path, "/token"):
+		return Token
+	default:
+		return Other
+	}
+}
