@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	kauthn "github.com/google/go-containerregistry/pkg/authn/kubernetes"
@@ -23,23 +22,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// forbiddenFor is how long it is taken for granted that the operator may not
-// read a namespace's pull secrets.
-const forbiddenFor = 30 * time.Second
-
 // credentials finds what pods pull their images with: the imagePullSecrets of
 // the pod, and those of its ServiceAccount. The operator may read neither
 // unless an administrator allowed it (R29).
 type credentials struct {
 	live     client.Reader
 	identity func(context.Context) (string, error)
-	now      func() time.Time
 
 	mu sync.Mutex
 	// user is who the operator is; empty where that was not asked yet.
 	user string
-	// forbidden are the namespaces whose Secrets could not be read, and when that was found.
-	forbidden map[string]time.Time
 }
 
 // access is how a repository is asked.
@@ -94,9 +86,6 @@ func (c *credentials) of(
 func (c *credentials) secrets(
 	ctx context.Context, namespace, serviceAccount string, names []string,
 ) (secrets []corev1.Secret, allowed bool, err error) {
-	if c.isForbidden(namespace) {
-		return nil, false, nil
-	}
 	allowed = true
 	read := func(name string, object client.Object) (found bool, err error) {
 		err = c.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
@@ -132,26 +121,7 @@ func (c *credentials) secrets(
 			secrets = append(secrets, secret)
 		}
 	}
-	if !allowed && len(secrets) == 0 {
-		c.forbid(namespace)
-	}
 	return secrets, allowed, nil
-}
-
-func (c *credentials) isForbidden(namespace string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	since, found := c.forbidden[namespace]
-	return found && c.now().Sub(since) < forbiddenFor
-}
-
-func (c *credentials) forbid(namespace string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.forbidden == nil {
-		c.forbidden = map[string]time.Time{}
-	}
-	c.forbidden[namespace] = c.now()
 }
 
 // grant says how an administrator lets the operator read the namespace's pull secrets.

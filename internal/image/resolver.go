@@ -110,7 +110,7 @@ func New(options Options) (*Resolver, error) {
 	return &Resolver{
 		options:     options,
 		registry:    registry,
-		credentials: &credentials{live: options.Live, identity: options.Identity, now: options.Clock.Now},
+		credentials: &credentials{live: options.Live, identity: options.Identity},
 		sessions:    map[types.NamespacedName]*session{},
 		lookups:     map[question]*lookup{},
 		queue:       newQueue(),

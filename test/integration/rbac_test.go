@@ -25,25 +25,7 @@ import (
 
 var _ = Describe("the operator's rights", Serial, func() {
 	It("suffice for a stack's whole life, and no more are used", func() {
-		role := readRole("role.yaml")
-		role.GenerateName, role.Name = "operator-", ""
-		Expect(k8s.Create(ctx, role)).To(Succeed())
-		account := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "controller-manager"}
-		binding := &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{GenerateName: "operator-"},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-			Subjects:   []rbacv1.Subject{account},
-		}
-		Expect(k8s.Create(ctx, binding)).To(Succeed())
-		DeferCleanup(func() {
-			Expect(k8s.Delete(ctx, binding)).To(Succeed())
-			Expect(k8s.Delete(ctx, role)).To(Succeed())
-		})
-		asAccount := rest.CopyConfig(config)
-		asAccount.Impersonate = rest.ImpersonationConfig{
-			UserName: "system:serviceaccount:" + account.Namespace + ":" + account.Name,
-			Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + account.Namespace, "system:authenticated"},
-		}
+		asAccount, _ := operatorAccount()
 		instead(asAccount, operator.Options{})
 
 		By("creating all kinds of children, adopting, updating")
@@ -112,6 +94,32 @@ var _ = Describe("the users' roles", func() {
 			[]string{"get", "list", "watch"}, []string{"get"}),
 	)
 })
+
+// operatorAccount is a way to the API server with the rights that config/rbac
+// gives the operator, and nothing else, until the spec ends.
+func operatorAccount() (asAccount *rest.Config, account rbacv1.Subject) {
+	GinkgoHelper()
+	role := readRole("role.yaml")
+	role.GenerateName, role.Name = "operator-", ""
+	Expect(k8s.Create(ctx, role)).To(Succeed())
+	account = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "controller-manager"}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "operator-"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{account},
+	}
+	Expect(k8s.Create(ctx, binding)).To(Succeed())
+	DeferCleanup(func() {
+		Expect(k8s.Delete(ctx, binding)).To(Succeed())
+		Expect(k8s.Delete(ctx, role)).To(Succeed())
+	})
+	asAccount = rest.CopyConfig(config)
+	asAccount.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + account.Namespace + ":" + account.Name,
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + account.Namespace, "system:authenticated"},
+	}
+	return asAccount, account
+}
 
 func readRole(file string) *rbacv1.ClusterRole {
 	GinkgoHelper()
