@@ -96,6 +96,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.Events.Took(stack, step)
 		r.Metrics.Took(step, now)
 	}
+	if state.Images.Briefly > 0 && applyErr == nil {
+		return ctrl.Result{RequeueAfter: state.Images.Briefly}, nil // a status that would be another one at once
+	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, next)
 	if err := errors.Join(applyErr, r.write(ctx, stack, next)); err != nil {

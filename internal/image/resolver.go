@@ -33,6 +33,8 @@ const (
 	// rereadCredentials is how long credentials that a registry did not take are
 	// kept: the right ones may be on their way.
 	rereadCredentials = 2 * time.Second
+	// brief is how long a wait is not worth telling users of.
+	brief = time.Second
 	// refreshAfter is the age at which an answer that is still waited with, because
 	// its release cannot be made for another reason, is looked up anew.
 	refreshAfter = time.Minute
@@ -147,6 +149,7 @@ func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want mo
 				images.Waiting = request.Reference
 			}
 			images.Wait = max(1, session.began.Add(r.options.Wait).Sub(now))
+			images.Briefly = max(0, session.began.Add(brief).Sub(now))
 		}
 	}
 	if images.Waiting != "" && session.rereads() {

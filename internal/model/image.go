@@ -44,6 +44,9 @@ type Images struct {
 	Waiting string
 	// Wait is the time until a lookup is given up; 0 where none is waited for.
 	Wait time.Duration
+	// Briefly is the time for which the wait is not worth telling of yet: most
+	// registries answer in that time.
+	Briefly time.Duration
 }
 
 // Image is what a registry says of an image.
