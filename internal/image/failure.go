@@ -25,8 +25,6 @@ import (
 // failure is a look-up that failed.
 type failure struct {
 	model.Unresolved
-	// status is the HTTP status that the registry answered; 0 where it gave none.
-	status int
 	// answered says that the registry answered, if only with an error.
 	answered bool
 	// after is how long it wants to be left alone.
@@ -38,12 +36,12 @@ func (f *failure) denied() bool { return f.Reason == v1alpha1.ReasonImageUnautho
 // failed says what became of a look-up, in words that are the same each time and
 // that show nothing of the answer but its status and its code: whoever writes an
 // image reference chooses whom the operator asks.
-func failed(reference, host string, err error, after time.Duration) *failure {
+func failed(reference string, err error, after time.Duration) *failure {
 	answer, ok := errors.AsType[*transport.Error](err)
 	if !ok {
 		reason, words, answered := withoutAnswer(err)
 		return &failure{
-			Unresolved: model.Unresolved{Reason: reason, Message: fmt.Sprintf("%s, asked for %s: %s", host, reference, words)},
+			Unresolved: model.Unresolved{Reason: reason, Message: failureWords(reference, words)},
 			answered:   answered,
 			after:      after,
 		}
@@ -60,13 +58,18 @@ func failed(reference, host string, err error, after time.Duration) *failure {
 	return &failure{
 		Unresolved: model.Unresolved{
 			Reason:  reason,
-			Message: fmt.Sprintf("%s, asked for %s: it answers %s", host, reference, statusWords(answer)),
+			Message: failureWords(reference, "answers "+statusWords(answer)),
 		},
-		status:   answer.StatusCode,
 		answered: true,
 		after:    after,
 	}
 }
+
+// failureWords says of a reference what its registry does.
+func failureWords(reference, does string) string { return reference + ": the registry " + does }
+
+// silence is what a registry does that gives no answer.
+const silence = "does not answer in time"
 
 // wellFormed is what error codes look like in the distribution specification.
 var wellFormed = regexp.MustCompile(`^[A-Z_]{1,40}$`)
@@ -82,35 +85,49 @@ func statusWords(answer *transport.Error) string {
 }
 
 // withoutAnswer is why there was no answer, or none that makes sense.
-func withoutAnswer(err error) (reason, words string, answered bool) {
-	damaged, isDamage := errors.AsType[*damagedError](err)
-	if isDamage {
-		return v1alpha1.ReasonImageDamaged, damaged.what, true
+func withoutAnswer(err error) (reason, does string, answered bool) {
+	if damaged, ok := errors.AsType[*damagedError](err); ok {
+		return v1alpha1.ReasonImageDamaged, damaged.does, true
 	}
+	if words := damage(err); words != "" {
+		return v1alpha1.ReasonImageDamaged, words, true
+	}
+	does, answered = unreached(err)
+	return v1alpha1.ReasonRegistryUnavailable, does, answered
+}
+
+// damage is what is wrong with an answer; empty where nothing is, or there is none.
+func damage(err error) string {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return "answers with " + errTooLarge.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "cuts its answer short"
+	case strings.Contains(err.Error(), "does not match requested digest"), strings.Contains(err.Error(), "error verifying"):
+		return "answers with something else than the digest says"
+	}
+	return ""
+}
+
+// unreached is what kept the operator from the registry.
+func unreached(err error) (does string, answered bool) {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return v1alpha1.ReasonRegistryUnavailable, "there is no address for its name", false
+		return "has no address", false
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return v1alpha1.ReasonRegistryUnavailable,
-			"its certificate is not trusted: name its authority with --registry-ca-file", true
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "refuses connections", false
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return v1alpha1.ReasonRegistryUnavailable, "it does not answer in time", false
+		return silence, false
 	}
-	switch {
-	case errors.Is(err, errPlainHTTP), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return v1alpha1.ReasonRegistryUnavailable, "it speaks no TLS: allow that with --registry-plain-http", true
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return v1alpha1.ReasonRegistryUnavailable, "it refuses connections", false
-	case errors.Is(err, errTooLarge):
-		return v1alpha1.ReasonImageDamaged, "its answer is larger than " + errTooLarge.Error(), true
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return v1alpha1.ReasonImageDamaged, "its answer is cut short", true
-	case strings.Contains(err.Error(), "does not match requested digest"), strings.Contains(err.Error(), "error verifying"):
-		return v1alpha1.ReasonImageDamaged, "its answer is not what the digest says", true
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "has a certificate that is not trusted: name its authority with --registry-ca-file", true
+	}
+	if errors.Is(err, errPlainHTTP) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
+		return "speaks no TLS: allow that with --registry-plain-http", true
 	}
 	if network, ok := errors.AsType[*net.OpError](err); ok {
-		return v1alpha1.ReasonRegistryUnavailable, "the connection fails: " + network.Op, false
+		return "breaks the connection off: " + network.Op, false
 	}
-	return v1alpha1.ReasonRegistryUnavailable, "its answer makes no sense", true
+	return "gives an answer that makes no sense", true
 }

@@ -87,7 +87,7 @@ func (r *registry) skips(host string) bool {
 func (r *registry) image(ctx context.Context, reference string, auths []authn.Authenticator, before string) (model.Image, *failure) {
 	ref, err := r.parse(reference)
 	if err != nil {
-		return model.Image{}, failed(reference, "", err, 0)
+		return model.Image{}, failed(reference, err, 0)
 	}
 	if digest, ok := ref.(name.Digest); ok {
 		before = digest.DigestStr()
@@ -100,7 +100,7 @@ func (r *registry) image(ctx context.Context, reference string, auths []authn.Au
 			return image, nil
 		}
 		_, after := seen.seen()
-		last = failed(reference, ref.Context().RegistryStr(), err, after)
+		last = failed(reference, err, after)
 		if !last.denied() {
 			return model.Image{}, last
 		}
@@ -141,7 +141,7 @@ func (r *registry) ask(
 	if said, _ := seen.seen(); said != "" && said != digest {
 		// Some registries say it wrong, and some proxies have damaged copies: nodes could not pull those by their digest.
 		if _, err := puller.Head(ctx, ref.Context().Digest(digest)); err != nil {
-			return model.Image{}, &damagedError{fmt.Sprintf("its manifest has the digest %s, and the registry says %s", digest, said)}
+			return model.Image{}, &damagedError{fmt.Sprintf("answers with a manifest of digest %s, and says %s", digest, said)}
 		}
 	}
 	if found, ok := r.contents.Get(name(digest)); ok {
@@ -201,7 +201,7 @@ func readImage(descriptor *remote.Descriptor) (model.Image, int, error) {
 func readManifest(manifest v1.Image) (model.Image, int, error) {
 	content, err := manifest.Manifest()
 	if err != nil {
-		return model.Image{}, 0, &damagedError{"its manifest cannot be read"}
+		return model.Image{}, 0, &damagedError{"answers with a manifest that cannot be read"}
 	}
 	if !isConfig(content.Config.MediaType) {
 		return model.Image{}, 0, nil
@@ -238,7 +238,7 @@ type found struct {
 func (f *found) walk(index v1.ImageIndex, depth int) error {
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return &damagedError{"its index cannot be read"}
+		return &damagedError{"answers with an index that cannot be read"}
 	}
 	for _, child := range manifest.Manifests {
 		if f.manifests++; f.manifests > maxManifests {
@@ -306,7 +306,7 @@ func isAttestation(child v1.Descriptor) bool {
 		child.ArtifactType != "" && !strings.HasPrefix(child.ArtifactType, "application/vnd.oci.image.config")
 }
 
-// damagedError is an answer that is not what it should be.
-type damagedError struct{ what string }
+// damagedError is an answer that is not what it should be: what the registry does.
+type damagedError struct{ does string }
 
-func (e *damagedError) Error() string { return e.what }
+func (e *damagedError) Error() string { return e.does }

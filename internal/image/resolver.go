@@ -257,7 +257,7 @@ func giveUp(session *session, source source, lookup *lookup, late bool) *model.U
 	case late:
 		return &model.Unresolved{
 			Reason:  v1alpha1.ReasonRegistryUnavailable,
-			Message: fmt.Sprintf("%s, asked for %s: it does not answer in time", lookup.host, lookup.reference),
+			Message: failureWords(lookup.reference, silence),
 		}
 	}
 	return nil
