@@ -171,15 +171,22 @@ func describe(descriptor *remote.Descriptor) (image model.Image, size int, err e
 	if err := found.walk(index, 0); err != nil {
 		return model.Image{}, 0, err
 	}
-	if found.best == nil {
+	if found.index == nil {
 		return model.Image{}, 0, nil // an index of other things than images
 	}
-	image, size, err = readManifest(found.best)
+	best, err := found.index.Image(found.best.Digest)
+	if err != nil {
+		return model.Image{}, 0, err //nolint:wrapcheck // sorted by the caller
+	}
+	image, size, err = readManifest(best)
 	if err != nil {
 		return model.Image{}, 0, err
 	}
-	if len(found.platforms) > 0 {
+	switch {
+	case !found.untold:
 		image.Platforms = found.platforms
+	case found.images > 1:
+		image.Platforms = nil // it may run on others than that of the config too
 	}
 	return image, size, nil
 }
@@ -228,10 +235,15 @@ func isConfig(mediaType types.MediaType) bool {
 // found is what an index has.
 type found struct {
 	platforms []model.Platform
-	// best is the manifest whose config is read, and rank how good it is.
-	best      v1.Image
-	rank      int
-	manifests int
+	// images is how many there are, and untold says that one does not tell its platform.
+	images int
+	untold bool
+	// best is the image whose config is read, in which index it is, and how good it is.
+	best  v1.Descriptor
+	index v1.ImageIndex
+	rank  int
+	// looked is how many entries were looked at.
+	looked int
 }
 
 // walk looks at the images of an index, and of those in it.
@@ -241,7 +253,7 @@ func (f *found) walk(index v1.ImageIndex, depth int) error {
 		return &damagedError{"answers with an index that cannot be read"}
 	}
 	for _, child := range manifest.Manifests {
-		if f.manifests++; f.manifests > maxManifests {
+		if f.looked++; f.looked > maxManifests {
 			return nil
 		}
 		switch {
@@ -254,9 +266,7 @@ func (f *found) walk(index v1.ImageIndex, depth int) error {
 				return err
 			}
 		case child.MediaType.IsImage() && !isAttestation(child):
-			if err := f.take(index, child); err != nil {
-				return err
-			}
+			f.take(index, child)
 		}
 	}
 	return nil
@@ -264,27 +274,20 @@ func (f *found) walk(index v1.ImageIndex, depth int) error {
 
 // take notes an image of the index. Whose config is read is the same each time:
 // that of the most common platform.
-func (f *found) take(index v1.ImageIndex, child v1.Descriptor) error {
+func (f *found) take(index v1.ImageIndex, child v1.Descriptor) {
+	f.images++
 	platform := model.Platform{}
 	if child.Platform != nil {
 		platform = model.Platform{OS: child.Platform.OS, Architecture: child.Platform.Architecture}
 	}
-	if platform.OS != "" && platform.Architecture != "" {
-		at, found := slices.BinarySearchFunc(f.platforms, platform, model.Platform.Compare)
-		if !found {
-			f.platforms = slices.Insert(f.platforms, at, platform)
-		}
+	if platform.OS == "" || platform.Architecture == "" {
+		f.untold = true
+	} else if at, known := slices.BinarySearchFunc(f.platforms, platform, model.Platform.Compare); !known {
+		f.platforms = slices.Insert(f.platforms, at, platform)
 	}
-	rank := rankOf(platform)
-	if f.best != nil && rank >= f.rank {
-		return nil
+	if rank := rankOf(platform); f.index == nil || rank < f.rank {
+		f.best, f.index, f.rank = child, index, rank
 	}
-	image, err := index.Image(child.Digest)
-	if err != nil {
-		return err //nolint:wrapcheck // sorted by the caller
-	}
-	f.best, f.rank = image, rank
-	return nil
 }
 
 func rankOf(platform model.Platform) int {

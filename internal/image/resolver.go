@@ -152,7 +152,7 @@ func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want mo
 			images.Briefly = max(0, session.began.Add(brief).Sub(now))
 		}
 	}
-	if images.Waiting != "" && session.rereads() {
+	if images.Waiting != "" && r.rereads(session) {
 		images.Wait = min(images.Wait, rereadCredentials)
 	}
 	return images
@@ -298,9 +298,11 @@ func (r *Resolver) source(
 }
 
 // rereads says whether the stack waits with credentials that may be read again.
-func (s *session) rereads() bool {
-	for lookup := range s.lookups {
-		if lookup.failure != nil && lookup.failure.Reason == v1alpha1.ReasonImageUnauthorized {
+func (r *Resolver) rereads(session *session) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for lookup := range session.lookups {
+		if lookup.deniedSince(session.began) {
 			return true
 		}
 	}

@@ -21,12 +21,16 @@ import (
 
 // lived is a world with a past that bytes tell of, two each: what, and how.
 func lived(past []byte) *sim.World {
+	images := []string{"my-app:1", "my-app:2", "my-app:crash", "my-app:missing", "my-app:unready", "my-app:invalid"}
 	world := sim.New()
+	world.Registry = sim.NewRegistry()
+	for _, image := range images[:4] { // of the others it knows nothing
+		world.Registry.Push(image, web("first"))
+	}
 	world.Apply(Stack("shop"))
 	for what, how := range pairs(past) {
 		change := func(option Option) { world.Apply(With(world.Stack().DeepCopy(), option)) }
-		images := []string{"my-app:1", "my-app:2", "my-app:crash", "my-app:missing", "my-app:unready", "my-app:invalid"}
-		switch what % 10 {
+		switch what % 13 {
 		case 0, 1:
 			change(Image(images[int(how)%len(images)]))
 		case 2:
@@ -45,6 +49,12 @@ func lived(past []byte) *sim.World {
 			world.OperateAndDie(int(how % 6))
 		case 9:
 			world.Quota = int(how%8) - 1
+		case 10:
+			world.Registry.Hang()
+		case 11:
+			world.Registry.Heal()
+		case 12:
+			world.Registry.Push(images[int(how)%len(images)], web("other"))
 		}
 		world.Wait(int(how % 64))
 	}
@@ -109,13 +119,16 @@ func damaged(state model.State, damage []byte) model.State {
 }
 
 // FuzzMake plans for stacks with any past, whatever befell them: it never
-// panics, gives the same plan twice, and deletes neither the revision that runs
-// nor the one that can be gone back to.
+// panics, gives the same plan twice, makes no revision whose images it has not
+// asked for, and deletes neither the revision that runs nor the one that can be
+// gone back to.
 func FuzzMake(f *testing.F) {
 	f.Add([]byte{0, 2, 0, 1}, []byte{}, uint16(0))
 	f.Add([]byte{0, 2, 8, 2, 2, 0}, []byte{0, 0}, uint16(700))
 	f.Add([]byte{1, 3, 6, 2, 4, 0, 7, 1}, []byte{8, 9, 3, 1}, uint16(61))
 	f.Add([]byte{9, 4, 0, 1, 5, 60}, []byte{6, 0, 10, 3}, uint16(31))
+	f.Add([]byte{10, 0, 0, 2, 11, 60, 12, 0, 5, 20}, []byte{}, uint16(0))
+	f.Add([]byte{0, 2, 10, 30, 0, 1}, []byte{}, uint16(9))
 	f.Fuzz(func(t *testing.T, past, damage []byte, seconds uint16) {
 		world := lived(past)
 		if violations := world.Violations(); len(violations) > 0 {
@@ -125,6 +138,13 @@ func FuzzMake(f *testing.F) {
 		plan := planner.Make(state, now)
 		if diff := cmp.Diff(lines(plan), lines(planner.Make(state, now))); diff != "" {
 			t.Errorf("planning twice (-first +second):\n%s", diff)
+		}
+		asks := len(planner.Lookup(state, now).Images) > 0
+		if waits := planner.Make(waiting(state, time.Second), now).LooksUp != ""; waits && !asks {
+			t.Error("R21 it waits for an image that it does not ask for")
+		}
+		if move := plan.Move; move != nil && move.Verb == model.VerbRecord && !asks {
+			t.Errorf("R21 without having asked for images, it moves on: %s", move)
 		}
 		timeline := revision.Timeline(state.Revisions)
 		if len(timeline) == 0 {

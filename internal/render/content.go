@@ -95,7 +95,7 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 	spec := component
 	var brought inherited
 	if image, found := appImage(template, in.Images); found {
-		component, brought = inherit(component, image)
+		component, brought = inherit(component, image, adopted)
 		if template, err = overlay(podTemplate(in, component, brought, selector), component.PodTemplate); err != nil {
 			return model.Component{}, err
 		}

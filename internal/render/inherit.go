@@ -35,7 +35,7 @@ type inherited struct {
 // inherit fills what the component leaves out with what its image says. Another
 // program than the image's own, such as a worker from a web server's image,
 // listens on none of its ports and answers none of its health checks.
-func inherit(component v1alpha1.Component, image model.Image) (v1alpha1.Component, inherited) {
+func inherit(component v1alpha1.Component, image model.Image, adopted Adoption) (v1alpha1.Component, inherited) {
 	given := overridesOf(component.PodTemplate)
 	os := dockerfile.OS(image.Platforms)
 	brought := inherited{config: image.Config, platforms: image.Platforms, windows: os == string(corev1.Windows)}
@@ -45,6 +45,9 @@ func inherit(component v1alpha1.Component, image model.Image) (v1alpha1.Componen
 	own := len(component.Command)+len(component.Args) == 0 && !given.Command
 	if own && component.Ports == nil && !given.Ports {
 		component.Ports, brought.portsNote = dockerfile.Ports(image.Config)
+		if len(adopted.Labels) > 0 && len(component.Ports) > 0 { // its callers use its ports, which only a person can know
+			component.Ports, brought.portsNote = nil, "there is a Service of this name: set ports to take it over"
+		}
 		brought.ports = len(component.Ports) > 0
 	}
 	if own && component.ReadinessProbe == nil && !given.Readiness {

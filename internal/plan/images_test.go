@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/sim"
+)
+
+// web is an image that serves on port 80. Its digest is a word, for readers.
+func web(digest string) model.Image {
+	return model.Image{
+		Digest: "sha256:" + digest,
+		Config: &dockerspec.DockerOCIImageConfig{
+			ImageConfig: ocispec.ImageConfig{ExposedPorts: map[string]struct{}{"80/tcp": {}}},
+		},
+	}
+}
+
+// silent is what is known of an image when its registry was given up.
+func silent() model.Image {
+	return model.Image{Unresolved: &model.Unresolved{
+		Reason: v1alpha1.ReasonRegistryUnavailable, Message: "it does not answer in time",
+	}}
+}
+
+// told is the state when all that has to be looked up turns out to be the image.
+func told(state model.State, image model.Image) model.State {
+	state.Images = model.Images{Known: map[model.ImageRequest]model.Image{}}
+	for _, request := range planner.Lookup(state, noon).Images {
+		state.Images.Known[request] = image
+	}
+	return state
+}
+
+// waiting is the state while an image is looked up.
+func waiting(state model.State, wait time.Duration) model.State {
+	state.Images = model.Images{Known: map[model.ImageRequest]model.Image{}, Waiting: "my-app:3", Wait: wait}
+	return state
+}
+
+// resolved is a world with a registry, in which the stack's first revision runs web("one").
+func resolved(options ...Option) *sim.World {
+	world := sim.New()
+	world.Registry = sim.NewRegistry()
+	world.Registry.Push("my-app:1", web("one"))
+	world.Apply(Stack("shop", options...))
+	world.Settle(patience)
+	return world
+}
+
+// worker runs the main image.
+func worker(s *v1alpha1.AppStack) { With(s, Component("worker", 1, nil, "work")) }
+
+// released is a stack that went from my-app:1 to my-app:2.
+func released() model.State { return after(Image("my-app:2")).State() }
+
+// restarted is a stack that was, at noon.
+func restarted() model.State { return after(RestartedAt(noon)).State() }
+
+// rolledBack is a stack whose second release failed.
+func rolledBack() model.State { return after(Image("my-app:crash")).State() }
+
+// failed is a stack whose second release has just failed.
+func failed() model.State { return crashing().State() }
+
+// changed is the state with another spec.
+func changed(state model.State, options ...Option) model.State {
+	state.Stack = With(state.Stack.DeepCopy(), options...)
+	return state
+}
+
+// TestWhileWaiting shows that a release waits for its image, and nothing else does.
+func TestWhileWaiting(t *testing.T) {
+	tests := map[string]struct {
+		state model.State
+		want  []string
+	}{
+		"R21 a first release": {model.State{Stack: Stack("shop")}, nil},
+		"R21 a change":        {changed(released(), Image("my-app:3")), nil},
+		"R1 the number of pods": {
+			changed(released(), Image("my-app:3"), Replicas(5)),
+			[]string{"Update Deployment shop: the stack's spec changed what it is to be"},
+		},
+		"R28 a change made by hand is put back": {
+			func() model.State {
+				state := changed(released(), Image("my-app:3"))
+				state.Deployments["shop"].Spec.Template.Spec.Containers[0].Image = "by-hand:1"
+				return state
+			}(),
+			[]string{"Update Deployment shop: Deployment shop: " +
+				"spec.template was changed by someone else and is put back"},
+		},
+		"R28 what is deleted is made again": {
+			func() model.State {
+				state := changed(released(), Image("my-app:3"))
+				delete(state.Services, "shop")
+				return state
+			}(),
+			[]string{"Create Service shop: component main of revision 2 needs it"},
+		},
+		"R6 a rollout ends": {
+			func() model.State {
+				state := changed(released(), Image("my-app:3"))
+				rollouts := state.Revisions[1].Record.Rollouts
+				rollouts[0].Outcome, rollouts[0].EndedAt = v1alpha1.OutcomeProgressing, nil
+				return state
+			}(),
+			[]string{"Annotate ControllerRevision shop-2: revision 2 runs: all its pods are available"},
+		},
+		"R8 what is beyond the limit is deleted": {
+			changed(after(Image("my-app:2"), Image("my-app:4")).State(), Image("my-app:3"), HistoryLimit(1)),
+			[]string{
+				"Update Deployment shop: the stack's spec changed what it is to be",
+				"Delete ControllerRevision shop-1: beyond the 1 revisions that the stack keeps",
+				"Delete ControllerRevision shop-2: beyond the 1 revisions that the stack keeps",
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := planFor(waiting(test.state, 4*time.Second))
+			if got.Move != nil || got.Problem != nil || got.LooksUp != "my-app:3" || got.Wait != 4*time.Second {
+				t.Errorf("move %v, problem %v, %q is looked up for %s; want none, none, my-app:3, 4s",
+					got.Move, got.Problem, got.LooksUp, got.Wait)
+			}
+			if diff := cmp.Diff(test.want, stepsOf(waiting(test.state, 4*time.Second))); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNobodyWaits shows that an image that is waited for holds up nothing that
+// can be done without it.
+func TestNobodyWaits(t *testing.T) {
+	tests := map[string]struct {
+		state model.State
+		move  string
+	}{
+		"R4 content that has a revision": {
+			changed(released(), Image("my-app:1")),
+			"Annotate ControllerRevision shop-1: revision 1: the spec's content is that of revision 1",
+		},
+		"R10 a rollback": {
+			changed(released(), Image("my-app:3"), RollbackTo(1, 0)),
+			"Annotate ControllerRevision shop-1: revision 1: rollback.toRevision is 1",
+		},
+		"R12 an automatic rollback": {
+			crashing().State(),
+			"Annotate ControllerRevision shop-1: revision 1: revision 2 failed: " +
+				"component main, container app: CrashLoopBackOff, exit code 1",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := planFor(waiting(test.state, 4*time.Second))
+			if moveOf(got) != test.move || got.LooksUp != "" {
+				t.Errorf("move %q, and %q is looked up; want %q, and nothing", moveOf(got), got.LooksUp, test.move)
+			}
+		})
+	}
+}
+
+// TestTheSoonerWait shows that neither a lookup nor a rollout is looked at late.
+func TestTheSoonerWait(t *testing.T) {
+	world := after()
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:unready"),
+		Rollout(v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](30)})))
+	world.Wait(10)
+	alone := planAt(world).Wait
+	if alone <= 2*time.Second {
+		t.Fatalf("the rollout is looked at in %s, want the deadline", alone)
+	}
+	With(world.Stack(), Image("my-app:3"))
+	for wait, want := range map[time.Duration]time.Duration{
+		time.Second:             time.Second,
+		alone + time.Nanosecond: alone,
+	} {
+		if got := planner.Make(waiting(world.State(), wait), world.Now()).Wait; got != want {
+			t.Errorf("R17 R23 a lookup for %s and a deadline in %s: another look in %s, want %s", wait, alone, got, want)
+		}
+	}
+}
+
+// TestAFailureWhileWaiting shows that a failed rollout is not rolled back while
+// it is being found out what the spec asks for instead (R12).
+func TestAFailureWhileWaiting(t *testing.T) {
+	new3 := []Option{Image("my-app:3")}
+	same := func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }
+	asWritten := func(state model.State) model.State { return told(state, silent()) }
+	wait := func(state model.State) model.State { return waiting(state, time.Second) }
+	const (
+		back = "Annotate ControllerRevision shop-1: revision 1: revision 2 failed: " +
+			"component main, container app: CrashLoopBackOff, exit code 1"
+		third = "Record ControllerRevision shop-3: revision 3: the spec's content changed"
+	)
+	type outcome struct{ Move, Problem, LooksUp string }
+	tests := map[string]struct {
+		options []Option
+		images  func(model.State) model.State
+		want    outcome
+	}{
+		"R12 it waits":                       {new3, wait, outcome{LooksUp: "my-app:3"}},
+		"R12 it waits with Hold too":         {append(new3, OnFailure(v1alpha1.FailurePolicyHold)), wait, outcome{LooksUp: "my-app:3"}},
+		"R12 R16a a restart waits":           {[]Option{RestartedAt(noon)}, wait, outcome{LooksUp: "my-app:3"}},
+		"R16a a pause does not":              {append(new3, Paused(true)), wait, outcome{Problem: v1alpha1.ReasonRolloutFailed}},
+		"R12 it goes on with the image":      {new3, func(s model.State) model.State { return told(s, web("three")) }, outcome{Move: third}},
+		"R23 it goes on without":             {new3, asWritten, outcome{Move: third}},
+		"R12 it turns out to be what failed": {[]Option{same}, asWritten, outcome{Move: back, Problem: v1alpha1.ReasonRolledBack}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			plan := planFor(test.images(changed(crashing().State(), test.options...)))
+			got := outcome{moveOf(plan), reasonOf(plan), plan.LooksUp}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestWhatARevisionIsMadeOf shows what is recorded, and that exactly that is
+// tried first.
+func TestWhatARevisionIsMadeOf(t *testing.T) {
+	type made struct {
+		Image      string
+		Resolved   bool
+		Unresolved string
+	}
+	tests := map[string]struct {
+		image model.Image
+		want  made
+	}{
+		"R21 a digest":                     {web("three"), made{"my-app:3@sha256:three", true, ""}},
+		"R23 the tag, and why":             {silent(), made{"my-app:3", false, "it does not answer in time"}},
+		"R21 an image that says no config": {model.Image{Digest: "sha256:odd"}, made{"my-app:3@sha256:odd", true, ""}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			move := planFor(told(changed(released(), Image("my-app:3")), test.image)).Move
+			if move == nil || move.Verb != model.VerbRecord {
+				t.Fatalf("the move is %v, want a new revision", move)
+			}
+			main := move.Revision.Content.Components[0]
+			got := made{Image: main.App().Image, Resolved: main.Provenance.Resolved}
+			if unresolved := main.Provenance.Unresolved; unresolved != nil {
+				got.Unresolved = unresolved.Message
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("revision (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(main.Template, move.Trial[0].Deployment.Spec.Template); diff != "" {
+				t.Errorf("R4 what is tried (-recorded +tried):\n%s", diff)
+			}
+			if want := move.Revision.Content.Hash(); move.Hash != want || move.Revision.Record.ContentHash != want {
+				t.Errorf("the hash is %s, recorded %s, want %s", move.Hash, move.Revision.Record.ContentHash, want)
+			}
+		})
+	}
+}
+
+// TestTheSameContent shows which specs are the content of a revision that there
+// is, in other words (R3).
+func TestTheSameContent(t *testing.T) {
+	const (
+		alias  = "Annotate ControllerRevision shop-1: the spec renders to the content of revision 1"
+		second = "Move: Record ControllerRevision shop-2: revision 2: the spec's content changed"
+	)
+	bare := func() model.State { return resolved(Bare()).State() }
+	down := func() model.State {
+		world := sim.New()
+		world.Registry = sim.NewRegistry()
+		world.Registry.Hang()
+		world.Apply(Stack("shop"))
+		world.Settle(patience)
+		return world.State()
+	}
+	explicit := func(s *v1alpha1.AppStack) { s.Spec.Ports = []v1alpha1.Port{{Name: "http", ContainerPort: 80}} }
+	inFull := func(s *v1alpha1.AppStack) { s.Spec.ImageResolution = v1alpha1.ImageResolutionDigest }
+	tcp := func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }
+	tests := map[string]struct {
+		state  func() model.State
+		change Option
+		image  model.Image
+		want   []string
+	}{
+		"R3 the spec says what the image says":            {bare, explicit, web("one"), []string{alias}},
+		"R3 a default in full":                            {bare, inFull, web("one"), []string{alias}},
+		"R3 the spec names another port":                  {bare, Ports(81), web("one"), []string{second}},
+		"R22 an empty list of ports is another":           {bare, func(s *v1alpha1.AppStack) { s.Spec.Ports = []v1alpha1.Port{} }, web("one"), []string{second}},
+		"R21 the tag has moved":                           {bare, inFull, web("two"), []string{second}},
+		"R23 the registry is silent now":                  {bare, explicit, silent(), []string{second}},
+		"R23 the registry is silent as it was":            {down, tcp, silent(), []string{alias}},
+		"R23 the registry was silent, and knows it now":   {down, tcp, web("one"), []string{second}},
+		"R21 what is pinned by hand is what was resolved": {bare, Image("my-app:1@sha256:one"), web("one"), []string{alias}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := told(changed(test.state(), test.change), test.image)
+			if len(state.Images.Known) != 1 {
+				t.Fatalf("%d images were looked up, want 1", len(state.Images.Known))
+			}
+			if diff := cmp.Diff(test.want, stepsOf(state)); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestARestartOfTheSameBytes shows that a restart replaces the pods though the
+// tag has not moved, and that the spec is that of the restarted revision.
+func TestARestartOfTheSameBytes(t *testing.T) {
+	world := resolved()
+	world.Apply(With(world.Stack().DeepCopy(), RestartedAt(noon)))
+	world.Settle(patience)
+	first, second := world.State().Revisions[0], world.State().Revisions[1]
+	if first.Record.ContentHash != second.Record.ContentHash {
+		t.Errorf("R3 the hash of the same content was %s, and is %s", first.Record.ContentHash, second.Record.ContentHash)
+	}
+	if got := second.Content.Components[0].Template.Annotations[naming.AnnotationRestartedAt]; got != "2026-01-01T12:00:00Z" {
+		t.Errorf("R16a the stamp is %q", got)
+	}
+	if got := second.Content.Components[0].App().Image; got != "my-app:1@sha256:one" {
+		t.Errorf("R21 the image is %s", got)
+	}
+	With(world.Stack(), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
+	want := []string{"Annotate ControllerRevision shop-2: the spec renders to the content of revision 2"}
+	if diff := cmp.Diff(want, stepsOf(told(world.State(), web("one")))); diff != "" {
+		t.Errorf("R3 steps (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package telemetry_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/telemetry"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// event is one that was told.
+type event struct{ Related, Kind, Reason, Action, Note string }
+
+// recorder keeps what it is told.
+type recorder struct{ events []event }
+
+func (r *recorder) Eventf(_, related runtime.Object, kind, reason, action, note string, args ...any) {
+	told := event{"", kind, reason, action, fmt.Sprintf(note, args...)}
+	if object, ok := related.(*corev1.ObjectReference); ok {
+		told.Related = object.Kind + " " + object.Name
+	}
+	r.events = append(r.events, told)
+}
+
+// unresolved is a component that runs an image as it is written.
+func unresolved(name, message string) model.Component {
+	return model.Component{Name: name, Provenance: model.Provenance{
+		Unresolved: &model.Unresolved{Reason: v1alpha1.ReasonRegistryUnavailable, Message: message},
+	}}
+}
+
+// step is one to revision 2 with these components.
+func step(verb model.Verb, reason string, components ...model.Component) model.Step {
+	return model.Step{
+		Verb: verb, Kind: model.KindRevision, Name: "shop-2", Reason: "why", Event: reason,
+		Revision: &model.Revision{Number: 2, Content: model.Content{Components: components}},
+	}
+}
+
+func TestUnresolvedImages(t *testing.T) {
+	const silent = "ghcr.io, asked for app:2: it does not answer in time"
+	fine := model.Component{Name: "main", Provenance: model.Provenance{Resolved: true}}
+	started := event{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "Record", "why"}
+	warning := func(note string) event {
+		return event{"ControllerRevision shop-2", corev1.EventTypeWarning, v1alpha1.EventImagesUnresolved, "Record", note}
+	}
+	tests := map[string]struct {
+		step model.Step
+		want []event
+	}{
+		"R23 a new revision that runs an image as written": {
+			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", silent)),
+			[]event{started, warning("revision 2, component main: an image runs as written: " + silent)},
+		},
+		"R23 of several components the first": {
+			step(model.VerbRecord, v1alpha1.EventRolloutStarted, fine, unresolved("mailer", silent), unresolved("worker", silent)),
+			[]event{started, warning("revision 2, component mailer: an image runs as written: " + silent)},
+		},
+		"R21 a new revision whose images are pinned": {
+			step(model.VerbRecord, v1alpha1.EventRolloutStarted, fine), []event{started},
+		},
+		"R21 a new revision of which none was looked up": {
+			step(model.VerbRecord, v1alpha1.EventRolloutStarted, model.Component{Name: "main"}), []event{started},
+		},
+		"R23 no second time, when it is gone back to": {
+			step(model.VerbAnnotate, v1alpha1.EventRolloutStarted, unresolved("main", silent)),
+			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "Annotate", "why"}},
+		},
+		"R23 nor when it runs": {
+			step(model.VerbAnnotate, v1alpha1.EventRolloutSucceeded, unresolved("main", silent)),
+			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutSucceeded, "Annotate", "why"}},
+		},
+		"R30 what a registry goes on and on about is cut": {
+			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", strings.Repeat("x", 2000))),
+			[]event{started, warning(("revision 2, component main: an image runs as written: " + strings.Repeat("x", 2000))[:1024])},
+		},
+		"R23 signs in what it says are left alone": {
+			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", "100% of %s")),
+			[]event{started, warning("revision 2, component main: an image runs as written: 100% of %s")},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			told := &recorder{}
+			events := &telemetry.Events{Recorder: told}
+			events.Took(Stack("shop"), test.step)
+			if diff := cmp.Diff(test.want, told.events); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
