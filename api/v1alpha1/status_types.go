@@ -87,9 +87,18 @@ type ComponentStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 
-	// Image that the component runs, and what it brought along.
+	// Image that the component runs, with its digest where it is pinned.
 	// +optional
-	Image *ComponentImage `json:"image,omitempty"`
+	// +kubebuilder:validation:MaxLength=1024
+	Image string `json:"image,omitempty"`
+
+	// Values that can come from the spec, from the image or from a default, each
+	// with where it came from when the revision was made.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	ImageValues []ImageValue `json:"imageValues,omitempty"`
 
 	// Pods that are wanted.
 	// +optional
@@ -120,29 +129,6 @@ type ComponentStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Address string `json:"address,omitempty"`
-}
-
-// ComponentImage is the image of a component, and what was made of it when the
-// revision was made.
-type ComponentImage struct {
-	// Reference as the pods run it, with its digest where it is pinned.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1024
-	Reference string `json:"reference,omitempty"` //nolint:kubeapilinter // an image reference, as OCI calls it
-
-	// Whether the image is pinned by a digest: only then is it certain that all
-	// pods, and those after a rollback, run the same bytes.
-	// +optional
-	Pinned bool `json:"pinned"` //nolint:kubeapilinter // false is worth showing
-
-	// Values that can come from the spec, from the image or from a default, each
-	// with where it came from.
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=16
-	Values []ImageValue `json:"values,omitempty"`
 }
 
 // ImageValue is a value of a component, and where it came from.

@@ -16,6 +16,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
+// maxConfig is how many bytes of a config are kept: a revision holds one for each component.
+const maxConfig = 16 << 10
+
 // ParseConfig reads the config blob of a Docker or OCI image. The platform is
 // empty where the blob does not say it. Only what is asked for is read: an odd
 // history or creation time does no harm, as little as unknown fields do.
@@ -31,8 +34,22 @@ func ParseConfig(raw []byte) (*dockerspec.DockerOCIImageConfig, model.Platform, 
 	if image == nil {
 		return nil, model.Platform{}, errors.New("reading the config of the image: it is null")
 	}
-	config := &image.Config
-	config.Env, config.Labels, config.OnBuild = nil, nil, nil // configs are kept in memory, and nobody asks for these
+	config := reduce(image.Config)
+	if kept, err := json.Marshal(config); err != nil || len(kept) > maxConfig {
+		return nil, model.Platform{}, fmt.Errorf("reading the config of the image: it says more than %d bytes of ports, checks and so on", maxConfig)
+	}
 	platform, _ := normalize(model.Platform{OS: image.OS, Architecture: image.Architecture})
 	return config, platform, nil
+}
+
+// reduce is the config without what nobody asks for: it is kept in memory and with revisions.
+func reduce(config dockerspec.DockerOCIImageConfig) *dockerspec.DockerOCIImageConfig {
+	reduced := &dockerspec.DockerOCIImageConfig{}
+	reduced.User = config.User
+	reduced.ExposedPorts = config.ExposedPorts
+	reduced.Volumes = config.Volumes
+	reduced.StopSignal = config.StopSignal
+	reduced.Healthcheck = config.Healthcheck
+	reduced.Shell = config.Shell
+	return reduced
 }

@@ -39,7 +39,7 @@ func TestParseConfig(t *testing.T) {
 		want     *dockerspec.DockerOCIImageConfig
 		platform model.Platform
 	}{
-		"R22 what is used is kept, and Env, Labels and OnBuild are not": {
+		"R22 what is used is kept, and nothing else": {
 			raw: `{"architecture":"amd64","os":"linux","config":{"User":"app","ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},
 				"Entrypoint":["/run"],"Cmd":["serve"],"WorkingDir":"/srv","StopSignal":"SIGQUIT","Shell":["/bin/bash","-c"],
 				"Healthcheck":{"Test":["CMD","/check"],"Interval":60000000000,"StartInterval":1,"Retries":2},
@@ -47,8 +47,7 @@ func TestParseConfig(t *testing.T) {
 			platform: linux,
 			want: &dockerspec.DockerOCIImageConfig{
 				ImageConfig: ocispec.ImageConfig{
-					User: "app", ExposedPorts: set("80/tcp"), Volumes: set("/data"), Entrypoint: []string{"/run"}, Cmd: []string{"serve"},
-					WorkingDir: "/srv", StopSignal: "SIGQUIT",
+					User: "app", ExposedPorts: set("80/tcp"), Volumes: set("/data"), StopSignal: "SIGQUIT",
 				},
 				DockerOCIImageConfigExt: dockerspec.DockerOCIImageConfigExt{
 					Shell: []string{"/bin/bash", "-c"},
@@ -112,5 +111,24 @@ func TestParseConfigRefuses(t *testing.T) {
 				t.Errorf("%v on %v, error %v; want an error alone", got, platform, err)
 			}
 		})
+	}
+}
+
+// TestParseConfigIsBounded shows that no image makes a revision large.
+func TestParseConfigIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 20<<10)
+	for name, raw := range map[string]string{
+		"R22 a long check":  `{"config":{"Healthcheck":{"Test":["CMD","` + long + `"]}}}`,
+		"R22 a long user":   `{"config":{"User":"` + long + `"}}`,
+		"R22 a long volume": `{"config":{"Volumes":{"/` + long + `":{}}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if config, _, err := dockerfile.ParseConfig([]byte(raw)); err == nil {
+				t.Errorf("it is read: %d bytes of a user", len(config.User))
+			}
+		})
+	}
+	if _, _, err := dockerfile.ParseConfig([]byte(`{"config":{"Labels":{"a":"` + long + `"}}}`)); err != nil {
+		t.Errorf("R22 labels, which are not kept: %v", err)
 	}
 }

@@ -68,7 +68,7 @@ func OS(platforms []model.Platform) string {
 // and returns it as it is where none is known. What the affinity asks for
 // already holds besides. The one that is given is never changed.
 func Affinity(affinity *corev1.Affinity, platforms []model.Platform) *corev1.Affinity {
-	all := normalizeAll(platforms)
+	all := nodes(normalizeAll(platforms))
 	if len(all) == 0 {
 		return affinity
 	}
@@ -100,6 +100,21 @@ func both(given []corev1.NodeSelectorTerm, platforms []model.Platform) []corev1.
 		}
 	}
 	return out
+}
+
+// runsToo are the nodes that run an architecture besides their own: container
+// runtimes take a 32-bit image there where there is no other.
+var runsToo = map[string]string{"386": "amd64", "arm": "arm64"}
+
+// nodes are the platforms of the nodes on which an image for one of the platforms runs.
+func nodes(platforms []model.Platform) []model.Platform {
+	out := platforms
+	for _, platform := range platforms {
+		if wider, found := runsToo[platform.Architecture]; found {
+			out = append(out, model.Platform{OS: platform.OS, Architecture: wider})
+		}
+	}
+	return normalizeAll(out)
 }
 
 // terms has a term for each OS: not every architecture is there for every OS.

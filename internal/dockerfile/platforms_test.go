@@ -85,6 +85,10 @@ func TestAffinity(t *testing.T) {
 			given: requiring(term(in(arch, "arm64"))), platforms: []model.Platform{amd64, arm64},
 			want: requiring(term(in(arch, "arm64"), in(os, "linux"), in(arch, "amd64", "arm64"))),
 		},
+		"R22 a 32-bit image runs on 64-bit nodes too": {
+			platforms: []model.Platform{{OS: "linux", Architecture: "386"}, {OS: "linux", Architecture: "arm"}},
+			want:      requiring(term(in(os, "linux"), in(arch, "386", "amd64", "arm", "arm64"))),
+		},
 		"R22 an empty term matches no node, and goes on doing so": {
 			given: requiring(term(), term(in("disk", "ssd"))), platforms: []model.Platform{amd64},
 			want: requiring(term(), term(in("disk", "ssd"), in(os, "linux"), in(arch, "amd64"))),

@@ -10,9 +10,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	kauthn "github.com/google/go-containerregistry/pkg/authn/kubernetes"
@@ -22,8 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// credentials finds what pods pull their images with: the imagePullSecrets of
-// the pod, and those of its ServiceAccount. The operator may read neither
+// credentials finds what pods pull their images with: their imagePullSecrets,
+// or, where they have none, those of their ServiceAccount. The operator may read neither
 // unless an administrator allowed it (R29).
 type credentials struct {
 	live     client.Reader
@@ -45,27 +47,52 @@ type access struct {
 	grant string
 }
 
-// of is the access that pods of the ServiceAccount have to the repository.
-func (c *credentials) of(
-	ctx context.Context, namespace, serviceAccount string, pullSecrets []string, repository name.Repository,
-) (access, error) {
-	secrets, allowed, err := c.secrets(ctx, namespace, serviceAccount, pullSecrets)
+// pod is what the credentials of a pod are taken from.
+type pod struct {
+	namespace      string
+	serviceAccount string
+	pullSecrets    string
+}
+
+// keys are the credentials that pods have.
+type keys struct {
+	secrets []corev1.Secret
+	// grant says what lets the operator read the others; empty where it read all.
+	grant  string
+	readAt time.Time
+}
+
+// of reads what pods have.
+func (c *credentials) of(ctx context.Context, pod pod) (keys, error) {
+	var names []string
+	if pod.pullSecrets != "" {
+		names = strings.Split(pod.pullSecrets, ",")
+	}
+	secrets, allowed, err := c.secrets(ctx, pod.namespace, pod.serviceAccount, names)
 	if err != nil {
-		return access{}, err
+		return keys{}, err
 	}
-	found := access{}
+	found := keys{secrets: secrets}
 	if !allowed {
-		found.grant = c.grant(ctx, namespace)
+		found.grant = c.grant(ctx, pod.namespace)
 	}
+	return found, nil
+}
+
+// to is the access that the keys give to the repository.
+func (k keys) to(ctx context.Context, repository name.Repository) (access, error) {
+	found := access{grant: k.grant}
 	var configs []authn.AuthConfig
-	for _, secret := range secrets {
-		config, err := configOf(ctx, secret, repository)
-		if err != nil {
-			return access{}, fmt.Errorf("reading Secret %s: %w", secret.Name, err)
+	for _, secret := range k.secrets {
+		of, err := configsOf(ctx, secret, repository)
+		if err != nil { // what it says may show the Secret
+			return access{}, fmt.Errorf("reading Secret %s: it is malformed", secret.Name)
 		}
-		if config != (authn.AuthConfig{}) && !slices.Contains(configs, config) {
-			configs = append(configs, config)
-			found.auths = append(found.auths, authn.FromConfig(config))
+		for _, config := range of {
+			if !slices.Contains(configs, config) {
+				configs = append(configs, config)
+				found.auths = append(found.auths, authn.FromConfig(config))
+			}
 		}
 	}
 	if len(found.auths) == 0 {
@@ -100,18 +127,19 @@ func (c *credentials) secrets(
 		}
 		return false, err //nolint:wrapcheck // it names the object
 	}
-	account := &corev1.ServiceAccount{}
-	found, err := read(cmp.Or(serviceAccount, "default"), account)
-	if err != nil {
-		return nil, false, fmt.Errorf("reading the ServiceAccount: %w", err)
-	}
-	names = slices.Clone(names)
-	if found {
+	if len(names) == 0 { // the API server gives a pod those of its ServiceAccount only where it has none of its own
+		account := &corev1.ServiceAccount{}
+		if _, err := read(cmp.Or(serviceAccount, "default"), account); err != nil {
+			return nil, false, fmt.Errorf("reading the ServiceAccount: %w", err)
+		}
 		for _, reference := range account.ImagePullSecrets {
 			names = append(names, reference.Name)
 		}
 	}
 	for _, name := range names {
+		if name == "" {
+			continue // which the API server allows, and a kubelet passes over
+		}
 		secret := corev1.Secret{}
 		found, err := read(name, &secret)
 		if err != nil {
@@ -130,10 +158,10 @@ func (c *credentials) grant(ctx context.Context, namespace string) string {
 	if account, ok := strings.CutPrefix(subject, "--user=system:serviceaccount:"); ok {
 		subject = "--serviceaccount=" + account
 	}
-	return fmt.Sprintf("the operator may not read the pull secrets of namespace %[1]s: an administrator allows it with "+
+	return fmt.Sprintf("the operator may not read the pull secrets of namespace %[1]s. Set restartedAt to look the image up "+
+		"again, once an administrator ran: "+
 		"kubectl create role appstack-pull-secrets -n %[1]s --verb=get --resource=serviceaccounts,secrets && "+
-		"kubectl create rolebinding appstack-pull-secrets -n %[1]s --role=appstack-pull-secrets %[2]s, "+
-		"and restartedAt looks the image up again", namespace, subject)
+		"kubectl create rolebinding appstack-pull-secrets -n %[1]s --role=appstack-pull-secrets %[2]s", namespace, subject)
 }
 
 // whoami is the operator's user; that of config/default where the API server does not say.
@@ -160,30 +188,69 @@ type repositoryName struct{ registry, name string }
 func (r repositoryName) RegistryStr() string { return r.registry }
 func (r repositoryName) String() string      { return r.name }
 
-// configOf is what the Secret has for the repository; empty where nothing. A
-// kubelet takes docker.io for another name of Docker Hub in Secrets too.
-func configOf(ctx context.Context, secret corev1.Secret, repository name.Repository) (authn.AuthConfig, error) {
-	keychain, err := kauthn.NewFromPullSecrets(ctx, []corev1.Secret{secret})
-	if err != nil {
-		return authn.AuthConfig{}, err //nolint:wrapcheck // it says what is wrong
-	}
+// configsOf are the credentials that the Secret has for the repository, those
+// for the most of its name first. A kubelet takes docker.io for another name of
+// Docker Hub in Secrets too.
+func configsOf(ctx context.Context, secret corev1.Secret, repository name.Repository) ([]authn.AuthConfig, error) {
 	names := []authn.Resource{repository}
 	if repository.RegistryStr() == name.DefaultRegistry {
 		names = append(names, repositoryName{"docker.io", "docker.io/" + repository.RepositoryStr()})
 	}
-	for _, resource := range names {
-		auth, err := keychain.Resolve(resource)
-		if err != nil {
-			return authn.AuthConfig{}, err //nolint:wrapcheck // it says what is wrong
-		}
-		if auth == authn.Anonymous {
-			continue
-		}
-		config, err := auth.Authorization()
-		if err != nil {
-			return authn.AuthConfig{}, err //nolint:wrapcheck // it says what is wrong
-		}
-		return *config, nil
+	entries, err := entriesOf(secret)
+	if err != nil {
+		return nil, err
 	}
-	return authn.AuthConfig{}, nil
+	var configs []authn.AuthConfig
+	for _, entry := range entries {
+		keychain, err := kauthn.NewFromPullSecrets(ctx, []corev1.Secret{entry})
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says what is wrong
+		}
+		for _, resource := range names {
+			auth, err := keychain.Resolve(resource)
+			if err != nil {
+				return nil, err //nolint:wrapcheck // it says what is wrong
+			}
+			if auth == authn.Anonymous {
+				continue
+			}
+			config, err := auth.Authorization()
+			if err != nil {
+				return nil, err //nolint:wrapcheck // it says what is wrong
+			}
+			configs = append(configs, *config)
+		}
+	}
+	return configs, nil
+}
+
+// entriesOf are Secrets with one entry of the Secret each: the keychain finds
+// but the first that fits, and a kubelet tries all.
+func entriesOf(secret corev1.Secret) ([]corev1.Secret, error) {
+	var file struct {
+		Auths map[string]json.RawMessage `json:"auths"`
+	}
+	var err error
+	data, older := secret.Data[corev1.DockerConfigJsonKey], secret.Data[corev1.DockerConfigKey]
+	switch {
+	case secret.Type == corev1.SecretTypeDockerConfigJson && len(data) > 0:
+		err = json.Unmarshal(data, &file)
+	case secret.Type == corev1.SecretTypeDockercfg && len(older) > 0:
+		err = json.Unmarshal(older, &file.Auths)
+	}
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what is wrong
+	}
+	var entries []corev1.Secret
+	for _, host := range slices.Backward(slices.Sorted(maps.Keys(file.Auths))) {
+		one, err := json.Marshal(map[string]any{"auths": map[string]json.RawMessage{host: file.Auths[host]}})
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says what is wrong
+		}
+		entries = append(entries, corev1.Secret{
+			Type: corev1.SecretTypeDockerConfigJson,
+			Data: map[string][]byte{corev1.DockerConfigJsonKey: one},
+		})
+	}
+	return entries, nil
 }

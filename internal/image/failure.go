@@ -6,6 +6,7 @@ package image
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +37,17 @@ func (f *failure) denied() bool { return f.Reason == v1alpha1.ReasonImageUnautho
 // failed says what became of a look-up, in words that are the same each time and
 // that show nothing of the answer but its status and its code: whoever writes an
 // image reference chooses whom the operator asks.
-func failed(reference string, err error, after time.Duration) *failure {
+func failed(reference string, err error, seen seen) *failure {
 	answer, ok := errors.AsType[*transport.Error](err)
+	if _, damaged := errors.AsType[*damagedError](err); !ok && !damaged && seen.status != 0 {
+		answer, ok = &transport.Error{StatusCode: seen.status}, true // with a body that the library will not read
+	}
 	if !ok {
 		reason, words, answered := withoutAnswer(err)
 		return &failure{
 			Unresolved: model.Unresolved{Reason: reason, Message: failureWords(reference, words)},
 			answered:   answered,
-			after:      after,
+			after:      seen.after,
 		}
 	}
 	reason := v1alpha1.ReasonRegistryUnavailable
@@ -61,7 +65,7 @@ func failed(reference string, err error, after time.Duration) *failure {
 			Message: failureWords(reference, "answers "+statusWords(answer)),
 		},
 		answered: true,
-		after:    after,
+		after:    seen.after,
 	}
 }
 
@@ -100,10 +104,11 @@ func withoutAnswer(err error) (reason, does string, answered bool) {
 func damage(err error) string {
 	switch {
 	case errors.Is(err, errTooLarge):
-		return "answers with " + errTooLarge.Error()
+		return fmt.Sprintf("answers with more than %d bytes for a manifest, or %d for a config", maxManifest, maxBody)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "cuts its answer short"
-	case strings.Contains(err.Error(), "does not match requested digest"), strings.Contains(err.Error(), "error verifying"):
+	case strings.Contains(err.Error(), "does not match requested digest"),
+		strings.Contains(err.Error(), "does not match expected size"), strings.Contains(err.Error(), "error verifying"):
 		return "answers with something else than the digest says"
 	}
 	return ""
@@ -120,8 +125,14 @@ func unreached(err error) (does string, answered bool) {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return silence, false
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "has a certificate that is not trusted: name its authority with --registry-ca-file", true
+	if distrust, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return distrusted(distrust), true
+	}
+	if errors.Is(err, errSentOn) {
+		return "sends on to where there is no TLS", true
+	}
+	if errors.Is(err, errTooMany) {
+		return "sends round in circles", true
 	}
 	if errors.Is(err, errPlainHTTP) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
 		return "speaks no TLS: allow that with --registry-plain-http", true
@@ -130,4 +141,15 @@ func unreached(err error) (does string, answered bool) {
 		return "breaks the connection off: " + network.Op, false
 	}
 	return "gives an answer that makes no sense", true
+}
+
+// distrusted is what is wrong with the registry's certificate.
+func distrusted(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "has a certificate for another name"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "has a certificate that is not valid now"
+	}
+	return "has a certificate that is not trusted: name its authority with --registry-ca-file"
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -41,7 +42,13 @@ type question struct {
 // lookup is a question on its way to an answer.
 type lookup struct {
 	question
+	// auths are the credentials, while someone waits.
 	auths []authn.Authenticator
+	// namespace is that of who asked first. Stranger says that it runs without that
+	// the registry has answered before, counted for that namespace.
+	namespace  string
+	stranger   bool
+	countedFor string
 	// waiting are the stacks to wake.
 	waiting map[types.NamespacedName]struct{}
 
@@ -55,6 +62,10 @@ type lookup struct {
 	failures int
 	// busy says that the lookup is queued, runs, or waits to be tried again.
 	busy bool
+	// pausing ends the wait for the next try; nil while there is none. Held says
+	// that the registry asked for it.
+	pausing clock.Timer
+	held    bool
 	// usedAt is when someone last asked for the answer.
 	usedAt time.Time
 }
@@ -75,15 +86,33 @@ func (r *Resolver) lookup(source source) *lookup {
 	found := r.lookups[source.question]
 	if found == nil {
 		r.sweep(now)
-		found = &lookup{
-			question: source.question,
-			auths:    source.access.auths,
-			waiting:  map[types.NamespacedName]struct{}{},
-		}
+		found = &lookup{question: source.question, waiting: map[types.NamespacedName]struct{}{}}
 		r.lookups[source.question] = found
 	}
 	found.usedAt = now
 	return found
+}
+
+// join lets the session's stack wait for the lookup. What failed for others
+// before is tried anew for a release that began later, unless the registry wants
+// to be left alone. The lock is held.
+func (r *Resolver) join(lookup *lookup, stack types.NamespacedName, session *session, access access) {
+	if len(lookup.waiting) == 0 {
+		lookup.namespace = stack.Namespace
+	}
+	lookup.auths = access.auths
+	lookup.waiting[stack] = struct{}{}
+	if _, joined := session.lookups[lookup]; joined {
+		return
+	}
+	session.lookups[lookup] = struct{}{}
+	if lookup.held || session.began.Sub(lookup.failedAt) <= firstRetry {
+		return
+	}
+	lookup.failures = 0
+	if lookup.pausing != nil && lookup.pausing.Stop() {
+		lookup.pausing, lookup.busy = nil, false
+	}
 }
 
 // sweep drops what nobody waits for, and has not for a while. The lock is held.
@@ -112,24 +141,24 @@ func (r *Resolver) ask(lookup *lookup) {
 // dispatch gives work to workers that are free. The lock is held.
 func (r *Resolver) dispatch() {
 	for {
-		next := r.queue.next()
+		next := r.queue.next(r.options.Clock.Now())
 		if next == nil {
 			return
 		}
 		if len(next.waiting) == 0 {
 			next.busy = false // nobody wants to know any more
-			r.queue.done(next, true)
+			r.queue.drop(next)
 			continue
 		}
-		go r.run(r.running, next, r.options.Clock.Now(), next.image.Digest)
+		go r.run(r.running, next, next.auths, next.image.Digest, r.options.Clock.Now())
 	}
 }
 
 // run asks the registry.
-func (r *Resolver) run(ctx context.Context, lookup *lookup, askedAt time.Time, before string) {
+func (r *Resolver) run(ctx context.Context, lookup *lookup, auths []authn.Authenticator, before string, askedAt time.Time) {
 	tried, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
-	image, failure := r.registry.image(tried, lookup.reference, lookup.auths, before)
+	image, failure := r.registry.image(tried, lookup.reference, auths, before)
 	now := r.options.Clock.Now()
 	result := v1alpha1.ReasonImagesPinned
 	if failure != nil {
@@ -140,13 +169,17 @@ func (r *Resolver) run(ctx context.Context, lookup *lookup, askedAt time.Time, b
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue.done(lookup, failure == nil || failure.answered)
+	if failure != nil && failure.after > 0 {
+		r.queue.hold(lookup.host, now.Add(min(failure.after, longestRetry)))
+	}
 	if failure == nil {
 		lookup.answered, lookup.image, lookup.askedAt = true, image, askedAt
 		lookup.failure, lookup.failures, lookup.busy = nil, 0, false
 	} else {
 		lookup.failure, lookup.failedAt = &failure.Unresolved, now
 		lookup.failures++
-		r.options.Clock.AfterFunc(lookup.pause(failure.after), func() { r.retry(lookup) })
+		lookup.held = failure.after > 0
+		lookup.pausing = r.options.Clock.AfterFunc(lookup.pause(failure.after), func() { r.retry(lookup) })
 	}
 	r.dispatch()
 	if failure == nil || failure.Reason == v1alpha1.ReasonImageUnauthorized {
@@ -169,8 +202,12 @@ func (l *lookup) pause(asked time.Duration) time.Duration {
 func (r *Resolver) retry(lookup *lookup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lookup.busy = false
-	if len(lookup.waiting) > 0 && r.running.Err() == nil {
+	lookup.busy, lookup.pausing = false, nil
+	if r.running.Err() != nil {
+		return
+	}
+	if len(lookup.waiting) > 0 {
 		r.ask(lookup)
 	}
+	r.dispatch() // others may wait for a registry that wanted to be left alone until now
 }

@@ -3,7 +3,11 @@
 
 package image
 
-import "maps"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // How many look-ups are under way at a time.
 const (
@@ -11,9 +15,14 @@ const (
 	perRegistry = 4
 	// perSilent is how many of a registry's that did not answer last time.
 	perSilent = 1
-	// overall is how many of all registries'. It bounds what the operator spends;
-	// so many registries have to be silent at once before another one waits.
+	// overall is how many of all registries'. It bounds what the operator spends.
 	overall = 64
+	// strangers is how many of registries that have not answered yet, or did not last
+	// time: those that answer have room besides. One namespace may have perNamespace of
+	// these, whatever it names, and firsts where the registry has no other.
+	strangers    = 48
+	perNamespace = 24
+	firsts       = 40
 )
 
 // queue says which look-up is next: first come, first served, of each registry,
@@ -23,16 +32,26 @@ type queue struct {
 	// turns are the registries with someone in line.
 	turns   []string
 	running int
+	// strange is how many of running are of registries that have not answered, and
+	// byNamespace for whom.
+	strange     int
+	byNamespace map[string]int
 }
 
 // line is that of one registry.
 type line struct {
 	lookups []*lookup
 	running int
-	silent  bool
+	// proven says that the registry has answered before, and silent that it did not last time.
+	proven bool
+	silent bool
+	// until is when a registry that wants to be left alone may be asked again.
+	until time.Time
 }
 
-func newQueue() *queue { return &queue{registries: map[string]*line{}} }
+func newQueue() *queue {
+	return &queue{registries: map[string]*line{}, byNamespace: map[string]int{}}
+}
 
 // add puts a look-up at the end of its registry's line.
 func (q *queue) add(lookup *lookup) {
@@ -48,20 +67,26 @@ func (q *queue) add(lookup *lookup) {
 }
 
 // next takes the look-up that is to run now, or nil.
-func (q *queue) next() *lookup {
+func (q *queue) next(now time.Time) *lookup {
 	if q.running >= overall {
 		return nil
 	}
 	for i, host := range q.turns {
 		line := q.registries[host]
-		if line.running >= line.limit() {
+		at := q.first(line, now)
+		if at < 0 {
 			continue
 		}
-		next := line.lookups[0]
-		line.lookups = line.lookups[1:]
+		next := line.lookups[at]
+		line.lookups = slices.Delete(line.lookups, at, at+1)
 		line.running++
 		q.running++
-		q.turns = append(q.turns[:i:i], q.turns[i+1:]...)
+		if next.stranger = line.strange(); next.stranger {
+			next.countedFor = next.namespace
+			q.strange++
+			q.byNamespace[next.countedFor]++
+		}
+		q.turns = slices.Delete(q.turns, i, i+1)
 		if len(line.lookups) > 0 {
 			q.turns = append(q.turns, host)
 		}
@@ -70,13 +95,40 @@ func (q *queue) next() *lookup {
 	return nil
 }
 
+// first is the place of the first in the line that may run, or -1.
+func (q *queue) first(line *line, now time.Time) int {
+	switch {
+	case now.Before(line.until), line.running >= line.limit(), line.strange() && q.strange >= strangers:
+		return -1
+	case !line.strange():
+		return 0
+	}
+	return slices.IndexFunc(line.lookups, func(l *lookup) bool { return q.byNamespace[l.namespace] < line.share() })
+}
+
+// drop says that a look-up does not run after all.
+func (q *queue) drop(lookup *lookup) {
+	q.registries[lookup.host].running--
+	q.running--
+	if !lookup.stranger {
+		return
+	}
+	q.strange--
+	if q.byNamespace[lookup.countedFor]--; q.byNamespace[lookup.countedFor] == 0 {
+		delete(q.byNamespace, lookup.countedFor)
+	}
+}
+
 // done says that a look-up ended, and whether the registry answered.
 func (q *queue) done(lookup *lookup, answered bool) {
+	q.drop(lookup)
 	line := q.registries[lookup.host]
-	line.running--
 	line.silent = !answered
-	q.running--
+	line.proven = line.proven || answered
 }
+
+// hold leaves a registry alone until then.
+func (q *queue) hold(host string, until time.Time) { q.registries[host].until = until }
 
 // forgetAllBut forgets the registries that nobody looks anything up in.
 func (q *queue) forgetAllBut(hosts map[string]bool) {
@@ -91,3 +143,15 @@ func (l *line) limit() int {
 	}
 	return perRegistry
 }
+
+// share is how many look-ups of such registries a namespace may have for one more
+// of this one to run.
+func (l *line) share() int {
+	if l.running == 0 {
+		return firsts
+	}
+	return perNamespace
+}
+
+// strange says that nobody knows whether the registry answers.
+func (l *line) strange() bool { return !l.proven || l.silent }

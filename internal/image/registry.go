@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -28,10 +27,8 @@ const (
 	maxNested = 3
 	// maxManifests is how many manifests of an index are looked at.
 	maxManifests = 64
-	// kept is how many images are remembered, and keptConfig the size in bytes of a
-	// config up to which they are.
-	kept       = 512
-	keptConfig = 64 << 10
+	// kept is how many images are remembered.
+	kept = 512
 	// userAgent is how the operator names itself to registries.
 	userAgent = "appstack"
 )
@@ -87,20 +84,19 @@ func (r *registry) skips(host string) bool {
 func (r *registry) image(ctx context.Context, reference string, auths []authn.Authenticator, before string) (model.Image, *failure) {
 	ref, err := r.parse(reference)
 	if err != nil {
-		return model.Image{}, failed(reference, err, 0)
+		return model.Image{}, failed(reference, err, seen{})
 	}
 	if digest, ok := ref.(name.Digest); ok {
 		before = digest.DigestStr()
 	}
 	var last *failure
 	for _, auth := range auths {
-		seen := &notes{}
-		image, err := r.ask(withNotes(ctx, seen), ref, auth, before, seen)
+		notes := &notes{}
+		image, err := r.ask(withNotes(ctx, notes), ref, auth, before, notes)
 		if err == nil {
 			return image, nil
 		}
-		_, after := seen.seen()
-		last = failed(reference, err, after)
+		last = failed(reference, err, notes.all())
 		if !last.denied() {
 			return model.Image{}, last
 		}
@@ -110,7 +106,7 @@ func (r *registry) image(ctx context.Context, reference string, auths []authn.Au
 
 // ask asks with one of the credentials.
 func (r *registry) ask(
-	ctx context.Context, ref name.Reference, auth authn.Authenticator, before string, seen *notes,
+	ctx context.Context, ref name.Reference, auth authn.Authenticator, before string, notes *notes,
 ) (model.Image, error) {
 	puller, err := remote.NewPuller(
 		remote.WithAuth(auth),
@@ -138,94 +134,95 @@ func (r *registry) ask(
 		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
 	}
 	digest := descriptor.Digest.String()
-	if said, _ := seen.seen(); said != "" && said != digest {
+	if said := notes.all().digest; said != "" && said != digest {
 		// Some registries say it wrong, and some proxies have damaged copies: nodes could not pull those by their digest.
 		if _, err := puller.Head(ctx, ref.Context().Digest(digest)); err != nil {
-			return model.Image{}, &damagedError{fmt.Sprintf("answers with a manifest of digest %s, and says %s", digest, said)}
+			return model.Image{}, &damagedError{wrongDigest(digest, said)}
 		}
 	}
 	if found, ok := r.contents.Get(name(digest)); ok {
 		return found.(model.Image), nil //nolint:forcetypeassert // nothing else is kept
 	}
-	image, size, err := describe(descriptor)
+	image, err := describe(descriptor)
 	if err != nil {
 		return model.Image{}, err
 	}
 	image.Digest = digest
-	if size <= keptConfig {
-		r.contents.Add(name(digest), image)
-	}
+	r.contents.Add(name(digest), image)
 	return image, nil
 }
 
-// describe reads what a manifest, or an index, leads to; size is that of the config.
-func describe(descriptor *remote.Descriptor) (image model.Image, size int, err error) {
+// describe reads what a manifest, or an index, leads to.
+func describe(descriptor *remote.Descriptor) (model.Image, error) {
 	if !descriptor.MediaType.IsIndex() {
 		return readImage(descriptor)
 	}
 	index, err := descriptor.ImageIndex()
 	if err != nil {
-		return model.Image{}, 0, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
 	}
 	found := &found{}
 	if err := found.walk(index, 0); err != nil {
-		return model.Image{}, 0, err
+		return model.Image{}, err
 	}
 	if found.index == nil {
-		return model.Image{}, 0, nil // an index of other things than images
+		return model.Image{}, nil // an index of other things than images
 	}
 	best, err := found.index.Image(found.best.Digest)
 	if err != nil {
-		return model.Image{}, 0, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
 	}
-	image, size, err = readManifest(best)
+	image, err := readManifest(best)
 	if err != nil {
-		return model.Image{}, 0, err
+		return model.Image{}, err
 	}
 	switch {
 	case !found.untold:
 		image.Platforms = found.platforms
-	case found.images > 1:
+	case found.images > 1 || found.looked > 1:
 		image.Platforms = nil // it may run on others than that of the config too
 	}
-	return image, size, nil
+	return image, nil
 }
 
 // readImage reads a single manifest.
-func readImage(descriptor *remote.Descriptor) (model.Image, int, error) {
+func readImage(descriptor *remote.Descriptor) (model.Image, error) {
+	if descriptor.MediaType == types.DockerManifestSchema1 || descriptor.MediaType == types.DockerManifestSchema1Signed {
+		return model.Image{}, nil // Docker's first format, which has no config
+	}
 	if !descriptor.MediaType.IsImage() {
-		return model.Image{}, 0, nil // Docker's first format, which has no config, or something new
+		return model.Image{}, &damagedError{"answers with something that is no manifest"}
 	}
 	manifest, err := descriptor.Image()
 	if err != nil {
-		return model.Image{}, 0, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
 	}
 	return readManifest(manifest)
 }
 
 // readManifest reads the config that a manifest names. One that is not an
 // image's, or makes no sense, says nothing.
-func readManifest(manifest v1.Image) (model.Image, int, error) {
+func readManifest(manifest v1.Image) (model.Image, error) {
 	content, err := manifest.Manifest()
 	if err != nil {
-		return model.Image{}, 0, &damagedError{"answers with a manifest that cannot be read"}
+		return model.Image{}, &damagedError{"answers with a manifest that cannot be read"}
 	}
 	if !isConfig(content.Config.MediaType) {
-		return model.Image{}, 0, nil
+		return model.Image{}, nil
 	}
 	raw, err := manifest.RawConfigFile()
 	if err != nil {
-		return model.Image{}, 0, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
 	}
 	config, platform, err := dockerfile.ParseConfig(raw)
 	if err != nil {
-		return model.Image{}, 0, nil //nolint:nilerr // its digest is right: it says nothing, and always will
+		return model.Image{}, nil //nolint:nilerr // its digest is right: it says nothing, and always will
 	}
 	image := model.Image{Config: config}
 	if platform != (model.Platform{}) {
 		image.Platforms = []model.Platform{platform}
 	}
-	return image, len(raw), nil
+	return image, nil
 }
 
 func isConfig(mediaType types.MediaType) bool {
@@ -254,10 +251,13 @@ func (f *found) walk(index v1.ImageIndex, depth int) error {
 	}
 	for _, child := range manifest.Manifests {
 		if f.looked++; f.looked > maxManifests {
+			f.untold = true
 			return nil
 		}
 		switch {
-		case child.MediaType.IsIndex() && depth < maxNested:
+		case child.MediaType.IsIndex() && depth == maxNested:
+			f.untold = true
+		case child.MediaType.IsIndex():
 			nested, err := index.ImageIndex(child.Digest)
 			if err != nil {
 				return err //nolint:wrapcheck // sorted by the caller
@@ -306,10 +306,19 @@ func rankOf(platform model.Platform) int {
 func isAttestation(child v1.Descriptor) bool {
 	return child.Annotations["vnd.docker.reference.type"] != "" ||
 		child.Platform != nil && (child.Platform.OS == "unknown" || child.Platform.Architecture == "unknown") ||
-		child.ArtifactType != "" && !strings.HasPrefix(child.ArtifactType, "application/vnd.oci.image.config")
+		child.ArtifactType != "" && !isConfig(types.MediaType(child.ArtifactType))
 }
 
 // damagedError is an answer that is not what it should be: what the registry does.
 type damagedError struct{ does string }
 
 func (e *damagedError) Error() string { return e.does }
+
+// wrongDigest says that a manifest is not what the registry says it is. What is
+// said is shown only where it is a digest.
+func wrongDigest(is, said string) string {
+	if _, err := v1.NewHash(said); err != nil {
+		said = "something else"
+	}
+	return fmt.Sprintf("answers with a manifest of digest %s, and says %s", is, said)
+}

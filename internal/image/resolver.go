@@ -13,7 +13,6 @@ package image
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -81,6 +80,9 @@ type session struct {
 	since   time.Time
 	sources map[model.ImageRequest]source
 	lookups map[*lookup]struct{}
+	// keys are the credentials of its pods, and unread says that some could not be read.
+	keys   map[pod]keys
+	unread bool
 }
 
 // source is where an image is looked up, and how.
@@ -91,7 +93,7 @@ type source struct {
 	invalid  *model.Unresolved
 	question question
 	access   access
-	readAt   time.Time
+	pod      pod
 }
 
 // New is a Resolver that asks nobody before it is started.
@@ -137,13 +139,13 @@ func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want mo
 	}
 	now := r.options.Clock.Now()
 	session := r.session(stack, want, now)
+	session.unread = false
 	images := model.Images{Known: map[model.ImageRequest]model.Image{}}
 	for _, request := range want.Images {
 		image, state := r.look(ctx, stack, session, request, now)
 		switch state {
 		case known:
 			images.Known[request] = image
-		case skipped:
 		case waiting:
 			if images.Waiting == "" {
 				images.Waiting = request.Reference
@@ -152,7 +154,7 @@ func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want mo
 			images.Briefly = max(0, session.began.Add(brief).Sub(now))
 		}
 	}
-	if images.Waiting != "" && r.rereads(session) {
+	if images.Waiting != "" && (session.unread || r.rereads(session)) {
 		images.Wait = min(images.Wait, rereadCredentials)
 	}
 	return images
@@ -168,6 +170,9 @@ func (r *Resolver) Forget(stack types.NamespacedName) {
 	}
 	for lookup := range session.lookups {
 		delete(lookup.waiting, stack)
+		if len(lookup.waiting) == 0 {
+			lookup.auths = nil
+		}
 	}
 	delete(r.sessions, stack)
 }
@@ -186,6 +191,7 @@ func (r *Resolver) session(stack types.NamespacedName, want model.Lookup, now ti
 		since:   want.Since,
 		sources: map[model.ImageRequest]source{},
 		lookups: map[*lookup]struct{}{},
+		keys:    map[pod]keys{},
 	}
 	if began.since.IsZero() {
 		began.since = now
@@ -201,7 +207,6 @@ type state int
 
 const (
 	known state = iota
-	skipped
 	waiting
 )
 
@@ -213,20 +218,19 @@ func (r *Resolver) look(
 	source, err := r.source(ctx, stack.Namespace, session, request, now)
 	switch {
 	case err != nil && late:
-		return unresolved(v1alpha1.ReasonRegistryUnavailable,
-			fmt.Sprintf("the pull secrets for %s could not be read: %v", request.Reference, err)), known
+		return unresolved(v1alpha1.ReasonImageUnauthorized, fmt.Sprintf("%s: %v", request.Reference, err)), known
 	case err != nil:
+		session.unread = true
 		return model.Image{}, waiting
 	case source.skipped:
-		return model.Image{}, skipped
+		return model.Image{}, known
 	case source.invalid != nil:
 		return model.Image{Unresolved: source.invalid}, known
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lookup := r.lookup(source)
-	lookup.waiting[stack] = struct{}{}
-	session.lookups[lookup] = struct{}{}
+	r.join(lookup, stack, session, source.access)
 	if lookup.answered && !lookup.askedAt.Before(session.since) {
 		if now.Sub(lookup.askedAt) > refreshAfter {
 			r.ask(lookup)
@@ -237,8 +241,9 @@ func (r *Resolver) look(
 	if reason := giveUp(session, source, lookup, late); reason != nil {
 		return model.Image{Unresolved: reason}, known
 	}
-	if lookup.deniedSince(session.began) && now.Sub(source.readAt) >= rereadCredentials {
+	if lookup.deniedSince(session.began) && now.Sub(session.keys[source.pod].readAt) >= rereadCredentials {
 		delete(session.sources, request) // the right credentials may have come meanwhile
+		delete(session.keys, source.pod)
 	}
 	return model.Image{}, waiting
 }
@@ -252,7 +257,7 @@ func giveUp(session *session, source source, lookup *lookup, late bool) *model.U
 		withheld := *lookup.failure
 		withheld.Message += "; " + source.access.grant
 		return &withheld
-	case late && lookup.failedSince(session.began):
+	case late && lookup.failure != nil:
 		return lookup.failure
 	case late:
 		return &model.Unresolved{
@@ -281,18 +286,26 @@ func (r *Resolver) source(
 		session.sources[request] = source{skipped: true}
 		return session.sources[request], nil
 	}
-	var secrets []string
-	if request.PullSecrets != "" {
-		secrets = strings.Split(request.PullSecrets, ",")
+	of := pod{namespace: namespace, serviceAccount: request.ServiceAccount, pullSecrets: request.PullSecrets}
+	found, ok := session.keys[of]
+	if !ok {
+		if found, err = r.credentials.of(ctx, of); err != nil {
+			return source{}, err
+		}
+		found.readAt = now
+		session.keys[of] = found
 	}
-	access, err := r.credentials.of(ctx, namespace, request.ServiceAccount, secrets, ref.Context())
+	access, err := found.to(ctx, ref.Context())
 	if err != nil {
+		if now.Sub(found.readAt) >= rereadCredentials {
+			delete(session.keys, of)
+		}
 		return source{}, err
 	}
 	session.sources[request] = source{
 		question: question{reference: ref.Name(), host: host, access: access.fingerprint},
 		access:   access,
-		readAt:   now,
+		pod:      of,
 	}
 	return session.sources[request], nil
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"slices"
@@ -19,13 +20,21 @@ import (
 	"time"
 )
 
-// maxBody is how many bytes of an answer are read: what the distribution
-// specification wants a registry to take as a manifest at least.
-const maxBody = 4 << 20
+// How many bytes of an answer are read. What is sent is anybody's, and takes many
+// times its size once it is parsed.
+const (
+	maxManifest = 256 << 10
+	maxBody     = 512 << 10
+)
+
+// maxRequests is how many requests one look-up may take, redirects included.
+const maxRequests = 40
 
 var (
 	errPlainHTTP = errors.New("plain HTTP is not allowed for this registry")
-	errTooLarge  = fmt.Errorf("more than %d bytes", maxBody)
+	errTooMany   = fmt.Errorf("more than %d requests", maxRequests)
+	errSentOn    = errors.New("the registry redirects to plain HTTP")
+	errTooLarge  = errors.New("more than is read of one")
 )
 
 // newTransport is the way to all registries.
@@ -61,9 +70,26 @@ type guard struct {
 
 // notes are what is seen of the answers during one look-up.
 type notes struct {
-	mu sync.Mutex
+	mu       sync.Mutex
+	requests int
+	seen
+}
+
+// count counts a request, whose answer is not known yet.
+func (n *notes) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.requests++
+	n.status = 0
+	return n.requests
+}
+
+// seen is what the client library does not tell of answers.
+type seen struct {
 	// digest is what the registry says the last manifest's is.
 	digest string
+	// status is that of the last answer, where that is an error.
+	status int
 	// after is how long the registry wants to be left alone.
 	after time.Duration
 }
@@ -78,16 +104,30 @@ func withNotes(ctx context.Context, notes *notes) context.Context {
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Scheme != "https" && !slices.Contains(g.plain, request.URL.Host) {
+		if request.Response != nil {
+			return nil, errSentOn
+		}
 		return nil, errPlainHTTP
+	}
+	notes, _ := request.Context().Value(notesKey{}).(*notes)
+	if notes != nil && notes.count() > maxRequests {
+		return nil, errTooMany
 	}
 	response, err := g.next.RoundTrip(request)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it is sorted by its type
 	}
-	if notes, ok := request.Context().Value(notesKey{}).(*notes); ok {
+	if notes != nil {
 		notes.take(request, response)
 	}
-	response.Body = &bounded{ReadCloser: response.Body, left: maxBody + 1}
+	if plain, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil {
+		response.Header.Set("Content-Type", plain) // the library knows types without parameters only
+	}
+	limit := maxBody
+	if strings.Contains(request.URL.Path, "/manifests/") {
+		limit = maxManifest
+	}
+	response.Body = &bounded{ReadCloser: response.Body, left: limit + 1}
 	return response, nil
 }
 
@@ -97,15 +137,31 @@ func (n *notes) take(request *http.Request, response *http.Response) {
 	if strings.Contains(request.URL.Path, "/manifests/") {
 		n.digest = response.Header.Get("Docker-Content-Digest")
 	}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		n.after = min(time.Duration(seconds)*time.Second, longestRetry)
+	n.status = 0
+	if response.StatusCode >= http.StatusBadRequest && request.URL.Path != "/v2/" { // that asks which credentials are wanted
+		n.status = response.StatusCode
+	}
+	if after := retryAfter(response.Header.Get("Retry-After")); after > 0 {
+		n.after = min(after, longestRetry)
 	}
 }
 
-func (n *notes) seen() (digest string, after time.Duration) {
+// retryAfter is the time that the header asks for: a number of seconds, or a date
+// (RFC 9110, section 10.2.3).
+func retryAfter(header string) time.Duration {
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+		return time.Duration(max(0, min(seconds, int64(longestRetry/time.Second)))) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+func (n *notes) all() seen {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.digest, n.after
+	return n.seen
 }
 
 // bounded is a body that is not read without end.

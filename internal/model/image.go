@@ -36,8 +36,8 @@ type ImageRequest struct {
 
 // Images are the answers to a Lookup.
 type Images struct {
-	// Known are the answers. One that is missing is of an image that nobody asks a
-	// registry for: it runs as written.
+	// Known are the answers. One that is missing is of an image that is not to be
+	// looked up: it runs as written.
 	Known map[ImageRequest]Image
 	// Waiting is the image that is waited for, as a person would name it; empty
 	// where none is, and Known is complete.
@@ -51,20 +51,33 @@ type Images struct {
 
 // Image is what a registry says of an image.
 type Image struct {
-	// Digest of the index or the manifest that the reference names.
+	// Digest of the index or the manifest that the reference names; empty where it
+	// is not known, because the registry is not asked or does not answer.
 	Digest string
 	// Platforms that the image runs on, sorted; none where that is not known.
 	Platforms []Platform
 	// Config is what its Dockerfile said; nil where the image has none that can be read.
 	Config *dockerspec.DockerOCIImageConfig
-	// Unresolved is why nothing of the above is known.
+	// Unresolved is why the registry does not answer.
 	Unresolved *Unresolved
 }
 
+// Facts are what an image says of itself. Their JSON form is stored, so fields
+// are only ever added.
+type Facts struct {
+	// Platforms that the image runs on, sorted; none where that is not known.
+	Platforms []Platform `json:"platforms,omitempty"`
+	// Config is what its Dockerfile said; nil where the image has none that can be read.
+	Config *dockerspec.DockerOCIImageConfig `json:"config,omitempty"`
+}
+
+// Facts are what the image says of itself.
+func (i Image) Facts() Facts { return Facts{Platforms: i.Platforms, Config: i.Config} }
+
 // Platform is what an image was built for.
 type Platform struct {
-	OS           string
-	Architecture string
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
 }
 
 // String is the platform as Docker writes it.
@@ -89,6 +102,9 @@ type Unresolved struct {
 type Provenance struct {
 	// Values, in the order in which users see them.
 	Values []v1alpha1.ImageValue `json:"values,omitempty"`
+	// Facts are what the component's image said: that of an earlier revision, where
+	// this one's was not known.
+	Facts *Facts `json:"facts,omitempty"`
 	// Unresolved is why an image of the component runs as written; nil where none does.
 	Unresolved *Unresolved `json:"unresolved,omitempty"`
 	// Resolved says that all images of the component were looked up.

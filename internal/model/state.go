@@ -180,6 +180,20 @@ func (s State) Deployment(component string) *appsv1.Deployment {
 	return s.Deployments[naming.Object(s.Stack.Name, component)]
 }
 
+// Stopped says whether rollouts go no further (R16a): while the stack is paused,
+// and after that for as long as it is not known yet where the spec goes instead.
+func (s State) Stopped() bool {
+	if s.Stack.Spec.Paused || s.Images.Waiting == "" {
+		return s.Stack.Spec.Paused
+	}
+	for _, deployment := range s.Deployments {
+		if deployment.Spec.Paused && OwnershipOf(s.Stack, deployment) == Owned {
+			return true
+		}
+	}
+	return false
+}
+
 // Child is a live child of one of the four kinds.
 type Child struct {
 	Kind   Kind

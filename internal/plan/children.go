@@ -51,6 +51,7 @@ func children(state model.State, components []model.Desired, rollout model.Rollo
 // added to its pod template goes (R28).
 func deployment(state model.State, component model.Desired, rollout model.Rollout) child {
 	want := render.Deployment(state.Stack, component)
+	want.Spec.Paused = state.Stopped()
 	live, found := state.Deployments[want.Name]
 	if rollout.Outcome == v1alpha1.OutcomeSucceeded && (!found || live.Status.ObservedGeneration == 0) {
 		want.Spec.Paused = false // a Deployment that is paused from the start would get no pods
@@ -104,7 +105,7 @@ func appendApplied[T configuration[T], L metav1.Object](
 // they are. Those that were taken again and again have to wait.
 func writes(state model.State, children []child, rollout model.Rollout, now time.Time) (steps []model.Step, wait time.Duration) {
 	for _, child := range children {
-		if deferred(state.Stack, child, rollout) || settled(state, child) {
+		if deferred(state, child, rollout) || settled(state, child) {
 			continue
 		}
 		if child.live != nil {
@@ -128,7 +129,7 @@ func outstanding(state model.State, children []child, rollout model.Rollout) boo
 		if !child.step.Kind.Content() || child.component.Retiring {
 			return false
 		}
-		return conflictOf(state.Stack, child) != nil || !deferred(state.Stack, child, rollout) && !settled(state, child)
+		return conflictOf(state.Stack, child) != nil || !deferred(state, child, rollout) && !settled(state, child)
 	})
 }
 
@@ -136,15 +137,15 @@ func outstanding(state model.State, children []child, rollout model.Rollout) boo
 // ended: a Service that was there before the stack, and sends to ports by
 // number, goes on serving the pods that were there (R26); and a new Deployment
 // waits for the end of a pause (R16a).
-func deferred(stack *v1alpha1.AppStack, child child, rollout model.Rollout) bool {
+func deferred(state model.State, child child, rollout model.Rollout) bool {
 	if rollout.Outcome != v1alpha1.OutcomeProgressing {
 		return false
 	}
 	switch child.step.Kind {
 	case model.KindService:
-		return child.live != nil && model.OwnershipOf(stack, child.live) == model.Unclaimed
+		return child.live != nil && model.OwnershipOf(state.Stack, child.live) == model.Unclaimed
 	case model.KindDeployment:
-		return child.live == nil && stack.Spec.Paused
+		return child.live == nil && state.Stopped()
 	default:
 		return false
 	}

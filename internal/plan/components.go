@@ -55,6 +55,9 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 	serving := revision.Serving(revision.Timeline(revisions), target.Number)
 	var desired []model.Desired
 	for _, component := range target.Content.Components {
+		if provenance, found := target.Record.Provenance[component.Name]; found {
+			component.Provenance = provenance
+		}
 		desired = append(desired, model.Desired{
 			Component: component,
 			Operation: operation(target, component.Name),

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +18,10 @@ import (
 // another stack: stacks that are created together share the answers. A restart
 // is made to get what the tag points to now, and takes none from before.
 const recent = 10 * time.Second
+
+// longAgo is from when on it does not matter that a stack was created before: it
+// was paused, or had something to mend.
+const longAgo = time.Minute
 
 // Lookup says what has to be known of images before Make can plan: nothing,
 // unless the spec asks for a revision that there is none of yet (R21).
@@ -39,11 +44,35 @@ func (p Planner) Lookup(state model.State, now time.Time) model.Lookup {
 		Images:  render.Requests(spec, content),
 	}
 	if created := state.Stack.CreationTimestamp; len(state.Revisions) == 0 && created.Before(&metav1.Time{Time: now}) {
-		lookup.Since = created.Add(-recent)
+		lookup.Since = later(created.Time, now.Add(-longAgo)).Add(-recent)
 	}
 	if choice.Restart != nil {
 		lookup.Release += choice.Restart.UTC().Format(time.RFC3339)
 		lookup.Since = time.Time{}
 	}
 	return lookup
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// lastFacts are what the components' images said, by component: in the last good
+// revision, else in the newest that knows.
+func lastFacts(revisions []model.Revision) map[string]*model.Facts {
+	if good := revision.LastGood(revision.Timeline(revisions)); good != nil {
+		revisions = append(slices.Clone(revisions), *revision.Find(revisions, good.Revision))
+	}
+	facts := map[string]*model.Facts{}
+	for _, rev := range revisions { // the last one wins
+		for _, component := range rev.Content.Components {
+			if known := component.Provenance.Facts; known != nil {
+				facts[component.Name] = known
+			}
+		}
+	}
+	return facts
 }

@@ -4,6 +4,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -83,6 +84,11 @@ func changed(state model.State, options ...Option) model.State {
 	return state
 }
 
+// pausedWith pauses and changes in one.
+func pausedWith(change Option) Option {
+	return func(s *v1alpha1.AppStack) { With(s, Paused(true), change) }
+}
+
 // TestWhileWaiting shows that a release waits for its image, and nothing else does.
 func TestWhileWaiting(t *testing.T) {
 	tests := map[string]struct {
@@ -121,6 +127,9 @@ func TestWhileWaiting(t *testing.T) {
 			}(),
 			[]string{"Annotate ControllerRevision shop-2: revision 2 runs: all its pods are available"},
 		},
+		"R16a what a pause stopped stays so": {
+			changed(after(Image("my-app:2"), pausedWith(Image("my-app:3"))).State(), Paused(false)), nil,
+		},
 		"R8 what is beyond the limit is deleted": {
 			changed(after(Image("my-app:2"), Image("my-app:4")).State(), Image("my-app:3"), HistoryLimit(1)),
 			[]string{
@@ -134,7 +143,7 @@ func TestWhileWaiting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := planFor(waiting(test.state, 4*time.Second))
 			if got.Move != nil || got.Problem != nil || got.LooksUp != "my-app:3" || got.Wait != 4*time.Second {
-				t.Errorf("move %v, problem %v, %q is looked up for %s; want none, none, my-app:3, 4s",
+				t.Errorf("move %v, problem %v, %q is looked up for %s; want neither, but my-app:3 for 4s",
 					got.Move, got.Problem, got.LooksUp, got.Wait)
 			}
 			if diff := cmp.Diff(test.want, stepsOf(waiting(test.state, 4*time.Second))); diff != "" {
@@ -273,6 +282,49 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 	}
 }
 
+// TestWhatTheLastImageSaid shows that a release of which nothing is known goes by
+// what the component's image said before, however many such releases there are,
+// and that a component without a past has nothing to go by.
+func TestWhatTheLastImageSaid(t *testing.T) {
+	next := func(state model.State, number string, image model.Image, options ...Option) model.State {
+		state = told(changed(state, append(options, Image("my-app:"+number))...), image)
+		state.Revisions = append(slices.Clone(state.Revisions), *planFor(state).Move.Revision)
+		return state
+	}
+	mailer := Component("mailer", 1, nil)
+	first := resolved(Bare()).State()
+	again := next(next(first, "2", silent()), "3", silent())
+	tests := map[string]struct {
+		state model.State
+		want  map[string]string
+	}{
+		"R23 the first that is not known": {next(first, "2", silent()), map[string]string{"main": "my-app:2 http"}},
+		"R23 one more":                    {again, map[string]string{"main": "my-app:3 http"}},
+		"R22 one that is known again":     {next(again, "4", web("four")), map[string]string{"main": "my-app:4@sha256:four http"}},
+		"R23 a new component": {
+			next(first, "2", silent(), mailer), map[string]string{"main": "my-app:2 http", "mailer": "my-app:2 "},
+		},
+		"R23 a component that comes back": {
+			next(next(next(first, "2", web("two"), mailer), "3", web("three"), WithoutComponents()), "4", silent(), mailer),
+			map[string]string{"main": "my-app:4 http", "mailer": "my-app:4 http"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]string{}
+			for _, component := range test.state.Revisions[len(test.state.Revisions)-1].Content.Components {
+				got[component.Name] = component.App().Image + " "
+				if component.Service != nil {
+					got[component.Name] += component.Service.Ports[0].Name
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("images and ports (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestTheSameContent shows which specs are the content of a revision that there
 // is, in other words (R3).
 func TestTheSameContent(t *testing.T) {
@@ -291,6 +343,7 @@ func TestTheSameContent(t *testing.T) {
 	}
 	explicit := func(s *v1alpha1.AppStack) { s.Spec.Ports = []v1alpha1.Port{{Name: "http", ContainerPort: 80}} }
 	inFull := func(s *v1alpha1.AppStack) { s.Spec.ImageResolution = v1alpha1.ImageResolutionDigest }
+	none := func(s *v1alpha1.AppStack) { s.Spec.Ports = []v1alpha1.Port{} }
 	tcp := func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }
 	tests := map[string]struct {
 		state  func() model.State
@@ -301,7 +354,7 @@ func TestTheSameContent(t *testing.T) {
 		"R3 the spec says what the image says":            {bare, explicit, web("one"), []string{alias}},
 		"R3 a default in full":                            {bare, inFull, web("one"), []string{alias}},
 		"R3 the spec names another port":                  {bare, Ports(81), web("one"), []string{second}},
-		"R22 an empty list of ports is another":           {bare, func(s *v1alpha1.AppStack) { s.Spec.Ports = []v1alpha1.Port{} }, web("one"), []string{second}},
+		"R22 an empty list of ports is another":           {bare, none, web("one"), []string{second}},
 		"R21 the tag has moved":                           {bare, inFull, web("two"), []string{second}},
 		"R23 the registry is silent now":                  {bare, explicit, silent(), []string{second}},
 		"R23 the registry is silent as it was":            {down, tcp, silent(), []string{alias}},

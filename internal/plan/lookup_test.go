@@ -118,6 +118,14 @@ func TestFreshEnough(t *testing.T) {
 		"R21 a new stack that had to wait":  {created(noon.Add(-20 * time.Second)), noon.Add(-30 * time.Second)},
 		"R21 a new stack, by a clock ahead": {created(noon.Add(time.Minute)), noon.Add(-10 * time.Second)},
 		"R21 a change":                      {changed(released(), Image("my-app:3")), noon.Add(-10 * time.Second)},
+		"R21 a change of a stack that is a day old": {
+			func() model.State {
+				state := changed(released(), Image("my-app:3"))
+				state.Stack.CreationTimestamp = metav1.NewTime(noon.Add(-24 * time.Hour))
+				return state
+			}(),
+			noon.Add(-10 * time.Second),
+		},
 		"R21 a restart":                     {changed(released(), RestartedAt(noon)), time.Time{}},
 		"R21 a restart with new content":    {changed(released(), RestartedAt(noon), Image("my-app:3")), time.Time{}},
 		"R21 a new stack that says restart": {created(noon, RestartedAt(noon)), noon.Add(-10 * time.Second)},
@@ -191,7 +199,7 @@ func TestMakeAndLookupAgree(t *testing.T) {
 		"other words": func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = "TCP" },
 	}
 	states := map[string]model.State{
-		"new": {Stack: Stack("shop")}, "released": released(), "restarted": restarted(), "rolled back": rolledBack(), "failed": crashing().State(),
+		"new": {Stack: Stack("shop")}, "released": released(), "restarted": restarted(), "rolled back": rolledBack(), "failed": failed(),
 	}
 	for name, state := range states {
 		for change, option := range options {

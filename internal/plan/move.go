@@ -41,8 +41,9 @@ type decision struct {
 
 // alias is a spec content by its hash, and the number of a revision that it renders to.
 type alias struct {
-	number int64
-	source string
+	number     int64
+	source     string
+	provenance map[string]model.Provenance
 }
 
 // decide says where the stack is to go from the current revision.
@@ -74,7 +75,10 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	if images := state.Images; images.Waiting != "" {
 		return decision{looksUp: images.Waiting, wait: images.Wait}
 	}
-	input := render.Input{Stack: state.Stack, Defaults: p.Defaults, Images: state.Images.Known, Adopted: adoptions(state)}
+	input := render.Input{
+		Stack: state.Stack, Defaults: p.Defaults, Adopted: adoptions(state),
+		Images: state.Images.Known, Earlier: lastFacts(state.Revisions),
+	}
 	content, err := render.Content(input)
 	if err != nil {
 		return decision{problem: renderProblem(err)}
@@ -84,7 +88,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	if choice.Restart == nil {
 		for _, rev := range slices.Backward(state.Revisions) {
 			if rev.Record.ContentHash == hash {
-				return respelled(state, current, timeline, rev, source, begin)
+				return respelled(state, current, timeline, rev, alias{rev.Number, source, provenances(content)}, begin)
 			}
 		}
 	} else {
@@ -99,7 +103,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 
 // respelled goes to an existing revision whose content the spec has in other words.
 func respelled(
-	state model.State, current *model.Revision, timeline []model.Rollout, rev model.Revision, source string, begin model.Rollout,
+	state model.State, current *model.Revision, timeline []model.Rollout, rev model.Revision, also alias, begin model.Rollout,
 ) decision {
 	same := decision{}
 	if current != nil && rev.Number == timeline[0].Abandoned() {
@@ -107,11 +111,27 @@ func respelled(
 	} else {
 		begin.Message = fmt.Sprintf("the spec renders to the content of revision %d", rev.Number)
 		aliased := rev
-		aliased.Record = rev.Record.WithSource(source)
+		aliased.Record = also.in(rev.Record)
 		same = moveTo(state, current, aliased, begin)
 	}
-	same.alias = alias{number: rev.Number, source: source}
+	same.alias = also
 	return same
+}
+
+// in is the record of the revision that is of the spec's content too.
+func (a alias) in(record model.Record) model.Record {
+	record = record.WithSource(a.source)
+	record.Provenance = a.provenance
+	return record
+}
+
+// provenances are where the values of components came from, by component.
+func provenances(content model.Content) map[string]model.Provenance {
+	all := map[string]model.Provenance{}
+	for _, component := range content.Components {
+		all[component.Name] = component.Provenance
+	}
+	return all
 }
 
 // pause says what waits for the end of a pause, if anything does.
@@ -203,7 +223,7 @@ func adoptions(state model.State) map[string]render.Adoption {
 		}
 		if service := state.Services[name]; service != nil &&
 			model.OwnershipOf(state.Stack, service) == model.Unclaimed {
-			adoption.Labels = service.Spec.Selector
+			adoption.Labels, adoption.Service = service.Spec.Selector, true
 		}
 		adoptions[component] = adoption
 	}

@@ -59,6 +59,9 @@ func Conflict(stack *v1alpha1.AppStack, kind model.Kind, object metav1.Object) *
 		}
 		remedy = fmt.Sprintf("delete it, rename the stack, or set the annotation %s=true on the stack to take it over",
 			v1alpha1.AnnotationAdopt)
+		if kind == model.KindService {
+			remedy += "; or set ports to [] to have no Service"
+		}
 	case model.Foreign:
 	}
 	holder := "does not belong to this stack"

@@ -52,7 +52,7 @@ func TestConflict(t *testing.T) {
 		"R26 a Service that can be adopted, not asked for": {
 			nil, model.State{Services: map[string]*corev1.Service{"shop": {ObjectMeta: with(nil, nil)}}},
 			`Service "shop" is there and does not belong to this stack: delete it, rename the stack, or set the annotation ` +
-				`apps.appstack.dev/adopt=true on the stack to take it over`,
+				`apps.appstack.dev/adopt=true on the stack to take it over; or set ports to [] to have no Service`,
 		},
 		"R26 a copy with the stack's labels is not the stack's": {
 			nil, model.State{Budgets: map[string]*policyv1.PodDisruptionBudget{"shop": {

@@ -44,7 +44,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	plan.Wait = model.Sooner(plan.Wait, wait)
 	records := newRecords(state.Revisions)
 	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: writes, now: now}
-	if !state.Stack.Spec.Paused {
+	if !state.Stopped() {
 		verdict := judged.verdict()
 		plan.Waits, plan.Wait = verdict.Waits, model.Sooner(plan.Wait, verdict.Again)
 		verdict.Complete = verdict.Complete && !outstanding(state, children, *plan.Rollout)

@@ -46,7 +46,7 @@ func (r *records) alias(also alias) {
 		return
 	}
 	rev := *revision.Find(r.all, also.number)
-	rev.Record = rev.Record.WithSource(also.source)
+	rev.Record = also.in(rev.Record)
 	r.change(also.number, rev, fmt.Sprintf("the spec renders to the content of revision %d", also.number))
 }
 

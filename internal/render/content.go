@@ -44,6 +44,8 @@ type Input struct {
 	Restart *time.Time
 	// Images are the answers to Requests: what of them is missing runs as written.
 	Images map[model.ImageRequest]model.Image
+	// Earlier are what the components' last images said, by component.
+	Earlier map[string]*model.Facts
 	// Adopted says which labels the pods of components have to carry, because
 	// objects that were there before the stack select them.
 	Adopted map[string]Adoption
@@ -55,6 +57,8 @@ type Adoption struct {
 	Selector map[string]string
 	// Labels are those by which the Service finds the pods.
 	Labels map[string]string
+	// Service says that there is one.
+	Service bool
 }
 
 // Content renders all components of the stack.
@@ -94,14 +98,19 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 	}
 	spec := component
 	var brought inherited
-	if image, found := appImage(template, in.Images); found {
-		component, brought = inherit(component, image, adopted)
+	facts := factsOf(template, in.Images, in.Earlier[component.Name])
+	if facts != nil {
+		component, brought = inherit(component, *facts, adopted)
 		if template, err = overlay(podTemplate(in, component, brought, selector), component.PodTemplate); err != nil {
 			return model.Component{}, err
 		}
-		complete(&template, image)
+		complete(&template, *facts)
+		if brought.ports && len((model.Component{Template: template}).App().Ports) == 0 {
+			component.Ports = nil // the overlay replaces what it would be merged over
+		}
 	}
 	provenance := provenanceOf(spec, brought, template)
+	provenance.Facts = facts
 	pin(&template, in.Images, &provenance)
 	if template.Labels == nil {
 		template.Labels = map[string]string{}

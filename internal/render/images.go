@@ -15,6 +15,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
+// maxRequests is how many images of a stack are looked up; others run as written.
+const maxRequests = 64
+
 // Requests are the images to look up before the content is rendered for good
 // (R21): those of all containers, but none that is on the nodes already or that
 // is to run as written.
@@ -27,7 +30,7 @@ func Requests(spec v1alpha1.AppStackSpec, content model.Content) []model.ImageRe
 		template := component.Template
 		for _, container := range containers(&template.Spec) {
 			request := requestOf(template.Spec, *container)
-			if pulled(*container) && !slices.Contains(requests, request) {
+			if pulled(*container) && !slices.Contains(requests, request) && len(requests) < maxRequests {
 				requests = append(requests, request)
 			}
 		}
@@ -62,11 +65,19 @@ func requestOf(spec corev1.PodSpec, container corev1.Container) model.ImageReque
 	}
 }
 
-// appImage is what is known of the image that the component runs.
-func appImage(template corev1.PodTemplateSpec, images map[model.ImageRequest]model.Image) (image model.Image, found bool) {
+// factsOf are what is known of the image that the component runs: what it says,
+// or, where its registry does not tell, what the component's last one said. A
+// registry in trouble takes no port away from those who use it (R23).
+func factsOf(template corev1.PodTemplateSpec, images map[model.ImageRequest]model.Image, earlier *model.Facts) *model.Facts {
 	app := model.Component{Template: template}.App()
-	image, found = images[requestOf(template.Spec, *app)]
-	return image, found && pulled(*app) && image.Unresolved == nil
+	image, found := images[requestOf(template.Spec, *app)]
+	switch {
+	case !found, !pulled(*app):
+		return nil
+	case image.Digest == "":
+		return earlier
+	}
+	return new(image.Facts())
 }
 
 // pin puts digests into all containers of the template, as far as they are
@@ -75,7 +86,7 @@ func pin(template *corev1.PodTemplateSpec, images map[model.ImageRequest]model.I
 	for _, container := range containers(&template.Spec) {
 		image, found := images[requestOf(template.Spec, *container)]
 		switch {
-		case !found, !pulled(*container):
+		case !found, !pulled(*container), image.Digest == "" && image.Unresolved == nil:
 		case image.Unresolved != nil:
 			provenance.Unresolved = cmp.Or(provenance.Unresolved, image.Unresolved)
 		default:

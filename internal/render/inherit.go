@@ -35,7 +35,7 @@ type inherited struct {
 // inherit fills what the component leaves out with what its image says. Another
 // program than the image's own, such as a worker from a web server's image,
 // listens on none of its ports and answers none of its health checks.
-func inherit(component v1alpha1.Component, image model.Image, adopted Adoption) (v1alpha1.Component, inherited) {
+func inherit(component v1alpha1.Component, image model.Facts, adopted Adoption) (v1alpha1.Component, inherited) {
 	given := overridesOf(component.PodTemplate)
 	os := dockerfile.OS(image.Platforms)
 	brought := inherited{config: image.Config, platforms: image.Platforms, windows: os == string(corev1.Windows)}
@@ -45,7 +45,7 @@ func inherit(component v1alpha1.Component, image model.Image, adopted Adoption) 
 	own := len(component.Command)+len(component.Args) == 0 && !given.Command
 	if own && component.Ports == nil && !given.Ports {
 		component.Ports, brought.portsNote = dockerfile.Ports(image.Config)
-		if len(adopted.Labels) > 0 && len(component.Ports) > 0 { // its callers use its ports, which only a person can know
+		if adopted.Service && len(component.Ports) > 0 { // its callers use its ports, which only a person can know
 			component.Ports, brought.portsNote = nil, "there is a Service of this name: set ports to take it over"
 		}
 		brought.ports = len(component.Ports) > 0
@@ -75,7 +75,7 @@ func (i inherited) securityContext() *corev1.SecurityContext {
 
 // complete adds to the whole template what depends on all of it: nodes that the
 // image runs on, and room where it writes to.
-func complete(template *corev1.PodTemplateSpec, image model.Image) {
+func complete(template *corev1.PodTemplateSpec, image model.Facts) {
 	template.Spec.Affinity = dockerfile.Affinity(template.Spec.Affinity, image.Platforms)
 	app := model.Component{Template: *template}.App()
 	if !readOnlyRoot(app) {

@@ -58,7 +58,7 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 				Name            string                     `json:"name"`
 				Command         []string                   `json:"command"`
 				Args            []string                   `json:"args"`
-				Ports           []json.RawMessage          `json:"ports"`
+				Ports           json.RawMessage            `json:"ports"`
 				ReadinessProbe  map[string]json.RawMessage `json:"readinessProbe"`
 				SecurityContext identity                   `json:"securityContext"`
 				Lifecycle       struct {
@@ -77,7 +77,7 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 		}
 		found.PreStop = container.Lifecycle.PreStop != nil
 		found.Command = len(container.Command)+len(container.Args) > 0
-		found.Ports = len(container.Ports) > 0
+		found.Ports = container.Ports != nil
 		found.User = found.User || container.SecurityContext.given()
 		for _, handler := range []string{"exec", "grpc", "httpGet", "tcpSocket"} {
 			found.Readiness = found.Readiness || container.ReadinessProbe[handler] != nil

@@ -6,6 +6,7 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,13 +93,25 @@ func (s *sources) user() {
 	}
 	message := s.brought.user.Note()
 	if s.brought.restricted {
-		message = "runAsNonRoot, and no capabilities"
+		message = restrictions(s.app.SecurityContext)
 	}
 	if s.brought.user.Text == "" {
 		s.add("user", "root", v1alpha1.ImageValueSourceDefault, message)
 		return
 	}
 	s.add("user", s.brought.user.Text, v1alpha1.ImageValueSourceImage, message)
+}
+
+// restrictions are those of the restricted security profile that the container has.
+func restrictions(context *corev1.SecurityContext) string {
+	if context == nil || !ptr.Deref(context.RunAsNonRoot, false) {
+		return ""
+	}
+	capabilities := ptr.Deref(context.Capabilities, corev1.Capabilities{})
+	if len(capabilities.Add) == 0 && slices.Equal(capabilities.Drop, []corev1.Capability{"ALL"}) {
+		return "runAsNonRoot, and no capabilities"
+	}
+	return "runAsNonRoot"
 }
 
 func (s *sources) platforms() {

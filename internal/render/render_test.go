@@ -47,27 +47,45 @@ func TestGolden(t *testing.T) {
 	for name, stack := range tests {
 		t.Run(name, func(t *testing.T) {
 			stack.UID = "uid-of-shop"
-			var objects []any
-			rendered := content(t, stack)
-			for _, component := range rendered.Components {
-				desired := model.Desired{
-					Component: component, Revision: 1,
-					Operation: render.Operations(stack.Spec)[component.Name],
-				}
-				objects = append(objects, render.Deployment(stack, desired))
-				if service := render.Service(stack, component); service != nil {
-					objects = append(objects, service)
-				}
-				if autoscaler := render.Autoscaler(stack, desired); autoscaler != nil {
-					objects = append(objects, autoscaler)
-				}
-				if budget := render.Budget(stack, desired); budget != nil {
-					objects = append(objects, budget)
-				}
-			}
-			compareGolden(t, name, objects)
+			compareGolden(t, name, objects(stack, content(t, stack)))
 		})
 	}
+}
+
+// TestGoldenOfAnImage renders what an image makes of a spec that says hardly anything else.
+func TestGoldenOfAnImage(t *testing.T) {
+	stack := Stack("shop", Bare(), Component("worker", 2, nil, "work"), PodTemplate(`{"spec":{"containers":[
+		{"name":"app","securityContext":{"readOnlyRootFilesystem":true}},
+		{"name":"proxy","image":"registry.example.com:5000/proxy"}]}}`))
+	stack.UID = "uid-of-shop"
+	rendered := from(t, stack, rich())
+	all := objects(stack, rendered)
+	for _, component := range rendered.Components {
+		all = append(all, map[string]any{"provenance of " + component.Name: component.Provenance})
+	}
+	compareGolden(t, "image", all)
+}
+
+// objects are those of the first revision of the stack.
+func objects(stack *v1alpha1.AppStack, rendered model.Content) []any {
+	var all []any
+	for _, component := range rendered.Components {
+		desired := model.Desired{
+			Component: component, Revision: 1,
+			Operation: render.Operations(stack.Spec)[component.Name],
+		}
+		all = append(all, render.Deployment(stack, desired))
+		if service := render.Service(stack, component); service != nil {
+			all = append(all, service)
+		}
+		if autoscaler := render.Autoscaler(stack, desired); autoscaler != nil {
+			all = append(all, autoscaler)
+		}
+		if budget := render.Budget(stack, desired); budget != nil {
+			all = append(all, budget)
+		}
+	}
+	return all
 }
 
 func compareGolden(t *testing.T, name string, objects []any) {

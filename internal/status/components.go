@@ -13,7 +13,6 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/dockerfile"
-	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
@@ -21,7 +20,9 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 	var statuses []v1alpha1.ComponentStatus
 	for _, component := range in.Plan.Components {
 		name := naming.Object(in.State.Stack.Name, component.Name)
-		status := v1alpha1.ComponentStatus{Name: component.Name, Image: image(component.Component)}
+		status := v1alpha1.ComponentStatus{
+			Name: component.Name, Image: component.App().Image, ImageValues: component.Provenance.Values,
+		}
 		if deployment := in.State.Deployments[name]; deployment != nil {
 			status.DesiredReplicas = ptr.To(ptr.Deref(deployment.Spec.Replicas, 1))
 			status.Replicas = &deployment.Status.Replicas
@@ -37,16 +38,6 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 		statuses = append(statuses, status)
 	}
 	return statuses
-}
-
-// image is what the component runs, and where its values came from (R22).
-func image(component model.Component) *v1alpha1.ComponentImage {
-	reference := component.App().Image
-	return &v1alpha1.ComponentImage{
-		Reference: reference,
-		Pinned:    dockerfile.Pinned(reference),
-		Values:    component.Provenance.Values,
-	}
 }
 
 // short is an image as people name it: without its digest where it has a tag.

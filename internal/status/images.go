@@ -24,7 +24,11 @@ func imagesResolved(components []model.Desired) *verdict {
 			if reason == "" {
 				reason = unresolved.Reason
 			}
-			failures = append(failures, fmt.Sprintf("component %s: %s", component.Name, unresolved.Message))
+			kept := ""
+			if component.Provenance.Facts != nil {
+				kept = " (what its last image said holds on)"
+			}
+			failures = append(failures, fmt.Sprintf("component %s: %s%s", component.Name, unresolved.Message, kept))
 		}
 	}
 	switch {

@@ -71,7 +71,7 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 		ready += ptr.Deref(component.ReadyReplicas, 0)
 		desired += ptr.Deref(component.DesiredReplicas, 0)
 		if component.Name == naming.Main {
-			status.Image, status.Address, status.Replicas = short(component.Image.Reference), component.Address, component.Replicas
+			status.Image, status.Address, status.Replicas = short(component.Image), component.Address, component.Replicas
 		}
 	}
 	status.ReadySummary = fmt.Sprintf("%d/%d", ready, desired)

@@ -35,7 +35,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 	}
 	values := func(stack *v1alpha1.AppStack, component int) map[string]string {
 		all := map[string]string{}
-		for _, value := range stack.Status.Components[component].Image.Values {
+		for _, value := range stack.Status.Components[component].ImageValues {
 			all[value.Name] = string(value.Source) + ": " + value.Value
 		}
 		return all
@@ -80,8 +80,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 
 		Expect(stack).To(haveCondition(v1alpha1.ConditionImagesResolved, metav1.ConditionTrue, v1alpha1.ReasonImagesPinned))
 		Expect(stack.Status.Image).To(Equal(reference), "without the digest, for people")
-		Expect(stack.Status.Components[0].Image.Reference).To(Equal(reference + "@" + digest))
-		Expect(stack.Status.Components[0].Image.Pinned).To(BeTrue())
+		Expect(stack.Status.Components[0].Image).To(Equal(reference + "@" + digest))
 		Expect(values(stack, 0)).To(Equal(map[string]string{
 			"ports":          "Image: 8080/TCP",
 			"readinessProbe": "Image: exec /bin/sh -c curl -f http://localhost:8080/",

@@ -63,7 +63,7 @@ var _ = Describe("Private images", Serial, func() {
 		Expect(runs()).To(Equal(reference))
 		Expect(stack).To(haveCondition(v1alpha1.ConditionImagesResolved, metav1.ConditionFalse, v1alpha1.ReasonImageUnauthorized))
 
-		command := regexp.MustCompile(`kubectl create role .*&& kubectl create rolebinding [^,]*`).
+		command := regexp.MustCompile(`kubectl create role .*&& kubectl create rolebinding .*`).
 			FindString(condition(stack, v1alpha1.ConditionImagesResolved).Message)
 		Expect(command).To(HaveSuffix("--serviceaccount=%s:%s", account.Namespace, account.Name))
 		By("running it: " + command)

@@ -115,7 +115,7 @@ var _ = Describe("the status", func() {
 		Expect(stack.Status.Components).To(HaveLen(2))
 		Expect(stack.Status.Components[1]).To(And(
 			HaveField("Name", "worker"),
-			HaveField("Image.Reference", "worker:1"),
+			HaveField("Image", "worker:1"),
 			HaveField("DesiredReplicas", HaveValue(Equal(int32(2)))),
 			HaveField("AvailableReplicas", HaveValue(Equal(int32(2)))),
 			HaveField("Address", "my-app-worker."+namespace+".svc:90"),

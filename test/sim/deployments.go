@@ -46,17 +46,17 @@ func (w *World) tick() (worked bool) {
 			w.pods[name] = sets
 		}
 		before, was := sets.String(), deployment.Status
-		died := false
 		for _, pod := range sets.each() {
 			if !pod.placed {
 				pod.placed = w.hasRoom()
 			}
-			died = pod.tick(w.now, w.broken[pod.image]) || died
+			pod.tick(w.now, w.broken[pod.image])
 		}
+		serving := sets.available(w.now, minReady(deployment))
 		w.advance(sets, deployment)
 		deployment.Status = sets.status(deployment, w.now)
 		deployment.Status.Conditions = conditions(deployment, was, sets, w.now)
-		w.expectAvailable(name, deployment, was, died)
+		w.expectAvailable(name, deployment, serving)
 		if sets.String() != before {
 			w.write("%s   %s: %s", w.now.Format("04:05"), name, sets)
 			worked = true
@@ -65,6 +65,9 @@ func (w *World) tick() (worked bool) {
 		w.state.Deployments[name] = deployment
 	}
 	w.look()
+	if w.Registry != nil {
+		worked = w.resolver.hear(w.Registry, w.now) || worked
+	}
 	return worked
 }
 

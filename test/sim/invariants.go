@@ -15,15 +15,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// expectAvailable checks that as many pods stay available as the strategy asks
-// for, but for those that died by themselves.
-func (w *World) expectAvailable(name string, deployment *appsv1.Deployment, was appsv1.DeploymentStatus, died bool) {
+// expectAvailable checks that of the pods that served when the Deployment
+// controller began, as many stay available as the strategy asks for.
+func (w *World) expectAvailable(name string, deployment *appsv1.Deployment, serving int32) {
 	update := deployment.Spec.Strategy.RollingUpdate
-	if update == nil || died {
+	if update == nil {
 		return
 	}
 	desired := replicas(deployment)
-	least := min(was.AvailableReplicas, desired-scaled(update.MaxUnavailable, desired, false))
+	least := min(serving, desired-scaled(update.MaxUnavailable, desired, false))
 	if deployment.Status.AvailableReplicas < least {
 		w.violate("%s: %d pods available, and %d are to stay", name, deployment.Status.AvailableReplicas, least)
 	}

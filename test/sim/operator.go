@@ -26,6 +26,9 @@ import (
 // OperateAndDie runs the operator for so many writes, after which it is gone.
 func (w *World) OperateAndDie(writes int) {
 	w.changed = true // another one looks at everything when it starts
+	defer func() {
+		w.resolver = resolver{} // what it knew of images was in its memory
+	}()
 	for range most {
 		todo := w.pass()
 		for _, step := range todo {
@@ -64,6 +67,7 @@ func (w *World) operate() {
 
 // pass is a pass of the operator: it writes the status, and is what is to be taken.
 func (w *World) pass() []model.Step {
+	w.lookUp()
 	plan := w.Planner.Make(w.state, w.now)
 	if again := w.Planner.Make(w.state, w.now); !slices.Equal(lines(plan), lines(again)) {
 		w.violate("planning twice gives two plans: %v and %v", lines(plan), lines(again))
@@ -72,7 +76,11 @@ func (w *World) pass() []model.Step {
 	if plan.Wait > 0 {
 		w.due = w.now.Add(plan.Wait)
 	}
-	w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
+	if brief := w.state.Images.Briefly; brief > 0 {
+		w.due = w.now.Add(brief) // a status would be another one at once
+	} else {
+		w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
+	}
 	if plan.Move != nil {
 		return []model.Step{*plan.Move}
 	}
@@ -133,11 +141,15 @@ func (w *World) take(step model.Step) {
 	}
 	delete(w.state.Refused, target)
 	w.expectHarmless(step)
+	w.expectAsked(step)
 	defer w.expectHistoryGrows()
+	defer w.expectSameContent()
 	switch step.Verb {
 	case model.VerbRecord:
 		rev := *step.Revision
 		rev.UID = w.uid()
+		w.expectNew(rev)
+		w.tellImages(rev)
 		w.state.Revisions = append(slices.Clone(w.state.Revisions), reread(w.Stack(), rev))
 	case model.VerbAnnotate:
 		w.state.Revisions = slices.Clone(w.state.Revisions)
@@ -172,6 +184,7 @@ func (w *World) put(step model.Step) {
 		put := step.Deployment.DeepCopy()
 		put.UID = w.uid()
 		put.Generation = 1
+		w.expectRecorded(put)
 		if live := w.state.Deployments[step.Name]; live != nil {
 			put.UID, put.Generation, put.Status = live.UID, live.Generation, live.Status
 			if put.Spec.Replicas == nil {

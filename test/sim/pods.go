@@ -55,23 +55,23 @@ var waits = map[string]string{
 const lateness = 90 * time.Second
 
 // tick lets the pod live on until now; the word says how, together with the
-// name of its image. It tells whether the pod stopped being ready by itself.
-func (p *pod) tick(now time.Time, word string) (died bool) {
+// name of its image.
+func (p *pod) tick(now time.Time, word string) {
 	p.behavior = p.image + word
 	is := func(word string) bool { return strings.Contains(p.behavior, word) }
 	if !p.placed || p.readySince != nil && word != "" {
-		return false // what runs goes on
+		return // what runs goes on
 	}
 	for word, reason := range waits {
 		if is(word) {
 			p.waiting, p.started = reason, time.Time{}
-			return false
+			return
 		}
 	}
 	life := time.Duration(-1) // for good
 	switch {
 	case is(wordUnready):
-		return false
+		return
 	case is(wordCrash), is(wordLate) && now.Sub(p.made) < lateness:
 		life = time.Second
 	case is(wordDies):
@@ -79,24 +79,22 @@ func (p *pod) tick(now time.Time, word string) (died bool) {
 	}
 	if p.started.IsZero() {
 		if p.exits > 0 && now.Sub(p.lastExit) < backoff(p.exits) {
-			return false
+			return
 		}
 		p.started, p.waiting = now, ""
 		if is(wordDies) {
 			p.readySince = &now
 		}
-		return false
+		return
 	}
 	if life >= 0 && now.Sub(p.started) >= life {
-		died = p.readySince != nil
 		p.exits, p.lastExit = p.exits+1, now
 		p.started, p.readySince = time.Time{}, nil
-		return died
+		return
 	}
 	if p.readySince == nil {
 		p.readySince = &now
 	}
-	return false
 }
 
 // backoff is how long the kubelet waits after so many exits.

@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -19,13 +21,18 @@ import (
 
 var stories = flag.Uint("stories", 40, "how many random stories are told")
 
+// released are the images that stacks run in the stories, good ones and bad ones.
+var released = []string{
+	"my-app:1", "my-app:2", "my-app:3", "my-app:crash", "my-app:missing", "my-app:unready",
+	"my-app:dies", "my-app:late", "my-app:invalid", "my-app:unconfigured",
+}
+
 // chances are what can happen to a stack, by the users, the cluster or the operator.
 func chances(s story, random *rand.Rand) []func() {
 	pick := func(images ...string) string { return images[random.IntN(len(images))] }
 	number := func(from, to int) int32 { return int32(from + random.IntN(to-from+1)) } //nolint:gosec // small
 	change := func(line string, options ...Option) func() { return func() { s.apply(line, options...) } }
-	image := pick("my-app:1", "my-app:2", "my-app:3", "my-app:crash", "my-app:missing", "my-app:unready",
-		"my-app:dies", "my-app:late", "my-app:invalid", "my-app:unconfigured")
+	image := pick(released...)
 	to := int64(number(1, 5))
 	policy := v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To(number(30, 200))}
 	if random.IntN(3) == 0 {
@@ -38,7 +45,9 @@ func chances(s story, random *rand.Rand) []func() {
 		policy.Strategy = v1alpha1.RolloutStrategyRecreate
 	}
 	replicas, writes := number(0, 6), random.IntN(5)
-	return []func(){
+	moved := pick("my-app:1", "my-app:2", "my-app:3")
+	digest := fmt.Sprintf("%x", random.Uint32())
+	return append([]func(){
 		change("image "+image, Image(image)),
 		change("image "+image, Image(image)),
 		change(fmt.Sprintf("replicas %d", replicas), Replicas(replicas)),
@@ -51,6 +60,8 @@ func chances(s story, random *rand.Rand) []func() {
 		change("restart", RestartedAt(s.Now())),
 		change("a worker", WithoutComponents(), worker(number(1, 3))),
 		change("no worker", WithoutComponents()),
+		change("the ports that the image has", Ports()),
+		change("port 80", Ports(80)),
 		change(fmt.Sprintf("rollout policy %+v", policy), Rollout(policy)),
 		change(fmt.Sprintf("keep %d revisions", 1+replicas), HistoryLimit(1+replicas)),
 		func() { s.Say("a pod is lost"); s.Kill("shop") },
@@ -59,14 +70,32 @@ func chances(s story, random *rand.Rand) []func() {
 		func() { s.Quota, s.Room = -1, -1; s.Say("neither quota nor lack of room") },
 		func() { s.Say(fmt.Sprintf("the operator dies after %d writes", writes)); s.OperateAndDie(writes) },
 		func() { s.Say("time passes without the operator"); s.Tick() },
+	}, ofRegistry(s, moved, digest)...)
+}
+
+// ofRegistry are what can happen to the registry.
+func ofRegistry(s story, moved, digest string) []func() {
+	happens := func(line string, change func(*sim.Registry)) func() { return func() { s.registry(line, change) } }
+	heal := happens("the registry is well", (*sim.Registry).Heal)
+	return []func(){
+		happens("the tag "+moved+" is sha256:"+digest, func(r *sim.Registry) { r.Push(moved, web(digest)) }),
+		happens("the tag "+moved+" is sha256:"+digest, func(r *sim.Registry) { r.Push(moved, web(digest)) }),
+		happens("the registry hangs", (*sim.Registry).Hang),
+		happens("the registry fails", func(r *sim.Registry) {
+			r.Fail(v1alpha1.ReasonRegistryUnavailable, "the registry answers 503")
+		}),
+		happens("the registry wants credentials", func(r *sim.Registry) {
+			r.Fail(v1alpha1.ReasonImageUnauthorized, "the registry answers 401")
+		}),
+		heal, heal, heal,
 	}
 }
 
 var _ = Describe("whatever happens to a stack, in whatever order", func() {
 	const events = 30
 
-	It("R5 R8 R9 R12 R13 R24 keeps what it promises, and a good release heals it in the end", func() {
-		rollbacks := uint(0)
+	It("R1 R5 R8 R9 R12 R13 R21 R23 R24 keeps what it promises, and a good release heals it in the end", func() {
+		rollbacks, unresolved := uint(0), uint(0)
 		for seed := range uint64(*stories) {
 			random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
 			world := sim.New()
@@ -74,6 +103,10 @@ var _ = Describe("whatever happens to a stack, in whatever order", func() {
 				random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 			}
 			s := story{world}
+			s.Registry = sim.NewRegistry()
+			for i, image := range slices.Concat(released, []string{"my-app:9"}) {
+				s.Registry.Push(image, web(strconv.Itoa(i)))
+			}
 			s.apply("image my-app:1", Rollout(v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](60)}))
 			for range events {
 				all := chances(s, random)
@@ -83,6 +116,7 @@ var _ = Describe("whatever happens to a stack, in whatever order", func() {
 				}
 			}
 			s.Quota, s.Room = -1, -1
+			s.Registry.Heal()
 			s.apply("all is well again, and image my-app:9", Image("my-app:9"), Paused(false), NoRollback(), Replicas(3),
 				Rollout(v1alpha1.RolloutPolicy{}))
 			s.settle()
@@ -93,12 +127,18 @@ var _ = Describe("whatever happens to a stack, in whatever order", func() {
 			Expect(status.Conditions).To(ContainElement(And(HaveField("Type", "Ready"), HaveField("Reason", "Succeeded"))), told)
 			Expect(status.ReadySummary).To(BeElementOf("3/3", "4/4", "5/5", "6/6"), told)
 			Expect(status.Failure).To(BeNil(), told)
+			Expect(status.Image).To(Equal("my-app:9"), told)
+			Expect(status.Components[0].Image).To(Equal("my-app:9@sha256:10"), told)
 			for _, rollout := range status.History {
+				if !rollout.Images[0].Pinned {
+					unresolved++
+				}
 				if rollout.Trigger == v1alpha1.TriggerAutoRollback {
 					rollbacks++
 				}
 			}
 		}
 		Expect(rollbacks).To(BeNumerically(">", *stories/2), "the stories are to be about failures")
+		Expect(unresolved).To(BeNumerically(">", *stories/2), "and about registries that do not answer")
 	})
 })

@@ -48,6 +48,7 @@ func (s story) apply(line string, options ...Option) {
 func (s story) settle() {
 	s.Settle(700)
 	Expect(s.AtRest()).To(BeTrue(), "it does not come to rest:\n%s", s.Transcript())
+	Expect(s.LooksUp()).To(BeFalse(), "R21 an image is looked up that nothing needs:\n%s", s.Transcript())
 }
 
 // tellStory plays a story, and compares what happened with its golden transcript.

@@ -17,6 +17,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -31,6 +32,8 @@ type World struct {
 	Quota, Room int
 	// Refuses is what the API server says to a write, which it takes where that is empty.
 	Refuses func(model.Step) string
+	// Registry is asked for the stack's images; nobody asks where it is nil.
+	Registry *Registry
 	// Shuffle puts names into the order in which something happens to them. The default is theirs.
 	Shuffle func([]string)
 
@@ -43,6 +46,9 @@ type World struct {
 	made     int
 	podsMade int
 	timeline []model.Rollout
+	resolver resolver
+	// recorded are the contents of all revisions that ever were, by number.
+	recorded map[int64]model.Content
 	// changed says that something happened that the operator did not see yet, and
 	// due when it wants to look though nothing does.
 	changed bool
@@ -67,7 +73,8 @@ func New() *World {
 		now:   time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
 		pods:  map[string]*replicaSets{},
 
-		broken: map[string]string{},
+		broken:   map[string]string{},
+		recorded: map[int64]model.Content{},
 	}
 }
 
@@ -85,6 +92,10 @@ func (w *World) State() model.State {
 		Budgets:     copies(w.state.Budgets),
 		Refused:     maps.Clone(w.state.Refused),
 		Pods:        model.Pods{Known: w.state.Pods.Known, All: slices.Clone(w.state.Pods.All)},
+		Images: model.Images{
+			Known: maps.Clone(w.state.Images.Known), Waiting: w.state.Images.Waiting,
+			Wait: w.state.Images.Wait, Briefly: w.state.Images.Briefly,
+		},
 	}
 }
 
@@ -131,8 +142,10 @@ func (w *World) Apply(stack *v1alpha1.AppStack) {
 	stack = stack.DeepCopy()
 	stack.UID = "stack"
 	stack.Generation = 1
+	stack.CreationTimestamp = metav1.NewTime(w.now)
 	if w.state.Stack != nil {
 		stack.Generation = w.state.Stack.Generation + 1
+		stack.CreationTimestamp = w.state.Stack.CreationTimestamp
 		stack.Status = w.state.Stack.Status
 	}
 	w.state.Stack = stack

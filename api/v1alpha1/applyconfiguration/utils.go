@@ -29,8 +29,6 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AutoscalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Component"):
 		return &apiv1alpha1.ComponentApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("ComponentImage"):
-		return &apiv1alpha1.ComponentImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComponentSpec"):
 		return &apiv1alpha1.ComponentSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComponentStatus"):

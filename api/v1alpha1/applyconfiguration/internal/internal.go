@@ -329,23 +329,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: workingDir
       type:
         scalar: string
-- name: com.github.appstack-dev.appstack.api.v1alpha1.ComponentImage
-  map:
-    fields:
-    - name: pinned
-      type:
-        scalar: boolean
-    - name: reference
-      type:
-        scalar: string
-    - name: values
-      type:
-        list:
-          elementType:
-            namedType: com.github.appstack-dev.appstack.api.v1alpha1.ImageValue
-          elementRelationship: associative
-          keys:
-          - name
 - name: com.github.appstack-dev.appstack.api.v1alpha1.ComponentStatus
   map:
     fields:
@@ -360,7 +343,15 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
     - name: image
       type:
-        namedType: com.github.appstack-dev.appstack.api.v1alpha1.ComponentImage
+        scalar: string
+    - name: imageValues
+      type:
+        list:
+          elementType:
+            namedType: com.github.appstack-dev.appstack.api.v1alpha1.ImageValue
+          elementRelationship: associative
+          keys:
+          - name
     - name: name
       type:
         scalar: string

@@ -12,8 +12,11 @@ package v1alpha1
 type ComponentStatusApplyConfiguration struct {
 	// Name of the component: "main", or one of spec.components.
 	Name *string `json:"name,omitempty"`
-	// Image that the component runs, and what it brought along.
-	Image *ComponentImageApplyConfiguration `json:"image,omitempty"`
+	// Image that the component runs, with its digest where it is pinned.
+	Image *string `json:"image,omitempty"`
+	// Values that can come from the spec, from the image or from a default, each
+	// with where it came from when the revision was made.
+	ImageValues []ImageValueApplyConfiguration `json:"imageValues,omitempty"`
 	// Pods that are wanted.
 	DesiredReplicas *int32 `json:"desiredReplicas,omitempty"`
 	// Pods that exist.
@@ -45,8 +48,21 @@ func (b *ComponentStatusApplyConfiguration) WithName(value string) *ComponentSta
 // WithImage sets the Image field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Image field is set to the value of the last call.
-func (b *ComponentStatusApplyConfiguration) WithImage(value *ComponentImageApplyConfiguration) *ComponentStatusApplyConfiguration {
-	b.Image = value
+func (b *ComponentStatusApplyConfiguration) WithImage(value string) *ComponentStatusApplyConfiguration {
+	b.Image = &value
+	return b
+}
+
+// WithImageValues adds the given value to the ImageValues field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ImageValues field.
+func (b *ComponentStatusApplyConfiguration) WithImageValues(values ...*ImageValueApplyConfiguration) *ComponentStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithImageValues")
+		}
+		b.ImageValues = append(b.ImageValues, *values[i])
+	}
 	return b
 }
 

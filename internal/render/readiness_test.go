@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package render_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/render"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// checking is how it is found out that a component is ready.
+type checking struct {
+	Probe *corev1.Probe
+	// MinReady is for how many seconds a pod has to last.
+	MinReady int32
+	Value    string
+}
+
+// TestReadinessOfTheImage shows how it is found out that a pod is ready, of an
+// image that has port 80 and a health check.
+func TestReadinessOfTheImage(t *testing.T) {
+	checked := func(test ...string) model.Image {
+		return image(func(config *dockerspec.DockerOCIImageConfig) {
+			config.ExposedPorts = set("80/tcp")
+			config.Healthcheck = &dockerspec.HealthcheckConfig{Test: test, Timeout: 3 * time.Second, Retries: 2}
+		})
+	}
+	curl := checked("CMD-SHELL", "curl -f localhost")
+	exec := func(period int32, command ...string) *corev1.Probe {
+		return &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: command}},
+			PeriodSeconds: period, TimeoutSeconds: 3, FailureThreshold: 2,
+		}
+	}
+	tcp := func(port string) *corev1.Probe {
+		return &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString(port)}}, PeriodSeconds: 5,
+		}
+	}
+	get := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/up", Port: intstr.FromInt32(81)}}}
+	none := func(s *v1alpha1.AppStack) { s.Spec.Ports = []v1alpha1.Port{} }
+	const fromImage = "Image: exec /bin/sh -c curl -f localhost"
+	tests := map[string]struct {
+		options []Option
+		image   model.Image
+		want    checking
+	}{
+		"R22 the image's": {nil, curl, checking{exec(5, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage}},
+		"R22 the image's, without a shell": {
+			nil, checked("CMD", "check", "$(HOME)"), checking{exec(5, "check", "$$(HOME)"), 0, "Image: exec check $$(HOME)"},
+		},
+		"R22 the spec's": {
+			[]Option{func(s *v1alpha1.AppStack) { s.Spec.ReadinessProbe = get }}, curl, checking{get, 0, "Spec: HTTP GET /up on port 81"},
+		},
+		"R22 the podTemplate's": {
+			[]Option{overApp(`"readinessProbe":{"httpGet":{"path":"/up","port":81}}`)}, curl, checking{get, 0, "Spec: HTTP GET /up on port 81"},
+		},
+		"R22 the podTemplate's none": {[]Option{overApp(`"readinessProbe":null`)}, curl, checking{nil, 10, ""}},
+		"R22 the image's, as often as the podTemplate says": {
+			[]Option{overApp(`"readinessProbe":{"periodSeconds":1}`)}, curl, checking{exec(1, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage},
+		},
+		"R22 the image's, where the spec has ports": {
+			[]Option{Ports(81)}, curl, checking{exec(5, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage},
+		},
+		"R22 the image's, where the spec has none": {
+			[]Option{none}, curl, checking{exec(5, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage},
+		},
+		"R22 another program's is not known":         {[]Option{runsCommand}, curl, checking{nil, 10, ""}},
+		"R22 nor with other arguments":               {[]Option{runsArgs}, curl, checking{nil, 10, ""}},
+		"R22 nor another program in the podTemplate": {[]Option{overApp(`"command":["work"]`)}, curl, checking{nil, 10, ""}},
+		"R24 another program's port": {
+			[]Option{runsCommand, Ports(81)}, curl, checking{tcp("port-0"), 0, "Default: TCP on port port-0"},
+		},
+		"R22 switched off in the image":  {nil, checked("NONE"), checking{tcp("http"), 0, "Default: TCP on port http"}},
+		"R22 the image inherits its own": {nil, checked(), checking{tcp("http"), 0, "Default: TCP on port http"}},
+		"R22 of a kind that nobody knows, which is said": {
+			nil, checked("HTTP", "/"), checking{tcp("http"), 0, "Default: TCP on port http (the image's HEALTHCHECK is of the kind " +
+				`"HTTP", which neither Docker nor the operator knows: set readinessProbe)`},
+		},
+		"R22 of a kind that nobody knows, and the spec's": {
+			[]Option{func(s *v1alpha1.AppStack) { s.Spec.ReadinessProbe = get }}, checked("HTTP", "/"),
+			checking{get, 0, "Spec: HTTP GET /up on port 81"},
+		},
+		"R23 not known": {
+			nil, model.Image{Unresolved: &model.Unresolved{Reason: v1alpha1.ReasonImageNotFound}}, checking{nil, 10, ""},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			stack := Stack("shop", append([]Option{Bare()}, test.options...)...)
+			component := mainFrom(t, stack, test.image)
+			got := checking{
+				component.App().ReadinessProbe,
+				render.Deployment(stack, model.Desired{Component: component}).Spec.MinReadySeconds,
+				valueOf(component, "readinessProbe"),
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("readiness (-want +got):\n%s", diff)
+			}
+			if app := component.App(); app.LivenessProbe != nil || app.StartupProbe != nil {
+				t.Errorf("liveness %+v, startup %+v: Docker kills nothing that is unhealthy", app.LivenessProbe, app.StartupProbe)
+			}
+		})
+	}
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim
+
+import (
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// expectAsked checks that a rollout starts because somebody asks for it: a new
+// revision is made of content that has none, or for a restart, so not because a
+// registry has something else to say by now (R21, R23); and a failure is not
+// rolled back while it is being found out what the spec asks for instead (R12).
+func (w *World) expectAsked(step model.Step) {
+	if step.Begun == nil {
+		return
+	}
+	if step.Begun.Trigger == v1alpha1.TriggerAutoRollback && w.state.Images.Waiting != "" {
+		w.violate("an automatic rollback begins while %s is looked up", w.state.Images.Waiting)
+	}
+	spec := w.Stack().Spec
+	if step.Verb != model.VerbRecord || revision.Choose(spec, w.state.Revisions).Restart != nil {
+		return
+	}
+	for _, rev := range w.state.Revisions {
+		if rev.Record.HasSource(revision.SourceHash(spec)) {
+			w.violate("revision %d is made of content that revision %d is of: %s", step.Revision.Number, rev.Number, step)
+		}
+	}
+}
+
+// expectNew checks that no number is used twice (R3).
+func (w *World) expectNew(rev model.Revision) {
+	if _, used := w.recorded[rev.Number]; used {
+		w.violate("two revisions have the number %d", rev.Number)
+	}
+	w.recorded[rev.Number] = rev.Content
+}
+
+// expectSameContent checks that revisions stay what they were when they were made (R1).
+func (w *World) expectSameContent() {
+	for _, rev := range w.state.Revisions {
+		if !equality.Semantic.DeepEqual(rev.Content, reread(w.Stack(), model.Revision{Content: w.recorded[rev.Number]}).Content) {
+			w.violate("the content of revision %d changed", rev.Number)
+		}
+	}
+}
+
+// expectRecorded checks that a Deployment gets exactly what was recorded of its
+// revision, so that its pods run the same images each time (R2, R7, R21).
+func (w *World) expectRecorded(put *appsv1.Deployment) {
+	number, err := strconv.ParseInt(put.Annotations[naming.AnnotationRevision], 10, 64)
+	if err != nil {
+		w.violate("%s is written without the number of its revision: %v", put.Name, err)
+		return
+	}
+	content := w.recorded[number]
+	component := content.Find(put.Labels[naming.LabelComponent])
+	if component == nil || !equality.Semantic.DeepEqual(component.Template, put.Spec.Template) {
+		w.violate("%s is written with another template than revision %d has", put.Name, number)
+	}
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim_test
+
+import (
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/sim"
+)
+
+// web is an image that serves on port 8080. Its digest is a word, for readers.
+func web(digest string) model.Image {
+	return model.Image{
+		Digest:    "sha256:" + digest,
+		Platforms: []model.Platform{{OS: "linux", Architecture: "amd64"}},
+		Config: &dockerspec.DockerOCIImageConfig{
+			ImageConfig: ocispec.ImageConfig{ExposedPorts: map[string]struct{}{"8080/tcp": {}}},
+		},
+	}
+}
+
+// withRegistry gives the story's world a registry with the images my-app:1, my-app:2 and so on.
+func (s story) withRegistry() {
+	s.Registry = sim.NewRegistry()
+	for tag, digest := range map[string]string{"1": "one", "2": "two", "3": "three", "crash": "faulty"} {
+		s.Registry.Push("my-app:"+tag, web(digest))
+	}
+}
+
+// says writes down what becomes of the registry.
+func (s story) registry(line string, change func(*sim.Registry)) {
+	s.Say(line)
+	change(s.Registry)
+}
+
+var _ = DescribeTable("an image's story", tellStory,
+	Entry("R7 R21 a tag that moves, a restart that follows it, and the way back", "moved-tag", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.registry("nothing, but the tag my-app:1 is another image now", func(r *sim.Registry) { r.Push("my-app:1", web("newer")) })
+		s.Wait(60)
+		s.apply("replicas 4: pods of the same image", Replicas(4))
+		s.settle()
+		s.apply("restartedAt 13:00", RestartedAt(at))
+		s.settle()
+		s.apply("rollback: {toRevision: 1}", RollbackTo(1, 0))
+		s.settle()
+		s.apply("rollback removed: the newest revision of the spec's content", NoRollback())
+		s.settle()
+	}),
+	Entry("R23 a registry hangs during a release and comes back", "registry-hangs", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
+		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2")))
+		s.settle()
+		s.registry("the registry is back: nothing changes", (*sim.Registry).Heal)
+		s.Wait(60)
+		s.apply("restartedAt 13:00 looks the image up again", RestartedAt(at))
+		s.settle()
+	}),
+	Entry("R23 a registry that comes back in time", "registry-in-time", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.registry("image my-app:2, and the registry fails", func(r *sim.Registry) {
+			r.Fail(v1alpha1.ReasonRegistryUnavailable, "the registry answers 503")
+		})
+		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2")))
+		s.Wait(6)
+		s.registry("the registry is back", (*sim.Registry).Heal)
+		s.settle()
+	}),
+	Entry("R23 a registry that wants credentials is not waited for", "registry-denies", func(s story) {
+		s.withRegistry()
+		s.registry("image my-app:1, and the registry wants credentials", func(r *sim.Registry) {
+			r.Fail(v1alpha1.ReasonImageUnauthorized, "the registry, asked for my-app:1: it answers 401 Unauthorized")
+		})
+		s.Apply(Stack("shop"))
+		s.settle()
+	}),
+	Entry("R12 a release fails while the next image is looked up", "failure-while-looking-up", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.Wait(30)
+		s.registry("image my-app:3 in its place, and the registry hangs", (*sim.Registry).Hang)
+		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:3")))
+		s.Wait(8)
+		s.registry("the registry is back", (*sim.Registry).Heal)
+		s.settle()
+	}),
+	Entry("R12 the next image turns out to be what failed", "failure-looked-up-again", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.apply("image my-app:crash", Image("my-app:crash"))
+		s.Wait(30)
+		s.registry("the same in other words, and the registry hangs", (*sim.Registry).Hang)
+		s.Apply(With(s.Stack().DeepCopy(), func(stack *v1alpha1.AppStack) { stack.Spec.Ports[0].Protocol = "TCP" }))
+		s.Wait(8)
+		s.registry("the registry is back", (*sim.Registry).Heal)
+		s.settle()
+	}),
+	Entry("R1 R28 what runs is kept up while an image is looked up", "scale-while-looking-up", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
+		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2")))
+		s.Wait(2)
+		s.apply("replicas 5", Replicas(5))
+		s.Wait(3)
+		s.Kill("shop")
+		s.settle()
+	}),
+	Entry("R4 the spec goes back before the image is known", "taken-back-while-looking-up", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
+		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2")))
+		s.Wait(5)
+		s.apply("image my-app:1 again", Image("my-app:1"))
+		s.settle()
+	}),
+	Entry("R16a no image is looked up during a pause", "pause-before-looking-up", func(s story) {
+		s.withRegistry()
+		s.released()
+		s.registry("paused, image my-app:2, and the registry hangs", (*sim.Registry).Hang)
+		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2"), Paused(true)))
+		s.Wait(60)
+		Expect(s.LooksUp()).To(BeFalse())
+		s.registry("the registry is back, paused removed", (*sim.Registry).Heal)
+		s.Apply(With(s.Stack().DeepCopy(), Paused(false)))
+		s.settle()
+	}),
+	Entry("R23 a first release of which nothing is known has no ports, until its image is known", "first-release-as-written", func(s story) {
+		s.withRegistry()
+		s.registry("nothing but image my-app:1, and the registry hangs", (*sim.Registry).Hang)
+		s.Apply(Stack("shop", Bare(), Replicas(2)))
+		s.settle()
+		s.registry("the registry is back, restartedAt 13:00", (*sim.Registry).Heal)
+		s.Apply(With(s.Stack().DeepCopy(), RestartedAt(at)))
+		s.settle()
+	}),
+	Entry("R22 the image says the ports, the spec another image, and then ports of its own", "ports-of-the-image", func(s story) {
+		s.withRegistry()
+		s.released(Bare(), Replicas(2))
+		s.apply("image my-app:2, and a worker", Image("my-app:2"), worker(1))
+		s.settle()
+		s.apply("ports: []", func(stack *v1alpha1.AppStack) { stack.Spec.Ports = []v1alpha1.Port{} })
+		s.settle()
+	}),
+)
+
+// A stack that has its ports from its image is served through them, whatever
+// becomes of the registry while its next revision is made.
+// A pause is how people stop a release that turns out to be bad. With the next
+// image in the spec its end is no reason to go on with that release.
+var _ = It("R16a the end of a pause does not go on with what the spec no longer asks for, while the next image is looked up", func() {
+	s := story{sim.New()}
+	s.withRegistry()
+	s.released()
+	s.apply("image my-app:2", Image("my-app:2"))
+	s.Wait(2)
+	s.apply("paused", Paused(true))
+	s.Wait(10)
+	before := s.State().Deployment("main").Status.UpdatedReplicas
+	Expect(before).To(BeNumerically("<", 3), "the rollout was to be stopped in the middle")
+	s.registry("image my-app:3, paused removed, and the registry hangs", (*sim.Registry).Hang)
+	s.Apply(With(s.Stack().DeepCopy(), Image("my-app:3"), Paused(false)))
+	s.Wait(5)
+	Expect(s.Stack().Status.Revision).To(Equal(int64(2)), "the image is being waited for")
+	Expect(s.State().Deployment("main").Status.UpdatedReplicas).To(Equal(before), "more pods of what the pause stopped:\n%s", s.Transcript())
+})
+
+var _ = DescribeTable("R9 R23 R24 a registry in trouble takes nothing away that serves", func(changes ...Option) {
+	s := story{sim.New()}
+	s.withRegistry()
+	s.released(Bare(), Replicas(2))
+	before := s.State()
+	Expect(before.Services).To(HaveKey("shop"))
+	s.Wait(60) // what was looked up for the last release is not fresh any more
+	s.registry("a change, and the registry hangs", (*sim.Registry).Hang)
+	s.Apply(With(s.Stack().DeepCopy(), changes...))
+	s.settle()
+	after := s.State()
+	Expect(after.Services).To(HaveKey("shop"), "the Service is gone:\n%s", s.Transcript())
+	app := func(state model.State) model.Component {
+		return model.Component{Template: state.Deployment("main").Spec.Template}
+	}
+	Expect(app(after).App().Ports).To(Equal(app(before).App().Ports))
+	Expect(app(after).App().ReadinessProbe).To(Equal(app(before).App().ReadinessProbe))
+},
+	Entry("with another tag of the image", Image("my-app:2")),
+	Entry("with the same tag, and a variable more", Env("MODE", "fast")),
+	Entry("with a restart", RestartedAt(at)),
+)
+
+// What failed does not say how the stack is served: its last good revision does.
+var _ = It("R12 R23 a registry in trouble after a rollback takes nothing away that serves", func() {
+	s := story{sim.New()}
+	s.withRegistry()
+	faulty := web("faulty")
+	faulty.Config.ExposedPorts = map[string]struct{}{"9090/tcp": {}}
+	s.Registry.Push("my-app:crash", faulty)
+	s.released(Bare(), Replicas(2))
+	s.apply("image my-app:crash", Image("my-app:crash"))
+	s.settle()
+	asBefore := ConsistOf(HaveField("Port", int32(8080)))
+	Expect(s.State().Services["shop"].Spec.Ports).To(asBefore, "the way back serves as before")
+	s.registry("image my-app:3, and the registry hangs", (*sim.Registry).Hang)
+	s.Apply(With(s.Stack().DeepCopy(), Image("my-app:3")))
+	s.settle()
+	Expect(s.State().Services["shop"].Spec.Ports).To(asBefore, "its callers use the port:\n%s", s.Transcript())
+})
