@@ -36,7 +36,7 @@ func ParseConfig(raw []byte) (*dockerspec.DockerOCIImageConfig, model.Platform, 
 	}
 	config := reduce(image.Config)
 	if kept, err := json.Marshal(config); err != nil || len(kept) > maxConfig {
-		return nil, model.Platform{}, fmt.Errorf("reading the config of the image: it says more than %d bytes of ports, checks and so on", maxConfig)
+		return nil, model.Platform{}, fmt.Errorf("reading the config of the image: more than %d bytes of it matter", maxConfig)
 	}
 	platform, _ := normalize(model.Platform{OS: image.OS, Architecture: image.Architecture})
 	return config, platform, nil

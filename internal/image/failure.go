@@ -39,16 +39,16 @@ func (f *failure) denied() bool { return f.Reason == v1alpha1.ReasonImageUnautho
 // image reference chooses whom the operator asks.
 func failed(reference string, err error, seen seen) *failure {
 	answer, ok := errors.AsType[*transport.Error](err)
-	if _, damaged := errors.AsType[*damagedError](err); !ok && !damaged && seen.status != 0 {
-		answer, ok = &transport.Error{StatusCode: seen.status}, true // with a body that the library will not read
-	}
 	if !ok {
 		reason, words, answered := withoutAnswer(err)
-		return &failure{
-			Unresolved: model.Unresolved{Reason: reason, Message: failureWords(reference, words)},
-			answered:   answered,
-			after:      seen.after,
+		if !answered || seen.status == 0 || isDamaged(err) {
+			return &failure{
+				Unresolved: model.Unresolved{Reason: reason, Message: failureWords(reference, words)},
+				answered:   answered,
+				after:      seen.after,
+			}
 		}
+		answer = &transport.Error{StatusCode: seen.status} // with a body that the library did not read
 	}
 	reason := v1alpha1.ReasonRegistryUnavailable
 	switch answer.StatusCode {
@@ -152,4 +152,9 @@ func distrusted(err error) string {
 		return "has a certificate that is not valid now"
 	}
 	return "has a certificate that is not trusted: name its authority with --registry-ca-file"
+}
+
+func isDamaged(err error) bool {
+	_, damaged := errors.AsType[*damagedError](err)
+	return damaged
 }

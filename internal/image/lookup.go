@@ -170,7 +170,9 @@ func (r *Resolver) run(ctx context.Context, lookup *lookup, auths []authn.Authen
 	defer r.mu.Unlock()
 	r.queue.done(lookup, failure == nil || failure.answered)
 	if failure != nil && failure.after > 0 {
-		r.queue.hold(lookup.host, now.Add(min(failure.after, longestRetry)))
+		after := min(failure.after, longestRetry)
+		r.queue.hold(lookup.host, now.Add(after))
+		r.options.Clock.AfterFunc(after, r.resume)
 	}
 	if failure == nil {
 		lookup.answered, lookup.image, lookup.askedAt = true, image, askedAt
@@ -203,11 +205,16 @@ func (r *Resolver) retry(lookup *lookup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lookup.busy, lookup.pausing = false, nil
-	if r.running.Err() != nil {
-		return
-	}
-	if len(lookup.waiting) > 0 {
+	if len(lookup.waiting) > 0 && r.running.Err() == nil {
 		r.ask(lookup)
 	}
-	r.dispatch() // others may wait for a registry that wanted to be left alone until now
+}
+
+// resume gives work to workers, after a registry wanted to be left alone.
+func (r *Resolver) resume() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running.Err() == nil {
+		r.dispatch()
+	}
 }

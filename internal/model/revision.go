@@ -41,9 +41,9 @@ type Record struct {
 	// Operations are the components' last known operations by component name,
 	// for those that a rollback restores and the spec no longer has.
 	Operations map[string]Operation `json:"operations,omitempty"`
-	// Provenance is where the values of components came from as the spec has them now,
-	// by component name, where that spec turned out to be of this revision too.
-	Provenance map[string]Provenance `json:"provenance,omitempty"`
+	// Provenance is where the values of components came from in specs that turned out
+	// to be of this revision too: by source, and by component name. Of the latest only.
+	Provenance map[string]map[string]Provenance `json:"provenance,omitempty"`
 	// Rollouts are the moves to this revision, oldest first.
 	Rollouts []Rollout `json:"rollouts,omitempty"`
 }

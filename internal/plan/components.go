@@ -54,8 +54,9 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 	}
 	serving := revision.Serving(revision.Timeline(revisions), target.Number)
 	var desired []model.Desired
+	provenances := target.Record.Provenance[revision.SourceHash(stack.Spec)]
 	for _, component := range target.Content.Components {
-		if provenance, found := target.Record.Provenance[component.Name]; found {
+		if provenance, found := provenances[component.Name]; found {
 			component.Provenance = provenance
 		}
 		desired = append(desired, model.Desired{

@@ -4,7 +4,10 @@
 package plan_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,6 +156,22 @@ func TestWhileWaiting(t *testing.T) {
 	}
 }
 
+// TestTheEndOfAPauseWhileWaiting shows that a rollout that was stopped is not
+// judged before it is known whether the spec still asks for it.
+func TestTheEndOfAPauseWhileWaiting(t *testing.T) {
+	world := after()
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2"),
+		Rollout(v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](30)})))
+	world.Wait(2)
+	world.Apply(With(world.Stack().DeepCopy(), Paused(true)))
+	world.Wait(60)
+	state := changed(world.State(), Paused(false), Image("my-app:3"))
+	got := planner.Make(waiting(state, 4*time.Second), world.Now())
+	if len(got.Steps) > 0 || got.LooksUp != "my-app:3" || got.Wait != 4*time.Second {
+		t.Errorf("R16a steps %v, %q is looked up for %s; want none, my-app:3 for 4s", got.Steps, got.LooksUp, got.Wait)
+	}
+}
+
 // TestNobodyWaits shows that an image that is waited for holds up nothing that
 // can be done without it.
 func TestNobodyWaits(t *testing.T) {
@@ -292,6 +311,8 @@ func TestWhatTheLastImageSaid(t *testing.T) {
 		return state
 	}
 	mailer := Component("mailer", 1, nil)
+	byTag := func(s *v1alpha1.AppStack) { s.Spec.ImageResolution = v1alpha1.ImageResolutionTag }
+	byDigest := func(s *v1alpha1.AppStack) { s.Spec.ImageResolution = v1alpha1.ImageResolutionDigest }
 	first := resolved(Bare()).State()
 	again := next(next(first, "2", silent()), "3", silent())
 	tests := map[string]struct {
@@ -306,6 +327,10 @@ func TestWhatTheLastImageSaid(t *testing.T) {
 		},
 		"R23 a component that comes back": {
 			next(next(next(first, "2", web("two"), mailer), "3", web("three"), WithoutComponents()), "4", silent(), mailer),
+			map[string]string{"main": "my-app:4 http", "mailer": "my-app:4 http"},
+		},
+		"R23 a component that ran by its tag meanwhile": {
+			next(next(next(first, "2", web("two"), mailer), "3", web("three"), byTag), "4", silent(), byDigest),
 			map[string]string{"main": "my-app:4 http", "mailer": "my-app:4 http"},
 		},
 	}
@@ -372,6 +397,30 @@ func TestTheSameContent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnAliasFitsIntoItsRecord shows that what is recorded of a large stack, of
+// an image that says as much as one may say, is not too much for an annotation.
+func TestAnAliasFitsIntoItsRecord(t *testing.T) {
+	const most = 256 << 10 // of all annotations together, by the API server
+	says := web("one")
+	says.Config.Volumes = map[string]struct{}{"/" + strings.Repeat("x", 15<<10): {}}
+	state := model.State{Stack: Stack("shop", Bare())}
+	for i := range 20 {
+		With(state.Stack, Component(fmt.Sprintf("worker-%d", i), 1, nil))
+	}
+	state.Revisions = []model.Revision{*planFor(told(state, says)).Move.Revision}
+	for _, step := range planFor(told(changed(state, Image("my-app:1@sha256:one")), says)).Steps {
+		if step.Verb != model.VerbAnnotate {
+			continue
+		}
+		record, err := json.Marshal(step.Revision.Record)
+		if err != nil || len(record) > most/2 {
+			t.Errorf("R3 the record has %d bytes, error %v; want half of %d at most", len(record), err, most)
+		}
+		return
+	}
+	t.Error("R3 the content in other words is not recorded")
 }
 
 // TestARestartOfTheSameBytes shows that a restart replaces the pods though the

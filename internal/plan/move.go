@@ -118,17 +118,29 @@ func respelled(
 	return same
 }
 
+// keptProvenances is of how many sources a record says where their values come from.
+const keptProvenances = 5
+
 // in is the record of the revision that is of the spec's content too.
 func (a alias) in(record model.Record) model.Record {
 	record = record.WithSource(a.source)
-	record.Provenance = a.provenance
+	latest := record.Sources[max(0, len(record.Sources)-keptProvenances):]
+	kept := map[string]map[string]model.Provenance{a.source: a.provenance}
+	for source, provenance := range record.Provenance {
+		if slices.Contains(latest, source) && source != a.source {
+			kept[source] = provenance
+		}
+	}
+	record.Provenance = kept
 	return record
 }
 
-// provenances are where the values of components came from, by component.
+// provenances are where the values of components came from, by component. What
+// their images said is with the revision already.
 func provenances(content model.Content) map[string]model.Provenance {
 	all := map[string]model.Provenance{}
 	for _, component := range content.Components {
+		component.Provenance.Facts = nil
 		all[component.Name] = component.Provenance
 	}
 	return all

@@ -97,6 +97,31 @@ func TestWhatTheLastImageSaid(t *testing.T) {
 	}
 }
 
+// TestEachComponentsLastImage shows that a component goes by what its own image said.
+func TestEachComponentsLastImage(t *testing.T) {
+	exposing := func(port string) *model.Facts {
+		facts := image(func(config *dockerspec.DockerOCIImageConfig) { config.ExposedPorts = set(port) }).Facts()
+		return &facts
+	}
+	silent := model.Image{Unresolved: &model.Unresolved{Reason: v1alpha1.ReasonRegistryUnavailable}}
+	rendered, err := render.Content(render.Input{
+		Stack:   Stack("shop", Bare(), Component("mailer", 1, nil), Component("new", 1, nil)),
+		Images:  map[model.ImageRequest]model.Image{{Reference: "my-app:1"}: silent},
+		Earlier: map[string]*model.Facts{naming.Main: exposing("80/tcp"), "mailer": exposing("25/tcp")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, component := range rendered.Components {
+		got[component.Name] = sourceOf(component, "ports")
+	}
+	want := map[string]string{naming.Main: "Image: 80/TCP", "mailer": "Image: 25/TCP", "new": ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("R23 ports (-want +got):\n%s", diff)
+	}
+}
+
 // TestPortsOfAServiceThatWasThere shows that one that is taken over keeps its
 // ports: which of them the image's port is, only a person can know.
 func TestPortsOfAServiceThatWasThere(t *testing.T) {
