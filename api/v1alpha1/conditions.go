@@ -72,7 +72,7 @@ const (
 
 // Reasons of ImagesResolved.
 const (
-	// ReasonImagesPinned is images of which every one is pinned by its digest.
+	// ReasonImagesPinned is images that were looked up, and are pinned by their digests.
 	ReasonImagesPinned = "Pinned"
 	// ReasonImageUnauthorized is a registry that wants other credentials than the
 	// operator has, or none for an image that does not exist.

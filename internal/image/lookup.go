@@ -204,7 +204,7 @@ func (l *lookup) pause(asked time.Duration) time.Duration {
 func (r *Resolver) retry(lookup *lookup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lookup.busy, lookup.pausing = false, nil
+	lookup.busy, lookup.pausing, lookup.held = false, nil, false
 	if len(lookup.waiting) > 0 && r.running.Err() == nil {
 		r.ask(lookup)
 	}

@@ -107,6 +107,6 @@ type Provenance struct {
 	Facts *Facts `json:"facts,omitempty"`
 	// Unresolved is why an image of the component runs as written; nil where none does.
 	Unresolved *Unresolved `json:"unresolved,omitempty"`
-	// Resolved says that all images of the component were looked up.
+	// Resolved says that images of the component were looked up, and all that were are known.
 	Resolved bool `json:"resolved,omitempty"`
 }

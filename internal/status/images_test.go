@@ -51,7 +51,7 @@ func unresolved(reason, message string) model.Provenance {
 
 func TestImagesResolved(t *testing.T) {
 	resolved := model.Provenance{Resolved: true}
-	const pinned = "True Pinned: the images are pinned by their digests"
+	const pinned = "True Pinned: the images that were looked up are pinned by their digests"
 	tests := map[string]struct {
 		main, worker model.Provenance
 		want         string
@@ -108,7 +108,7 @@ func TestImagesResolvedIsOfWhatRuns(t *testing.T) {
 	change(RollbackTo(1, 0))
 	change(NoRollback(), Image("my-app:3"), byTag)
 	const (
-		pinned = "True Pinned: the images are pinned by their digests"
+		pinned = "True Pinned: the images that were looked up are pinned by their digests"
 		silent = "False RegistryUnavailable: images run as written; component main: " +
 			"the registry, asked for my-app:2: it does not answer in time (what its last image said holds on)"
 	)
