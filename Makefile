@@ -101,7 +101,7 @@ $(GOLANGCI_LINT): $(wildcard hack/lint/*.go) hack/lint/go.mod hack/lint/go.sum
 .PHONY: test
 test: $(REGISTRY) ## Run the unit, simulation and integration tests (a real API server, etcd and registry).
 	@assets="$$(hack/controlplane/assets envtest)"; \
-		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) $(TEST_FLAGS) $(UNIT_PACKAGES) $(INTEGRATION_PACKAGES)
+		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(UNIT_PACKAGES) $(INTEGRATION_PACKAGES)
 
 .PHONY: test-unit
 test-unit: ## Run the unit and simulation tests only: seconds.
@@ -110,7 +110,7 @@ test-unit: ## Run the unit and simulation tests only: seconds.
 .PHONY: test-integration
 test-integration: $(REGISTRY) ## Run the integration tests only.
 	@assets="$$(hack/controlplane/assets envtest)"; \
-		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) $(TEST_FLAGS) $(INTEGRATION_PACKAGES)
+		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(INTEGRATION_PACKAGES)
 
 .PHONY: test-fuzz
 test-fuzz: ## Fuzz each target for FUZZTIME (10s).

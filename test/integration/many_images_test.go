@@ -87,7 +87,7 @@ var _ = Describe("A thousand stacks", Serial, func() {
 		references := fill(hub)
 		instead(config, operator.Options{Registries: &image.Registries{PlainHTTP: []string{hub.Host()}}})
 		apply("shop", stacks, references)
-		Eventually(released).WithTimeout(soon).WithPolling(time.Second).Should(HaveLen(stacks))
+		Eventually(released).WithTimeout(soon).WithPolling(3 * time.Second).Should(HaveLen(stacks))
 		for _, stack := range released() {
 			Expect(stack.Status.History[0].Images[0].Pinned).To(BeTrue(), stack.Name)
 		}
@@ -109,7 +109,7 @@ var _ = Describe("A thousand stacks", Serial, func() {
 			dead.Host() + "/a:1", dead.Host() + "/b:1", dead.Host() + "/c:1", dead.Host() + "/d:1", dead.Host() + "/e:1",
 		})
 		apply("well", images, fill(well))
-		Eventually(released).WithTimeout(soon).WithPolling(time.Second).Should(HaveLen(stacks + images))
+		Eventually(released).WithTimeout(soon).WithPolling(3 * time.Second).Should(HaveLen(stacks + images))
 		all := released()
 		for _, stack := range all {
 			Expect(stack.Status.History[0].Images[0].Pinned).To(Equal(isWell(stack)), stack.Name)
