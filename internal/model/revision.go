@@ -41,8 +41,8 @@ type Record struct {
 	// Operations are the components' last known operations by component name,
 	// for those that a rollback restores and the spec no longer has.
 	Operations map[string]Operation `json:"operations,omitempty"`
-	// Provenance is where the values of components came from in specs that turned out
-	// to be of this revision too: by source, and by component name. Of the latest only.
+	// Provenance says whether images were looked up for specs that turned out to be of
+	// this revision too: by source, and by component name. Of the latest only.
 	Provenance map[string]map[string]Provenance `json:"provenance,omitempty"`
 	// Rollouts are the moves to this revision, oldest first.
 	Rollouts []Rollout `json:"rollouts,omitempty"`

@@ -56,8 +56,8 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 	var desired []model.Desired
 	provenances := target.Record.Provenance[revision.SourceHash(stack.Spec)]
 	for _, component := range target.Content.Components {
-		if provenance, found := provenances[component.Name]; found {
-			component.Provenance = provenance
+		if said, found := provenances[component.Name]; found {
+			component.Provenance.Resolved, component.Provenance.Unresolved = said.Resolved, said.Unresolved
 		}
 		desired = append(desired, model.Desired{
 			Component: component,

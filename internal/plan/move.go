@@ -135,13 +135,18 @@ func (a alias) in(record model.Record) model.Record {
 	return record
 }
 
-// provenances are where the values of components came from, by component. What
-// their images said is with the revision already.
+// provenances say whether the images of components were looked up, by component.
+// The rest is with the revision, and an annotation has little room.
 func provenances(content model.Content) map[string]model.Provenance {
 	all := map[string]model.Provenance{}
 	for _, component := range content.Components {
-		component.Provenance.Facts = nil
-		all[component.Name] = component.Provenance
+		short := model.Provenance{Resolved: component.Provenance.Resolved}
+		if unresolved := component.Provenance.Unresolved; unresolved != nil {
+			short.Unresolved = &model.Unresolved{
+				Reason: unresolved.Reason, Message: model.Truncate(unresolved.Message, maxCause),
+			}
+		}
+		all[component.Name] = short
 	}
 	return all
 }
