@@ -163,8 +163,8 @@ func TestAnswers(t *testing.T) {
 
 func TestStartInterval(t *testing.T) {
 	t.Parallel()
-	r, b := open, start(t, image.Options{}, open)
-	reference, _ := push(t, r, "interval:1", registry.RawImage(
+	r, b, repository := open, start(t, image.Options{}, open), fresh("app")
+	reference, _ := push(t, r, repository+":1", registry.RawImage(
 		[]byte(`{"config":{"Healthcheck":{"Test":["CMD","true"],"StartInterval":5000000000}}}`), registry.DockerTypes))
 	found := b.resolve(shop, reference)
 	if found.Config == nil || found.Config.Healthcheck == nil || found.Config.Healthcheck.StartInterval != 5*time.Second {
@@ -194,8 +194,8 @@ func TestSixPlatforms(t *testing.T) {
 	}
 	slices.Reverse(entries) // the one whose config is read comes last
 
-	r, b := open, start(t, image.Options{}, open)
-	reference, digest := push(t, r, "nginx:1", registry.Index(registry.IndexOptions{Attestations: true}, entries...))
+	r, b, repository := open, start(t, image.Options{}, open), fresh("app")
+	reference, digest := push(t, r, repository+":1", registry.Index(registry.IndexOptions{Attestations: true}, entries...))
 	found := b.resolve(shop, reference)
 	wantDigest(t, found, digest)
 	want := []string{}
@@ -212,7 +212,7 @@ func TestSixPlatforms(t *testing.T) {
 	if got := user(found); got != "linux/amd64" {
 		t.Errorf("R21 the config of %s was read", got)
 	}
-	if n := r.Count(asks("nginx", registry.Blob, http.MethodGet)); n != 1 {
+	if n := r.Count(asks(repository, registry.Blob, http.MethodGet)); n != 1 {
 		t.Errorf("R21 %d blobs were read, want the one config", n)
 	}
 }
@@ -220,19 +220,19 @@ func TestSixPlatforms(t *testing.T) {
 // Layers are never read, whatever they are.
 func TestReadsNoLayer(t *testing.T) {
 	t.Parallel()
-	r, b := open, start(t, image.Options{}, open)
-	reference, digest := push(t, r, "layers:1", registry.Image(registry.User("1000")))
+	r, b, repository := open, start(t, image.Options{}, open), fresh("app")
+	reference, digest := push(t, r, repository+":1", registry.Image(registry.User("1000")))
 	layer, err := static.NewLayer(make([]byte, 1024), "").Digest() // what all images of the tests have
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantDigest(t, b.resolve(shop, reference), digest)
 	for _, request := range r.Requests() {
-		if request.Path == "/v2/layers/blobs/"+layer.String() {
+		if request.Path == "/v2/"+repository+"/blobs/"+layer.String() {
 			t.Errorf("R21 a layer was read")
 		}
 	}
-	if n := r.Count(asks("layers", registry.Blob, http.MethodGet)); n != 1 {
+	if n := r.Count(asks(repository, registry.Blob, http.MethodGet)); n != 1 {
 		t.Errorf("R21 %d blobs were read, want the one config", n)
 	}
 }
@@ -240,15 +240,15 @@ func TestReadsNoLayer(t *testing.T) {
 // The digest of a tag that points elsewhere by now is not asked for.
 func TestTagAndDigest(t *testing.T) {
 	t.Parallel()
-	r, b := open, start(t, image.Options{}, open)
-	reference, old := push(t, r, "moved:1", registry.Image(registry.User("old")))
-	push(t, r, "moved:1", registry.Image(registry.User("new")))
+	r, b, repository := open, start(t, image.Options{}, open), fresh("app")
+	reference, old := push(t, r, repository+":1", registry.Image(registry.User("old")))
+	push(t, r, repository+":1", registry.Image(registry.User("new")))
 	found := b.resolve(shop, reference+"@"+old)
 	wantDigest(t, found, old)
 	if got := user(found); got != "old" {
 		t.Errorf("R21 the config of the %s image was read", got)
 	}
-	if n := r.Count(func(q registry.Request) bool { return q.Path == "/v2/moved/manifests/1" }); n != 0 {
+	if n := r.Count(func(q registry.Request) bool { return q.Path == "/v2/"+repository+"/manifests/1" }); n != 0 {
 		t.Errorf("R21 the tag was asked for")
 	}
 }

@@ -206,7 +206,7 @@ func TestNextRelease(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			repository := tagOf(strings.NewReplacer(",", "").Replace(strings.ToLower(name)))
+			repository := fresh("next")
 			reference, digest := push(t, open, repository+":1", registry.Image(registry.Marker(name)))
 			c := newClock()
 			b := start(t, image.Options{Clock: c, Wait: imageWait}, open)
@@ -268,7 +268,8 @@ func TestWithoutHead(t *testing.T) {
 // Each of the credentials is asked with, though the image is the same: the registry has to let it in.
 func TestTwoCredentials(t *testing.T) {
 	t.Parallel()
-	reference, digest := push(t, private, "two:1", registry.Image())
+	repository := fresh("two")
+	reference, digest := push(t, private, repository+":1", registry.Image())
 	ann := pullSecret("s", private.Host(), auth("ann", users["ann"]))
 	annAgain := pullSecret("s", private.Host(), auth("ann", users["ann"]))
 	annAgain.Namespace = "again"
@@ -299,7 +300,7 @@ func TestTwoCredentials(t *testing.T) {
 		}
 		wantDigest(t, the(t, images, request), digest)
 		b.made(stack)
-		if got := askedOf(private, "two"); got != step.want {
+		if got := askedOf(private, repository); got != step.want {
 			t.Errorf("R21 after namespace %s %+v was asked, want %+v", step.namespace, got, step.want)
 		}
 	}
@@ -333,9 +334,10 @@ func TestIndexCosts(t *testing.T) {
 	}
 	entries = append(entries, registry.For("linux/amd64", registry.Image()))
 	var content remote.Taggable = registry.Index(registry.IndexOptions{Attestations: true}, entries...)
-	reference, digest := push(t, open, "costly:1", content)
+	repository := fresh("costly")
+	reference, digest := push(t, open, repository+":1", content)
 	wantDigest(t, start(t, image.Options{}, open).resolve(shop, reference), digest)
-	if got := askedOf(open, "costly"); got.manifests > 4 || got.configs != 1 {
+	if got := askedOf(open, repository); got.manifests > 4 || got.configs != 1 {
 		t.Errorf("R21 an index of %d images cost %+v", len(entries), got)
 	}
 }

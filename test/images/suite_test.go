@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +107,12 @@ func push(t *testing.T, r *registry.Registry, where string, content remote.Tagga
 	}
 	return r.Host() + "/" + where, digest
 }
+
+// named counts the repositories that were named.
+var named atomic.Int64
+
+// fresh is the name of a repository that nobody asked for before, also when the tests run several times.
+func fresh(name string) string { return fmt.Sprintf("%s-%d", name, named.Add(1)) }
 
 func heal(t *testing.T, r *registry.Registry) {
 	t.Helper()

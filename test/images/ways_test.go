@@ -48,7 +48,8 @@ func TestPlainHTTP(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	reference, digest := push(t, secure, "tls:1", registry.Image())
+	repository := fresh("tls")
+	reference, digest := push(t, secure, repository+":1", registry.Image())
 	for name, options := range map[string]image.Registries{
 		"R23 an unknown authority":                        {},
 		"R23 an unknown authority, and another one known": {CA: newFront(t, nil, true, nil).authority()},
@@ -61,7 +62,7 @@ func TestTLS(t *testing.T) {
 	}
 	b := start(t, image.Options{Registries: image.Registries{CA: secure.CA()}})
 	wantDigest(t, b.resolve(shop, reference), digest)
-	if n := secure.Count(asks("tls", registry.Manifest, http.MethodGet)); n != 1 {
+	if n := secure.Count(asks(repository, registry.Manifest, http.MethodGet)); n != 1 {
 		t.Errorf("R23 the manifest was asked for %d times, want only with trust", n)
 	}
 }
