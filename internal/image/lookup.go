@@ -193,11 +193,13 @@ func (r *Resolver) run(ctx context.Context, lookup *lookup, auths []authn.Authen
 
 // pause is how long the lookup waits after a failure.
 func (l *lookup) pause(asked time.Duration) time.Duration {
-	pause := longestRetry
-	if l.failures < 8 {
-		pause = wait.Jitter(firstRetry<<(l.failures-1), jitter)
+	switch {
+	case asked > 0:
+		return min(asked, longestRetry) // the registry knows best
+	case l.failures < 8:
+		return wait.Jitter(firstRetry<<(l.failures-1), jitter)
 	}
-	return min(max(pause, asked), longestRetry)
+	return longestRetry
 }
 
 // retry asks again, where the answer is still waited for.

@@ -232,33 +232,44 @@ func TestRetryAfterIsForAllImages(t *testing.T) {
 	}
 }
 
-// Who waits for a registry that wants to be left alone for two seconds waits no longer, whatever the other one waits for.
+// Once the time is over for which a registry wanted to be left alone, a new release has it asked, whatever failed before.
 func TestRetryAfterEnds(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
-	first, _ := push(t, r, "app:1", registry.Image())
-	second, digest := push(t, r, "app:2", registry.Image())
-	c := newClock()
-	b := start(t, image.Options{Clock: c, Wait: imageWait}, r)
-	r.Fault(status(http.StatusServiceUnavailable, nil))
-	b.begin(shop, wanting(first))
-	for range 5 { // so that the next try is far away
-		b.fails(c)
-		c.Step(time.Minute)
-	}
-	b.fails(c)
-	r.Fault(status(http.StatusTooManyRequests, http.Header{"Retry-After": {"2"}}))
-	r.Reset()
-	c.Step(time.Minute)
-	b.eventually("the next try", func() bool { return r.Count(registry.OfKind(registry.Manifest)) == 1 })
-	b.fails(c)
-	heal(t, r)
+	for name, same := range map[string]bool{"R23 the same image": true, "R23 another image": false} {
+		t.Run(name, func(t *testing.T) {
+			defer heal(t, r)
+			first, digest := push(t, r, "app:1", registry.Image())
+			c := newClock()
+			b := start(t, image.Options{Clock: c, Wait: imageWait}, r)
+			r.Fault(status(http.StatusServiceUnavailable, nil))
+			b.begin(shop, wanting(first))
+			for range 5 { // so that the next try is far away
+				b.fails(c)
+				c.Step(time.Minute)
+			}
+			b.fails(c)
+			r.Fault(status(http.StatusTooManyRequests, http.Header{"Retry-After": {"2"}}))
+			r.Reset()
+			c.Step(time.Minute)
+			b.eventually("the next try", func() bool { return r.Count(registry.OfKind(registry.Manifest)) == 1 })
+			b.fails(c)
+			heal(t, r)
 
-	want := wanting(second)
-	b.begin(blog, want)
-	c.Step(3 * time.Second)
-	if !within(time.Second, func() bool { return len(b.wakes(blog)) > 0 }) {
-		t.Fatal("R23 the registry is not asked though its time is over")
+			want := wanting(first)
+			if same {
+				c.Step(3 * time.Second)
+				b.begin(blog, want)
+			} else {
+				reference, other := push(t, r, "app:2", registry.Image(registry.Marker("other")))
+				want, digest = wanting(reference), other
+				b.begin(blog, want)
+				c.Step(3 * time.Second)
+			}
+			if !within(time.Second, func() bool { return len(b.wakes(blog)) > 0 }) {
+				t.Fatal("the registry is not asked though its time is over")
+			}
+			wantDigest(t, the(t, b.look(blog, want), want.Images[0]), digest)
+		})
 	}
-	wantDigest(t, the(t, b.look(blog, want), want.Images[0]), digest)
 }
