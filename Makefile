@@ -12,6 +12,10 @@ BIN := $(ROOT)/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMG ?= ghcr.io/appstack-dev/appstack:latest
 CONTAINER_TOOL ?= docker
+# The cluster of `make kind-up`, and the nodes' image where it is not to be kind's default.
+KIND ?= kind
+KIND_CLUSTER ?= appstack
+KIND_IMAGE ?=
 # The cluster that `make cluster` starts. Everything that takes a cluster of yours honors KUBECONFIG as kubectl does.
 CLUSTER_KUBECONFIG := $(BIN)/kubeconfig
 
@@ -60,9 +64,11 @@ generate: ## Generate deep copies and apply configurations from the API types.
 		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: manifests
-manifests: ## Generate the CRD and the manager's role into config/.
+manifests: ## Generate the CRD and the manager's roles into config/.
 	@$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(TOOL) controller-gen rbac:roleName=manager-role paths=./internal/... output:rbac:dir=config/rbac
+	@sed -e 's/^kind: ClusterRole$$/kind: Role/' -e 's/^  name: manager-role$$/  name: appstack-manager/' \
+		config/rbac/role.yaml > config/namespaced/tenant/role.yaml
 
 .PHONY: api-docs
 api-docs: ## Generate docs/api.md from the API types.
@@ -134,6 +140,25 @@ cluster: ## Start a whole control plane with simulated nodes; its kubeconfig is 
 .PHONY: cluster-down
 cluster-down: ## Stop it and remove its data.
 	@hack/cluster/down
+
+##@ A cluster of kind
+
+.PHONY: kind-up
+kind-up: ## Create the kind cluster KIND_CLUSTER, with two workers, and make it the current one.
+	@if $(KIND) get clusters 2>/dev/null | grep -qxF '$(KIND_CLUSTER)'; then \
+		$(KIND) export kubeconfig --name '$(KIND_CLUSTER)'; \
+	else \
+		$(KIND) create cluster --name '$(KIND_CLUSTER)' --config hack/kind/cluster.yaml --wait 3m \
+			$(if $(KIND_IMAGE),--image '$(KIND_IMAGE)'); \
+	fi
+
+.PHONY: kind-load
+kind-load: ## Load the image IMG into the nodes of the kind cluster.
+	@$(KIND) load docker-image '$(IMG)' --name '$(KIND_CLUSTER)'
+
+.PHONY: kind-down
+kind-down: ## Delete the kind cluster.
+	@$(KIND) delete cluster --name '$(KIND_CLUSTER)'
 
 ##@ Build
 

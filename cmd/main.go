@@ -5,9 +5,12 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +19,7 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -37,7 +41,8 @@ type settings struct {
 	metricsCertDir string
 	probeAddress   string
 	leaderElect    bool
-	namespace      string
+	leaseNamespace string
+	namespaces     string
 	workers        int
 	resync         time.Duration
 	plainHTTP      string
@@ -56,8 +61,10 @@ func main() {
 		"Folder with tls.crt and tls.key for the metrics; without it a certificate is made at the start.")
 	flag.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
 	flag.BoolVar(&s.leaderElect, "leader-elect", false, "Let one of several managers work at a time.")
-	flag.StringVar(&s.namespace, "leader-election-namespace", "",
+	flag.StringVar(&s.leaseNamespace, "leader-election-namespace", "",
 		"Namespace of the leader's lease; needed outside a cluster only.")
+	flag.StringVar(&s.namespaces, "watch-namespaces", "",
+		"Namespaces whose stacks are worked on, with commas between them. All where it is left out, which needs a ClusterRole.")
 	flag.IntVar(&s.workers, "workers", 4, "How many stacks are reconciled at a time.")
 	flag.DurationVar(&s.resync, "resync", 10*time.Hour,
 		"How often every stack is looked at though nothing happened.")
@@ -83,11 +90,11 @@ func run(s settings) error {
 	if err != nil {
 		return err
 	}
-	cache, err := controller.Cache()
+	caching, err := controller.Cache(list(s.namespaces)...)
 	if err != nil {
-		return err
+		return fmt.Errorf("reading --watch-namespaces: %w", err)
 	}
-	cache.SyncPeriod = &s.resync
+	caching.SyncPeriod = &s.resync
 	registries, err := s.registries()
 	if err != nil {
 		return err
@@ -109,12 +116,12 @@ func run(s settings) error {
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cache,
+		Cache:                         caching,
 		Metrics:                       serving,
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
 		LeaderElectionID:              "manager.apps.appstack.dev",
-		LeaderElectionNamespace:       s.namespace,
+		LeaderElectionNamespace:       s.leaseNamespace,
 		LeaderElectionReleaseOnCancel: true, // the process ends right after the manager stops
 	})
 	if err != nil {
@@ -134,13 +141,26 @@ func run(s settings) error {
 	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
 		return fmt.Errorf("adding the health check: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("readyz", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("readyz", filled(mgr.GetCache())); err != nil {
 		return fmt.Errorf("adding the readiness check: %w", err)
 	}
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
 	return nil
+}
+
+// filled is the check of a manager that knows the cluster, and can take over at
+// once where another one leads. One that lacks rights never gets there.
+func filled(cache cache.Cache) healthz.Checker {
+	return func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), 500*time.Millisecond) // the kubelet waits for a second
+		defer cancel()
+		if !cache.WaitForCacheSync(ctx) {
+			return errors.New("the cache is not filled yet")
+		}
+		return nil
+	}
 }
 
 // registries says how registries are reached.

@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -88,8 +90,9 @@ func watched() []client.Object {
 	}
 }
 
-// Cache keeps what belongs to stacks, and no more of it than is read.
-func Cache() (cache.Options, error) {
+// Cache keeps what belongs to stacks, and no more of it than is read: in these
+// namespaces, or in all where none is named.
+func Cache(namespaces ...string) (cache.Options, error) {
 	ofStacks, err := labels.NewRequirement(naming.LabelStack, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("building the cache's selector: %w", err)
@@ -98,7 +101,17 @@ func Cache() (cache.Options, error) {
 	for _, object := range watched() {
 		byObject[object] = cache.ByObject{Label: labels.NewSelector().Add(*ofStacks)}
 	}
-	return cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()}, nil
+	options := cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()}
+	for _, namespace := range namespaces {
+		if words := validation.IsDNS1123Label(namespace); len(words) > 0 {
+			return cache.Options{}, fmt.Errorf("%q is no name of a namespace: %s", namespace, strings.Join(words, ", "))
+		}
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options, nil
 }
 
 // Setup adds the controller to the manager.
