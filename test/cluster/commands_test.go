@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/kubectl"
 )
 
 var _ = Describe("kubectl", func() {
@@ -65,7 +66,7 @@ var _ = Describe("kubectl", func() {
 
 	DescribeTable("explains every field of the API's own",
 		func(path string) {
-			text := run("explain", path)
+			text := kubectl.Run("explain", path)
 			Expect(text).To(ContainSubstring("DESCRIPTION:"))
 			Expect(text).NotTo(ContainSubstring("no description"))
 			Expect(text).NotTo(ContainSubstring("<empty>"))

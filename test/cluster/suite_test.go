@@ -25,6 +25,7 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/controller"
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/kubectl"
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
@@ -65,10 +66,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		"the cluster that KUBECONFIG names does not answer: run 'make cluster'")
 	auditLog = findAuditLog()
 
-	run("apply", "-f", filepath.Join(root(), "config", "crd", "bases")) // client side, as users do
+	kubectl.Run("apply", "-f", filepath.Join(root(), "config", "crd", "bases")) // client side, as users do
 	// kubectl wait fails on one so new that it has no conditions at all
 	Eventually(ctx, func() string {
-		return run("get", "crd/appstacks.apps.appstack.dev", "-o", `jsonpath={.status.conditions[?(@.type=="Established")].status}`)
+		return kubectl.Run("get", "crd/appstacks.apps.appstack.dev", "-o", `jsonpath={.status.conditions[?(@.type=="Established")].status}`)
 	}).Should(Equal("True"))
 	expectNoOtherOperator(ctx)
 	startOperator(operator.Options{})

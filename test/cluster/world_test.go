@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/kubectl"
 )
 
 // namespacePrefix opens the names of all namespaces that the tests make.
@@ -39,8 +40,8 @@ func newWorld(ctx context.Context) world {
 	Expect(kube.Create(ctx, namespace)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
 		if CurrentSpecReport().Failed() {
-			_, _, _ = attempt("", "--namespace", namespace.Name, "describe", "aps")
-			_, _, _ = attempt("", "--namespace", namespace.Name, "get", "all,controllerrevisions,endpointslices", "-o", "wide")
+			_, _, _ = kubectl.Attempt("", "--namespace", namespace.Name, "describe", "aps")
+			_, _, _ = kubectl.Attempt("", "--namespace", namespace.Name, "get", "all,controllerrevisions,endpointslices", "-o", "wide")
 		}
 		Expect(client.IgnoreNotFound(kube.Delete(ctx, namespace))).To(Succeed())
 	})

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package e2e_test
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/test/kubectl"
+)
+
+const (
+	operatorNamespace  = "appstack-system"
+	operatorDeployment = "appstack-controller-manager"
+	lease              = "manager.apps.appstack.dev"
+	crd                = "appstacks.apps.appstack.dev"
+)
+
+// current is what the operator of this tree is installed from.
+var current = filepath.Join("test", "e2e", "operator")
+
+// install installs the operator of this tree as users do, and waits for both managers.
+func install(ctx context.Context) {
+	GinkgoHelper()
+	installFrom(ctx, filepath.Join(root(), current))
+}
+
+func installFrom(ctx context.Context, folder string) {
+	GinkgoHelper()
+	kubectl.Run("apply", "-k", folder)
+	operatorRuns(ctx)
+}
+
+// operatorRuns waits until the Deployment of the operator is as it is written, and one of its pods leads.
+func operatorRuns(ctx context.Context) {
+	GinkgoHelper()
+	kubectl.Run("-n", operatorNamespace, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=3m")
+	Eventually(ctx, func(g Gomega) {
+		leads := leader(ctx)
+		g.Expect(names(managers(ctx))).To(ContainElement(leads), "the leader is one that runs")
+	}).Should(Succeed())
+}
+
+// managers are the pods of the operator that are not about to go.
+func managers(ctx context.Context) []corev1.Pod {
+	GinkgoHelper()
+	return podsOf(ctx, operatorNamespace, client.MatchingLabels{
+		"app.kubernetes.io/name": "appstack", "app.kubernetes.io/component": "manager"})
+}
+
+// leader is the name of the pod that holds the lease.
+func leader(ctx context.Context) string {
+	GinkgoHelper()
+	held, err := get[coordinationv1.Lease](ctx, operatorNamespace, lease)
+	Expect(client.IgnoreNotFound(err)).To(Succeed())
+	name, _, _ := strings.Cut(ptr.Deref(held.Spec.HolderIdentity, ""), "_")
+	return name
+}
+
+// killLeader ends the process that leads, with a signal that it cannot answer,
+// and is the name of its pod.
+func killLeader(ctx context.Context) string {
+	GinkgoHelper()
+	name := leader(ctx)
+	pod, err := get[corev1.Pod](ctx, operatorNamespace, name)
+	Expect(err).NotTo(HaveOccurred())
+	_, id, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
+	onNode(ctx, pod.Spec.NodeName, "sh", "-c",
+		`for p in /proc/[0-9]*; do if grep -q "$0" "$p/cgroup" 2>/dev/null; then exec kill -9 "${p#/proc/}"; fi; done; exit 1`, id)
+	return name
+}
+
+// onNode runs a command on a node, which is a container of this host.
+func onNode(ctx context.Context, node string, command ...string) {
+	GinkgoHelper()
+	output, err := exec.CommandContext(ctx, "docker", append([]string{"exec", node}, command...)...).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), "%s: %s", node, output)
+}
+
+// operatorImage is that which the operator's Deployment names.
+func operatorImage(ctx context.Context) string {
+	GinkgoHelper()
+	deployment, err := get[appsv1.Deployment](ctx, operatorNamespace, operatorDeployment)
+	Expect(err).NotTo(HaveOccurred())
+	return deployment.Spec.Template.Spec.Containers[0].Image
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package e2e_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/test/kubectl"
+)
+
+var _ = Describe("the operator's upgrade", Serial, func() {
+	It("and the way back restart no pod of any stack (R2)", func(ctx SpecContext) {
+		By("going to the previous operator, and its stacks")
+		previous := built("previous", "operator")
+		DeferCleanup(install)
+		kubectl.Run("delete", "deployment", "-n", operatorNamespace, operatorDeployment)
+		installFrom(ctx, previous)
+		Expect(operatorImage(ctx)).To(HaveSuffix(":previous"))
+		w := newWorld(ctx, nil)
+		w.apply(oneLine("v1", replicas(2), func(s *v1alpha1.AppStack) {
+			s.Spec.Components = []v1alpha1.Component{{Name: "worker", ComponentSpec: v1alpha1.ComponentSpec{Args: []string{"client"}}}}
+		}))
+		w.becomesReady(ctx)
+		w.patch(`{"spec":{"image":"%scrash-at-start"}}`, images)
+		w.rolledBack(ctx)
+		told := history(w.stack(ctx))
+		before := w.settled(ctx)
+		deployments := w.generations(ctx)
+
+		By("upgrading")
+		install(ctx)
+		Expect(operatorImage(ctx)).NotTo(HaveSuffix(":previous"))
+		w.isLeftAlone(ctx, before)
+		Expect(w.generations(ctx)).To(Equal(deployments), "no Deployment was changed")
+		Expect(history(w.stack(ctx))).To(Equal(told))
+
+		By("releasing with the new one, and going back to what the previous one made")
+		w.patch(`{"spec":{"image":"%sv2"}}`, images)
+		w.becomesReady(ctx)
+		w.patch(`{"spec":{"rollback":{"toRevision":1}}}`)
+		Expect(history(w.becomesReady(ctx))[0]).To(Equal("1 Rollback Succeeded"))
+		before = w.settled(ctx)
+		told = history(w.stack(ctx))
+		deployments = w.generations(ctx)
+
+		By("going back to the previous operator")
+		installFrom(ctx, previous)
+		w.isLeftAlone(ctx, before)
+		Expect(w.generations(ctx)).To(Equal(deployments), "no Deployment was changed")
+		Expect(history(w.stack(ctx))).To(Equal(told))
+		w.patch(`{"spec":{"rollback":null,"image":"%sv3"}}`, images)
+		w.becomesReady(ctx)
+	}, SpecTimeout(longSpec))
+})
+
+// isLeftAlone looks on for a while, with an operator that has taken note of the
+// stack, and expects that its pods live on.
+func (w world) isLeftAlone(ctx context.Context, before []life) {
+	GinkgoHelper()
+	// A stack that is edited, in a way which changes nothing, has been looked at once its generation is observed.
+	stack := w.stack(ctx)
+	w.patch(`{"spec":{"revisionHistoryLimit":%d}}`, ptr.Deref(stack.Spec.RevisionHistoryLimit, 10)+1)
+	Eventually(ctx, func(g Gomega) {
+		now := w.stack(ctx)
+		g.Expect(now.Generation).To(BeNumerically(">", stack.Generation))
+		g.Expect(now.Status.ObservedGeneration).To(Equal(now.Generation))
+	}).Should(Succeed())
+	Consistently(ctx, func() []life { return w.lives(ctx) }).Should(ConsistOf(before))
+}
+
+// generations are those of the Deployments: a pod template that is written anew makes another one.
+func (w world) generations(ctx context.Context) map[types.UID]int64 {
+	GinkgoHelper()
+	var deployments appsv1.DeploymentList
+	Expect(kube.List(ctx, &deployments, client.InNamespace(w.namespace), client.HasLabels{naming.LabelStack})).To(Succeed())
+	all := map[types.UID]int64{}
+	for _, deployment := range deployments.Items {
+		all[deployment.UID] = deployment.Generation
+	}
+	return all
+}
