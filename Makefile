@@ -28,6 +28,8 @@ TOOL := go tool -modfile=hack/tools/go.mod
 GOLANGCI_LINT := $(BIN)/golangci-lint
 # The registry that the integration tests start.
 REGISTRY := $(BIN)/registry
+HELM := $(BIN)/helm
+HELM_FLAGS ?=
 # Yours, or the one of the local control plane.
 KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
 
@@ -64,11 +66,14 @@ generate: ## Generate deep copies and apply configurations from the API types.
 		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: manifests
-manifests: ## Generate the CRD and the manager's roles into config/.
+manifests: ## Generate the CRD and the manager's roles into config/, and what the Helm chart takes from there.
 	@$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(TOOL) controller-gen rbac:roleName=manager-role paths=./internal/... output:rbac:dir=config/rbac
 	@sed -e 's/^kind: ClusterRole$$/kind: Role/' -e 's/^  name: manager-role$$/  name: appstack-manager/' \
 		config/rbac/role.yaml > config/namespaced/tenant/role.yaml
+	@mkdir -p dist/chart/files
+	@cp config/crd/bases/apps.appstack.dev_appstacks.yaml dist/chart/files/crd.yaml
+	@cp config/rbac/role.yaml config/prometheus/alerts.yaml config/grafana/dashboard.json dist/chart/files/
 
 .PHONY: api-docs
 api-docs: ## Generate docs/api.md from the API types.
@@ -102,6 +107,14 @@ $(GOLANGCI_LINT): $(wildcard hack/lint/*.go) hack/lint/go.mod hack/lint/go.sum
 	@echo "building golangci-lint (once; a few minutes from a cold cache)" >&2
 	@cd hack/lint && go build -o $@ .
 
+.PHONY: chart
+chart: ## Check the Helm chart: that it lints, renders, and is what config/ is.
+	@hack/chart
+
+$(HELM): hack/helm/go.mod hack/helm/go.sum
+	@echo "building helm (once; a few minutes from a cold cache)" >&2
+	@cd hack/helm && go build -o $@ helm.sh/helm/v4/cmd/helm
+
 ##@ Tests
 
 .PHONY: test
@@ -127,6 +140,16 @@ test-cluster: ## Run the cluster tests against `make cluster`.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@cd hack/kstatus && go build -o $(BIN)/kstatus .
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)
+
+.PHONY: test-e2e-app
+test-e2e-app: ## Test the program that the end-to-end tests run.
+	@$(TESTREPORT) -C test/e2e/app $(TEST_FLAGS) ./...
+
+.PHONY: test-e2e
+test-e2e: docker-build kind-load $(HELM) ## Run the end-to-end tests against the kind cluster of `make kind-up`.
+	@hack/e2e/up '$(KIND_CLUSTER)'
+	@result=0; KUBECONFIG=$(BIN)/e2e/kubeconfig $(TESTREPORT) -timeout=60m $(TEST_FLAGS) ./test/e2e || result=$$?; \
+		cat $(BIN)/e2e/load.txt; exit $$result
 
 $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/go.sum
 	@cd hack/registry && go build -o $@ .
@@ -202,6 +225,17 @@ undeploy: ## Remove the operator from the current cluster; the CRD, the stacks a
 		'  patch: |-' '    $$patch: delete' '    kind: CustomResourceDefinition' '    metadata: {name: unused}' \
 		> $(BIN)/undeploy/kustomization.yaml
 	@$(TOOL) kustomize build $(BIN)/undeploy | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: helm-deploy
+helm-deploy: $(HELM) ## Deploy the Helm chart with the image IMG into the current cluster, and HELM_FLAGS such as --set workers=8.
+	@img='$(IMG)'; name="$${img%:*}"; tag="$${img##*:}"; \
+		[[ "$$img" == *:* && "$$tag" != */* ]] || { name="$$img"; tag=latest; }; \
+		$(HELM) upgrade appstack dist/chart --install --namespace appstack-system --create-namespace \
+			--set-string "image.repository=$$name,image.tag=$$tag" $(HELM_FLAGS)
+
+.PHONY: helm-undeploy
+helm-undeploy: $(HELM) ## Remove the release of the Helm chart; the CRD, the stacks and what they run stay.
+	@$(HELM) uninstall appstack --namespace appstack-system
 
 # config/default with the image IMG; written anew each time, because IMG is no file.
 .PHONY: $(BIN)/deploy/kustomization.yaml

@@ -3,6 +3,7 @@
 
 // Command testreport runs `go test -json` with the arguments it is given and says what happened: a line for each
 // package, the whole output of whatever failed, the reason of whatever was skipped, and the totals as the last line.
+// With -C FOLDER before them it does so in another module.
 // A Ginkgo suite counts as its specs, any other test as its innermost subtests.
 package main
 
@@ -27,7 +28,12 @@ func main() {
 }
 
 func run(args []string) error {
+	folder := ""
+	if len(args) > 1 && args[0] == "-C" {
+		folder, args = args[1], args[2:]
+	}
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd.Dir = folder
 	cmd.Stderr = os.Stderr
 	// The colors of Ginkgo would stand in the way of its totals.
 	cmd.Env = append(os.Environ(), "GINKGO_NO_COLOR=TRUE")

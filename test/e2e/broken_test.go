@@ -41,10 +41,6 @@ var _ = Describe("a release that is broken", func() {
 		},
 		Entry("R17 it crashes at start", version("crash-at-start"), v1alpha1.FailureCrashLoopBackOff,
 			`exited 3 times.*code 2 \(Error\)(?s:.*)panic: no route to the database`),
-		Entry("R17 it crashes after a while", func(s *v1alpha1.AppStack) {
-			version("crash-later")(s)
-			s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](20)}
-		}, v1alpha1.FailureCrashLoopBackOff, "code 3"),
 		Entry("R17 it never gets ready", deadline("never-ready"), v1alpha1.FailureProgressDeadlineExceeded, ""),
 		Entry("R17 it listens on another port", deadline("wrong-port"), v1alpha1.FailureProgressDeadlineExceeded, ""),
 		Entry("R17 it exits on a bad config", func(s *v1alpha1.AppStack) {
@@ -52,6 +48,21 @@ var _ = Describe("a release that is broken", func() {
 		}, v1alpha1.FailureCrashLoopBackOff, `code 78(?s:.*)config: APP_CONFIG: "no pairs"`),
 		Entry("R17 there is no such image", version("no-such-tag"), v1alpha1.FailureImagePullBackOff, "no-such-tag"),
 	)
+
+	// It gets ready, and takes requests with it when it crashes: what no operator can prevent. It does not get far.
+	It("that crashes after a while is found too, where a pod has to last (R17)", func(ctx SpecContext) {
+		w := newWorld(ctx, nil)
+		w.apply(oneLine("v1", replicas(2)))
+		w.becomesReady(ctx)
+		w.apply(oneLine("crash-later", replicas(2), func(s *v1alpha1.AppStack) {
+			s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](20)}
+		}))
+		stack := w.rolledBack(ctx)
+		Expect(stack.Status.Failure).To(HaveValue(And(HaveField("Revision", int64(2)),
+			HaveField("Reason", v1alpha1.FailureCrashLoopBackOff), HaveField("Message", ContainSubstring("with code 3")))))
+		Expect(w.stack(ctx).Status.History[0].Revision).To(Equal(int64(1)))
+		Eventually(ctx, answers(ctx, w.url(app))).Should(Equal("v1"))
+	})
 
 	It("that takes its time to start is no broken one", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)

@@ -15,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -58,6 +59,23 @@ var _ = Describe("the operator's rights", Serial, func() {
 		edit(deployment(app), func(d *appsv1.Deployment) { delete(d.Labels, naming.LabelStack) })
 		Eventually(func() map[string]string { return deployment(app).Labels }).Should(HaveKey(naming.LabelStack))
 		ready()
+	})
+
+	It("in one namespace suffice for an operator that works there only (--watch-namespaces)", func() {
+		other := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "other-"}}
+		Expect(k8s.Create(ctx, other)).To(Succeed())
+		instead(tenantAccount(), operator.Options{Namespaces: []string{namespace}})
+
+		elsewhere := fixture.Stack(app, fixture.InNamespace(other.Name))
+		Expect(k8s.Create(ctx, elsewhere)).To(Succeed())
+		DeferCleanup(func() { Expect(k8s.Delete(ctx, elsewhere)).To(Succeed()) })
+		created(fixture.Component("worker", 2, nil, "work"))
+		released(fixture.Image("my-app:2"))
+		released(fixture.RollbackTo(1, 2), fixture.WithoutComponents())
+		Consistently(func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(elsewhere), elsewhere)).To(Succeed())
+			g.Expect(elsewhere.Status.ObservedGeneration).To(BeZero())
+		}).Should(Succeed())
 	})
 
 	It("hold no wildcard, no Secrets, and nothing by which more could be had", func() {
@@ -113,12 +131,36 @@ func operatorAccount() (asAccount *rest.Config, account rbacv1.Subject) {
 		Expect(k8s.Delete(ctx, binding)).To(Succeed())
 		Expect(k8s.Delete(ctx, role)).To(Succeed())
 	})
-	asAccount = rest.CopyConfig(config)
+	return as(account), account
+}
+
+// tenantAccount is a way to the API server with the rights that config/namespaced/tenant
+// gives the operator in the namespace of the spec, and nothing else.
+func tenantAccount() *rest.Config {
+	GinkgoHelper()
+	raw, err := os.ReadFile(filepath.Join(root, "config", "namespaced", "tenant", "role.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	role := &rbacv1.Role{}
+	Expect(yaml.UnmarshalStrict(raw, role)).To(Succeed())
+	role.Namespace = namespace
+	Expect(k8s.Create(ctx, role)).To(Succeed())
+	account := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "controller-manager"}
+	Expect(k8s.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+		Subjects:   []rbacv1.Subject{account},
+	})).To(Succeed())
+	return as(account)
+}
+
+// as is a way to the API server as the account.
+func as(account rbacv1.Subject) *rest.Config {
+	asAccount := rest.CopyConfig(config)
 	asAccount.Impersonate = rest.ImpersonationConfig{
 		UserName: "system:serviceaccount:" + account.Namespace + ":" + account.Name,
 		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + account.Namespace, "system:authenticated"},
 	}
-	return asAccount, account
+	return asAccount
 }
 
 func readRole(file string) *rbacv1.ClusterRole {

@@ -33,6 +33,8 @@ type Options struct {
 	Registries *image.Registries
 	// ImageWait is how long a release waits for its images. Defaults to 10 seconds.
 	ImageWait time.Duration
+	// Namespaces are those whose stacks are worked on. Defaults to all.
+	Namespaces []string
 	// Metrics is where the operator's own metrics are registered. Defaults to a registry of its own.
 	Metrics prometheus.Registerer
 }
@@ -56,7 +58,7 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 	if err != nil {
 		return nil, err
 	}
-	cache, err := controller.Cache()
+	cache, err := controller.Cache(options.Namespaces...)
 	if err != nil {
 		return nil, err
 	}
