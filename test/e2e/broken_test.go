@@ -26,7 +26,7 @@ func (w world) rolledBack(ctx context.Context) *v1alpha1.AppStack {
 
 var _ = Describe("a release that is broken", func() {
 	DescribeTable("is found, explained and rolled back, while the earlier one answers",
-		func(ctx SpecContext, change func(*v1alpha1.AppStack), reason, words string) {
+		func(ctx SpecContext, change func(*v1alpha1.AppStack), reason any, words string) {
 			w := newWorld(ctx, nil)
 			w.apply(oneLine("v1", replicas(2)))
 			w.becomesReady(ctx)
@@ -46,7 +46,8 @@ var _ = Describe("a release that is broken", func() {
 		Entry("R17 it exits on a bad config", func(s *v1alpha1.AppStack) {
 			s.Spec.Env = []corev1.EnvVar{{Name: "APP_CONFIG", Value: "no pairs"}}
 		}, v1alpha1.FailureCrashLoopBackOff, `code 78(?s:.*)config: APP_CONFIG: "no pairs"`),
-		Entry("R17 there is no such image", version("no-such-tag"), v1alpha1.FailureImagePullBackOff, "no-such-tag"),
+		Entry("R17 there is no such image", version("no-such-tag"),
+			BeElementOf(v1alpha1.FailureErrImagePull, v1alpha1.FailureImagePullBackOff), "no-such-tag"),
 	)
 
 	// It gets ready, and takes requests with it when it crashes: what no operator can prevent. It does not get far.
