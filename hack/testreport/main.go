@@ -27,7 +27,8 @@ func main() {
 	}
 }
 
-func run(args []string) error {
+// goTest is the command that runs the tests.
+func goTest(args []string) *exec.Cmd {
 	folder := ""
 	if len(args) > 1 && args[0] == "-C" {
 		folder, args = args[1], args[2:]
@@ -37,6 +38,11 @@ func run(args []string) error {
 	cmd.Stderr = os.Stderr
 	// The colors of Ginkgo would stand in the way of its totals.
 	cmd.Env = append(os.Environ(), "GINKGO_NO_COLOR=TRUE")
+	return cmd
+}
+
+func run(args []string) error {
+	cmd := goTest(args)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ var _ = Describe("the Helm chart", Serial, func() {
 		kubectl.Run("apply", "-f", file)
 		DeferCleanup(func() { kubectl.Run("delete", "-f", file) })
 		kubectl.Run("wait", "--for=condition=Established", "-f", file)
-		release(ctx, "--take-ownership", "--force-conflicts",
+		release(ctx, "--take-ownership", "--server-side=false",
 			"--values", filepath.Join(root(), "hack", "helm", "values", "addons.yaml"))
 		for _, object := range []string{"servicemonitor", "prometheusrule", "networkpolicy"} {
 			Expect(kubectl.Run("get", object, "-n", operatorNamespace, "-o", "name")).NotTo(BeEmpty(), object)

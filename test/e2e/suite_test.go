@@ -85,4 +85,3 @@ func connection() *rest.Config {
 	config.QPS = -1
 	return config
 }
-

@@ -61,7 +61,7 @@ var _ = Describe("a steady load", func() {
 						ObjectMeta: metav1.ObjectMeta{Labels: labels},
 						Spec: corev1.PodSpec{Containers: []corev1.Container{{
 							Name: "legacy", Image: images + "v1",
-							Ports: []corev1.ContainerPort{{ContainerPort: 8080}},
+							Ports:          []corev1.ContainerPort{{ContainerPort: 8080}},
 							ReadinessProbe: probeOverHTTP(),
 							// without this the old pods would lose requests by themselves, whoever replaces them
 							Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}},
