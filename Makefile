@@ -179,6 +179,10 @@ kind-up: ## Create the kind cluster KIND_CLUSTER, with two workers, and make it 
 kind-load: ## Load the image IMG into the nodes of the kind cluster.
 	@$(KIND) load docker-image '$(IMG)' --name '$(KIND_CLUSTER)'
 
+.PHONY: kind-load-samples
+kind-load-samples: ## Load the image of config/samples into the nodes, where they cannot pull it.
+	@hack/kind/samples '$(KIND_CLUSTER)'
+
 .PHONY: kind-down
 kind-down: ## Delete the kind cluster.
 	@$(KIND) delete cluster --name '$(KIND_CLUSTER)'
