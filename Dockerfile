@@ -3,7 +3,6 @@
 FROM golang:1.26 AS builder
 ARG TARGETOS
 ARG TARGETARCH
-ARG VERSION=dev
 
 WORKDIR /workspace
 
@@ -15,6 +14,8 @@ COPY api/ api/
 COPY cmd/ cmd/
 COPY internal/ internal/
 
+# Not earlier: what follows is built again with every version.
+ARG VERSION=dev
 # Without TARGETOS and TARGETARCH the build is for the builder's own platform.
 RUN CGO_ENABLED=0 GOOS="${TARGETOS}" GOARCH="${TARGETARCH}" \
     go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o manager ./cmd

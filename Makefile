@@ -148,7 +148,7 @@ test-e2e-app: ## Test the program that the end-to-end tests run.
 .PHONY: test-e2e
 test-e2e: docker-build kind-load $(HELM) ## Run the end-to-end tests against the kind cluster of `make kind-up`.
 	@hack/e2e/up '$(KIND_CLUSTER)'
-	@result=0; KUBECONFIG=$(BIN)/e2e/kubeconfig $(TESTREPORT) -timeout=60m $(TEST_FLAGS) ./test/e2e || result=$$?; \
+	@result=0; KUBECONFIG=$(BIN)/e2e/kubeconfig $(TESTREPORT) -timeout=60m ./test/e2e $(TEST_FLAGS) || result=$$?; \
 		cat $(BIN)/e2e/load.txt; exit $$result
 
 $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/go.sum

@@ -6,12 +6,11 @@ package e2e_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
-	"github.com/appstack-dev/appstack/test/kubectl"
 )
 
 var _ = Describe("two managers", func() {
-	It("run on two nodes", func(ctx SpecContext) {
+	It("start on two nodes", func(ctx SpecContext) {
+		restart(ctx) // a drain, before this, has them on one node, where nothing moves them away
 		running := managers(ctx)
 		Expect(running).To(HaveLen(2))
 		Expect(running[0].Spec.NodeName).NotTo(Equal(running[1].Spec.NodeName))
@@ -49,8 +48,7 @@ var _ = Describe("two managers", func() {
 		w.becomesReady(ctx)
 		before := w.settled(ctx)
 
-		kubectl.Run("-n", operatorNamespace, "rollout", "restart", "deployment/"+operatorDeployment)
-		operatorRuns(ctx)
+		restart(ctx)
 		w.isLeftAlone(ctx, before)
 		w.patch(`{"spec":{"image":"%sv2"}}`, images)
 		Expect(history(w.becomesReady(ctx))[0]).To(Equal("2 SpecChanged Succeeded"))

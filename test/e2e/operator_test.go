@@ -42,6 +42,13 @@ func installFrom(ctx context.Context, folder string) {
 	operatorRuns(ctx)
 }
 
+// restart has both managers replaced.
+func restart(ctx context.Context) {
+	GinkgoHelper()
+	kubectl.Run("-n", operatorNamespace, "rollout", "restart", "deployment/"+operatorDeployment)
+	operatorRuns(ctx)
+}
+
 // operatorRuns waits until the Deployment of the operator is as it is written, and one of its pods leads.
 func operatorRuns(ctx context.Context) {
 	GinkgoHelper()

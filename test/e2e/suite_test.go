@@ -57,6 +57,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(kube.List(ctx, &corev1.NamespaceList{}, client.Limit(1))).To(Succeed(), "the cluster does not answer")
 
 	install(ctx)
+	restart(ctx) // the image of that tag may be another one than in an earlier run
 	startRequester(ctx)
 })
 
