@@ -147,8 +147,9 @@ test-e2e-app: ## Test the program that the end-to-end tests run.
 
 .PHONY: test-e2e
 test-e2e: docker-build kind-load $(HELM) ## Run the end-to-end tests against the kind cluster of `make kind-up`.
+	@[ '$(IMG)' = ghcr.io/appstack-dev/appstack:latest ] || { echo 'the suite installs the default IMG: leave it out' >&2; exit 1; }
 	@hack/e2e/up '$(KIND_CLUSTER)'
-	@result=0; KUBECONFIG=$(BIN)/e2e/kubeconfig $(TESTREPORT) -timeout=60m ./test/e2e $(TEST_FLAGS) || result=$$?; \
+	@result=0; KUBECONFIG=$(BIN)/e2e/kubeconfig KUBECTL='$(KUBECTL)' $(TESTREPORT) -timeout=60m ./test/e2e $(TEST_FLAGS) || result=$$?; \
 		cat $(BIN)/e2e/load.txt; exit $$result
 
 $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/go.sum
@@ -215,7 +216,7 @@ install: ## Install the CRD into the current cluster.
 	@$(TOOL) kustomize build config/crd | $(KUBECTL) apply -f -
 
 .PHONY: uninstall
-uninstall: ## Remove the CRD, and with it every stack, from the current cluster.
+uninstall: ## Remove the CRD, and with it every stack, from the current cluster; its guard has to allow it.
 	@$(TOOL) kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
 
 .PHONY: deploy
@@ -223,10 +224,13 @@ deploy: $(BIN)/deploy/kustomization.yaml ## Deploy the operator with the image I
 	@$(TOOL) kustomize build $(BIN)/deploy | $(KUBECTL) apply -f -
 
 .PHONY: undeploy
-undeploy: ## Remove the operator from the current cluster; the CRD, the stacks and what they run stay.
+undeploy: ## Remove the operator from the current cluster; the CRD and its guard, the stacks and what they run stay.
 	@mkdir -p $(BIN)/undeploy
-	@printf '%s\n' 'resources: [../../config/default]' 'patches:' '- target: {kind: CustomResourceDefinition}' \
-		'  patch: |-' '    $$patch: delete' '    kind: CustomResourceDefinition' '    metadata: {name: unused}' \
+	@{ echo 'resources: [../../config/default]'; echo 'patches:'; \
+		for kind in CustomResourceDefinition ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding; do \
+			printf '%s\n' "- target: {kind: $$kind}" '  patch: |-' '    $$patch: delete' "    kind: $$kind" \
+				'    metadata: {name: unused}'; \
+		done; } \
 		> $(BIN)/undeploy/kustomization.yaml
 	@$(TOOL) kustomize build $(BIN)/undeploy | $(KUBECTL) delete --ignore-not-found -f -
 

@@ -171,6 +171,11 @@ func checkEffect(valuesFile, renderedFile string) error {
 	if err != nil {
 		return err
 	}
+	// Of the CRD no value changes a word, and it has many of them.
+	documents := slices.DeleteFunc(strings.Split(string(rendered), "\n---\n"), func(document string) bool {
+		return strings.Contains(document, "\nkind: CustomResourceDefinition\n")
+	})
+	rest := strings.Join(documents, "\n")
 	var errs []error
 	var look func(value any, path string)
 	look = func(value any, path string) {
@@ -187,7 +192,7 @@ func checkEffect(valuesFile, renderedFile string) error {
 			look(strconv.FormatFloat(v, 'f', -1, 64), path)
 		case string:
 			for line := range strings.Lines(v) {
-				if !strings.Contains(string(rendered), strings.TrimSpace(line)) {
+				if !strings.Contains(rest, strings.TrimSpace(line)) {
 					errs = append(errs, fmt.Errorf("%s: %s has no effect: %q is nowhere", valuesFile, path, v))
 				}
 			}

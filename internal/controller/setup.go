@@ -121,6 +121,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return fmt.Errorf("indexing the cache: %w", err)
 		}
 	}
+	// A manager that waits to lead reads the stacks too: the cache of one that is ready is whole.
+	if _, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.AppStack{}); err != nil {
+		return fmt.Errorf("watching stacks: %w", err)
+	}
 	pods, err := podWatcher(mgr, options.Clock)
 	if err != nil {
 		return err

@@ -4,7 +4,9 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -54,8 +56,7 @@ func operatorRuns(ctx context.Context) {
 	GinkgoHelper()
 	kubectl.Run("-n", operatorNamespace, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=3m")
 	Eventually(ctx, func(g Gomega) {
-		leads := leader(ctx)
-		g.Expect(names(managers(ctx))).To(ContainElement(leads), "the leader is one that runs")
+		g.Expect(names(managers(ctx))).To(ContainElement(podOf(leader(ctx))), "the leader is one that runs")
 	}).Should(Succeed())
 }
 
@@ -66,32 +67,37 @@ func managers(ctx context.Context) []corev1.Pod {
 		"app.kubernetes.io/name": "appstack", "app.kubernetes.io/component": "manager"})
 }
 
-// leader is the name of the pod that holds the lease.
+// leader is who holds the lease: a pod's name, and after _ what tells its processes apart.
 func leader(ctx context.Context) string {
 	GinkgoHelper()
 	held, err := get[coordinationv1.Lease](ctx, operatorNamespace, lease)
 	Expect(client.IgnoreNotFound(err)).To(Succeed())
-	name, _, _ := strings.Cut(ptr.Deref(held.Spec.HolderIdentity, ""), "_")
+	return ptr.Deref(held.Spec.HolderIdentity, "")
+}
+
+// podOf is the pod's name in the identity of a leader.
+func podOf(leader string) string {
+	name, _, _ := strings.Cut(leader, "_")
 	return name
 }
 
 // killLeader ends the process that leads, with a signal that it cannot answer,
-// and is the name of its pod.
+// and is who it was.
 func killLeader(ctx context.Context) string {
 	GinkgoHelper()
-	name := leader(ctx)
-	pod, err := get[corev1.Pod](ctx, operatorNamespace, name)
+	leads := leader(ctx)
+	pod, err := get[corev1.Pod](ctx, operatorNamespace, podOf(leads))
 	Expect(err).NotTo(HaveOccurred())
 	_, id, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
 	onNode(ctx, pod.Spec.NodeName, "sh", "-c",
 		`for p in /proc/[0-9]*; do if grep -q "$0" "$p/cgroup" 2>/dev/null; then exec kill -9 "${p#/proc/}"; fi; done; exit 1`, id)
-	return name
+	return leads
 }
 
 // onNode runs a command on a node, which is a container of this host.
 func onNode(ctx context.Context, node string, command ...string) {
 	GinkgoHelper()
-	output, err := exec.CommandContext(ctx, "docker", append([]string{"exec", node}, command...)...).CombinedOutput()
+	output, err := exec.CommandContext(ctx, cmp.Or(os.Getenv("CONTAINER_TOOL"), "docker"), append([]string{"exec", node}, command...)...).CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), "%s: %s", node, output)
 }
 
