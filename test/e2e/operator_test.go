@@ -97,7 +97,8 @@ func killLeader(ctx context.Context) string {
 // onNode runs a command on a node, which is a container of this host.
 func onNode(ctx context.Context, node string, command ...string) {
 	GinkgoHelper()
-	output, err := exec.CommandContext(ctx, cmp.Or(os.Getenv("CONTAINER_TOOL"), "docker"), append([]string{"exec", node}, command...)...).CombinedOutput()
+	docker := cmp.Or(os.Getenv("CONTAINER_TOOL"), "docker")
+	output, err := exec.CommandContext(ctx, docker, append([]string{"exec", node}, command...)...).CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), "%s: %s", node, output)
 }
 
