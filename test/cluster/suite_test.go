@@ -66,11 +66,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		"the cluster that KUBECONFIG names does not answer: run 'make cluster'")
 	auditLog = findAuditLog()
 
-	kubectl.Run("apply", "-f", filepath.Join(root(), "config", "crd", "bases")) // client side, as users do
-	// kubectl wait fails on one so new that it has no conditions at all
-	Eventually(ctx, func() string {
-		return kubectl.Run("get", "crd/appstacks.apps.appstack.dev", "-o", `jsonpath={.status.conditions[?(@.type=="Established")].status}`)
-	}).Should(Equal("True"))
+	kubectl.ApplyDefinitions(filepath.Join(root(), "config", "crd", "bases"))
 	expectNoOtherOperator(ctx)
 	startOperator(operator.Options{})
 	DeferCleanup(endOperator)

@@ -23,7 +23,7 @@ var _ = Describe("the Helm chart", Serial, func() {
 		before := w.settled(ctx)
 		DeferCleanup(install)
 		file := filepath.Join("testdata", "prometheus-operator.yaml")
-		kubectl.Run("apply", "-f", file)
+		kubectl.ApplyDefinitions(file)
 		DeferCleanup(func() { kubectl.Run("delete", "-f", file) })
 		DeferCleanup(func(ctx SpecContext) {
 			output, err := helm(ctx, "uninstall", "appstack", "--namespace", operatorNamespace, "--ignore-not-found", "--wait")
@@ -31,7 +31,6 @@ var _ = Describe("the Helm chart", Serial, func() {
 		})
 
 		By("installing over what kustomize made, with all there is")
-		kubectl.Run("wait", "--for=condition=Established", "-f", file)
 		for _, folder := range []string{"prometheus", "grafana", "network-policy"} {
 			kubectl.Run("apply", "-k", filepath.Join(root(), "config", folder))
 		}

@@ -55,3 +55,19 @@ func Run(args ...string) string {
 	Expect(err).NotTo(HaveOccurred(), "kubectl %s: %s", strings.Join(args, " "), stderr)
 	return stdout
 }
+
+// ApplyDefinitions applies the CustomResourceDefinitions of a file or folder,
+// from the client's side as users do, and returns when the API server serves
+// them. One attempt to wait is not enough: for a definition so new that it has
+// no conditions at all, kubectl wait and the filters of jsonpath end with an error.
+func ApplyDefinitions(path string) {
+	GinkgoHelper()
+	Run("apply", "-f", path)
+	Eventually(func() error {
+		_, stderr, err := Attempt("", "wait", "--for=condition=Established", "--timeout=10s", "-f", path)
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, stderr)
+		}
+		return nil
+	}, limit).Should(Succeed())
+}
