@@ -255,4 +255,10 @@ type Rollback struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	FromRevision *int64 `json:"fromRevision,omitempty"`
+
+	// Why, or by whom: the history shows it with the rollout, in place of the
+	// cause that the revision was made with.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Cause string `json:"cause,omitempty"`
 }

@@ -180,7 +180,8 @@ type RolloutStatus struct {
 	// +kubebuilder:validation:MaxItems=21
 	Images []ImageStatus `json:"images,omitempty"`
 
-	// Cause that the user gave for the revision, in the annotation kubernetes.io/change-cause.
+	// Cause that the user gave: for a rollback by hand in spec.rollback.cause, else for
+	// the revision, in the annotation kubernetes.io/change-cause.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Cause string `json:"cause,omitempty"`

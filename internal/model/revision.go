@@ -68,6 +68,8 @@ type Rollout struct {
 	StartedAt time.Time               `json:"startedAt"`
 	EndedAt   *time.Time              `json:"endedAt,omitempty"`
 	Message   string                  `json:"message,omitempty"`
+	// Cause is the user's word on why the stack went back; empty where the revision's own is to be told.
+	Cause string `json:"cause,omitempty"`
 	// Empty says that all components ran zero replicas: it proves nothing (R6).
 	Empty bool `json:"empty,omitempty"`
 	// Failure is why the rollout failed. It is noted when it is found; the outcome

@@ -68,7 +68,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	if spec.Paused {
 		return pause(state, current, timeline, choice)
 	}
-	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, StartedAt: now}
+	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, Cause: choice.Cause, StartedAt: now}
 	if choice.Number != 0 {
 		return moveTo(state, current, *revision.Find(state.Revisions, choice.Number), begin)
 	}

@@ -51,7 +51,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 		records.judge(judged, verdict)
 	}
 	if decision.declared {
-		records.declare(*plan.Rollout)
+		records.declare(*plan.Rollout, state.Stack.Spec)
 	}
 	records.alias(decision.alias)
 	records.takeBack()

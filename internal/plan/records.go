@@ -53,12 +53,17 @@ func (r *records) alias(also alias) {
 // declare notes that the spec asks for the revision itself that an automatic
 // rollback has led to (R10): from then on the one that failed is another to it,
 // and would be tried again (R12).
-func (r *records) declare(rollout model.Rollout) {
+func (r *records) declare(rollout model.Rollout, spec v1alpha1.AppStackSpec) {
 	if rollout.Abandoned() == 0 {
 		return
 	}
 	r.note(rollout, fmt.Sprintf("the spec asks for revision %d itself", rollout.Revision),
-		func(noted *model.Rollout) { noted.Declared = true })
+		func(noted *model.Rollout) {
+			noted.Declared = true
+			if spec.Rollback != nil {
+				noted.Cause = spec.Rollback.Cause
+			}
+		})
 }
 
 // takeBack makes the stack the controller of revisions that have none (R26).

@@ -21,6 +21,8 @@ type Choice struct {
 	// Trigger and Message are those of a rollout to it.
 	Trigger v1alpha1.RolloutTrigger
 	Message string
+	// Cause is the user's word on a rollback; empty without.
+	Cause string
 	// Restart is the spec.restartedAt that the new revision is to be stamped with; nil without.
 	Restart *time.Time
 	// Problem is why nothing can be chosen.
@@ -86,6 +88,7 @@ func chooseRollback(rollback v1alpha1.Rollback, source string, revisions []model
 		Number:  rollback.ToRevision,
 		Trigger: v1alpha1.TriggerRollback,
 		Message: fmt.Sprintf("rollback.toRevision is %d", rollback.ToRevision),
+		Cause:   rollback.Cause,
 	}, true
 }
 

@@ -65,6 +65,12 @@ func TestChoose(t *testing.T) {
 			[]Option{Image("c"), RollbackTo(1, 0)}, of("a", "b"),
 			revision.Choice{Number: 1, Trigger: rollback, Message: "rollback.toRevision is 1"},
 		},
+		"R10 a rollback has the cause that it is given": {
+			[]Option{Image("b"), RollbackTo(1, 0), Because("checkout fails")}, of("a", "b"),
+			revision.Choice{
+				Number: 1, Trigger: rollback, Message: "rollback.toRevision is 1", Cause: "checkout fails",
+			},
+		},
 		"R10 it holds while the content is that of fromRevision": {
 			[]Option{Image("b"), RollbackTo(1, 2)}, of("a", "b"),
 			revision.Choice{Number: 1, Trigger: rollback, Message: "rollback.toRevision is 1"},

@@ -4,6 +4,8 @@
 package status
 
 import (
+	"cmp"
+
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -23,7 +25,7 @@ func history(timeline []model.Rollout, revisions []model.Revision) []v1alpha1.Ro
 		entry := v1alpha1.RolloutStatus{
 			Revision:  rollout.Revision,
 			Images:    images(rev.Content),
-			Cause:     rev.Record.ChangeCause,
+			Cause:     cmp.Or(rollout.Cause, rev.Record.ChangeCause),
 			Trigger:   rollout.Trigger,
 			Outcome:   rollout.Outcome,
 			StartedAt: seconds(rollout.StartedAt),

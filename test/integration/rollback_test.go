@@ -62,6 +62,19 @@ var _ = Describe("a rollback", func() {
 		Expect(numbers()).To(Equal([]int64{1, 2, 3}))
 	})
 
+	It("R10 has the cause that it is given, and the revision keeps its own", func() {
+		created(fixture.Annotation(v1alpha1.AnnotationChangeCause, "first"))
+		released(fixture.Image("my-app:2"))
+		stack := released(fixture.RollbackTo(1, 2), fixture.Because("checkout fails"))
+		Expect(stack.Status.History[0].Cause).To(Equal("checkout fails"))
+		Expect(stack.Status.History[2].Cause).To(Equal("first"))
+
+		By("surviving a lost status")
+		stack.Status = v1alpha1.AppStackStatus{}
+		Expect(k8s.Status().Update(ctx, stack)).To(Succeed())
+		Expect(ready().Status.History[0].Cause).To(Equal("checkout fails"))
+	})
+
 	DescribeTable("R15 to or from a revision that does not exist changes nothing that runs",
 		func(to, from int64, field string) {
 			created()

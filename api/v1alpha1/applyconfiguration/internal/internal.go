@@ -459,6 +459,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.appstack-dev.appstack.api.v1alpha1.Rollback
   map:
     fields:
+    - name: cause
+      type:
+        scalar: string
     - name: fromRevision
       type:
         scalar: numeric

@@ -16,6 +16,9 @@ type RollbackApplyConfiguration struct {
 	// spec's content is that revision's: as soon as the content changes, the new
 	// content is released. Without it the rollback holds until it is removed.
 	FromRevision *int64 `json:"fromRevision,omitempty"`
+	// Why, or by whom: the history shows it with the rollout, in place of the
+	// cause that the revision was made with.
+	Cause *string `json:"cause,omitempty"`
 }
 
 // RollbackApplyConfiguration constructs a declarative configuration of the Rollback type for use with
@@ -37,5 +40,13 @@ func (b *RollbackApplyConfiguration) WithToRevision(value int64) *RollbackApplyC
 // If called multiple times, the FromRevision field is set to the value of the last call.
 func (b *RollbackApplyConfiguration) WithFromRevision(value int64) *RollbackApplyConfiguration {
 	b.FromRevision = &value
+	return b
+}
+
+// WithCause sets the Cause field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Cause field is set to the value of the last call.
+func (b *RollbackApplyConfiguration) WithCause(value string) *RollbackApplyConfiguration {
+	b.Cause = &value
 	return b
 }

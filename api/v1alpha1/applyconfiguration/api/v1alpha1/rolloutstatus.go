@@ -19,7 +19,8 @@ type RolloutStatusApplyConfiguration struct {
 	Revision *int64 `json:"revision,omitempty"`
 	// Images of the revision's components.
 	Images []ImageStatusApplyConfiguration `json:"images,omitempty"`
-	// Cause that the user gave for the revision, in the annotation kubernetes.io/change-cause.
+	// Cause that the user gave: for a rollback by hand in spec.rollback.cause, else for
+	// the revision, in the annotation kubernetes.io/change-cause.
 	Cause *string `json:"cause,omitempty"`
 	// What started the rollout.
 	Trigger *apiv1alpha1.RolloutTrigger `json:"trigger,omitempty"`
