@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/show"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// complete completes a flag with fixed words.
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	register(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// register completes a flag. It fails only for a flag that there is not, which is a mistake of ours.
+func register(cmd *cobra.Command, flag string, words cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, words); err != nil {
+		panic(err)
+	}
+}
+
+// nothing is what can be completed while the cluster does not answer.
+func nothing() ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeConnection completes the flags that say where the cluster is.
+func (p *Plugin) completeConnection(root *cobra.Command) {
+	register(root, "namespace", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		c, err := p.connect()
+		if err != nil {
+			return nothing()
+		}
+		var namespaces corev1.NamespaceList
+		if err := c.List(cmd.Context(), &namespaces); err != nil {
+			return nothing()
+		}
+		var names []string
+		for _, namespace := range namespaces.Items {
+			names = append(names, namespace.Name)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	names := func(pick func() []string) cobra.CompletionFunc {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return pick(), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	register(root, "context", names(func() []string {
+		config, err := p.flags.ToRawKubeConfigLoader().RawConfig()
+		if err != nil {
+			return nil
+		}
+		var contexts []string
+		for name := range config.Contexts {
+			contexts = append(contexts, name)
+		}
+		slices.Sort(contexts)
+		return contexts
+	}))
+}
+
+// completeNames completes the name of a stack, with its state.
+func (p *Plugin) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nothing()
+	}
+	c, err := p.connect()
+	if err != nil {
+		return nothing()
+	}
+	var stacks v1alpha1.AppStackList
+	if err := c.List(cmd.Context(), &stacks, client.InNamespace(c.namespace)); err != nil {
+		return nothing()
+	}
+	var words []string
+	for _, stack := range stacks.Items {
+		words = append(words, cobra.CompletionWithDesc(stack.Name, show.Ready(&stack).Reason))
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeRevisions completes a flag with the revisions of the stack that the command names.
+func (p *Plugin) completeRevisions(cmd *cobra.Command, flag string) {
+	register(cmd, flag, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nothing()
+		}
+		return p.revisionsOf(cmd, args[0], true)
+	})
+}
+
+// revisionsOf are the revisions of the stack, newest first, each with how its newest rollout ended.
+func (p *Plugin) revisionsOf(cmd *cobra.Command, name string, wanted bool) ([]string, cobra.ShellCompDirective) {
+	if !wanted {
+		return nothing()
+	}
+	c, err := p.connect()
+	if err != nil {
+		return nothing()
+	}
+	r, err := c.release(cmd.Context(), name)
+	if err != nil {
+		return nothing()
+	}
+	var words []string
+	for _, rev := range slices.Backward(r.Revisions) {
+		about := ""
+		if main := rev.Content.Find(naming.Main); main != nil {
+			about = show.ShortImage(main.App().Image)
+		}
+		if n := len(rev.Record.Rollouts); n > 0 {
+			about = fmt.Sprintf("%s, %s", about, rev.Record.Rollouts[n-1].Outcome)
+		}
+		words = append(words, cobra.CompletionWithDesc(strconv.FormatInt(rev.Number, 10), about))
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// completeComponents completes the components of the stack that the command
+// names, each followed by the given text.
+func (p *Plugin) completeComponents(then string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return p.completeNames(cmd, args, toComplete)
+		}
+		c, err := p.connect()
+		if err != nil {
+			return nothing()
+		}
+		stack, err := c.stack(cmd.Context(), args[0])
+		if err != nil {
+			return nothing()
+		}
+		words := []string{naming.Main + then}
+		for _, component := range stack.Spec.Components {
+			words = append(words, component.Name+then)
+		}
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if then != "" {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		return words, directive
+	}
+}

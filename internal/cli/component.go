@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// assignment is an argument such as worker=2: a value for a component, the main one where none is named.
+type assignment struct {
+	component, value string
+}
+
+// assignments reads arguments. An image holds no '=', and a number does not either.
+func assignments(args []string) []assignment {
+	var all []assignment
+	for _, arg := range args {
+		component, value, named := strings.Cut(arg, "=")
+		if !named {
+			component, value = naming.Main, arg
+		}
+		all = append(all, assignment{component, value})
+	}
+	return all
+}
+
+// specOf is what the spec says of a component, and where it says its image.
+func specOf(stack *v1alpha1.AppStack, component string) (spec *v1alpha1.ComponentSpec, image *string, err error) {
+	if component == naming.Main {
+		return &stack.Spec.ComponentSpec, &stack.Spec.Image, nil
+	}
+	names := []string{naming.Main}
+	for i := range stack.Spec.Components {
+		if stack.Spec.Components[i].Name == component {
+			return &stack.Spec.Components[i].ComponentSpec, &stack.Spec.Components[i].Image, nil
+		}
+		names = append(names, stack.Spec.Components[i].Name)
+	}
+	return nil, nil, fmt.Errorf("%s has no component %q: name one of %s", stack.Name, component, strings.Join(names, ", "))
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/controller"
+)
+
+// fieldOwner is the field manager of the plugin's writes.
+const fieldOwner = "kubectl-appstack"
+
+// connection is a way to the cluster that the flags and the kubeconfig name.
+type connection struct {
+	client.WithWatch
+	config    *rest.Config
+	scheme    *runtime.Scheme
+	namespace string
+	plugin    *Plugin
+}
+
+func (p *Plugin) connect() (*connection, error) {
+	config, err := p.flags.ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	namespace, _, err := p.flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("reading the namespace from the kubeconfig: %w", err)
+	}
+	config.UserAgent = fieldOwner + "/" + p.Version
+	config.QPS = -1 // the API server has its own limits, and says so
+	config.WarningHandler = rest.NewWarningWriter(p.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
+	scheme, err := controller.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	kube, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", err)
+	}
+	return &connection{
+		WithWatch: kube,
+		config:    config, scheme: scheme, namespace: namespace, plugin: p,
+	}, nil
+}
+
+func (c *connection) key(name string) client.ObjectKey {
+	return client.ObjectKey{Namespace: c.namespace, Name: name}
+}
+
+// stack is the one of that name.
+func (c *connection) stack(ctx context.Context, name string) (*v1alpha1.AppStack, error) {
+	stack := &v1alpha1.AppStack{}
+	if err := c.Get(ctx, c.key(name), stack); err != nil {
+		return nil, err
+	}
+	return stack, nil
+}
+
+// release is the stack of that name with what belongs to it.
+func (c *connection) release(ctx context.Context, name string) (release.Release, error) {
+	return release.Read(ctx, c, c.key(name), c.plugin.explain)
+}
+
+// who is the name of the person or the account that asks, as the API server
+// has it; empty where it does not say.
+func (c *connection) who(ctx context.Context) string {
+	review := &authenticationv1.SelfSubjectReview{}
+	if err := c.Create(ctx, review); err != nil {
+		return ""
+	}
+	return review.Status.UserInfo.Username
+}
+
+// because is the cause of a change: the one that was given, or else what was
+// done and by whom.
+func (c *connection) because(ctx context.Context, given, done string) string {
+	if given != "" {
+		return given
+	}
+	if who := c.who(ctx); who != "" {
+		return done + ", by " + who
+	}
+	return done
+}

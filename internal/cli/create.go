@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// creation is what a new stack is made of, as flags have it.
+type creation struct {
+	image       string
+	ports       []string
+	replicas    int32
+	env         []string
+	envFrom     []string
+	requests    map[string]string
+	limits      map[string]string
+	serviceType string
+	pullPolicy  string
+	pullSecrets []string
+	cause       string
+	command     bool
+}
+
+func (p *Plugin) create() *cobra.Command {
+	var made creation
+	var flags *changing
+	cmd := &cobra.Command{
+		Use:   "create NAME --image IMAGE [-- ARGS...]",
+		Short: "Create a stack from an image",
+		Long: `Create a stack from an image. What is left out is what the image says, or what is
+safe: its ports, its health check, its user.
+
+Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
+		Example: `  kubectl appstack create my-app --image my-app:1.4.2 --port 80:8080 --replicas 3 --wait
+  kubectl appstack create my-app --image my-app:1.4.2 --dry-run=client -o yaml > my-app.yaml`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if n := len(args); n == 0 || cmd.ArgsLenAtDash() != 1 && n > 1 {
+				return fmt.Errorf("name one stack: %s (arguments for the container come after --)", cmd.UseLine())
+			}
+			return nil
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			if !cmd.Flags().Changed("replicas") {
+				made.replicas = -1
+			}
+			stack, err := made.stack(args[0], args[1:])
+			if err != nil {
+				return err
+			}
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			stack.Namespace = c.namespace
+			options := []client.CreateOption{client.FieldOwner(fieldOwner)}
+			switch flags.dryRun {
+			case dryRunClient:
+				return flags.finish(cmd.Context(), c, stack)
+			case dryRunServer:
+				options = append(options, client.DryRunAll)
+			}
+			setCause(stack, c.because(cmd.Context(), made.cause, "create --image "+made.image))
+			if err := c.Create(cmd.Context(), stack, options...); err != nil {
+				if apierrors.IsAlreadyExists(err) {
+					return fmt.Errorf("there is a stack %s already: change it with kubectl appstack set-image %s IMAGE%s, or with kubectl apply",
+						stack.Name, stack.Name, p.scope())
+				}
+				return err
+			}
+			return flags.finish(cmd.Context(), c, stack)
+		},
+	}
+	made.flags(cmd)
+	flags = p.changingOf(cmd, "created")
+	return cmd
+}
+
+func (m *creation) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&m.image, "image", "", "Image to run.")
+	f.StringArrayVar(&m.ports, "port", nil,
+		"Port that the container listens on, as PORT, SERVICEPORT:PORT or NAME=SERVICEPORT:PORT. May be repeated; left out, the image's.")
+	f.Int32Var(&m.replicas, "replicas", 1, "Number of pods. Left out, it is not managed, and starts at 1.")
+	f.StringArrayVarP(&m.env, "env", "e", nil, "Environment variable, as NAME=VALUE. May be repeated.")
+	f.StringArrayVar(&m.envFrom, "env-from", nil, "Variables from secret/NAME or configmap/NAME. May be repeated.")
+	f.StringToStringVar(&m.requests, "requests", nil, "Resources that a pod asks for, such as cpu=100m,memory=64Mi.")
+	f.StringToStringVar(&m.limits, "limits", nil, "Resources that a pod may use at most, such as memory=256Mi.")
+	f.StringVar(&m.serviceType, "service-type", "", "How the Service is exposed: ClusterIP, NodePort or LoadBalancer.")
+	f.StringVar(&m.pullPolicy, "image-pull-policy", "", "When nodes pull the image: Always, IfNotPresent or Never.")
+	f.StringArrayVar(&m.pullSecrets, "image-pull-secret", nil, "Secret to pull the image with. May be repeated.")
+	f.BoolVar(&m.command, "command", false, "Arguments after -- are the program to run, not its arguments.")
+	causeFlag(cmd, &m.cause)
+	complete(cmd, "service-type", "ClusterIP", "NodePort", "LoadBalancer")
+	complete(cmd, "image-pull-policy", "Always", "IfNotPresent", "Never")
+	if err := cmd.MarkFlagRequired("image"); err != nil {
+		panic(err)
+	}
+}
+
+// stack is the stack that the flags describe. What the API server can check is left to it.
+func (m *creation) stack(name string, args []string) (*v1alpha1.AppStack, error) {
+	stack := &v1alpha1.AppStack{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppStack"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+	}
+	spec := &stack.Spec
+	spec.Image = m.image
+	spec.ImagePullPolicy = corev1.PullPolicy(m.pullPolicy)
+	if m.command {
+		spec.Command = args
+	} else {
+		spec.Args = args
+	}
+	if m.replicas >= 0 {
+		spec.Replicas = &m.replicas
+	}
+	if m.serviceType != "" {
+		spec.Service = &v1alpha1.ServiceSpec{Type: corev1.ServiceType(m.serviceType)}
+	}
+	if m.cause != "" {
+		setCause(stack, m.cause)
+	}
+	for _, secret := range m.pullSecrets {
+		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: secret})
+	}
+	for _, read := range []func(*v1alpha1.AppStackSpec) error{m.readPorts, m.readEnv, m.readEnvFrom, m.readResources} {
+		if err := read(spec); err != nil {
+			return nil, err
+		}
+	}
+	return stack, nil
+}
+
+func (m *creation) readPorts(spec *v1alpha1.AppStackSpec) error {
+	for _, text := range m.ports {
+		name, numbers, named := strings.Cut(text, "=")
+		if !named {
+			name, numbers = "", text
+		}
+		service, container, both := strings.Cut(numbers, ":")
+		if !both {
+			container = service
+		}
+		port := v1alpha1.Port{Name: name}
+		for _, part := range []struct {
+			text string
+			set  func(int32)
+		}{
+			{container, func(n int32) { port.ContainerPort = n }},
+			{service, func(n int32) {
+				if n != port.ContainerPort {
+					port.ServicePort = &n
+				}
+			}},
+		} {
+			number, err := strconv.ParseUint(part.text, 10, 16)
+			if err != nil || number == 0 {
+				return fmt.Errorf("--port %s: it is PORT, SERVICEPORT:PORT or NAME=SERVICEPORT:PORT, with numbers from 1 to 65535", text)
+			}
+			part.set(int32(number))
+		}
+		spec.Ports = append(spec.Ports, port)
+	}
+	return nil
+}
+
+func (m *creation) readEnv(spec *v1alpha1.AppStackSpec) error {
+	for _, text := range m.env {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return fmt.Errorf("--env %s: it is NAME=VALUE", text)
+		}
+		spec.Env = append(spec.Env, corev1.EnvVar{Name: name, Value: value})
+	}
+	return nil
+}
+
+func (m *creation) readEnvFrom(spec *v1alpha1.AppStackSpec) error {
+	for _, text := range m.envFrom {
+		kind, name, _ := strings.Cut(text, "/")
+		reference := corev1.LocalObjectReference{Name: name}
+		switch {
+		case name != "" && kind == "secret":
+			spec.EnvFrom = append(spec.EnvFrom, corev1.EnvFromSource{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: reference}})
+		case name != "" && kind == "configmap":
+			spec.EnvFrom = append(spec.EnvFrom, corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: reference}})
+		default:
+			return fmt.Errorf("--env-from %s: it is secret/NAME or configmap/NAME", text)
+		}
+	}
+	return nil
+}
+
+func (m *creation) readResources(spec *v1alpha1.AppStackSpec) error {
+	if len(m.requests)+len(m.limits) == 0 {
+		return nil
+	}
+	spec.Resources = &corev1.ResourceRequirements{}
+	for _, part := range []struct {
+		flag string
+		from map[string]string
+		to   *corev1.ResourceList
+	}{{"requests", m.requests, &spec.Resources.Requests}, {"limits", m.limits, &spec.Resources.Limits}} {
+		for name, text := range part.from {
+			quantity, err := resource.ParseQuantity(text)
+			if err != nil {
+				return fmt.Errorf("--%s %s=%s: it is an amount such as 100m or 64Mi", part.flag, name, text)
+			}
+			if *part.to == nil {
+				*part.to = corev1.ResourceList{}
+			}
+			(*part.to)[corev1.ResourceName(name)] = quantity
+		}
+	}
+	return nil
+}

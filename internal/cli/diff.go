@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/cli/show"
+)
+
+func (p *Plugin) diff() *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff NAME [A [B]]",
+		Short: "Show what differs between two revisions, or the newest one and the spec",
+		Long: `Show what differs between two revisions, as a unified diff of their content.
+
+With two numbers, it is what B changed of A; with one, what the newest revision
+changed of A; with none, what the spec changes of the newest revision. Replicas
+and all else that is operation, not content, is in no revision.
+
+What the spec says is rendered as the operator would, without asking registries:
+what a new image brings along is known when its revision is made.`,
+		Example: `  kubectl appstack diff my-app
+  kubectl appstack diff my-app 4 5`,
+		Args: cobra.RangeArgs(1, 3),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return p.completeNames(cmd, args, toComplete)
+			}
+			return p.revisionsOf(cmd, args[0], len(args) < 3)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			r, err := c.release(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			before, after, err := c.sides(r, args[1:])
+			if err != nil {
+				return err
+			}
+			text, err := p.view().Diff(before, after)
+			if err != nil {
+				return err
+			}
+			if text == "" {
+				fmt.Fprintf(p.Out, "%s and %s do not differ\n", before.Name, after.Name)
+				return nil
+			}
+			fmt.Fprint(p.Out, text)
+			return nil
+		},
+	}
+}
+
+// sides are the two to compare.
+func (c *connection) sides(r release.Release, numbers []string) (before, after show.Side, err error) {
+	if err := r.Denied[release.RevisionKind]; err != nil {
+		return before, after, err
+	}
+	var sides []show.Side
+	for _, text := range numbers {
+		number, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return before, after, fmt.Errorf("%q is no number of a revision: name one of %s", text, r.Numbers())
+		}
+		rev, err := c.find(r, number)
+		if err != nil {
+			return before, after, err
+		}
+		sides = append(sides, show.Side{Name: fmt.Sprintf("revision %d", number), Content: rev.Content})
+	}
+	if len(sides) == 2 {
+		return sides[0], sides[1], nil
+	}
+	newest := show.Side{Name: "no revision"}
+	if len(r.Revisions) > 0 {
+		rev := r.Revisions[len(r.Revisions)-1]
+		newest = show.Side{Name: fmt.Sprintf("revision %d", rev.Number), Content: rev.Content}
+	}
+	if len(sides) == 1 {
+		return sides[0], newest, nil
+	}
+	content, err := r.Spec()
+	if err != nil {
+		return before, after, err
+	}
+	return newest, show.Side{Name: "the spec", Content: content}, nil
+}

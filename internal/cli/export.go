@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+func (p *Plugin) export() *cobra.Command {
+	return &cobra.Command{
+		Use:   "export NAME",
+		Short: "Print what a stack runs as plain Deployments and Services, to leave AppStack",
+		Long: `Print what a stack runs as plain Deployments, Services, autoscalers and disruption
+budgets. Applied after the stack was deleted with --cascade=orphan, they change no
+pod: selectors and pod templates are the ones that run.`,
+		Example: `  kubectl appstack export my-app > my-app.yaml
+  kubectl delete appstack my-app --cascade=orphan
+  kubectl apply -f my-app.yaml`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			return c.export(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (c *connection) export(ctx context.Context, name string) error {
+	stack, err := c.stack(ctx, name)
+	if err != nil {
+		return err
+	}
+	objects, err := c.children(ctx, stack)
+	if err != nil {
+		return err
+	}
+	if len(objects) == 0 {
+		return fmt.Errorf("%s runs nothing yet: see kubectl appstack why %s%s", name, name, c.plugin.scope())
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "# What the AppStack %s runs, without AppStack. To leave it:\n"+
+		"#   kubectl delete appstack %s --cascade=orphan -n %s\n"+
+		"#   kubectl apply -f THIS-FILE\n", name, name, stack.Namespace)
+	for _, object := range objects {
+		raw, err := yaml.Marshal(object)
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", object.GetName(), err)
+		}
+		out.WriteString("---\n" + string(raw))
+	}
+	fmt.Fprint(c.plugin.Out, out.String())
+	return nil
+}
+
+// children are the stack's objects as someone would write them who had never had a stack.
+func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]client.Object, error) {
+	var (
+		deployments appsv1.DeploymentList
+		services    corev1.ServiceList
+		autoscalers autoscalingv2.HorizontalPodAutoscalerList
+		budgets     policyv1.PodDisruptionBudgetList
+	)
+	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets} {
+		if err := c.List(ctx, list, client.InNamespace(stack.Namespace), client.MatchingLabels{naming.LabelStack: stack.Name}); err != nil {
+			return nil, err
+		}
+	}
+	var objects []client.Object
+	add := func(object client.Object, kind schema.GroupVersionKind, plain client.Object) {
+		if !metav1.IsControlledBy(object, stack) {
+			return
+		}
+		plain.GetObjectKind().SetGroupVersionKind(kind)
+		plain.SetName(object.GetName())
+		plain.SetNamespace(object.GetNamespace())
+		plain.SetLabels(ofOthers(object.GetLabels()))
+		plain.SetAnnotations(ofOthers(object.GetAnnotations()))
+		objects = append(objects, plain)
+	}
+	for i := range deployments.Items {
+		deployment := &deployments.Items[i]
+		add(deployment, appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{Spec: deployment.Spec})
+	}
+	for i := range services.Items {
+		service := &services.Items[i]
+		add(service, corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{Spec: plainService(service.Spec)})
+	}
+	for i := range autoscalers.Items {
+		autoscaler := &autoscalers.Items[i]
+		add(autoscaler, autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), &autoscalingv2.HorizontalPodAutoscaler{Spec: autoscaler.Spec})
+		for _, object := range objects { // the number of pods is the autoscaler's
+			if deployment, ok := object.(*appsv1.Deployment); ok && deployment.Name == autoscaler.Spec.ScaleTargetRef.Name {
+				deployment.Spec.Replicas = nil
+			}
+		}
+	}
+	for i := range budgets.Items {
+		budget := &budgets.Items[i]
+		add(budget, policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudget{Spec: budget.Spec})
+	}
+	return objects, nil
+}
+
+// plainService is a Service without what the cluster gave it.
+func plainService(spec corev1.ServiceSpec) corev1.ServiceSpec {
+	plain := corev1.ServiceSpec{
+		Type: spec.Type, Selector: spec.Selector, Ports: spec.Ports, LoadBalancerClass: spec.LoadBalancerClass,
+		SessionAffinity: spec.SessionAffinity, ExternalTrafficPolicy: spec.ExternalTrafficPolicy,
+	}
+	if spec.ClusterIP == corev1.ClusterIPNone {
+		plain.ClusterIP = corev1.ClusterIPNone
+	}
+	return plain
+}
+
+// ofOthers are labels or annotations without those of AppStack and of controllers.
+func ofOthers(all map[string]string) map[string]string {
+	own := maps.Clone(all)
+	maps.DeleteFunc(own, func(key, value string) bool {
+		return strings.HasPrefix(key, v1alpha1.GroupName+"/") || strings.HasPrefix(key, "deployment.kubernetes.io/") ||
+			key == "kubectl.kubernetes.io/last-applied-configuration" || value == naming.FieldOwner
+	})
+	if len(own) == 0 {
+		return nil
+	}
+	return own
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+func (p *Plugin) restart() *cobra.Command {
+	var cause string
+	var flags *changing
+	cmd := &cobra.Command{
+		Use:   "restart NAME",
+		Short: "Release the same content anew: all pods are replaced",
+		Long: `Release the same content anew, as a new revision: all pods are replaced, and image
+tags are looked up again. After an automatic rollback this tries what failed once more.`,
+		Example:           `  kubectl appstack restart my-app --wait`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			r, err := c.release(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			// only a later time than any before is a restart
+			at := p.Clock.Now().Truncate(time.Second)
+			if before := revision.LatestRestart(r.Revisions); before != nil && !at.After(*before) {
+				at = before.Add(time.Second)
+			}
+			cause := c.because(cmd.Context(), cause, "restart")
+			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+				stack.Spec.RestartedAt = &metav1.Time{Time: at}
+				setCause(stack, cause)
+				if rollback := stack.Spec.Rollback; rollback != nil {
+					fmt.Fprintf(p.ErrOut, "while the rollback to revision %d holds, the restart waits: kubectl appstack resume-spec %s%s ends it\n",
+						rollback.ToRevision, stack.Name, p.scope())
+				}
+				if stack.Spec.Paused {
+					c.hint(stack)
+				}
+				return nil
+			})
+		},
+	}
+	causeFlag(cmd, &cause)
+	flags = p.changingOf(cmd, "restarted")
+	return cmd
+}
+
+func (p *Plugin) pause() *cobra.Command {
+	return p.switchPaused(true, &cobra.Command{
+		Use:   "pause NAME",
+		Short: "Stop rollouts: none starts, and one that is under way goes no further",
+		Long: `Stop rollouts: none starts, and one that is under way goes no further. Nothing is
+judged meanwhile: no rollout fails, and none is rolled back. Scaling still works.`,
+		Example: `  kubectl appstack pause my-app`,
+	})
+}
+
+func (p *Plugin) resume() *cobra.Command {
+	return p.switchPaused(false, &cobra.Command{
+		Use:     "resume NAME",
+		Short:   "Let rollouts go on after a pause",
+		Long:    `Let rollouts go on after a pause.`,
+		Example: `  kubectl appstack resume my-app --wait`,
+	})
+}
+
+// switchPaused makes the command that pauses rollouts, or the one that lets them go on.
+func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
+	done := "resumed"
+	if paused {
+		done = "paused"
+	}
+	var flags *changing
+	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), p.completeNames
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := flags.check(); err != nil {
+			return err
+		}
+		if paused && flags.wait {
+			return fmt.Errorf("a paused stack goes nowhere: leave out --wait")
+		}
+		c, err := p.connect()
+		if err != nil {
+			return err
+		}
+		return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+			if stack.Spec.Paused == paused {
+				fmt.Fprintf(p.ErrOut, "%s was %s already\n", stack.Name, done)
+			}
+			stack.Spec.Paused = paused
+			return nil
+		})
+	}
+	flags = p.changingOf(cmd, done)
+	return cmd
+}
+
+func (p *Plugin) scale() *cobra.Command {
+	var replicas int32
+	var flags *changing
+	cmd := &cobra.Command{
+		Use:   "scale NAME [COMPONENT=]REPLICAS...",
+		Short: "Set the number of pods of components",
+		Long: `Set the number of pods: of the main component, or of the one that is named. This
+makes no revision, and replaces no pod.`,
+		Example: `  kubectl appstack scale my-app 5
+  kubectl appstack scale shop main=5 worker=2 --wait`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: p.completeComponents("="),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			numbers := assignments(args[1:])
+			if cmd.Flags().Changed("replicas") {
+				numbers = append(numbers, assignment{naming.Main, strconv.Itoa(int(replicas))})
+			}
+			if len(numbers) == 0 {
+				return fmt.Errorf("to how many? Name a number of pods, such as kubectl appstack scale %s 3", args[0])
+			}
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+				for _, number := range numbers {
+					if err := scaleTo(stack, number); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().Int32Var(&replicas, "replicas", 0, "Number of pods of the main component, as kubectl scale has it.")
+	flags = p.changingOf(cmd, "scaled")
+	return cmd
+}
+
+func scaleTo(stack *v1alpha1.AppStack, number assignment) error {
+	replicas, err := strconv.ParseInt(number.value, 10, 32)
+	if err != nil || replicas < 0 {
+		return fmt.Errorf("%q is no number of pods: use 0 or more", number.value)
+	}
+	spec, _, err := specOf(stack, number.component)
+	if err != nil {
+		return err
+	}
+	if spec.Autoscaling != nil {
+		return fmt.Errorf("an autoscaler chooses the number of pods of %s: change autoscaling.minReplicas and maxReplicas of the stack, or remove it",
+			number.component)
+	}
+	count := int32(replicas)
+	spec.Replicas = &count
+	return nil
+}

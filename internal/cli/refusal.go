@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// forbidden is how the API server's authorizers say what someone may not do.
+var forbidden = regexp.MustCompile(
+	`User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)"| at the cluster scope)`)
+
+// explain says what went wrong, and what to do about it.
+func (p *Plugin) explain(err error) string {
+	switch {
+	case apierrors.IsForbidden(err):
+		return refusal(err)
+	case apierrors.IsUnauthorized(err):
+		return "the cluster does not know who you are: log in again, or name another context with --context"
+	case apierrors.IsNotFound(err):
+		return notFound(err) + p.scopeHint()
+	case meta.IsNoMatchError(err):
+		return "the cluster does not know AppStacks: install the operator, or name another cluster with --context"
+	}
+	return err.Error()
+}
+
+// refusal names the permission that is missing.
+func refusal(err error) string {
+	found := forbidden.FindStringSubmatch(err.Error())
+	if found == nil {
+		return err.Error() // an admission policy's, which has its own words
+	}
+	user, verb, resource, group, namespace := found[1], found[2], found[3], found[4], found[5]
+	if group != "" {
+		resource += "." + group
+	}
+	where := "in all namespaces"
+	if namespace != "" {
+		where = "in namespace " + namespace
+	}
+	return fmt.Sprintf("%s may not %s %s %s: ask an administrator for a role with the permission to %s %s, such as %s",
+		user, verb, resource, where, verb, resource, roleFor(verb))
+}
+
+// roleFor is the role of ours that has the permission.
+func roleFor(verb string) string {
+	switch verb {
+	case "get", "list", "watch":
+		return "appstack-viewer-role"
+	default:
+		return "appstack-editor-role"
+	}
+}
+
+func notFound(err error) string {
+	status := apierrors.APIStatus(nil)
+	if errors.As(err, &status) {
+		if details := status.Status().Details; details != nil && details.Group == v1alpha1.GroupName && details.Name != "" {
+			return fmt.Sprintf("there is no AppStack %q", details.Name)
+		}
+	}
+	return err.Error()
+}
+
+// scopeHint says where was looked, and how to look elsewhere.
+func (p *Plugin) scopeHint() string {
+	namespace, _, err := p.flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" in namespace %s: see kubectl appstack list -A", namespace)
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package release
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
+)
+
+// Spec is the spec's content as the operator would render it, as far as that is
+// known from here: an image that the newest revision does not have is asked for
+// only when a revision is made, and may say other things then.
+func (r Release) Spec() (model.Content, error) {
+	if asked := r.Find(r.Asked()); asked != nil {
+		return asked.Content, nil
+	}
+	var newest model.Content
+	if len(r.Revisions) > 0 {
+		newest = r.Revisions[len(r.Revisions)-1].Content
+	}
+	input := render.Input{
+		Stack: r.Stack, Defaults: render.StandardDefaults(), Adopted: adopted(r.Stack.Name, newest), Earlier: map[string]*model.Facts{},
+	}
+	for _, component := range newest.Components {
+		input.Earlier[component.Name] = component.Provenance.Facts
+	}
+	written, err := render.Content(input)
+	if err != nil {
+		return model.Content{}, fmt.Errorf("rendering the spec: %w", err)
+	}
+	input.Images = map[model.ImageRequest]model.Image{}
+	for _, request := range render.Requests(r.Stack.Spec, written) {
+		input.Images[request] = recorded(request.Reference, newest)
+	}
+	content, err := render.Content(input)
+	if err != nil {
+		return model.Content{}, fmt.Errorf("rendering the spec: %w", err)
+	}
+	return content, nil
+}
+
+// recorded is what the content knows of the image; nothing where it has another.
+func recorded(reference string, content model.Content) model.Image {
+	for _, component := range content.Components {
+		for _, containers := range [][]corev1.Container{component.Template.Spec.Containers, component.Template.Spec.InitContainers} {
+			for _, container := range containers {
+				_, digest, pinned := strings.Cut(container.Image, "@")
+				if !pinned || dockerfile.Pin(reference, digest) != container.Image {
+					continue
+				}
+				image := model.Image{Digest: digest}
+				if facts := component.Provenance.Facts; facts != nil && container.Name == naming.AppContainer {
+					image.Platforms, image.Config = facts.Platforms, facts.Config
+				}
+				return image
+			}
+		}
+	}
+	return model.Image{}
+}
+
+// adopted is what the components of the content took over from objects that
+// were there before (R26).
+func adopted(stack string, content model.Content) map[string]render.Adoption {
+	all := map[string]render.Adoption{}
+	for _, component := range content.Components {
+		if maps.Equal(component.Selector, naming.Selector(stack, component.Name)) {
+			continue
+		}
+		labels := maps.Clone(component.Template.Labels)
+		maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, "app.kubernetes.io/") })
+		all[component.Name] = render.Adoption{Selector: component.Selector, Labels: labels, Service: component.Service != nil}
+	}
+	return all
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/cli/show"
+)
+
+func (p *Plugin) rollback() *cobra.Command {
+	var to int64
+	var yes bool
+	var cause string
+	var flags *changing
+	cmd := &cobra.Command{
+		Use:   "rollback NAME",
+		Short: "Run an earlier revision",
+		Long: `Run an earlier revision: the very pods, images and Services of then. Without
+--to-revision it is the last good one, other than the one that the spec is of.
+
+What changes is shown first, and asked about. The revision that is left is
+recorded too (spec.rollback.fromRevision): the rollback holds as long as the
+spec's content stays what it is, and whatever is applied after it is released
+as usual.`,
+		Example: `  kubectl appstack rollback my-app --wait
+  kubectl appstack rollback my-app --to-revision 4 --yes --cause "checkout fails"
+  kubectl appstack rollback my-app --dry-run=server`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			r, err := c.release(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			asked, err := c.rollbackOf(r, to)
+			if err != nil {
+				return err
+			}
+			asked.Cause = c.because(cmd.Context(), cause, "rollback")
+			if flags.forPeople() {
+				if err := c.preview(r, *asked); err != nil {
+					return err
+				}
+			}
+			if flags.dryRun == dryRunNone && !yes {
+				if err := p.confirm(cmd.Context(), r.Stack); err != nil {
+					return err
+				}
+			}
+			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+				if stack.UID != r.Stack.UID || stack.Generation != r.Stack.Generation {
+					return fmt.Errorf("%s was changed by someone else just now: look again with kubectl appstack why %s%s, and repeat the rollback",
+						stack.Name, stack.Name, p.scope())
+				}
+				stack.Spec.Rollback = asked
+				return nil
+			})
+		},
+	}
+	cmd.Flags().Int64Var(&to, "to-revision", 0, "Number of the revision to run. Left out, it is the last good one.")
+	p.completeRevisions(cmd, "to-revision")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "Do not ask.")
+	causeFlag(cmd, &cause)
+	flags = p.changingOf(cmd, "rolled back")
+	return cmd
+}
+
+// rollbackOf is what to ask for to get to the revision, or, where none is
+// named, to the last good one that is another than what runs by the spec's wish.
+func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback, error) {
+	stack, from := r.Stack, r.Asked()
+	if err := r.Denied[release.RevisionKind]; err != nil {
+		return nil, err
+	}
+	if to == 0 {
+		leave := []int64{from}
+		if held := stack.Spec.Rollback; held != nil && held.ToRevision == stack.Status.Revision {
+			leave = append(leave, held.ToRevision)
+		}
+		good := r.LastGood(leave...)
+		if good == nil {
+			return nil, fmt.Errorf("no other revision of %s was good: name one of %s with --to-revision, or release a fix", stack.Name, r.Numbers())
+		}
+		to = good.Revision
+	}
+	if _, err := c.find(r, to); err != nil {
+		return nil, err
+	}
+	if to == from {
+		if stack.Spec.Rollback != nil {
+			return nil, fmt.Errorf("revision %d is what the spec asks for: end the rollback with kubectl appstack resume-spec %s%s",
+				to, stack.Name, c.plugin.scope())
+		}
+		return nil, fmt.Errorf("revision %d is what the spec asks for: there is nothing to roll back to (to replace its pods: kubectl appstack restart %s%s)",
+			to, stack.Name, c.plugin.scope())
+	}
+	rollback := &v1alpha1.Rollback{ToRevision: to}
+	if from != 0 {
+		rollback.FromRevision = &from
+	}
+	return rollback, nil
+}
+
+// preview shows what the rollback changes, and what it means.
+func (c *connection) preview(r release.Release, rollback v1alpha1.Rollback) error {
+	p := c.plugin
+	view := p.view()
+	target := show.Side{Name: fmt.Sprintf("revision %d", rollback.ToRevision), Content: r.Find(rollback.ToRevision).Content}
+	if running := r.Find(r.Stack.Status.Revision); running != nil {
+		text, err := view.Diff(show.Side{Name: fmt.Sprintf("revision %d", running.Number), Content: running.Content}, target)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(p.Out, text)
+	}
+	fmt.Fprintln(p.Out, view.Wrap("", view.Intent(r, rollback)))
+	return nil
+}
+
+// confirm asks whether to go on.
+func (p *Plugin) confirm(ctx context.Context, stack *v1alpha1.AppStack) error {
+	if file, ok := p.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
+		return errors.New("there is no terminal to ask on: add --yes to go on without a question, or --dry-run=server to only look")
+	}
+	fmt.Fprintf(p.Out, "Roll %s back? [y/N] ", stack.Name)
+	answers := make(chan string, 1)
+	go func() {
+		line, err := bufio.NewReader(p.In).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			line = ""
+		}
+		answers <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case answer := <-answers:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
+		return fmt.Errorf("nothing was changed")
+	}
+}
+
+func (p *Plugin) resumeSpec() *cobra.Command {
+	var flags *changing
+	cmd := &cobra.Command{
+		Use:   "resume-spec NAME",
+		Short: "End a rollback: run the spec again",
+		Long: `End a rollback: run what the spec says again. What it says may be what failed:
+it is tried again then.`,
+		Example:           `  kubectl appstack resume-spec my-app --wait`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+				if stack.Spec.Rollback == nil {
+					return noRollback(stack, p.scope())
+				}
+				stack.Spec.Rollback = nil
+				c.hint(stack)
+				return nil
+			})
+		},
+	}
+	flags = p.changingOf(cmd, "resumed its spec")
+	return cmd
+}
+
+// noRollback says why there is none to end.
+func noRollback(stack *v1alpha1.AppStack, scope string) error {
+	if stalled := show.Stalled(stack); stalled != nil && stalled.Reason == v1alpha1.ReasonRolledBack {
+		return fmt.Errorf("%s was rolled back by itself, because what the spec says failed: "+
+			"try it again with kubectl appstack restart %s%s, or change the spec", stack.Name, stack.Name, scope)
+	}
+	return fmt.Errorf("%s is not rolled back: it runs what its spec says", stack.Name)
+}

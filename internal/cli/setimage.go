@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+func (p *Plugin) setImage() *cobra.Command {
+	var cause string
+	var flags *changing
+	cmd := &cobra.Command{
+		Use:   "set-image NAME [COMPONENT=]IMAGE...",
+		Short: "Release another image",
+		Long: `Release another image: of the main component, or of the one that is named. A
+component that names no image of its own runs the main component's.`,
+		Example: `  kubectl appstack set-image my-app registry.example.com/my-app:1.5.0 --wait
+  kubectl appstack set-image shop worker=shop-worker:2 --cause "less memory"`,
+		Args:              cobra.MinimumNArgs(2),
+		ValidArgsFunction: p.completeComponents("="),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			cause := c.because(cmd.Context(), cause, "set-image "+strings.Join(args[1:], " "))
+			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+				changed := false
+				for _, a := range assignments(args[1:]) {
+					_, image, err := specOf(stack, a.component)
+					if err != nil {
+						return err
+					}
+					changed = changed || *image != a.value
+					*image = a.value
+				}
+				if changed {
+					setCause(stack, cause)
+				}
+				c.hint(stack)
+				return nil
+			})
+		},
+	}
+	causeFlag(cmd, &cause)
+	flags = p.changingOf(cmd, "image updated")
+	return cmd
+}

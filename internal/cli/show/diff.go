@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/internal/cli/terminal"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// Side is one of the two that are compared.
+type Side struct {
+	// Name is what a person calls it, such as "revision 4".
+	Name    string
+	Content model.Content
+}
+
+// Diff shows what differs between two contents, component by component, as a
+// unified diff; it is empty where nothing does.
+func (v View) Diff(before, after Side) (string, error) {
+	var out strings.Builder
+	for _, name := range components(before.Content, after.Content) {
+		old, err := text(before.Content.Find(name))
+		if err != nil {
+			return "", err
+		}
+		changed, err := text(after.Content.Find(name))
+		if err != nil {
+			return "", err
+		}
+		label := func(side Side, content string) string {
+			if content == "" {
+				return fmt.Sprintf("%s, %s: not there", side.Name, name)
+			}
+			return fmt.Sprintf("%s, %s", side.Name, name)
+		}
+		unified := udiff.Unified(label(before, old), label(after, changed), old, changed)
+		for line := range strings.Lines(unified) {
+			out.WriteString(v.diffLine(strings.TrimSuffix(line, "\n")) + "\n")
+		}
+	}
+	return out.String(), nil
+}
+
+// components are the names of all components, in the order of the contents.
+func components(before, after model.Content) []string {
+	var names []string
+	for _, component := range before.Components {
+		names = append(names, component.Name)
+	}
+	for _, component := range after.Components {
+		if before.Find(component.Name) == nil {
+			names = append(names, component.Name)
+		}
+	}
+	return names
+}
+
+func (v View) diffLine(line string) string {
+	line = terminal.Clean(line)
+	switch {
+	case strings.HasPrefix(line, "---"), strings.HasPrefix(line, "+++"):
+		return v.Paint(terminal.Strong, line)
+	case strings.HasPrefix(line, "@@"):
+		return v.Paint(terminal.Faint, line)
+	case strings.HasPrefix(line, "-"):
+		return v.Paint(terminal.Bad, line)
+	case strings.HasPrefix(line, "+"):
+		return v.Paint(terminal.Good, line)
+	default:
+		return line
+	}
+}
+
+// Content shows what a revision decides, as YAML, without what the API server fills in by itself.
+func (v View) Content(content model.Content) (string, error) {
+	var out strings.Builder
+	for i, component := range content.Components {
+		text, err := text(&component)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		out.WriteString(text)
+	}
+	return out.String(), nil
+}
+
+// document is a component as people read it.
+type document struct {
+	Component string                 `json:"component"`
+	Service   *model.Service         `json:"service,omitempty"`
+	Template  corev1.PodTemplateSpec `json:"template"`
+}
+
+// text is a component as YAML; empty where there is none.
+func text(component *model.Component) (string, error) {
+	if component == nil {
+		return "", nil
+	}
+	raw, err := yaml.Marshal(document{Component: component.Name, Service: component.Service, Template: brief(component.Template)})
+	if err != nil {
+		return "", fmt.Errorf("component %s: %w", component.Name, err)
+	}
+	return string(raw), nil
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/internal/cli/terminal"
+)
+
+// podState is a pod in short.
+type podState struct {
+	word     string
+	tone     terminal.Tone
+	ready    string
+	restarts int32
+	// note is what the kubelet or the scheduler says of it, where there is trouble.
+	note string
+}
+
+// stateOf is what a person has to know of the pod: what is wrong with it, where anything is.
+func stateOf(pod *corev1.Pod) podState {
+	state := podState{word: string(pod.Status.Phase), tone: terminal.Busy, ready: none}
+	ready, all := 0, 0
+	for _, status := range pod.Status.ContainerStatuses {
+		all++
+		if status.Ready {
+			ready++
+		}
+		state.restarts += status.RestartCount
+	}
+	if all > 0 {
+		state.ready = fmt.Sprintf("%d/%d", ready, all)
+	}
+	switch {
+	case pod.DeletionTimestamp != nil:
+		state.word, state.tone = "Terminating", terminal.Faint
+	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
+		state.tone = terminal.Faint
+		if pod.Status.Reason != "" {
+			state.word = pod.Status.Reason
+		}
+	default:
+		state.trouble(pod)
+	}
+	return state
+}
+
+// trouble looks for what keeps a pod from serving.
+func (s *podState) trouble(pod *corev1.Pod) {
+	statuses := append(append([]corev1.ContainerStatus{}, pod.Status.InitContainerStatuses...), pod.Status.ContainerStatuses...)
+	for _, status := range statuses {
+		waiting, done := status.State.Waiting, status.State.Terminated
+		switch {
+		case waiting != nil && waiting.Reason == "PodInitializing":
+		case waiting != nil && waiting.Reason != "":
+			s.word, s.note = waiting.Reason, waiting.Message
+			if waiting.Reason != "ContainerCreating" {
+				s.tone = terminal.Bad
+			}
+			return
+		case done != nil && done.ExitCode != 0:
+			s.word, s.tone, s.note = "Error", terminal.Bad, fmt.Sprintf("exit code %d", done.ExitCode)
+			if done.Reason != "" {
+				s.word = done.Reason
+			}
+			return
+		}
+	}
+	for _, condition := range pod.Status.Conditions {
+		switch {
+		case condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse:
+			s.word, s.tone, s.note = condition.Reason, terminal.Bad, condition.Message
+			return
+		case condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue:
+			s.tone = terminal.Good
+		}
+	}
+	if s.tone != terminal.Good && pod.Status.Phase == corev1.PodRunning {
+		s.word = "NotReady"
+	}
+}
+
+// info is what is to be said besides, in a few words.
+func (s *podState) info() string {
+	var words []string
+	if s.restarts > 0 {
+		words = append(words, counted(int(s.restarts), "restart"))
+	}
+	if s.note != "" {
+		words = append(words, strings.Join(strings.Fields(terminal.Clean(s.note)), " "))
+	}
+	return strings.Join(words, ", ")
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

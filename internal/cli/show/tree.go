@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/cli/terminal"
+)
+
+// Tree shows the stack, its components, their ReplicaSets and their pods, what
+// it waits for, and what failed. With bars it shows how far each component is.
+func (v View) Tree(r release.Release, bars bool) string {
+	var out strings.Builder
+	out.WriteString(v.head(r))
+	table := terminal.Table{Header: []string{"NAME", "STATE", "READY", "AGE", "INFO"}, Loose: []int{4, 0}}
+	stack := r.Stack
+	table.Rows = append(table.Rows, []string{
+		v.Paint(terminal.Strong, stack.Name), v.state(stack), or(stack.Status.ReadySummary), v.age(stack.CreationTimestamp), "",
+	})
+	branches := v.Branches()
+	for i, component := range r.Components {
+		fork, below := branches.Fork, branches.Through
+		if i == len(r.Components)-1 {
+			fork, below = branches.Last, branches.Gap
+		}
+		table.Rows = append(table.Rows, v.componentRow(r, component, v.Paint(terminal.Faint, fork), bars))
+		for j, set := range component.Sets {
+			table.Rows = append(table.Rows, v.setRows(r, set, below, j == len(component.Sets)-1)...)
+		}
+	}
+	out.WriteString(v.Look.Table(table))
+	for _, words := range r.Unseen {
+		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not shown: "+words)) + "\n")
+	}
+	if failure := stack.Status.Failure; failure != nil {
+		out.WriteString("\n" + v.Autopsy(failure))
+	}
+	return out.String()
+}
+
+// head is what a person wants to know first.
+func (v View) head(r release.Release) string {
+	stack := r.Stack
+	var out strings.Builder
+	ready := Ready(stack)
+	message := ready.Message
+	if !Current(stack) {
+		message = "the operator has not seen the newest change of the spec yet; before it: " + message
+	}
+	out.WriteString(v.Wrap("", v.state(stack)+": "+terminal.Clean(message)) + "\n")
+	line := func(name, value string) {
+		if value != "" {
+			out.WriteString(v.Fit(fmt.Sprintf("%-10s %s", name, value)) + "\n")
+		}
+	}
+	line("Namespace", stack.Namespace)
+	line("Revision", v.revisions(r))
+	line("Image", v.image(mainImage(stack)))
+	line("Address", stack.Status.Address)
+	out.WriteString("\n")
+	return out.String()
+}
+
+// revisions says which revision runs, and which were to.
+func (v View) revisions(r release.Release) string {
+	status := r.Stack.Status
+	if status.Revision == 0 {
+		return "none yet"
+	}
+	words := []string{fmt.Sprint(status.Revision)}
+	if rollout := newest(r.Stack); rollout != nil && rollout.Outcome == v1alpha1.OutcomeProgressing {
+		words[0] += " is being rolled out"
+	}
+	switch {
+	case status.LastGoodRevision == status.Revision:
+		words = append(words, "last good")
+	case status.LastGoodRevision != 0:
+		words = append(words, fmt.Sprintf("last good is %d", status.LastGoodRevision))
+	default:
+		words = append(words, "none was good yet")
+	}
+	if rollback := r.Stack.Spec.Rollback; rollback != nil && rollback.ToRevision == status.Revision {
+		words = append(words, fmt.Sprintf("spec.rollback asks for %d", rollback.ToRevision))
+	} else if asked := r.Asked(); asked != 0 && asked != status.Revision {
+		words = append(words, fmt.Sprintf("the spec asks for %d", asked))
+	}
+	return strings.Join(words, ", ")
+}
+
+// newest is the stack's newest rollout, or nil.
+func newest(stack *v1alpha1.AppStack) *v1alpha1.RolloutStatus {
+	if len(stack.Status.History) == 0 {
+		return nil
+	}
+	return &stack.Status.History[0]
+}
+
+// mainImage is the image of the main component with its digest, where that is known.
+func mainImage(stack *v1alpha1.AppStack) string {
+	for _, component := range stack.Status.Components {
+		if component.Name == "main" && component.Image != "" {
+			return component.Image
+		}
+	}
+	return stack.Status.Image
+}
+
+func (v View) componentRow(r release.Release, component release.Component, branch string, bars bool) []string {
+	row := []string{branch + component.Name, "", none, none, ""}
+	var status v1alpha1.ComponentStatus
+	for _, s := range r.Stack.Status.Components {
+		if s.Name == component.Name {
+			status = s
+		}
+	}
+	done, desired := min(ptr.Deref(status.UpdatedReplicas, 0), ptr.Deref(status.AvailableReplicas, 0)), ptr.Deref(status.DesiredReplicas, 0)
+	ready := ptr.Deref(status.ReadyReplicas, 0)
+	if deployment := component.Deployment; deployment != nil { // newer than the stack's status
+		row[3] = v.age(deployment.CreationTimestamp)
+		desired, ready = ptr.Deref(deployment.Spec.Replicas, 1), deployment.Status.ReadyReplicas
+		done = min(deployment.Status.UpdatedReplicas, deployment.Status.AvailableReplicas)
+		if deployment.Status.ObservedGeneration < deployment.Generation {
+			done = 0
+		}
+	}
+	row[2] = fmt.Sprintf("%d/%d", ready, desired)
+	row[1] = v.Mark(terminal.Good) + " " + fmt.Sprintf("%d updated", done)
+	if done < desired {
+		row[1] = v.Mark(terminal.Busy) + " " + fmt.Sprintf("%d of %d updated", done, desired)
+	}
+	row[4] = v.image(status.Image)
+	if bars {
+		row[4] = v.Bar(done, desired) + " " + row[4]
+	}
+	return row
+}
+
+func (v View) setRows(r release.Release, set release.Set, indent string, last bool) [][]string {
+	branches := v.Branches()
+	fork, below := branches.Fork, branches.Through
+	if last {
+		fork, below = branches.Last, branches.Gap
+	}
+	name := "revision " + fmt.Sprint(set.Revision)
+	if set.Revision == 0 {
+		name = "unknown revision"
+	}
+	state := v.Paint(terminal.Faint, "earlier")
+	if set.Current {
+		state = "current"
+	}
+	rows := [][]string{{
+		v.Paint(terminal.Faint, indent+fork) + name, state, fmt.Sprintf("%d/%d", set.Ready, set.Desired), v.age(set.Created), v.outcome(r, set),
+	}}
+	for i := range set.Pods {
+		fork := branches.Fork
+		if i == len(set.Pods)-1 {
+			fork = branches.Last
+		}
+		pod := stateOf(&set.Pods[i])
+		rows = append(rows, []string{
+			v.Paint(terminal.Faint, indent+below+fork) + set.Pods[i].Name, v.Mark(pod.tone) + " " + v.Paint(pod.tone, pod.word), pod.ready,
+			v.age(metav1.NewTime(set.Pods[i].CreationTimestamp.Time)), pod.info(),
+		})
+	}
+	return rows
+}
+
+// outcome is what is known of the revision of a ReplicaSet.
+func (v View) outcome(r release.Release, set release.Set) string {
+	status := r.Stack.Status
+	switch {
+	case set.Revision == 0:
+		return set.Name
+	case status.Failure != nil && status.Failure.Revision == set.Revision:
+		return v.Paint(terminal.Bad, "failed: "+status.Failure.Reason)
+	case status.LastGoodRevision == set.Revision:
+		return v.Paint(terminal.Faint, "last good")
+	default:
+		return ""
+	}
+}
+
+// or is the text, or a sign that there is none.
+func or(text string) string {
+	if text == "" {
+		return none
+	}
+	return text
+}

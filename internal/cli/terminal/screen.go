@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Screen draws pictures, each over the one before. Nothing is erased before the
+// new text is there, and a terminal that can shows it at once, so that nothing flickers.
+type Screen struct {
+	Out io.Writer
+	// lines is how many the picture before has.
+	lines int
+	width int
+	drawn string
+}
+
+// Draw draws the picture. Lines that the look has no room for are left out, and counted.
+func (s *Screen) Draw(look Look, picture string) {
+	lines := strings.Split(strings.TrimRight(picture, "\n"), "\n")
+	if room := look.Height - 1; look.Height > 1 && len(lines) > room {
+		left := len(lines) - room + 1
+		lines = append(lines[:room-1], look.Paint(Faint, fmt.Sprintf("and %d more lines: make the window higher", left)))
+	}
+	for i, line := range lines {
+		lines[i] = look.Fit(line)
+	}
+	whole := strings.Join(lines, "\n")
+	resized := s.lines > 0 && s.width != look.Width
+	if !resized && whole == s.drawn && s.lines > 0 {
+		return
+	}
+	var out strings.Builder
+	out.WriteString(ansi.SetModeSynchronizedOutput)
+	switch {
+	case resized: // the lines before are broken now, and who knows how many they are
+		out.WriteString(ansi.CursorHomePosition)
+	case s.lines > 0:
+		out.WriteString("\r" + ansi.CursorUp(s.lines))
+	}
+	for _, line := range lines {
+		out.WriteString(line + ansi.EraseLineRight + "\n")
+	}
+	out.WriteString(ansi.EraseScreenBelow + ansi.ResetModeSynchronizedOutput)
+	fmt.Fprint(s.Out, out.String())
+	s.lines, s.width, s.drawn = len(lines), look.Width, whole
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// versions are those of all that works together.
+type versions struct {
+	// Client is the plugin's.
+	Client string `json:"client"`
+	// Server is that of Kubernetes.
+	Server string `json:"server,omitempty"`
+	// Operators are those that were found: the images that their Deployments run.
+	Operators []string `json:"operators,omitempty"`
+	// Unknown says what could not be found out, and why.
+	Unknown []string `json:"unknown,omitempty"`
+}
+
+func (p *Plugin) version() *cobra.Command {
+	var clientOnly bool
+	var out *data
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Show the versions of the plugin, of Kubernetes and of the operator",
+		Long: `Show the versions of the plugin, of Kubernetes and of the operator. The operator is
+found by its Deployment, which not everyone may see.`,
+		Example:           `  kubectl appstack version`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := versions{Client: p.Version}
+			if !clientOnly {
+				if err := p.lookUp(cmd.Context(), &v); err != nil {
+					return err
+				}
+			}
+			if done, err := out.print(p, v); done || err != nil {
+				return err
+			}
+			fmt.Fprintf(p.Out, "Client    %s\n", v.Client)
+			if v.Server != "" {
+				fmt.Fprintf(p.Out, "Server    %s\n", v.Server)
+			}
+			for _, operator := range v.Operators {
+				fmt.Fprintf(p.Out, "Operator  %s\n", operator)
+			}
+			for _, words := range v.Unknown {
+				fmt.Fprintln(p.ErrOut, p.errView().Wrap("", words))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the version of the plugin only, and ask no cluster.")
+	out = dataOf(cmd, "json", "yaml")
+	return cmd
+}
+
+// lookUp asks the cluster for its versions.
+func (p *Plugin) lookUp(ctx context.Context, v *versions) error {
+	discovery, err := p.flags.ToDiscoveryClient()
+	if err != nil {
+		return err
+	}
+	server, err := discovery.ServerVersion()
+	if err != nil {
+		return fmt.Errorf("asking the cluster for its version: %w", err)
+	}
+	v.Server = server.GitVersion
+	c, err := p.connect()
+	if err != nil {
+		return err
+	}
+	var deployments appsv1.DeploymentList
+	if err := c.List(ctx, &deployments, client.MatchingLabels{"app.kubernetes.io/name": "appstack", "app.kubernetes.io/component": "manager"}); err != nil {
+		v.Unknown = append(v.Unknown, "operator: "+p.explain(err))
+		return nil
+	}
+	for _, deployment := range deployments.Items {
+		for _, container := range deployment.Spec.Template.Spec.Containers {
+			v.Operators = append(v.Operators, fmt.Sprintf("%s (%s/%s)", container.Image, deployment.Namespace, deployment.Name))
+		}
+	}
+	slices.Sort(v.Operators)
+	if len(v.Operators) == 0 {
+		v.Unknown = append(v.Unknown, "operator: none was found in the cluster; it may run outside of it")
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/cli/show"
+	"github.com/appstack-dev/appstack/internal/cli/terminal"
+)
+
+// patience is how long is waited where nobody says how long: longer than a
+// rollout may stay without progress.
+const patience = 15 * time.Minute
+
+func (p *Plugin) wait() *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "wait NAME",
+		Short: "Wait until the stack is ready, or its release has failed",
+		Long: `Wait until the stack is ready, or its release has failed, and tell how it goes.
+
+It exits with
+  0  once all that the spec asks for runs,
+  1  once someone has to act: the release failed (why is written to the
+     standard error), it is refused, or the stack was deleted,
+  2  when the time is over.`,
+		Example: `  # In a pipeline: release, and fail if the release fails
+  kubectl apply -f my-app.yaml
+  kubectl appstack wait my-app --timeout 5m`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.connect()
+			if err != nil {
+				return err
+			}
+			return c.wait(cmd.Context(), args[0], 0, timeout)
+		},
+	}
+	timeoutFlag(cmd, &timeout)
+	return cmd
+}
+
+func timeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
+	cmd.Flags().DurationVar(timeout, "timeout", patience, "How long to wait at most; 0 is for ever.")
+}
+
+// waiting are the flags of a command that changes a stack and may wait for it.
+type waiting struct {
+	wait    bool
+	timeout time.Duration
+}
+
+func waitingOf(cmd *cobra.Command) *waiting {
+	w := &waiting{}
+	cmd.Flags().BoolVar(&w.wait, "wait", false,
+		"Wait until the stack is ready, with the exit codes of kubectl appstack wait.")
+	timeoutFlag(cmd, &w.timeout)
+	return w
+}
+
+// wait waits until the stack is as the spec of that generation, or of a later one, has it.
+func (c *connection) wait(ctx context.Context, name string, generation int64, timeout time.Duration) error {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	progress := &progress{plugin: c.plugin}
+	var last *v1alpha1.AppStack
+	err := c.follow(ctx, name, func(stack *v1alpha1.AppStack) (bool, error) {
+		last = stack
+		if stack.Generation < generation {
+			return false, nil
+		}
+		progress.see(stack)
+		return settled(stack), nil
+	})
+	switch {
+	case err == nil && show.Stalled(last) != nil:
+		return c.failed(last)
+	case errors.Is(err, context.DeadlineExceeded):
+		return exit{fmt.Errorf("%s is not ready after %s: %s; see kubectl appstack why %s%s",
+			name, timeout, message(last), name, c.plugin.scope()), ExitTimeout}
+	default:
+		return err
+	}
+}
+
+func message(stack *v1alpha1.AppStack) string {
+	if stack == nil {
+		return "the API server did not answer"
+	}
+	return show.Ready(stack).Message
+}
+
+// settled says whether there is nothing to wait for: the stack is ready, or someone has to act.
+func settled(stack *v1alpha1.AppStack) bool {
+	return show.Current(stack) && (show.Stalled(stack) != nil || show.Ready(stack).Status == metav1.ConditionTrue)
+}
+
+// failed writes why a stack does not get ready to the standard error.
+func (c *connection) failed(stack *v1alpha1.AppStack) error {
+	view := c.plugin.errView()
+	var out strings.Builder
+	if failure := stack.Status.Failure; failure != nil {
+		out.WriteString(view.Autopsy(failure) + "\n")
+	}
+	out.WriteString(view.Advice(release.Release{Stack: stack}))
+	fmt.Fprint(c.plugin.ErrOut, out.String())
+	stalled := show.Stalled(stack)
+	return exit{fmt.Errorf("%s: %s: %s", stack.Name, stalled.Reason, terminal.Clean(stalled.Message)), ExitError}
+}
+
+// progress tells of a stack's way in lines, one for each change.
+type progress struct {
+	plugin *Plugin
+	last   string
+}
+
+func (p *progress) see(stack *v1alpha1.AppStack) {
+	line := p.plugin.view().Line(stack)
+	if line == p.last {
+		return
+	}
+	p.last = line
+	fmt.Fprintf(p.plugin.Out, "%s  %s\n", p.plugin.Clock.Now().Format(time.TimeOnly), line)
+}
