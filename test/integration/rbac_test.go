@@ -100,8 +100,13 @@ var _ = Describe("the users' roles", func() {
 			Expect(verbsOn(role, "appstacks")).To(ConsistOf(verbs))
 			Expect(verbsOn(role, "appstacks/status")).To(ConsistOf(statusVerbs))
 			Expect(verbsOn(role, "appstacks/scale")).To(ContainElement("get"))
-			for _, rule := range role.Rules {
-				Expect(rule.APIGroups).To(Equal([]string{v1alpha1.GroupName}))
+			for _, rule := range role.Rules { // of others', what a stack consists of may be seen
+				if slices.Equal(rule.APIGroups, []string{v1alpha1.GroupName}) {
+					continue
+				}
+				Expect(rule.Verbs).To(HaveEach(BeElementOf("get", "list", "watch")))
+				Expect(rule.Resources).To(HaveEach(BeElementOf("pods", "pods/log", "services", "deployments", "replicasets",
+					"controllerrevisions", "horizontalpodautoscalers", "poddisruptionbudgets")))
 			}
 		},
 		Entry("admin", "appstack_admin_role.yaml", "admin",
