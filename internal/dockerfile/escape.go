@@ -8,21 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-// escapeAll is the command that the kubelet makes the given one of.
-func escapeAll(command []string) []string {
+// EscapeAll is the command that the kubelet makes the given one of.
+func EscapeAll(command []string) []string {
 	var out []string
 	for _, arg := range command {
-		out = append(out, escape(arg))
+		out = append(out, Escape(arg))
 	}
 	return out
 }
 
-// escape writes an argument such that it is the given one after the kubelet has
+// Escape writes an argument such that it is the given one after the kubelet has
 // expanded it, which Docker does not do: $(NAME) is the value of a variable,
 // and $$ is a $. So a $ is doubled where it would begin one of these, and left
 // alone where it would not: $HOME stays readable. After a $, a byte that is not
 // UTF-8 would not survive either; with the $ doubled it is not looked at.
-func escape(arg string) string {
+func Escape(arg string) string {
 	var out strings.Builder
 	for i := range len(arg) {
 		out.WriteByte(arg[i])

@@ -55,7 +55,7 @@ func Readiness(config *dockerspec.DockerOCIImageConfig, os string) (probe *corev
 		command = slices.Concat(shell(config, os), command)
 	}
 	return &corev1.Probe{
-		ProbeHandler:     corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: escapeAll(command)}},
+		ProbeHandler:     corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: EscapeAll(command)}},
 		PeriodSeconds:    seconds(period(check)),
 		TimeoutSeconds:   seconds(orDefault(check.Timeout, defaultTimeout)),
 		FailureThreshold: int32(min(orDefault(check.Retries, defaultRetries), math.MaxInt32)),

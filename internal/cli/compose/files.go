@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package compose
+
+import (
+	"cmp"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// secretsFolder is where Compose puts secrets.
+const secretsFolder = "/run/secrets"
+
+// nameFiles names the ConfigMaps and Secrets of the configs and secrets that
+// services use, and says which of them a person has to make.
+func (c *converter) nameFiles() {
+	c.configs, c.secrets = map[string]string{}, map[string]string{}
+	used := map[string]bool{}
+	for _, s := range c.services {
+		for _, config := range s.Configs {
+			used["configs."+config.Source] = true
+		}
+		for _, secret := range s.Secrets {
+			used["secrets."+secret.Source] = true
+		}
+	}
+	taken := names{}
+	for _, key := range sortedKeys(c.project.Configs) {
+		if config := c.project.Configs[key]; used["configs."+key] {
+			c.configs[key] = c.nameFile(taken, key, types.FileObjectConfig(config))
+			c.noteConfig(key, config)
+		}
+	}
+	taken = names{}
+	for _, key := range sortedKeys(c.project.Secrets) {
+		if secret := c.project.Secrets[key]; used["secrets."+key] {
+			c.secrets[key] = c.nameFile(taken, key, types.FileObjectConfig(secret))
+			c.noteSecret(key, secret)
+		}
+	}
+}
+
+func (c *converter) nameFile(taken names, key string, config types.FileObjectConfig) string {
+	if config.External {
+		return objectName(cmp.Or(config.Name, key))
+	}
+	return taken.take(c.resource(key, config.Name), maxLabel)
+}
+
+func (c *converter) noteConfig(key string, config types.ConfigObjConfig) {
+	field, name := "configs."+key, c.configs[key]
+	switch problem, damaged := config.Extensions[problemKey]; {
+	case bool(config.External):
+		c.noteProject(field, "it is external: a ConfigMap named %s must be there, with the key %s", name, key)
+	case damaged:
+		c.noteProject(field, "the file %s %s: once that is mended, kubectl create configmap %s --from-file=%s=%s",
+			c.relative(config.File), problem, name, key, quoted(c.relative(config.File)))
+	case config.Environment != "" && config.Content == "":
+		c.noteProject(field, "the variable %s is not set: the config is empty", config.Environment)
+	}
+}
+
+// noteSecret says how to make a Secret: what is secret is not written into files.
+func (c *converter) noteSecret(key string, secret types.SecretConfig) {
+	field, name := "secrets."+key, c.secrets[key]
+	switch {
+	case bool(secret.External):
+		c.noteProject(field, "it is external: a Secret named %s must be there, with the key %s", name, key)
+	case secret.Environment != "" && !plainVariable.MatchString(secret.Environment): // not into a command
+		c.noteProject(field, "make a Secret named %s first, with the key %s", name, key)
+	case secret.Environment != "":
+		c.noteProject(field, `make it first: kubectl create secret generic %s --from-literal=%s="$%s"`, name, key, secret.Environment)
+	default:
+		c.noteProject(field, "make it first: kubectl create secret generic %s --from-file=%s=%s", name, key, quoted(c.relative(secret.File)))
+	}
+}
+
+// configMaps are those of configs that could be read.
+func (c *converter) configMaps() []client.Object {
+	var out []client.Object
+	for _, key := range sortedKeys(c.configs) {
+		config := c.project.Configs[key]
+		if _, damaged := config.Extensions[problemKey]; damaged || bool(config.External) {
+			continue
+		}
+		out = append(out, &corev1.ConfigMap{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+			ObjectMeta: metav1.ObjectMeta{Name: c.configs[key]},
+			Data:       map[string]string{key: config.Content},
+		})
+	}
+	return out
+}
+
+func (c *converter) mountConfigs(m *mounts) {
+	for _, config := range m.service.Configs {
+		target := cmp.Or(config.Target, config.Source)
+		m.add("configs", config.Source, v1alpha1.Volume{
+			MountPath: path.Join("/", target), SubPath: config.Source, ReadOnly: true,
+			ConfigMap: &corev1.ConfigMapVolumeSource{
+				LocalObjectReference: corev1.LocalObjectReference{Name: c.configs[config.Source]}, DefaultMode: mode(config.Mode),
+			},
+		})
+	}
+}
+
+func (c *converter) mountSecrets(m *mounts) {
+	for _, secret := range m.service.Secrets {
+		target := cmp.Or(secret.Target, secret.Source)
+		if !path.IsAbs(target) {
+			target = path.Join(secretsFolder, target)
+		}
+		m.add("secrets", secret.Source, v1alpha1.Volume{
+			MountPath: target, SubPath: secret.Source, ReadOnly: true,
+			Secret: &corev1.SecretVolumeSource{SecretName: c.secrets[secret.Source], DefaultMode: mode(secret.Mode)},
+		})
+	}
+}
+
+func mode(given *types.FileMode) *int32 {
+	if given == nil {
+		return nil
+	}
+	bits := int32(*given & 0o777)
+	return &bits
+}
+
+// relative is a path as a person in the project's folder would write it.
+func (c *converter) relative(file string) string {
+	if !filepath.IsAbs(file) {
+		return file
+	}
+	short, err := filepath.Rel(c.project.WorkingDir, file)
+	if err != nil || short == ".." || strings.HasPrefix(short, ".."+string(filepath.Separator)) {
+		return file
+	}
+	if short == "." {
+		return short
+	}
+	return "./" + filepath.ToSlash(short)
+}
+
+var (
+	plainWord     = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+	plainVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// quoted is a word of a command that a person copies into a shell.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package compose_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/appstack-dev/appstack/internal/cli/compose"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
+
+// samples are the projects, by the name of what is to come out.
+var samples = map[string]struct {
+	file    string
+	options compose.Options
+}{
+	"shop":         {file: "shop/compose.yaml"},
+	"blog":         {file: "blog/compose.yaml"},
+	"kitchen-sink": {file: "kitchen-sink/compose.yaml"},
+	"one-stack":    {file: "shop/compose.yaml", options: compose.Options{Stack: "shop"}},
+}
+
+// alone keeps variables of whoever runs the tests away from Compose.
+func alone(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"COMPOSE_PROJECT_NAME": "", "COMPOSE_PROFILES": "", "COMPOSE_DISABLE_ENV_FILE": "false", "DB_PASSWORD": "example",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// convert makes stacks of the sample.
+func convert(t *testing.T, name string) compose.Result {
+	t.Helper()
+	alone(t)
+	sample := samples[name]
+	project, err := compose.Load(t.Context(), []string{filepath.Join("testdata", sample.file)}, nil, sample.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := compose.Convert(project, sample.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// TestGolden shows what becomes of projects such as people have. Would a careful
+// person apply it?
+func TestGolden(t *testing.T) {
+	for name := range samples {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := compose.Write(&got, convert(t, name)); err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata/golden", name+".yaml")
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", golden, diff)
+			}
+			for _, dirt := range []string{"status:", "creationTimestamp", "null\n"} {
+				if strings.Contains(got.String(), "\n"+dirt) || strings.Contains(got.String(), " "+dirt) && dirt != "null\n" {
+					t.Errorf("%s holds %q", golden, dirt)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package compose
+
+import (
+	"cmp"
+	"path"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+const (
+	// maxVolumes is the limit of spec.volumes.
+	maxVolumes = 32
+	// maxMountPath is the limit of spec.volumes[].mountPath.
+	maxMountPath = 512
+)
+
+// claim is what a named volume becomes.
+type claim struct {
+	name     string
+	external bool
+	users    []*service
+}
+
+// nameClaims gives claims their names, and says of those that several services
+// use what a claim of ReadWriteOnce means for them.
+func (c *converter) nameClaims() {
+	c.claims = map[string]*claim{}
+	taken := names{}
+	for _, s := range c.services {
+		for _, mount := range s.Volumes {
+			if mount.Type != types.VolumeTypeVolume || mount.Source == "" {
+				continue
+			}
+			used := c.claims[mount.Source]
+			if used == nil {
+				config := c.project.Volumes[mount.Source]
+				used = &claim{name: c.resource(mount.Source, config.Name), external: bool(config.External)}
+				if used.external {
+					used.name = objectName(cmp.Or(config.Name, mount.Source))
+					c.noteProject("volumes."+mount.Source, "it is external: a PersistentVolumeClaim named %s must be there", used.name)
+				} else {
+					used.name = taken.take(used.name, maxLabel)
+				}
+				c.claims[mount.Source] = used
+			}
+			if len(used.users) == 0 || used.users[len(used.users)-1] != s {
+				used.users = append(used.users, s)
+			}
+		}
+	}
+	for _, key := range sortedKeys(c.claims) {
+		c.noteShared(key, c.claims[key])
+	}
+}
+
+func (c *converter) noteShared(key string, shared *claim) {
+	if len(shared.users) < 2 || shared.external {
+		return
+	}
+	var users []string
+	for _, s := range shared.users {
+		users = append(users, s.Name)
+	}
+	c.noteProject("volumes."+key, "%s share the claim %s, of access mode ReadWriteOnce: all their pods must run on one node; "+
+		"where the storage offers it, set ReadWriteMany", enumerate(users, "and"), shared.name)
+}
+
+// persistentVolumeClaims are those of named volumes that are not there already.
+func (c *converter) persistentVolumeClaims() []client.Object {
+	var out []client.Object
+	for _, key := range sortedKeys(c.claims) {
+		if c.claims[key].external {
+			continue
+		}
+		out = append(out, &corev1.PersistentVolumeClaim{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
+			ObjectMeta: metav1.ObjectMeta{Name: c.claims[key].name},
+			Spec: corev1.PersistentVolumeClaimSpec{
+				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				Resources: corev1.VolumeResourceRequirements{
+					Requests: corev1.ResourceList{corev1.ResourceStorage: c.options.VolumeSize},
+				},
+			},
+		})
+	}
+	return out
+}
+
+// mounts collects the volumes of a component: each path once, each name once.
+type mounts struct {
+	converter *converter
+	service   *service
+	taken     names
+	volumes   []v1alpha1.Volume
+}
+
+func (m *mounts) add(field, name string, volume v1alpha1.Volume) {
+	c, s := m.converter, m.service
+	volume.MountPath = path.Clean(strings.ReplaceAll(volume.MountPath, `\`, "/"))
+	for _, other := range m.volumes {
+		if other.MountPath == volume.MountPath {
+			c.note(s, field, "%s is left out: %s is mounted there already", volume.MountPath, other.Name)
+			return
+		}
+	}
+	switch {
+	case strings.Contains(volume.MountPath, ":"), len(volume.MountPath) > maxMountPath:
+		c.note(s, field, "%s is left out: it is no path that a container of Kubernetes can mount at", volume.MountPath)
+	case len(m.volumes) == maxVolumes:
+		c.note(s, field, "%s is left out: AppStack takes %d volumes", volume.MountPath, maxVolumes)
+	default:
+		volume.Name = m.taken.take(cmp.Or(label(name, maxLabel), "volume"), maxLabel)
+		m.volumes = append(m.volumes, volume)
+	}
+}
+
+// volumes are all that is mounted into a component.
+func (c *converter) volumes(s *service) []v1alpha1.Volume {
+	m := &mounts{converter: c, service: s, taken: names{}}
+	for _, mount := range s.Volumes {
+		c.volume(m, mount)
+	}
+	for _, mount := range s.Tmpfs {
+		target, options, _ := strings.Cut(mount, ":")
+		c.tmpfs(m, "tmpfs", target, options)
+	}
+	if s.ShmSize > 0 {
+		size := bytesOf(s.ShmSize)
+		m.add("shm_size", "shm", v1alpha1.Volume{
+			MountPath: "/dev/shm", EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &size},
+		})
+	}
+	c.mountConfigs(m)
+	c.mountSecrets(m)
+	return m.volumes
+}
+
+func (c *converter) volume(m *mounts, mount types.ServiceVolumeConfig) {
+	switch mount.Type {
+	case types.VolumeTypeVolume:
+		c.namedVolume(m, mount)
+	case types.VolumeTypeTmpfs:
+		out := &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}
+		if mount.Tmpfs != nil && mount.Tmpfs.Size > 0 {
+			size := bytesOf(mount.Tmpfs.Size)
+			out.SizeLimit = &size
+		}
+		m.add("volumes", path.Base(mount.Target), v1alpha1.Volume{MountPath: mount.Target, EmptyDir: out})
+	case types.VolumeTypeBind:
+		c.noteBind(m.service, mount)
+	default:
+		c.note(m.service, "volumes", "%s is not carried over: AppStack has no volumes of type %s; podTemplate reaches all that Kubernetes has",
+			mount.Target, mount.Type)
+	}
+}
+
+func (c *converter) namedVolume(m *mounts, mount types.ServiceVolumeConfig) {
+	out := v1alpha1.Volume{MountPath: mount.Target, ReadOnly: mount.ReadOnly}
+	if mount.Volume != nil {
+		out.SubPath = mount.Volume.Subpath
+	}
+	if mount.Source == "" {
+		out.EmptyDir, out.SubPath = &corev1.EmptyDirVolumeSource{}, ""
+		c.note(m.service, "volumes", "%s is empty at first, and Docker fills it with what the image has there: "+
+			"where that is needed, remove the volume", mount.Target)
+		m.add("volumes", path.Base(mount.Target), out)
+		return
+	}
+	out.PersistentVolumeClaim = &corev1.PersistentVolumeClaimVolumeSource{ClaimName: c.claims[mount.Source].name}
+	m.add("volumes", mount.Source, out)
+}
+
+// noteBind says what can stand for a path of the host.
+func (c *converter) noteBind(s *service, mount types.ServiceVolumeConfig) {
+	source := c.relative(mount.Source)
+	if strings.HasSuffix(mount.Source, "docker.sock") {
+		c.note(s, "volumes", "%s is not possible: nodes of Kubernetes run no Docker that could be used; "+
+			"what needs it has to use the Kubernetes API", mount.Source)
+		return
+	}
+	name := objectName(s.host() + "-" + cmp.Or(label(path.Base(mount.Target), 30), "files"))
+	command := "kubectl create configmap " + name + " --from-file=" + quoted(source)
+	if path.Ext(mount.Target) != "" { // a file
+		c.note(s, "volumes", "%s of the host is not mounted at %s: a ConfigMap can be, with subPath: %s", source, mount.Target, command)
+		return
+	}
+	c.note(s, "volumes", "%s of the host is not mounted at %s: code belongs into the image, data into a PersistentVolumeClaim, "+
+		"and configuration into a ConfigMap: %s", source, mount.Target, command)
+}
+
+// tmpfs reads options as docker run --tmpfs has them.
+func (c *converter) tmpfs(m *mounts, field, target, options string) {
+	out := &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}
+	var left []string
+	for option := range strings.SplitSeq(options, ",") {
+		key, value, _ := strings.Cut(option, "=")
+		var size types.UnitBytes
+		err := size.DecodeMapstructure(value)
+		switch {
+		case option == "":
+		case key == "size" && err == nil:
+			limit := bytesOf(size)
+			out.SizeLimit = &limit
+		default:
+			left = append(left, option)
+		}
+	}
+	if len(left) > 0 {
+		c.note(m.service, field, "options of %s that are not carried over: %s", target, strings.Join(left, ","))
+	}
+	m.add(field, path.Base(target), v1alpha1.Volume{MountPath: target, EmptyDir: out})
+}
