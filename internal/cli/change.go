@@ -39,17 +39,17 @@ func (p *Plugin) changingOf(cmd *cobra.Command, done string) *changing {
 	return c
 }
 
-func (c *changing) check() error {
-	switch c.dryRun {
+func (f *changing) check() error {
+	switch f.dryRun {
 	case dryRunNone:
 		return nil
 	case dryRunClient, dryRunServer:
-		if c.wait {
-			return fmt.Errorf("--wait has nothing to wait for with --dry-run=%s: leave one of them out", c.dryRun)
+		if f.wait {
+			return fmt.Errorf("--wait has nothing to wait for with --dry-run=%s: leave one of them out", f.dryRun)
 		}
 		return nil
 	default:
-		return fmt.Errorf("--dry-run=%s: it is one of %s, %s and %s", c.dryRun, dryRunNone, dryRunClient, dryRunServer)
+		return fmt.Errorf("--dry-run=%s: it is one of %s, %s and %s", f.dryRun, dryRunNone, dryRunClient, dryRunServer)
 	}
 }
 

@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/cli/show"
 	"github.com/appstack-dev/appstack/internal/naming"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // complete completes a flag with fixed words.

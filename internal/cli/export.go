@@ -81,7 +81,8 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 		budgets     policyv1.PodDisruptionBudgetList
 	)
 	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets} {
-		if err := c.List(ctx, list, client.InNamespace(stack.Namespace), client.MatchingLabels{naming.LabelStack: stack.Name}); err != nil {
+		own := client.MatchingLabels{naming.LabelStack: stack.Name}
+		if err := c.List(ctx, list, client.InNamespace(stack.Namespace), own); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +108,8 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 	}
 	for i := range autoscalers.Items {
 		autoscaler := &autoscalers.Items[i]
-		add(autoscaler, autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), &autoscalingv2.HorizontalPodAutoscaler{Spec: autoscaler.Spec})
+		plain := &autoscalingv2.HorizontalPodAutoscaler{Spec: autoscaler.Spec}
+		add(autoscaler, autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), plain)
 		for _, object := range objects { // the number of pods is the autoscaler's
 			if deployment, ok := object.(*appsv1.Deployment); ok && deployment.Name == autoscaler.Spec.ScaleTargetRef.Name {
 				deployment.Spec.Replicas = nil

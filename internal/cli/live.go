@@ -46,8 +46,6 @@ func (c *connection) live(ctx context.Context, name string, wide bool) error {
 		view.Wide = wide
 		r, err := release.Read(ctx, cached, key, c.plugin.explain)
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case apierrors.IsNotFound(err):
 			return errDeleted
 		case err != nil:

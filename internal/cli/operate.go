@@ -166,8 +166,8 @@ func scaleTo(stack *v1alpha1.AppStack, number assignment) error {
 		return err
 	}
 	if spec.Autoscaling != nil {
-		return fmt.Errorf("an autoscaler chooses the number of pods of %s: change autoscaling.minReplicas and maxReplicas of the stack, or remove it",
-			number.component)
+		return fmt.Errorf("an autoscaler chooses the number of pods of %s: "+
+			"change autoscaling.minReplicas and maxReplicas of the stack, or remove it", number.component)
 	}
 	count := int32(replicas)
 	spec.Replicas = &count

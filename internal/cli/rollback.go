@@ -111,8 +111,8 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 			return nil, fmt.Errorf("revision %d is what the spec asks for: end the rollback with kubectl appstack resume-spec %s%s",
 				to, stack.Name, c.plugin.scope())
 		}
-		return nil, fmt.Errorf("revision %d is what the spec asks for: there is nothing to roll back to (to replace its pods: kubectl appstack restart %s%s)",
-			to, stack.Name, c.plugin.scope())
+		return nil, fmt.Errorf("revision %d is what the spec asks for: there is nothing to roll back to "+
+			"(to replace its pods: kubectl appstack restart %s%s)", to, stack.Name, c.plugin.scope())
 	}
 	rollback := &v1alpha1.Rollback{ToRevision: to}
 	if from != 0 {

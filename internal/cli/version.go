@@ -80,7 +80,8 @@ func (p *Plugin) lookUp(ctx context.Context, v *versions) error {
 		return err
 	}
 	var deployments appsv1.DeploymentList
-	if err := c.List(ctx, &deployments, client.MatchingLabels{"app.kubernetes.io/name": "appstack", "app.kubernetes.io/component": "manager"}); err != nil {
+	manager := client.MatchingLabels{"app.kubernetes.io/name": "appstack", "app.kubernetes.io/component": "manager"}
+	if err := c.List(ctx, &deployments, manager); err != nil {
 		v.Unknown = append(v.Unknown, "operator: "+p.explain(err))
 		return nil
 	}

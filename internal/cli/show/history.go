@@ -33,7 +33,7 @@ func (v View) History(history []v1alpha1.RolloutStatus) string {
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	return v.Look.Table(table)
+	return v.Table(table)
 }
 
 func toneOf(outcome v1alpha1.RolloutOutcome) terminal.Tone {

@@ -42,7 +42,7 @@ func (v View) List(stacks []v1alpha1.AppStack, namespaces bool) string {
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	return v.Look.Table(table)
+	return v.Table(table)
 }
 
 // Sorted are the stacks, those that need someone first, then those that are

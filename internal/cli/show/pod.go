@@ -4,7 +4,9 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -52,24 +54,9 @@ func stateOf(pod *corev1.Pod) podState {
 
 // trouble looks for what keeps a pod from serving.
 func (s *podState) trouble(pod *corev1.Pod) {
-	statuses := append(append([]corev1.ContainerStatus{}, pod.Status.InitContainerStatuses...), pod.Status.ContainerStatuses...)
-	for _, status := range statuses {
-		waiting, done := status.State.Waiting, status.State.Terminated
-		switch {
-		case waiting != nil && waiting.Reason == "PodInitializing":
-		case waiting != nil && waiting.Reason != "":
-			s.word, s.note = waiting.Reason, waiting.Message
-			if waiting.Reason != "ContainerCreating" {
-				s.tone = terminal.Bad
-			}
-			return
-		case done != nil && done.ExitCode != 0:
-			s.word, s.tone, s.note = "Error", terminal.Bad, fmt.Sprintf("exit code %d", done.ExitCode)
-			if done.Reason != "" {
-				s.word = done.Reason
-			}
-			return
-		}
+	containers := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+	if slices.ContainsFunc(containers, s.containerTrouble) {
+		return
 	}
 	for _, condition := range pod.Status.Conditions {
 		switch {
@@ -83,6 +70,22 @@ func (s *podState) trouble(pod *corev1.Pod) {
 	if s.tone != terminal.Good && pod.Status.Phase == corev1.PodRunning {
 		s.word = "NotReady"
 	}
+}
+
+// containerTrouble says whether it is the container that does.
+func (s *podState) containerTrouble(status corev1.ContainerStatus) bool {
+	if waiting := status.State.Waiting; waiting != nil && waiting.Reason != "" && waiting.Reason != "PodInitializing" {
+		s.word, s.note = waiting.Reason, waiting.Message
+		if waiting.Reason != "ContainerCreating" {
+			s.tone = terminal.Bad
+		}
+		return true
+	}
+	if done := status.State.Terminated; done != nil && done.ExitCode != 0 {
+		s.word, s.tone, s.note = cmp.Or(done.Reason, "Error"), terminal.Bad, fmt.Sprintf("exit code %d", done.ExitCode)
+		return true
+	}
+	return false
 }
 
 // info is what is to be said besides, in a few words.

@@ -36,7 +36,7 @@ func (v View) Tree(r release.Release, bars bool) string {
 			table.Rows = append(table.Rows, v.setRows(r, set, below, j == len(component.Sets)-1)...)
 		}
 	}
-	out.WriteString(v.Look.Table(table))
+	out.WriteString(v.Table(table))
 	for _, words := range r.Unseen {
 		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not shown: "+words)) + "\n")
 	}
@@ -136,10 +136,10 @@ func (v View) componentRow(r release.Release, component release.Component, branc
 	if done < desired {
 		row[1] = v.Mark(terminal.Busy) + " " + fmt.Sprintf("%d of %d updated", done, desired)
 	}
-	row[4] = v.image(status.Image)
 	if bars {
-		row[4] = v.Bar(done, desired) + " " + row[4]
+		row[1] = fmt.Sprintf("%s %d/%d", v.Bar(done, desired), done, desired)
 	}
+	row[4] = v.image(status.Image)
 	return row
 }
 

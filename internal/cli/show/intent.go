@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package show
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/release"
+)
+
+// Intent says what a rollback that is about to be asked for will do.
+func (v View) Intent(r release.Release, rollback v1alpha1.Rollback) string {
+	stack, to := r.Stack, rollback.ToRevision
+	words := []string{fmt.Sprintf("%s goes from revision %d to revision %d.", stack.Name, stack.Status.Revision, to)}
+	if stack.Status.Revision == to {
+		words[0] = fmt.Sprintf("%s runs revision %d already: no pod is replaced, and it becomes what is asked for.", stack.Name, to)
+	}
+	if good := v.lastSuccess(r, to); good != "" {
+		words = append(words, good)
+	}
+	if from := rollback.FromRevision; from != nil {
+		words = append(words, fmt.Sprintf("It holds while the spec's content is that of revision %d: "+
+			"the next change of the content is released as usual.", *from))
+	} else {
+		words = append(words, "The spec's content is no revision's: the rollback holds until "+v.command(r, "resume-spec")+".")
+	}
+	if stack.Spec.Paused {
+		words = append(words, "Rollouts are paused: it begins after "+v.command(r, "resume")+".")
+	}
+	return strings.Join(words, " ")
+}
+
+// lastSuccess says when the revision was good last.
+func (v View) lastSuccess(r release.Release, number int64) string {
+	rev := r.Find(number)
+	for _, rollout := range slices.Backward(rev.Record.Rollouts) {
+		if rollout.Good() {
+			return fmt.Sprintf("Revision %d succeeded last %s ago.", number, v.age(metav1.NewTime(rollout.Ended())))
+		}
+	}
+	return fmt.Sprintf("Revision %d has never succeeded.", number)
+}
