@@ -11,68 +11,89 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
+// remedy is something to do.
+type remedy struct {
+	words string
+	// commands that do it, to be copied as they are.
+	commands []string
+}
+
 // Advice is what to do about a stack that is not ready; empty where nothing has to be done.
-func (v View) Advice(r release.Release) string {
+func (v View) Advice(r release.Release) string { return v.advise(r, "") }
+
+// advise is the advice with an indent. Commands stay in one line, so that they can be copied.
+func (v View) advise(r release.Release, indent string) string {
 	var out strings.Builder
-	for _, line := range v.advice(r) {
-		out.WriteString(v.Wrap("", line) + "\n")
+	for _, remedy := range v.remedies(r) {
+		out.WriteString(v.Wrap(indent, remedy.words) + "\n")
+		for _, command := range remedy.commands {
+			out.WriteString(indent + "  " + v.Paint(terminal.Strong, command) + "\n")
+		}
 	}
 	return out.String()
 }
 
 // command is one that can be typed as it is shown.
 func (v View) command(r release.Release, verb string, args ...string) string {
-	words := append([]string{"kubectl", "appstack"}, strings.Fields(verb)...)
-	words = append(append(words, r.Stack.Name), args...)
-	return strings.Join(words, " ") + v.Scope
+	return strings.Join(append([]string{"kubectl appstack", verb, r.Stack.Name}, args...), " ") + v.Scope
 }
 
-// advice is what to do, a line each.
-func (v View) advice(r release.Release) []string {
-	stack := r.Stack
-	if !Current(stack) {
-		return []string{"Wait: the operator has not seen the newest change yet. " + v.command(r, "wait")}
-	}
-	ready := Ready(stack)
-	if ready.Status == metav1.ConditionTrue {
+// remedies are what to do about the stack, what helps most often first.
+func (v View) remedies(r release.Release) []remedy {
+	ready := Ready(r.Stack)
+	switch {
+	case !Current(r.Stack):
+		return []remedy{{"Wait until the operator has seen the newest change:", []string{v.command(r, "wait")}}}
+	case ready.Status == metav1.ConditionTrue:
 		return nil
 	}
-	if lines, known := v.remedies(r)[ready.Reason]; known {
-		return lines
+	if known := v.remediesByReason(r)[ready.Reason]; known != nil {
+		return known
 	}
-	return []string{"See " + v.command(r, "status") + " and: kubectl events --for appstack/" + stack.Name + v.Scope}
+	events := "kubectl events --for appstack/" + r.Stack.Name + v.Scope
+	return []remedy{{"Look closer:", []string{v.command(r, "status"), events}}}
 }
 
-// remedies are what to do by the reason for which a stack is not ready.
-func (v View) remedies(r release.Release) map[string][]string {
+// remediesByReason are what to do by the reason for which a stack is not ready.
+func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	var (
-		back     = "Run an earlier revision: " + v.command(r, "rollback", "--to-revision", "N") + " (see " + v.command(r, "history") + ")"
-		fix      = "Release a fix: change the spec, such as with " + v.command(r, "set-image", "IMAGE")
-		again    = "Or, if what it lacked is there now, try the same again: " + v.command(r, "restart")
-		pods     = "Look at the pods: " + v.command(r, "status") + " and " + v.command(r, "logs")
-		wait     = "Wait for it: " + v.command(r, "wait")
-		amend    = "Correct the field that the message names, and apply the stack again."
-		accept   = "Or keep what runs: " + v.command(r, "rollback")
-		revision = fmt.Sprintf("Name one that there is (%s): ", r.Numbers()) + v.command(r, "rollback", "--to-revision", "N") +
-			"; or run the spec again: " + v.command(r, "resume-spec")
+		wait  = remedy{"Wait for it, or see what it waits for:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
+		pods  = remedy{"Look at the pods:", []string{v.command(r, "status"), v.command(r, "logs")}}
+		amend = remedy{"Correct the field that the message names, and apply the stack again.", nil}
+		fix   = remedy{"Release a fix: change the spec, or the image with", []string{v.command(r, "set-image", "IMAGE")}}
+		again = remedy{"Or, if what it lacked is there now, try the same again:", []string{v.command(r, "restart")}}
+		keep  = remedy{"Or keep what runs, until the next change:", []string{v.command(r, "rollback")}}
+		back  = remedy{"Or run an earlier revision, one of those of the history:", []string{
+			v.command(r, "history"), v.command(r, "rollback", "--to-revision", "N"),
+		}}
 	)
-	return map[string][]string{
-		v1alpha1.ReasonProgressing:        {wait, "What it waits for: " + v.command(r, "status -w")},
+	return map[string][]remedy{
+		v1alpha1.ReasonProgressing:        {wait},
 		v1alpha1.ReasonScaling:            {wait, pods},
 		v1alpha1.ReasonUnavailable:        {pods},
-		v1alpha1.ReasonPaused:             {"Go on: " + v.command(r, "resume")},
-		v1alpha1.ReasonRetrying:           {"It is tried again by itself; the message says what is in the way."},
+		v1alpha1.ReasonPaused:             {{"Let it go on:", []string{v.command(r, "resume")}}},
+		v1alpha1.ReasonRetrying:           {{"It is tried again by itself; the message says what is in the way.", nil}},
 		v1alpha1.ReasonWaitingForDeletion: {wait},
 		v1alpha1.ReasonInvalidPodTemplate: {amend},
-		v1alpha1.ReasonNameConflict: {"Delete the object that the message names, rename the stack, or take it over: " +
-			"kubectl annotate appstack/" + r.Stack.Name + " " + v1alpha1.AnnotationAdopt + "=true" + v.Scope},
-		v1alpha1.ReasonRejected:         {"The message is the API server's. " + amend},
-		v1alpha1.ReasonRevisionNotFound: {revision},
-		v1alpha1.ReasonRevisionDamaged:  {"Restore the ControllerRevision that the message names from a backup, or delete it to do without."},
-		v1alpha1.ReasonRolledBack:       {fix, again, accept},
-		v1alpha1.ReasonRolloutFailed:    {fix, again, back},
-		v1alpha1.ReasonRollbackFailed:   {fix, again, back},
+		v1alpha1.ReasonNameConflict: {
+			{"Delete the object that the message names, or rename the stack.", nil},
+			{"Or have the stack take the object over:", []string{
+				"kubectl annotate appstack/" + r.Stack.Name + " " + v1alpha1.AnnotationAdopt + "=true" + v.Scope,
+			}},
+		},
+		v1alpha1.ReasonRejected: {{"The message is the API server's.", nil}, amend},
+		v1alpha1.ReasonRevisionNotFound: {
+			{fmt.Sprintf("Name a revision that there is (%s):", r.Numbers()), []string{v.command(r, "rollback", "--to-revision", "N")}},
+			{"Or run the spec again:", []string{v.command(r, "resume-spec")}},
+		},
+		v1alpha1.ReasonRevisionDamaged: {
+			{"Restore the ControllerRevision that the message names from a backup, or delete it to do without that revision.", nil},
+		},
+		v1alpha1.ReasonRolledBack:     {fix, again, keep},
+		v1alpha1.ReasonRolloutFailed:  {fix, again, back},
+		v1alpha1.ReasonRollbackFailed: {fix, again, back},
 	}
 }

@@ -110,13 +110,18 @@ func (v View) state(stack *v1alpha1.AppStack) string {
 	return v.Mark(tone(stack)) + " " + v.Paint(tone(stack), word)
 }
 
+// message says why the stack is in its state.
+func message(stack *v1alpha1.AppStack) string {
+	message := oneLine(Ready(stack).Message)
+	if !Current(stack) {
+		return "the operator has not seen the newest change of the spec yet; before it: " + message
+	}
+	return message
+}
+
 // Line is a stack's state in one line, for a log of how it goes.
 func (v View) Line(stack *v1alpha1.AppStack) string {
-	message := Ready(stack).Message
-	if !Current(stack) {
-		message = "the operator has not seen the newest change of the spec yet"
-	}
-	line := stack.Name + ": " + v.state(stack) + ": " + oneLine(message)
+	line := stack.Name + ": " + v.state(stack) + ": " + message(stack)
 	if stack.Status.ReadySummary != "" {
 		line += " (" + stack.Status.ReadySummary + " ready)"
 	}

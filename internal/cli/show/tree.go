@@ -50,12 +50,7 @@ func (v View) Tree(r release.Release, bars bool) string {
 func (v View) head(r release.Release) string {
 	stack := r.Stack
 	var out strings.Builder
-	ready := Ready(stack)
-	message := ready.Message
-	if !Current(stack) {
-		message = "the operator has not seen the newest change of the spec yet; before it: " + message
-	}
-	out.WriteString(v.Wrap("", v.state(stack)+": "+terminal.Clean(message)) + "\n")
+	out.WriteString(v.Wrap("", v.state(stack)+": "+message(stack)) + "\n")
 	line := func(name, value string) {
 		if value != "" {
 			out.WriteString(v.Fit(fmt.Sprintf("%-10s %s", name, value)) + "\n")

@@ -19,23 +19,20 @@ func (v View) Why(r release.Release) string {
 	say := func(title string, sentences ...string) {
 		text := strings.Join(strings.Fields(strings.Join(sentences, " ")), " ")
 		if text != "" {
-			out.WriteString(v.Paint(terminal.Strong, title) + "\n" + v.Wrap("  ", terminal.Clean(text)) + "\n")
+			out.WriteString(v.Paint(terminal.Strong, title) + "\n" + v.Wrap("  ", text) + "\n")
 		}
 	}
 	say("What runs", v.runs(r)...)
 	say("What was asked", v.asked(r)...)
-	say("How it stands", sentence(v.Mark(tone(r.Stack))+" "+Ready(r.Stack).Reason+": "+Ready(r.Stack).Message))
+	say("How it stands", sentence(v.state(r.Stack)+": "+message(r.Stack)))
 	if failure := r.Stack.Status.Failure; failure != nil {
 		out.WriteString(v.Paint(terminal.Strong, "What failed") + "\n")
 		for line := range strings.Lines(v.narrower(2).Autopsy(failure)) {
 			out.WriteString("  " + line)
 		}
 	}
-	if advice := v.advice(r); len(advice) > 0 {
-		out.WriteString(v.Paint(terminal.Strong, "What to do") + "\n")
-		for _, line := range advice {
-			out.WriteString(v.Wrap("  ", line) + "\n")
-		}
+	if advice := v.advise(r, "  "); advice != "" {
+		out.WriteString(v.Paint(terminal.Strong, "What to do") + "\n" + advice)
 	}
 	for _, words := range r.Unseen {
 		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not seen: "+words)) + "\n")
@@ -74,9 +71,9 @@ func (v View) runs(r release.Release) []string {
 // asked says what the spec asks for, and who or what asked.
 func (v View) asked(r release.Release) []string {
 	spec, asked := r.Stack.Spec, r.Asked()
-	content := fmt.Sprintf("The spec's content is that of revision %d (%s).", asked, spec.Image)
+	content := fmt.Sprintf("The spec's content is that of revision %d (%s).", asked, ShortImage(spec.Image))
 	if asked == 0 {
-		content = fmt.Sprintf("The spec's content (%s) is not released as any revision.", spec.Image)
+		content = fmt.Sprintf("The spec's content (%s) is not released as any revision.", ShortImage(spec.Image))
 	}
 	words := []string{content}
 	if rollback := spec.Rollback; rollback != nil {

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package show_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/cli/show"
+	"github.com/appstack-dev/appstack/internal/cli/terminal"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
+
+// golden compares the text with that of the file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// file is a view into a file: as wide as it gets.
+var file = show.View{Now: noon}
+
+// narrow is a terminal of 80 columns.
+var narrow = show.View{Now: noon, Look: terminal.Look{Width: 80, Height: 40}}
+
+// in shows the same in several views, one below the other.
+func in(views map[string]show.View, order []string, text func(show.View) string) string {
+	var out strings.Builder
+	for _, name := range order {
+		out.WriteString("== " + name + "\n" + text(views[name]))
+	}
+	return out.String()
+}
+
+func TestTree(t *testing.T) {
+	views := map[string]show.View{
+		"a file": file, "80 columns": narrow,
+		"160 columns": {Now: noon, Look: terminal.Look{Width: 160, Height: 40}},
+		"colors":      {Now: noon, Look: terminal.Look{Color: true}},
+		"ASCII, wide": {Now: noon, Look: terminal.Look{Plain: true}, Wide: true},
+	}
+	order := []string{"a file", "80 columns", "160 columns", "ASCII, wide", "colors"}
+	tests := map[string]struct {
+		release release.Release
+		bars    bool
+	}{
+		"ready":       {ready(t).release(), false},
+		"rolling-out": {rollingOut(t).release(), true},
+		"rolled-back": {rolledBack(t).release(), false},
+		"pending":     {release.Make(Stack("shop"), release.Children{}), false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			golden(t, "tree-"+name, in(views, order, func(v show.View) string {
+				return strings.ReplaceAll(v.Tree(test.release, test.bars), "\x1b", "ESC")
+			}))
+		})
+	}
+}
+
+func TestTreeSaysWhatMayNotBeSeen(t *testing.T) {
+	r := ready(t).release()
+	r.Unseen = []string{"vic may not list pods in namespace shop"}
+	if got := file.Tree(r, false); !strings.Contains(got, "\nnot shown: vic may not list pods in namespace shop\n") {
+		t.Errorf("the tree does not say what is left out:\n%s", got)
+	}
+}
+
+func TestList(t *testing.T) {
+	other := *Stack("blog", InNamespace("web"))
+	other.Status.Conditions = []metav1.Condition{notReady(v1alpha1.ReasonPaused, "a rollout is due and paused is set: remove paused to go on")}
+	stacks := []v1alpha1.AppStack{*ready(t).stack, other, *rolledBack(t).stack, *rollingOut(t).stack}
+	views := map[string]show.View{"a file": file, "wide": {Now: noon, Wide: true}, "60 columns": {Now: noon, Look: terminal.Look{Width: 60}}}
+	golden(t, "list", in(views, []string{"a file", "wide", "60 columns"}, func(v show.View) string { return v.List(stacks, v.Wide) }))
+}
+
+func TestHistory(t *testing.T) {
+	history := rolledBack(t).stack.Status.History
+	history[0].Images[1].Image = "registry.example.com/team/worker:7"
+	history = append(rollingOut(t).stack.Status.History, history...)
+	views := map[string]show.View{"a file": file, "wide": {Now: noon, Wide: true}, "80 columns": narrow}
+	golden(t, "history", in(views, []string{"a file", "wide", "80 columns"}, func(v show.View) string { return v.History(history) }))
+}
+
+func TestWhy(t *testing.T) {
+	failed := func(reason, message string) *scene {
+		s := rolledBack(t)
+		s.stack.Status.Conditions = stalled(reason, message)
+		return s
+	}
+	paused := ready(t)
+	paused.stack = With(paused.stack, Paused(true), Image("shop:1.3.0"))
+	paused.stack.Status.Conditions = []metav1.Condition{
+		notReady(v1alpha1.ReasonPaused, "a rollout is due and paused is set: remove paused to go on"),
+	}
+	held := ready(t)
+	held.stack = With(held.stack, Image("shop:1.0.0"+digest), greeting("hello"), RollbackTo(2, 1), Because("checkout fails"))
+	moved := ready(t)
+	moved.stack = With(moved.stack, RollbackTo(1, 1))
+	unseen := ready(t)
+	unseen.stack.Generation++
+	tests := map[string]*scene{
+		"ready": ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
+		"moved-on": moved, "not-seen-yet": unseen,
+		"rollback-failed": failed(v1alpha1.ReasonRollbackFailed,
+			"revision 3 failed (component worker, container app: CrashLoopBackOff), and so did going back to revision 2"),
+		"revision-not-found": failed(v1alpha1.ReasonRevisionNotFound,
+			"rollback.toRevision names revision 9, which does not exist: name one of 1, 2, 3, or remove rollback"),
+		"name-conflict": failed(v1alpha1.ReasonNameConflict, `Deployment "shop" is there and does not belong to this stack`),
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			view := narrow
+			view.Scope = " -n shop"
+			golden(t, "why-"+name, view.Why(test.release()))
+		})
+	}
+}
+
+// TestWhyKnowsWhatToDo fails where a reason is added to the API and nobody says what to do about it.
+func TestWhyKnowsWhatToDo(t *testing.T) {
+	for _, reason := range []string{
+		v1alpha1.ReasonProgressing, v1alpha1.ReasonScaling, v1alpha1.ReasonUnavailable, v1alpha1.ReasonPaused,
+		v1alpha1.ReasonRetrying, v1alpha1.ReasonWaitingForDeletion, v1alpha1.ReasonInvalidPodTemplate, v1alpha1.ReasonNameConflict,
+		v1alpha1.ReasonRejected, v1alpha1.ReasonRevisionNotFound, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed,
+		v1alpha1.ReasonRollbackFailed, v1alpha1.ReasonRevisionDamaged,
+	} {
+		s := ready(t)
+		s.stack.Status.Conditions = []metav1.Condition{notReady(reason, "words")}
+		unknown := ready(t)
+		unknown.stack.Status.Conditions = []metav1.Condition{notReady("Unheard", "words")}
+		got := file.Advice(s.release())
+		if got == "" || got == file.Advice(unknown.release()) {
+			t.Errorf("reason %s: nothing in particular is advised: %q", reason, got)
+		}
+	}
+}
+
+func TestDiff(t *testing.T) {
+	r := rolledBack(t).release()
+	side := func(number int64) show.Side {
+		return show.Side{Name: "revision " + string(rune('0'+number)), Content: r.Find(number).Content}
+	}
+	text, err := file.Diff(side(1), side(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "diff", text)
+	if text, err := file.Diff(side(2), side(2)); err != nil || text != "" {
+		t.Errorf("what does not differ is shown as %q, %v", text, err)
+	}
+}
+
+func TestContent(t *testing.T) {
+	text, err := file.Content(ready(t).release().Find(1).Content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "content", text)
+}
+
+func TestIntent(t *testing.T) {
+	from := int64(3)
+	tests := map[string]struct {
+		release  release.Release
+		rollback v1alpha1.Rollback
+	}{
+		"back":     {rolledBack(t).release(), v1alpha1.Rollback{ToRevision: 1, FromRevision: &from}},
+		"declared": {rolledBack(t).release(), v1alpha1.Rollback{ToRevision: 2, FromRevision: &from}},
+		"held":     {rolledBack(t).release(), v1alpha1.Rollback{ToRevision: 1}},
+		"unproven": {rollingOut(t).release(), v1alpha1.Rollback{ToRevision: 3}},
+	}
+	var out strings.Builder
+	for _, name := range []string{"back", "declared", "held", "unproven"} {
+		out.WriteString("== " + name + "\n" + narrow.Wrap("", narrow.Intent(tests[name].release, tests[name].rollback)) + "\n")
+	}
+	golden(t, "intent", out.String())
+}
+
+func TestShortImage(t *testing.T) {
+	tests := map[string]string{
+		"shop": "shop", "shop:1": "shop:1", "shop:1" + digest: "shop:1@sha256:0123456789ab", "shop@sha256:0123": "shop@sha256:0123",
+		"localhost:5000/shop:1" + digest: "localhost:5000/shop:1@sha256:0123456789ab",
+	}
+	for image, want := range tests {
+		if got := show.ShortImage(image); got != want {
+			t.Errorf("%s in short is %s, want %s", image, got, want)
+		}
+	}
+}
