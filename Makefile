@@ -83,6 +83,10 @@ api-docs: ## Generate docs/api.md from the API types.
 	@# Markdown would take a placeholder such as <stack> for HTML.
 	@sed -e 's|<br />|@BR@|g' -e 's|<|\&lt;|g' -e 's|@BR@|<br />|g' -e 's|[[:space:]]*$$||' $(BIN)/api.md | cat -s > docs/api.md
 
+.PHONY: cli-docs
+cli-docs: ## Generate docs/cli.md from the plugin's commands.
+	@mkdir -p $(BIN) && go run ./hack/cli-docs > $(BIN)/cli.md && mv $(BIN)/cli.md docs/cli.md
+
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the Go code.
 	@$(GOLANGCI_LINT) fmt
@@ -193,6 +197,15 @@ kind-down: ## Delete the kind cluster.
 .PHONY: build
 build: ## Build the operator: bin/manager.
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/manager ./cmd
+
+.PHONY: plugin
+plugin: ## Build the kubectl plugin and its completions: bin/kubectl-appstack.
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/kubectl-appstack ./cmd/kubectl-appstack
+	@cp cmd/kubectl-appstack/kubectl_complete-appstack $(BIN)/
+
+.PHONY: plugin-archives
+plugin-archives: ## Build the plugin's archives and its krew manifest for the release VERSION (v0.1.0), into bin/krew.
+	@VERSION='$(VERSION)' hack/krew/archives
 
 .PHONY: run
 run: ## Run the operator on this host against the current kubeconfig.

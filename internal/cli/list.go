@@ -22,6 +22,7 @@ func (p *Plugin) list() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List stacks, those that need someone first",
+		Long:    `List stacks, a line each: those that need someone first, then those that are busy.`,
 		Example: `  kubectl appstack list
   kubectl appstack list --all-namespaces -o wide`,
 		Args:              cobra.NoArgs,

@@ -28,6 +28,12 @@ type output struct {
 func (p *Plugin) outputOf(cmd *cobra.Command, done string) output {
 	o := output{genericclioptions.NewPrintFlags(done)}
 	o.AddFlags(cmd)
+	formats := o.AllowedFormats()
+	if done == "" {
+		formats = append([]string{wide}, formats...)
+	}
+	cmd.Flags().Lookup("output").Usage = "Output format. One of: (" + strings.Join(formats, ", ") + ")."
+	complete(cmd, "output", formats...)
 	return o
 }
 
