@@ -140,7 +140,7 @@ test-fuzz: ## Fuzz each target for FUZZTIME (10s).
 	@hack/fuzz $(FUZZTIME)
 
 .PHONY: test-cluster
-test-cluster: ## Run the cluster tests against `make cluster`.
+test-cluster: plugin ## Run the cluster tests against `make cluster`.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@cd hack/kstatus && go build -o $(BIN)/kstatus .
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)

@@ -30,8 +30,10 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 	for seen := false; ; {
 		done, err := c.watchOnce(ctx, name, &seen, see)
 		switch {
-		case done || ctx.Err() != nil || isFinal(err):
+		case done || isFinal(err):
 			return err
+		case ctx.Err() != nil: // what ended the watch, too
+			return context.Cause(ctx)
 		case err != nil:
 			fmt.Fprintf(c.plugin.ErrOut, "%s; trying again\n", c.plugin.explain(err))
 		}

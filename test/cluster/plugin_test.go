@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// said is how a command of the plugin ended, and what it said.
+type said struct {
+	stdout, stderr string
+	code           int
+}
+
+// appstack runs the plugin, as kubectl does.
+func (w world) appstack(ctx context.Context, args ...string) said {
+	GinkgoHelper()
+	var out, errs bytes.Buffer
+	command := exec.CommandContext(ctx, filepath.Join(root(), "bin", "kubectl-appstack"), append(args, "--namespace", w.namespace)...)
+	command.Stdout, command.Stderr = &out, &errs
+	err := command.Run()
+	_, _ = fmt.Fprintf(GinkgoWriter, "$ kubectl appstack %s\n%s%s", strings.Join(args, " "), out.String(), errs.String())
+	failed := &exec.ExitError{}
+	if !errors.As(err, &failed) {
+		Expect(err).NotTo(HaveOccurred())
+	}
+	return said{out.String(), errs.String(), command.ProcessState.ExitCode()}
+}
+
+// succeeds runs the plugin, which has to succeed, and is what it prints.
+func (w world) succeeds(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	result := w.appstack(ctx, args...)
+	Expect(result.code).To(BeZero(), result.stderr)
+	return result.stdout
+}
+
+// autopsy is what the standard error says of a release in a crash loop.
+func autopsy(revision int) OmegaMatcher {
+	return And(
+		ContainSubstring("Revision %d failed", revision), ContainSubstring("CrashLoopBackOff, exit code 2"),
+		ContainSubstring("panic: no route to the database"), ContainSubstring("kubectl appstack restart"))
+}
+
+var _ = Describe("kubectl appstack", func() {
+	It("releases, tells why a release failed, and rolls back (R10, R12, R18)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		Expect(w.succeeds(ctx, "create", app, "--image", "my-app:1", "--port", "80", "--replicas", "2", "--wait")).
+			To(ContainSubstring("Ready: revision 1 runs"))
+
+		By("failing in a pipeline")
+		w.succeeds(ctx, "set-image", app, crash, "--cause", "a new driver")
+		failed := w.appstack(ctx, "wait", app)
+		Expect(failed.code).To(Equal(1))
+		Expect(failed.stdout).To(ContainSubstring("Progressing: revision 2"))
+		Expect(failed.stderr).To(And(autopsy(2), ContainSubstring("error: my-app: RolledBack: revision 2 failed")))
+		Expect(w.appstack(ctx, "set-image", app, crash, "--wait").code).To(Equal(1), "what failed is not tried again")
+		Expect(w.succeeds(ctx, "why", app)).To(And(ContainSubstring("Revision 1 runs"), autopsy(2)))
+		Expect(w.succeeds(ctx, "history", app)).To(MatchRegexp(`(?s)AutoRollback.*\n2 +✖ Failed .*a new driver`))
+		Expect(w.succeeds(ctx, "diff", app, "1", "2")).To(ContainSubstring("+    - image: " + crash))
+
+		By("declaring what runs")
+		pods := uids(w.pods(ctx))
+		Expect(w.succeeds(ctx, "rollback", app, "--yes", "--wait", "--cause", "the driver leaks")).To(And(
+			ContainSubstring("runs revision 1 already"), ContainSubstring("Ready: revision 1 runs")))
+		Expect(uids(w.pods(ctx))).To(ConsistOf(pods))
+		Eventually(ctx, func() string { return w.becomesReady(ctx).Status.History[0].Cause }).Should(Equal("the driver leaks"))
+
+		By("rolling back by hand")
+		w.succeeds(ctx, "set-image", app, "my-app:2", "--wait")
+		w.succeeds(ctx, "rollback", app, "--to-revision", "1", "--yes", "--wait")
+		Expect(w.becomesReady(ctx).Status).To(And(HaveField("Revision", BeEquivalentTo(1)), HaveField("Image", "my-app:1")))
+		w.succeeds(ctx, "resume-spec", app, "--wait")
+		Expect(w.becomesReady(ctx).Status.Image).To(Equal("my-app:2"))
+	})
+
+	It("waits for a rollback that fails, and says so (R13)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.succeeds(ctx, "create", app, "--image", "my-app:1", "--port", "80", "--wait")
+		Expect(w.appstack(ctx, "set-image", app, crash, "--wait").code).To(Equal(1))
+		w.succeeds(ctx, "set-image", app, "my-app:3", "--wait")
+
+		result := w.appstack(ctx, "rollback", app, "--to-revision", "2", "--yes", "--wait")
+		Expect(result.code).To(Equal(1))
+		Expect(result.stdout).To(And(ContainSubstring("Revision 2 has never succeeded"), ContainSubstring("+    - image: "+crash)))
+		Expect(result.stderr).To(autopsy(2))
+		Expect(w.rolledBack(ctx).Status.Image).To(Equal("my-app:3"))
+	})
+
+	It("ends with 2 when the time is over", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		result := w.appstack(ctx, "create", app, "--image", "my-app:unready", "--port", "80", "--wait", "--timeout", "3s")
+		Expect(result.code).To(Equal(2))
+		Expect(result.stderr).To(And(ContainSubstring("is not ready after 3s"), ContainSubstring("0 of 1 new pods")))
+	})
+
+	DescribeTable("imports Compose files, whose stacks become ready", func(ctx SpecContext, project string, stacks []string) {
+		w := newWorld(ctx)
+		manifests := w.appstack(ctx, "import", "compose", filepath.Join(root(), "internal", "cli", "compose", "testdata", project, "compose.yaml"))
+		Expect(manifests.code).To(BeZero(), manifests.stderr)
+		w.kubectlApply(manifests.stdout)
+		w.bindClaims(ctx)
+
+		for _, stack := range stacks {
+			w.succeeds(ctx, "wait", stack, "--timeout", "90s")
+		}
+		Expect(names(list[v1alpha1.AppStackList](ctx, w.namespace).Items)).To(ConsistOf(stacks))
+		for _, stack := range list[v1alpha1.AppStackList](ctx, w.namespace).Items {
+			_, err := get[corev1.Service](ctx, w.namespace, stack.Name)
+			Expect(err).NotTo(HaveOccurred(), "the others reach it by this name")
+		}
+	},
+		Entry("a shop: web, worker, database, cache", "shop", []string{"web", "db", "cache"}),
+		Entry("a blog behind a proxy", "blog", []string{"proxy", "blog", "mariadb"}),
+	)
+
+	It("exports what goes on running without AppStack (R27)", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.kubectlApply(example)
+		w.becomesReady(ctx)
+		pods, sets := uids(w.pods(ctx)), w.replicaSets(ctx)
+		manifests := w.succeeds(ctx, "export", app)
+		Expect(manifests).NotTo(ContainSubstring("ownerReferences"))
+
+		w.kubectl("delete", "appstack/"+app, "--cascade=orphan")
+		w.kubectlApply(manifests)
+		deployment := w.deployment(ctx, app)
+		Eventually(ctx, func() int64 { return w.deployment(ctx, app).Status.ObservedGeneration }).Should(BeNumerically(">=", deployment.Generation))
+		Expect(w.replicaSets(ctx)).To(Equal(sets))
+		Expect(uids(w.pods(ctx))).To(ConsistOf(pods))
+	})
+})
+
+// bindClaims makes a volume for each claim, as the provisioner of a real cluster does.
+func (w world) bindClaims(ctx context.Context) {
+	GinkgoHelper()
+	for _, claim := range list[corev1.PersistentVolumeClaimList](ctx, w.namespace).Items {
+		volume := &corev1.PersistentVolume{
+			ObjectMeta: metav1.ObjectMeta{Name: w.namespace + "-" + claim.Name},
+			Spec: corev1.PersistentVolumeSpec{
+				AccessModes:            claim.Spec.AccessModes,
+				Capacity:               corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
+				ClaimRef:               &corev1.ObjectReference{Namespace: claim.Namespace, Name: claim.Name},
+				PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/" + claim.Name}},
+			},
+		}
+		Expect(kube.Create(ctx, volume)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(kube.Delete(ctx, volume)).To(Succeed()) })
+	}
+}
