@@ -5,16 +5,17 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/cli/release"
-	"github.com/appstack-dev/appstack/internal/controller"
 )
 
 // fieldOwner is the field manager of the plugin's writes.
@@ -41,9 +42,9 @@ func (p *Plugin) connect() (*connection, error) {
 	config.UserAgent = fieldOwner + "/" + p.Version
 	config.QPS = -1 // the API server has its own limits, and says so
 	config.WarningHandler = rest.NewWarningWriter(p.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
-	scheme, err := controller.Scheme()
-	if err != nil {
-		return nil, err
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
 	kube, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {

@@ -111,7 +111,8 @@ var _ = Describe("kubectl appstack", func() {
 
 	DescribeTable("imports Compose files, whose stacks become ready", func(ctx SpecContext, project string, stacks []string) {
 		w := newWorld(ctx)
-		manifests := w.appstack(ctx, "import", "compose", filepath.Join(root(), "internal", "cli", "compose", "testdata", project, "compose.yaml"))
+		file := filepath.Join(root(), "internal", "cli", "compose", "testdata", project, "compose.yaml")
+		manifests := w.appstack(ctx, "import", "compose", file)
 		Expect(manifests.code).To(BeZero(), manifests.stderr)
 		w.kubectlApply(manifests.stdout)
 		w.bindClaims(ctx)
@@ -140,7 +141,8 @@ var _ = Describe("kubectl appstack", func() {
 		w.kubectl("delete", "appstack/"+app, "--cascade=orphan")
 		w.kubectlApply(manifests)
 		deployment := w.deployment(ctx, app)
-		Eventually(ctx, func() int64 { return w.deployment(ctx, app).Status.ObservedGeneration }).Should(BeNumerically(">=", deployment.Generation))
+		Eventually(ctx, func() int64 { return w.deployment(ctx, app).Status.ObservedGeneration }).
+			Should(BeNumerically(">=", deployment.Generation))
 		Expect(w.replicaSets(ctx)).To(Equal(sets))
 		Expect(uids(w.pods(ctx))).To(ConsistOf(pods))
 	})

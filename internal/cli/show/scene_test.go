@@ -212,6 +212,7 @@ func rolled(number int64, tag string, trigger v1alpha1.RolloutTrigger, outcome v
 
 // ready is a stack that is as it should be.
 func ready(t *testing.T) *scene {
+	t.Helper()
 	s := newScene(t)
 	s.deploy("main", 2, 2, 2, 2)
 	s.deploy("worker", 2, 1, 1, 1)
@@ -228,6 +229,7 @@ func ready(t *testing.T) *scene {
 
 // rollingOut is a stack on its way to revision 3, whose pods do not start.
 func rollingOut(t *testing.T) *scene {
+	t.Helper()
 	s := newScene(t)
 	s.revision(3, []Option{Image("shop:1.2.0")}, model.Rollout{
 		Sequence: 3, Trigger: v1alpha1.TriggerSpecChanged, Outcome: v1alpha1.OutcomeProgressing, StartedAt: noon.Add(-40 * time.Second),
@@ -248,6 +250,7 @@ func rollingOut(t *testing.T) *scene {
 
 // rolledBack is a stack whose revision 3 failed.
 func rolledBack(t *testing.T) *scene {
+	t.Helper()
 	s := newScene(t)
 	failed := &model.Failure{Reason: v1alpha1.FailureCrashLoopBackOff, Component: "worker", Container: "app"}
 	s.revision(3, []Option{Image("shop:1.2.0")}, model.Rollout{
@@ -268,9 +271,11 @@ func rolledBack(t *testing.T) *scene {
 		Message: "the container exited 3 times, last with code 2 (Error); its last words:\n" +
 			"\x1b[31mpanic\x1b[0m: no route to the database\a\ngoroutine 1 [running]:",
 	}
-	back := rolled(2, "1.1.0", v1alpha1.TriggerAutoRollback, v1alpha1.OutcomeSucceeded, 3*time.Minute, 12*time.Second, "1.1.0: politer, by erin")
+	back := rolled(2, "1.1.0", v1alpha1.TriggerAutoRollback, v1alpha1.OutcomeSucceeded, 3*time.Minute, 12*time.Second,
+		"1.1.0: politer, by erin")
 	back.Message = "revision 3 failed: component worker, container app: CrashLoopBackOff, exit code 2"
-	failure := rolled(3, "1.2.0", v1alpha1.TriggerSpecChanged, v1alpha1.OutcomeFailed, 4*time.Minute, time.Minute, "set-image shop:1.2.0, by erin")
+	failure := rolled(3, "1.2.0", v1alpha1.TriggerSpecChanged, v1alpha1.OutcomeFailed, 4*time.Minute, time.Minute,
+		"set-image shop:1.2.0, by erin")
 	failure.Message = "the spec's content changed; failed: component worker, container app: CrashLoopBackOff, exit code 2"
 	s.stack.Status.History = append([]v1alpha1.RolloutStatus{back, failure}, ready(t).stack.Status.History...)
 	return s

@@ -45,7 +45,8 @@ func TestScreenDrawsOver(t *testing.T) {
 
 func TestScreenFits(t *testing.T) {
 	screen := &terminal.Screen{}
-	text := drawn(screen, terminal.Look{Width: 60, Height: 4}, strings.Repeat("a long line, longer than the screen is wide, and then some\n", 9))
+	picture := strings.Repeat("a long line, longer than the screen is wide, and then some\n", 9)
+	text := drawn(screen, terminal.Look{Width: 60, Height: 4}, picture)
 	lines := strings.Split(strings.TrimSuffix(ansi.Strip(text), "\n"), "\n")
 	if len(lines) != 3 || !strings.HasPrefix(lines[2], "and 7 more lines") {
 		t.Errorf("of 9 lines, a screen of 4 shows %q", lines)
