@@ -113,15 +113,27 @@ func (v View) state(stack *v1alpha1.AppStack) string {
 // message says why the stack is in its state.
 func message(stack *v1alpha1.AppStack) string {
 	message := oneLine(Ready(stack).Message)
-	if !Current(stack) {
-		return "the operator has not seen the newest change of the spec yet; before it: " + message
+	if isBehind(stack) {
+		return unseen + "; before it: " + message
 	}
 	return message
 }
 
+// unseen says that the status is behind the spec.
+const unseen = "the operator has not seen the newest change of the spec yet"
+
+// isBehind says whether the status speaks of an earlier spec.
+func isBehind(stack *v1alpha1.AppStack) bool {
+	return !Current(stack) && len(stack.Status.Conditions) > 0
+}
+
 // Line is a stack's state in one line, for a log of how it goes.
 func (v View) Line(stack *v1alpha1.AppStack) string {
-	line := stack.Name + ": " + v.state(stack) + ": " + message(stack)
+	words := message(stack)
+	if isBehind(stack) {
+		words = unseen
+	}
+	line := stack.Name + ": " + v.state(stack) + ": " + words
 	if stack.Status.ReadySummary != "" {
 		line += " (" + stack.Status.ReadySummary + " ready)"
 	}
