@@ -12,4 +12,9 @@ const (
 	// AnnotationChangeCause says why the content was changed; the history shows
 	// it. It is the one that kubectl rollout history knows.
 	AnnotationChangeCause = "kubernetes.io/change-cause"
+
+	// AnnotationChangeCauseOf ties that word to the content that it is about, as
+	// kubectl appstack writes it: when someone else changes the content after it,
+	// they are not given the words of before.
+	AnnotationChangeCauseOf = GroupName + "/change-cause-of"
 )

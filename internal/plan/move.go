@@ -70,6 +70,9 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	}
 	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, Cause: choice.Cause, StartedAt: now}
 	if choice.Number != 0 {
+		if begin.Trigger == v1alpha1.TriggerSpecChanged {
+			begin.Cause = model.Truncate(revision.CauseOfReturn(state.Stack), maxCause)
+		}
 		return moveTo(state, current, *revision.Find(state.Revisions, choice.Number), begin)
 	}
 	if images := state.Images; images.Waiting != "" {
@@ -209,7 +212,7 @@ func release(state model.State, content model.Content, record model.Record) mode
 	if at := stack.Spec.RestartedAt; at != nil && (record.RestartedAt == nil || at.After(*record.RestartedAt)) {
 		record.RestartedAt = ptr.To(at.UTC())
 	}
-	record.ChangeCause = model.Truncate(stack.Annotations[v1alpha1.AnnotationChangeCause], maxCause)
+	record.ChangeCause = model.Truncate(revision.Cause(stack), maxCause)
 	record.Operations = render.Operations(stack.Spec)
 	delete(record.Operations, naming.Main) // the spec always has it
 	number := revision.Next(state.Revisions)

@@ -66,6 +66,15 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision) Choice {
 	return choice
 }
 
+// Holds says whether spec.rollback decides what runs, or would if what it names existed.
+func Holds(spec v1alpha1.AppStackSpec, revisions []model.Revision) bool {
+	if spec.Rollback == nil {
+		return false
+	}
+	_, holds := chooseRollback(*spec.Rollback, SourceHash(spec), revisions)
+	return holds
+}
+
 func chooseRollback(rollback v1alpha1.Rollback, source string, revisions []model.Revision) (choice Choice, holds bool) {
 	numbers := []int64{rollback.ToRevision}
 	if rollback.FromRevision != nil {

@@ -35,6 +35,26 @@ func restarted(revisions []model.Revision, at time.Time) []model.Revision {
 	return revisions
 }
 
+func TestHolds(t *testing.T) {
+	tests := map[string]struct {
+		options []Option
+		want    bool
+	}{
+		"R10 no rollback":                            {[]Option{Image("a")}, false},
+		"R10 until it is removed":                    {[]Option{Image("z"), RollbackTo(1, 0)}, true},
+		"R10 while the content is that of another":   {[]Option{Image("b"), RollbackTo(1, 2)}, true},
+		"R10 no longer":                              {[]Option{Image("z"), RollbackTo(1, 2)}, false},
+		"R10 R15 one that names what does not exist": {[]Option{Image("b"), RollbackTo(9, 2)}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := revision.Holds(Stack("shop", test.options...).Spec, of("a", "b")); got != test.want {
+				t.Errorf("Holds = %t, want %t", got, test.want)
+			}
+		})
+	}
+}
+
 func TestChoose(t *testing.T) {
 	const (
 		changed  = v1alpha1.TriggerSpecChanged
