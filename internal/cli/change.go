@@ -5,13 +5,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/revision"
 )
 
 // Values of --dry-run, as kubectl has them.
@@ -23,7 +26,7 @@ const (
 
 // changing are the flags of a command that changes a stack.
 type changing struct {
-	*waiting
+	waiting
 	output
 	dryRun string
 	done   string
@@ -31,12 +34,12 @@ type changing struct {
 
 // changingOf adds the flags to a command that leaves a stack "scaled", say.
 func (p *Plugin) changingOf(cmd *cobra.Command, done string) *changing {
-	c := &changing{waiting: waitingOf(cmd), output: p.outputOf(cmd, done), done: done}
-	cmd.Flags().StringVar(&c.dryRun, "dry-run", dryRunNone,
-		`"client" changes nothing and asks nobody, "server" has the API server check the change without keeping it.`)
+	f := &changing{output: p.outputOf(cmd, done), done: done}
+	cmd.Flags().StringVar(&f.dryRun, "dry-run", dryRunNone,
+		`"client" shows the change and sends none, "server" has the API server check the change without keeping it.`)
 	cmd.Flags().Lookup("dry-run").NoOptDefVal = dryRunClient
 	complete(cmd, "dry-run", dryRunNone, dryRunClient, dryRunServer)
-	return c
+	return f
 }
 
 func (f *changing) check() error {
@@ -58,8 +61,13 @@ func (f *changing) check() error {
 func (c *connection) edit(ctx context.Context, name, dryRun string, change func(*v1alpha1.AppStack) error) (*v1alpha1.AppStack, error) {
 	var stack *v1alpha1.AppStack
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		var err error
-		if stack, err = c.stack(ctx, name); err != nil {
+		raw := &unstructured.Unstructured{}
+		raw.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack"))
+		err := c.Get(ctx, c.key(name), raw)
+		if err != nil {
+			return err
+		}
+		if stack, err = typed(raw); err != nil {
 			return err
 		}
 		before := stack.DeepCopy()
@@ -87,8 +95,44 @@ func (f *changing) apply(ctx context.Context, c *connection, name string, change
 	return f.finish(ctx, c, stack)
 }
 
+// release is apply for a change that is to be rolled out: where something is in
+// the way of that, it is said, and not waited for.
+func (f *changing) release(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
+	stack, err := c.edit(ctx, name, f.dryRun, change)
+	if err != nil {
+		return err
+	}
+	obstacle, err := c.obstacle(ctx, stack)
+	if err != nil {
+		return err
+	}
+	if obstacle == "" {
+		return f.finish(ctx, c, stack)
+	}
+	if err := f.tell(c, stack); err != nil {
+		return err
+	}
+	if f.wait {
+		return errors.New(obstacle)
+	}
+	fmt.Fprintln(c.plugin.ErrOut, c.plugin.errView().Wrap("", obstacle))
+	return nil
+}
+
 // finish says what was done to the stack, and waits for it where that was asked for.
 func (f *changing) finish(ctx context.Context, c *connection, stack *v1alpha1.AppStack) error {
+	if err := f.tell(c, stack); err != nil || !f.wait {
+		return err
+	}
+	progress := c.plugin.Out
+	if !f.forPeople() {
+		progress = c.plugin.ErrOut // what a program reads is the object
+	}
+	return c.wait(ctx, progress, stack.Name, stack.Generation, f.timeout)
+}
+
+// tell says what was done to the stack.
+func (f *changing) tell(c *connection, stack *v1alpha1.AppStack) error {
 	done := f.done
 	switch f.dryRun {
 	case dryRunClient:
@@ -97,34 +141,37 @@ func (f *changing) finish(ctx context.Context, c *connection, stack *v1alpha1.Ap
 		done += " (server dry run)"
 	}
 	f.NamePrintFlags.Operation = done
-	if err := f.print(c, stack); err != nil {
-		return err
-	}
-	if !f.wait {
-		return nil
-	}
-	return c.wait(ctx, stack.Name, stack.Generation, f.timeout)
+	return f.print(c, stack)
 }
 
-// hint tells what is not to be expected of a change, on the standard error so
-// that it is in nobody's way.
-func (c *connection) hint(stack *v1alpha1.AppStack) {
-	spec, scope := stack.Spec, c.plugin.scope()
-	if spec.Paused {
-		fmt.Fprintf(c.plugin.ErrOut, "%s is paused: it is released after kubectl appstack resume %s%s\n", stack.Name, stack.Name, scope)
+// obstacle is why the stack's content is not rolled out now; empty where nothing is in the way.
+func (c *connection) obstacle(ctx context.Context, stack *v1alpha1.AppStack) (string, error) {
+	scope := c.plugin.scope()
+	if stack.Spec.Paused {
+		return fmt.Sprintf("%s is paused: it is released after kubectl appstack resume %s%s", stack.Name, stack.Name, scope), nil
 	}
-	if rollback := spec.Rollback; rollback != nil && rollback.FromRevision == nil {
-		fmt.Fprintf(c.plugin.ErrOut, "a rollback holds revision %d: it is released after kubectl appstack resume-spec %s%s\n",
-			rollback.ToRevision, stack.Name, scope)
+	rollback := stack.Spec.Rollback
+	if rollback == nil {
+		return "", nil
 	}
+	if rollback.FromRevision != nil {
+		r, err := c.release(ctx, stack.Name)
+		if err != nil || !revision.Holds(stack.Spec, r.Revisions) {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("a rollback to revision %d holds: it is released after kubectl appstack resume-spec %s%s",
+		rollback.ToRevision, stack.Name, scope), nil
 }
 
-// setCause says why the content changes. The words of an earlier change would be wrong.
+// setCause says why the content changes, and of what content that is said: the
+// words of an earlier change would be wrong, and these are about this one only.
 func setCause(stack *v1alpha1.AppStack, cause string) {
 	if stack.Annotations == nil {
 		stack.Annotations = map[string]string{}
 	}
 	stack.Annotations[v1alpha1.AnnotationChangeCause] = cause
+	stack.Annotations[v1alpha1.AnnotationChangeCauseOf] = revision.CauseMark(stack.Spec, cause)
 }
 
 // causeFlag adds --cause to a command that changes what runs.

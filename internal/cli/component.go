@@ -16,6 +16,16 @@ type assignment struct {
 	component, value string
 }
 
+// stackName is the name of a stack that an argument gives, which may be as -o name prints it.
+func stackName(arg string) string {
+	for _, kind := range []string{"appstack", "appstacks", "aps", "appstack." + v1alpha1.GroupName, "appstacks." + v1alpha1.GroupName} {
+		if name, found := strings.CutPrefix(arg, kind+"/"); found {
+			return name
+		}
+	}
+	return arg
+}
+
 // assignments reads arguments. An image holds no '=', and a number does not either.
 func assignments(args []string) []assignment {
 	var all []assignment

@@ -68,7 +68,9 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 			if err != nil {
 				return err
 			}
-			stack.Namespace = c.namespace
+			if flags.dryRun != dryRunClient || *p.flags.Namespace != "" {
+				stack.Namespace = c.namespace
+			}
 			options := []client.CreateOption{client.FieldOwner(fieldOwner)}
 			switch flags.dryRun {
 			case dryRunClient:
@@ -89,6 +91,7 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 	}
 	made.flags(cmd)
 	flags = p.changingOf(cmd, "created")
+	flags.flags(cmd)
 	return cmd
 }
 
@@ -96,7 +99,7 @@ func (m *creation) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&m.image, "image", "", "Image to run.")
 	f.StringArrayVar(&m.ports, "port", nil,
-		"Port that the container listens on, as PORT, SERVICEPORT:PORT or NAME=SERVICEPORT:PORT. May be repeated; left out, the image's.")
+		"Port that the container listens on, as [NAME=][SERVICEPORT:]PORT[/PROTOCOL]. May be repeated; left out, the image's.")
 	f.Int32Var(&m.replicas, "replicas", 1, "Number of pods. Left out, it is not managed, and starts at 1.")
 	f.StringArrayVarP(&m.env, "env", "e", nil, "Environment variable, as NAME=VALUE. May be repeated.")
 	f.StringArrayVar(&m.envFrom, "env-from", nil, "Variables from secret/NAME or configmap/NAME. May be repeated.")
@@ -158,7 +161,11 @@ func (m *creation) readPorts(spec *v1alpha1.AppStackSpec) error {
 		if !both {
 			container = service
 		}
-		port := v1alpha1.Port{Name: name}
+		container, protocol, _ := strings.Cut(container, "/")
+		if !both {
+			service = container
+		}
+		port := v1alpha1.Port{Name: name, Protocol: corev1.Protocol(strings.ToUpper(protocol))}
 		for _, part := range []struct {
 			text string
 			set  func(int32)
@@ -172,7 +179,7 @@ func (m *creation) readPorts(spec *v1alpha1.AppStackSpec) error {
 		} {
 			number, err := strconv.ParseUint(part.text, 10, 16)
 			if err != nil || number == 0 {
-				return fmt.Errorf("--port %s: it is PORT, SERVICEPORT:PORT or NAME=SERVICEPORT:PORT, with numbers from 1 to 65535", text)
+				return fmt.Errorf("--port %s: it is [NAME=][SERVICEPORT:]PORT[/PROTOCOL], with numbers from 1 to 65535", text)
 			}
 			part.set(int32(number))
 		}

@@ -32,14 +32,14 @@ what a new image brings along is known when its revision is made.`,
 			if len(args) == 0 {
 				return p.completeNames(cmd, args, toComplete)
 			}
-			return p.revisionsOf(cmd, args[0], len(args) < 3)
+			return p.revisionsOf(cmd, stackName(args[0]), len(args) < 3)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.connect()
 			if err != nil {
 				return err
 			}
-			r, err := c.release(cmd.Context(), args[0])
+			r, err := c.release(cmd.Context(), stackName(args[0]))
 			if err != nil {
 				return err
 			}

@@ -17,9 +17,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/manifest"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
@@ -29,7 +29,8 @@ func (p *Plugin) export() *cobra.Command {
 		Short: "Print what a stack runs as plain Deployments and Services, to leave AppStack",
 		Long: `Print what a stack runs as plain Deployments, Services, autoscalers and disruption
 budgets. Applied after the stack was deleted with --cascade=orphan, they change no
-pod: selectors and pod templates are the ones that run.`,
+pod: selectors and pod templates are the ones that run. What else is to be looked
+after is said in the first lines.`,
 		Example: `  kubectl appstack export my-app > my-app.yaml
   kubectl delete appstack my-app --cascade=orphan
   kubectl apply -f my-app.yaml`,
@@ -40,7 +41,7 @@ pod: selectors and pod templates are the ones that run.`,
 			if err != nil {
 				return err
 			}
-			return c.export(cmd.Context(), args[0])
+			return c.export(cmd.Context(), stackName(args[0]))
 		},
 	}
 }
@@ -58,15 +59,13 @@ func (c *connection) export(ctx context.Context, name string) error {
 		return fmt.Errorf("%s runs nothing yet: see kubectl appstack why %s%s", name, name, c.plugin.scope())
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "# What the AppStack %s runs, without AppStack. To leave it:\n"+
-		"#   kubectl delete appstack %s --cascade=orphan -n %s\n"+
-		"#   kubectl apply -f THIS-FILE\n", name, name, stack.Namespace)
+	out.WriteString(header(stack))
 	for _, object := range objects {
-		raw, err := yaml.Marshal(object)
+		text, err := manifest.Text(object)
 		if err != nil {
-			return fmt.Errorf("writing %s: %w", object.GetName(), err)
+			return err
 		}
-		out.WriteString("---\n" + string(raw))
+		out.WriteString("---\n" + string(text))
 	}
 	fmt.Fprint(c.plugin.Out, out.String())
 	return nil
@@ -123,24 +122,43 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 	return objects, nil
 }
 
+// header says how to leave, and what to look after.
+func header(stack *v1alpha1.AppStack) string {
+	text := fmt.Sprintf("# What the AppStack %s runs, without AppStack. To leave it:\n"+
+		"#   kubectl delete appstack %s --cascade=orphan -n %s\n"+
+		"#   kubectl apply -f THIS-FILE\n"+
+		"# Its records are of no more use then. As long as they and the labels of %s are there, a new stack of this name\n"+
+		"# takes everything back:\n"+
+		"#   kubectl delete controllerrevisions -l %s=%s -n %s\n",
+		stack.Name, stack.Name, stack.Namespace, v1alpha1.GroupName, naming.LabelStack, stack.Name, stack.Namespace)
+	if stack.Spec.Paused {
+		text += "# The stack is paused, and so are these Deployments: remove paused to let them roll out.\n"
+	}
+	if stack.Spec.Replicas != nil || stack.Spec.Autoscaling != nil {
+		return text
+	}
+	return text + "# The stack leaves its number of pods to others: remove replicas where an autoscaler owns them.\n"
+}
+
 // plainService is a Service without what the cluster gave it.
 func plainService(spec corev1.ServiceSpec) corev1.ServiceSpec {
-	plain := corev1.ServiceSpec{
-		Type: spec.Type, Selector: spec.Selector, Ports: spec.Ports, LoadBalancerClass: spec.LoadBalancerClass,
-		SessionAffinity: spec.SessionAffinity, ExternalTrafficPolicy: spec.ExternalTrafficPolicy,
+	plain := *spec.DeepCopy()
+	if plain.ClusterIP != corev1.ClusterIPNone {
+		plain.ClusterIP, plain.ClusterIPs = "", nil
 	}
-	if spec.ClusterIP == corev1.ClusterIPNone {
-		plain.ClusterIP = corev1.ClusterIPNone
-	}
+	plain.IPFamilies, plain.HealthCheckNodePort = nil, 0
 	return plain
 }
+
+// managedBy is the label by which objects say what manages them (kubernetes.io/docs, "Recommended Labels").
+const managedBy = "app.kubernetes.io/managed-by"
 
 // ofOthers are labels or annotations without those of AppStack and of controllers.
 func ofOthers(all map[string]string) map[string]string {
 	own := maps.Clone(all)
 	maps.DeleteFunc(own, func(key, value string) bool {
 		return strings.HasPrefix(key, v1alpha1.GroupName+"/") || strings.HasPrefix(key, "deployment.kubernetes.io/") ||
-			key == "kubectl.kubernetes.io/last-applied-configuration" || value == naming.FieldOwner
+			key == corev1.LastAppliedConfigAnnotation || key == managedBy && value == naming.FieldOwner
 	})
 	if len(own) == 0 {
 		return nil

@@ -10,64 +10,83 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// pause is between two tries to watch.
-const pause = time.Second
+const (
+	// pause is between two tries to reach the API server, at first.
+	pause = time.Second
+	// maxPause is how long it gets.
+	maxPause = 15 * time.Second
+)
 
 // errDeleted ends whatever follows a stack.
 var errDeleted = errors.New("the stack was deleted")
 
+// follower follows a stack.
+type follower struct {
+	*connection
+	name string
+	// see is called with the stack as it is, and again each time that it changes.
+	see func(*v1alpha1.AppStack) (done bool, err error)
+	// seen says that it was called.
+	seen bool
+}
+
 // follow shows the stack as it is to see, and again each time that it changes,
-// until see is done or the context ends. An API server that is away for a while
-// is waited for.
+// until see is done or the context ends. An API server that goes away is waited for.
 func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1.AppStack) (done bool, err error)) error {
-	for seen := false; ; {
-		done, err := c.watchOnce(ctx, name, &seen, see)
+	f := &follower{connection: c, name: name, see: see}
+	wait, said := pause, ""
+	for {
+		done, err := f.watch(ctx)
 		switch {
-		case done || isFinal(err):
+		case done:
 			return err
 		case ctx.Err() != nil: // what ended the watch, too
 			return context.Cause(ctx)
-		case err != nil:
-			fmt.Fprintf(c.plugin.ErrOut, "%s; trying again\n", c.plugin.explain(err))
+		case err == nil: // as the API server does now and then
+			wait, said = pause, ""
+		case !f.seen || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
+			return err
+		default:
+			if words := c.plugin.explain(err); words != said {
+				said = words
+				fmt.Fprintln(c.plugin.ErrOut, c.plugin.errView().Wrap("", words+"; trying again"))
+			}
+			wait = min(2*wait, maxPause)
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-c.plugin.Clock.After(pause):
+		case <-c.plugin.Clock.After(wait):
 		}
 	}
 }
 
-// isFinal says whether the error is no matter of waiting.
-func isFinal(err error) bool {
-	final := final{}
-	return errors.As(err, &final) || errors.Is(err, errDeleted) || meta.IsNoMatchError(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsInvalid(err)
-}
-
-// final is an error of the one who looks.
-type final struct{ error }
-
-func (f final) Unwrap() error { return f.error }
-
-// watchOnce follows the stack until the API server ends the watch, as it does now and then.
-func (c *connection) watchOnce(
-	ctx context.Context, name string, seen *bool, see func(*v1alpha1.AppStack) (done bool, err error),
-) (bool, error) {
-	if _, err := c.stack(ctx, name); err != nil {
-		if *seen && apierrors.IsNotFound(err) {
-			return true, errDeleted
-		}
+// watch follows the stack until it is done, or the API server ends the watch.
+func (f *follower) watch(ctx context.Context) (done bool, err error) {
+	var list v1alpha1.AppStackList
+	own := []client.ListOption{client.InNamespace(f.namespace), client.MatchingFields{"metadata.name": f.name}}
+	if err := f.List(ctx, &list, own...); err != nil {
 		return false, err
 	}
-	watcher, err := c.Watch(ctx, &v1alpha1.AppStackList{}, client.InNamespace(c.namespace), client.MatchingFields{"metadata.name": name})
+	if len(list.Items) == 0 {
+		if f.seen {
+			return true, errDeleted
+		}
+		return true, apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("appstacks").GroupResource(), f.name)
+	}
+	f.seen = true
+	if done, err := f.see(&list.Items[0]); done || err != nil {
+		return true, err
+	}
+	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}}
+	watcher, err := f.Watch(ctx, &list, append(own, from)...)
 	if err != nil {
 		return false, err
 	}
@@ -75,15 +94,10 @@ func (c *connection) watchOnce(
 	for event := range watcher.ResultChan() {
 		switch event.Type {
 		case watch.Added, watch.Modified:
-			*seen = true
-			stack, ok := event.Object.(*v1alpha1.AppStack)
-			if !ok {
-				continue
-			}
-			if done, err := see(stack); err != nil {
-				return true, final{err}
-			} else if done {
-				return true, nil
+			if stack, ok := event.Object.(*v1alpha1.AppStack); ok {
+				if done, err := f.see(stack); done || err != nil {
+					return true, err
+				}
 			}
 		case watch.Deleted:
 			return true, errDeleted

@@ -35,9 +35,9 @@ the Service of each component, without what Kubernetes fills in by itself.`,
 				return err
 			}
 			if number != 0 {
-				return c.content(cmd, args[0], number, out)
+				return c.content(cmd, stackName(args[0]), number, out)
 			}
-			stack, err := c.stack(cmd.Context(), args[0])
+			stack, err := c.stack(cmd.Context(), stackName(args[0]))
 			if err != nil {
 				return err
 			}

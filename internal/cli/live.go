@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/duration"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,8 +38,12 @@ func (c *connection) live(ctx context.Context, name string, wide bool) error {
 	if err != nil {
 		return err
 	}
-	cached, changes, err := c.watchAll(ctx, key, first.Denied)
-	if err != nil {
+	trouble := &trouble{}
+	cached, changes, err := c.watchAll(ctx, key, first.Denied, trouble)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
 	screen := &terminal.Screen{Out: c.plugin.Out}
@@ -51,7 +57,11 @@ func (c *connection) live(ctx context.Context, name string, wide bool) error {
 		case err != nil:
 			return err
 		}
-		screen.Draw(view.Look, view.Tree(r, true))
+		picture := view.Tree(r, true)
+		if words := trouble.since(view.Now); words != "" {
+			picture += view.Wrap("", view.Paint(terminal.Bad, words)) + "\n"
+		}
+		screen.Draw(view.Look, picture)
 		if !c.nextChange(ctx, changes) {
 			return nil
 		}
@@ -76,7 +86,9 @@ func (c *connection) nextChange(ctx context.Context, changes <-chan struct{}) bo
 
 // watchAll keeps the stack and what belongs to it in a cache, of the kinds that
 // may be seen. Something is sent when any of it changes.
-func (c *connection) watchAll(ctx context.Context, key client.ObjectKey, denied map[string]error) (client.Reader, <-chan struct{}, error) {
+func (c *connection) watchAll(
+	ctx context.Context, key client.ObjectKey, denied map[string]error, trouble *trouble,
+) (client.Reader, <-chan struct{}, error) {
 	own := labels.SelectorFromSet(labels.Set{naming.LabelStack: key.Name})
 	byObject := map[client.Object]cache.ByObject{
 		&v1alpha1.AppStack{}: {Field: fields.OneTermEqualSelector("metadata.name", key.Name)},
@@ -90,12 +102,16 @@ func (c *connection) watchAll(ctx context.Context, key client.ObjectKey, denied 
 		Scheme: c.scheme, Mapper: c.RESTMapper(), ByObject: byObject,
 		DefaultNamespaces: map[string]cache.Config{key.Namespace: {}},
 		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultWatchErrorHandler: func(_ context.Context, _ *toolscache.Reflector, err error) {
+			trouble.note(c.plugin.explain(err), c.plugin.Clock.Now())
+		},
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("watching: %w", err)
 	}
 	changes := make(chan struct{}, 1)
 	changed := func(any) {
+		trouble.end()
 		select {
 		case changes <- struct{}{}:
 		default: // it is to be drawn anew already
@@ -132,3 +148,41 @@ func (r deniedReader) List(ctx context.Context, list client.ObjectList, options 
 	}
 	return r.Reader.List(ctx, list, options...) //nolint:wrapcheck // as the cache has it
 }
+
+// trouble is that the API server does not answer, and the picture may be old.
+type trouble struct {
+	mutex sync.Mutex
+	words string
+	began time.Time
+}
+
+// note notes why the API server does not answer. That it ends a watch now and
+// then is no trouble.
+func (t *trouble) note(words string, now time.Time) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.words == "" {
+		t.began = now
+	}
+	t.words = words
+}
+
+// end is that something was heard of it.
+func (t *trouble) end() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.words = ""
+}
+
+// since says how old the picture may be; empty where it is new.
+func (t *trouble) since(now time.Time) string {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if age := now.Sub(t.began); t.words != "" && age > tolerance {
+		return fmt.Sprintf("nothing new is heard for %s: %s", duration.HumanDuration(age), t.words)
+	}
+	return ""
+}
+
+// tolerance is for how long the API server may be silent before that is told.
+const tolerance = 3 * time.Second

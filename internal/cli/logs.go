@@ -4,20 +4,15 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/appstack-dev/appstack/internal/cli/release"
-	"github.com/appstack-dev/appstack/internal/cli/terminal"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
@@ -40,7 +35,10 @@ func (p *Plugin) logs() *cobra.Command {
 		Short: "Print the logs of a release's pods",
 		Long: `Print the logs of the pods that run a revision: the one that the stack runs, or
 is rolled out, unless --revision names another. Where several pods write, each
-line begins with its pod. With --follow, pods that come later are followed too.`,
+line begins with its pod.
+
+With --follow it goes on: with containers that are started again, with pods that
+come later and, unless --revision is set, with the next revision.`,
 		Example: `  kubectl appstack logs my-app -f
   kubectl appstack logs shop worker --revision 5 --previous`,
 		Args: cobra.RangeArgs(1, 2),
@@ -54,6 +52,9 @@ line begins with its pod. With --follow, pods that come later are followed too.`
 			if len(args) == 2 {
 				asked.component = args[1]
 			}
+			if asked.follow && asked.previous {
+				return errors.New("--previous is of what has ended: leave out --follow, or --previous")
+			}
 			c, err := p.connect()
 			if err != nil {
 				return err
@@ -61,7 +62,7 @@ line begins with its pod. With --follow, pods that come later are followed too.`
 			if asked.follow && !cmd.Flags().Changed("tail") {
 				asked.tail = 10
 			}
-			return c.logs(cmd.Context(), args[0], asked)
+			return c.logs(cmd.Context(), stackName(args[0]), asked)
 		},
 	}
 	f := cmd.Flags()
@@ -81,31 +82,26 @@ func (c *connection) logs(ctx context.Context, name string, asked logging) error
 	if err != nil {
 		return err
 	}
-	if err := c.checkLogs(r, &asked); err != nil {
+	if err := c.checkLogs(r, asked); err != nil {
 		return err
-	}
-	pods := r.Pods(asked.component, asked.revision)
-	if len(pods) == 0 && !asked.follow {
-		return c.noPods(r, asked)
 	}
 	clientset, err := kubernetes.NewForConfig(c.config)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
-	reader := &logReader{connection: c, clientset: clientset, asked: asked, known: map[string]bool{}, prefix: len(pods) > 1 || asked.follow}
-	if !asked.follow {
-		for i := range pods {
-			if err := reader.read(ctx, &pods[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+	reader := &logReader{connection: c, clientset: clientset, asked: asked}
+	if asked.follow {
+		return reader.follow(ctx, r)
 	}
-	return reader.follow(ctx, name, pods)
+	pods := reader.pods(r)
+	if len(pods) == 0 {
+		return c.noPods(r, asked)
+	}
+	return reader.readAll(ctx, pods)
 }
 
-// checkLogs says what is wrong with what is asked for, and fills in the revision that runs.
-func (c *connection) checkLogs(r release.Release, asked *logging) error {
+// checkLogs says what is wrong with what is asked for.
+func (c *connection) checkLogs(r release.Release, asked logging) error {
 	for _, err := range r.Denied {
 		return err // without any of these no pod is found
 	}
@@ -119,7 +115,6 @@ func (c *connection) checkLogs(r release.Release, asked *logging) error {
 		}
 	}
 	if asked.revision == 0 {
-		asked.revision = r.Stack.Status.Revision
 		return nil
 	}
 	_, err := c.find(r, asked.revision)
@@ -128,102 +123,22 @@ func (c *connection) checkLogs(r release.Release, asked *logging) error {
 
 // noPods says that there is nothing to read, and what is known all the same.
 func (c *connection) noPods(r release.Release, asked logging) error {
+	number := asked.number(r)
+	if number == 0 {
+		return fmt.Errorf("%s runs nothing yet: see kubectl appstack why %s%s", r.Stack.Name, r.Stack.Name, c.plugin.scope())
+	}
 	failure := r.Stack.Status.Failure
-	if failure != nil && failure.Revision == asked.revision {
+	if failure != nil && failure.Revision == number {
 		fmt.Fprint(c.plugin.ErrOut, c.plugin.errView().Autopsy(failure))
-		return fmt.Errorf("revision %d has no pods any more; above is what is kept of them", asked.revision)
+		return fmt.Errorf("revision %d has no pods any more; above is what is kept of them", number)
 	}
-	return fmt.Errorf("revision %d has no pods: see kubectl appstack status %s%s", asked.revision, r.Stack.Name, c.plugin.scope())
+	return fmt.Errorf("revision %d has no pods: see kubectl appstack status %s%s", number, r.Stack.Name, c.plugin.scope())
 }
 
-// logReader reads logs of several pods into one stream, whole lines at a time.
-type logReader struct {
-	*connection
-	clientset kubernetes.Interface
-	asked     logging
-	prefix    bool
-
-	mutex sync.Mutex
-	known map[string]bool
-}
-
-// follow reads the pods, and those that come later, until the context ends.
-func (l *logReader) follow(ctx context.Context, name string, pods []corev1.Pod) error {
-	var streams sync.WaitGroup
-	defer streams.Wait()
-	for {
-		for i := range pods {
-			pod := &pods[i]
-			// a pod without a container has no log yet; one that was read is being read
-			if l.known[pod.Name] || !started(pod, l.asked.container) {
-				continue
-			}
-			l.known[pod.Name] = true
-			streams.Go(func() {
-				if err := l.read(ctx, pod); err != nil && ctx.Err() == nil {
-					fmt.Fprintf(l.plugin.ErrOut, "%s: %s\n", pod.Name, l.plugin.explain(err))
-				}
-			})
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-l.plugin.Clock.After(pause):
-		}
-		r, err := l.release(ctx, name)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		pods = r.Pods(l.asked.component, l.asked.revision)
+// number is that of the revision whose pods to read.
+func (l logging) number(r release.Release) int64 {
+	if l.revision != 0 {
+		return l.revision
 	}
-}
-
-// started says whether the container has something to read.
-func started(pod *corev1.Pod, container string) bool {
-	for _, status := range pod.Status.ContainerStatuses {
-		if status.Name == container {
-			return status.State.Waiting == nil || status.RestartCount > 0
-		}
-	}
-	return false
-}
-
-// read copies the log of a pod.
-func (l *logReader) read(ctx context.Context, pod *corev1.Pod) error {
-	options := &corev1.PodLogOptions{
-		Container: l.asked.container, Follow: l.asked.follow, Previous: l.asked.previous, Timestamps: l.asked.stamps,
-	}
-	if l.asked.tail >= 0 {
-		options.TailLines = &l.asked.tail
-	}
-	if seconds := int64(l.asked.since.Seconds()); seconds > 0 {
-		options.SinceSeconds = &seconds
-	}
-	stream, err := l.clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stream.Close() }() // it was read to its end, or is of no more use
-	prefix := ""
-	if l.prefix {
-		prefix = l.plugin.view().Paint(terminal.Faint, "["+pod.Name+"]") + " "
-	}
-	lines := bufio.NewReader(stream)
-	for {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			l.mutex.Lock()
-			fmt.Fprint(l.plugin.Out, prefix+line)
-			l.mutex.Unlock()
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("reading the log: %w", err)
-		}
-	}
+	return r.Stack.Status.Revision
 }

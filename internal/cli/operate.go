@@ -35,7 +35,7 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 			if err != nil {
 				return err
 			}
-			r, err := c.release(cmd.Context(), args[0])
+			r, err := c.release(cmd.Context(), stackName(args[0]))
 			if err != nil {
 				return err
 			}
@@ -45,22 +45,16 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 				at = before.Add(time.Second)
 			}
 			cause := c.because(cmd.Context(), cause, "restart")
-			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+			return flags.release(cmd.Context(), c, r.Stack.Name, func(stack *v1alpha1.AppStack) error {
 				stack.Spec.RestartedAt = &metav1.Time{Time: at}
 				setCause(stack, cause)
-				if rollback := stack.Spec.Rollback; rollback != nil {
-					fmt.Fprintf(p.ErrOut, "while the rollback to revision %d holds, the restart waits: kubectl appstack resume-spec %s%s ends it\n",
-						rollback.ToRevision, stack.Name, p.scope())
-				}
-				if stack.Spec.Paused {
-					c.hint(stack)
-				}
 				return nil
 			})
 		},
 	}
 	causeFlag(cmd, &cause)
 	flags = p.changingOf(cmd, "restarted")
+	flags.flags(cmd)
 	return cmd
 }
 
@@ -95,14 +89,11 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 		if err := flags.check(); err != nil {
 			return err
 		}
-		if paused && flags.wait {
-			return fmt.Errorf("a paused stack goes nowhere: leave out --wait")
-		}
 		c, err := p.connect()
 		if err != nil {
 			return err
 		}
-		return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+		return flags.apply(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
 			if stack.Spec.Paused == paused {
 				fmt.Fprintf(p.ErrOut, "%s was %s already\n", stack.Name, done)
 			}
@@ -111,6 +102,9 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 		})
 	}
 	flags = p.changingOf(cmd, done)
+	if !paused { // a paused stack goes nowhere
+		flags.flags(cmd)
+	}
 	return cmd
 }
 
@@ -141,7 +135,7 @@ makes no revision, and replaces no pod.`,
 			if err != nil {
 				return err
 			}
-			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+			return flags.apply(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
 				for _, number := range numbers {
 					if err := scaleTo(stack, number); err != nil {
 						return err
@@ -153,6 +147,7 @@ makes no revision, and replaces no pod.`,
 	}
 	cmd.Flags().Int32Var(&replicas, "replicas", 0, "Number of pods of the main component, as kubectl scale has it.")
 	flags = p.changingOf(cmd, "scaled")
+	flags.flags(cmd)
 	return cmd
 }
 

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -21,12 +22,14 @@ var forbidden = regexp.MustCompile(
 // explain says what went wrong, and what to do about it.
 func (p *Plugin) explain(err error) string {
 	switch {
+	case errors.Is(err, context.Canceled):
+		return "stopped before it was done"
 	case apierrors.IsForbidden(err):
 		return refusal(err)
 	case apierrors.IsUnauthorized(err):
 		return "the cluster does not know who you are: log in again, or name another context with --context"
 	case apierrors.IsNotFound(err):
-		return notFound(err) + p.scopeHint()
+		return p.notFound(err)
 	case meta.IsNoMatchError(err):
 		return "the cluster does not know AppStacks: install the operator, or name another cluster with --context"
 	}
@@ -61,11 +64,11 @@ func roleFor(verb string) string {
 	}
 }
 
-func notFound(err error) string {
+func (p *Plugin) notFound(err error) string {
 	status := apierrors.APIStatus(nil)
 	if errors.As(err, &status) {
 		if details := status.Status().Details; details != nil && details.Group == v1alpha1.GroupName && details.Name != "" {
-			return fmt.Sprintf("there is no AppStack %q", details.Name)
+			return fmt.Sprintf("there is no AppStack %q%s", details.Name, p.scopeHint())
 		}
 	}
 	return err.Error()

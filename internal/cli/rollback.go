@@ -48,7 +48,7 @@ as usual.`,
 			if err != nil {
 				return err
 			}
-			r, err := c.release(cmd.Context(), args[0])
+			r, err := c.release(cmd.Context(), stackName(args[0]))
 			if err != nil {
 				return err
 			}
@@ -57,17 +57,19 @@ as usual.`,
 				return err
 			}
 			asked.Cause = c.because(cmd.Context(), cause, "rollback")
-			if flags.forPeople() {
-				if err := c.preview(r, *asked); err != nil {
-					return err
-				}
+			out := p.Out
+			if !flags.forPeople() {
+				out = p.ErrOut // what a program reads is the object
+			}
+			if err := c.preview(out, r, *asked); err != nil {
+				return err
 			}
 			if flags.dryRun == dryRunNone && !yes {
 				if err := p.confirm(cmd.Context(), r.Stack); err != nil {
 					return err
 				}
 			}
-			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+			return flags.apply(cmd.Context(), c, r.Stack.Name, func(stack *v1alpha1.AppStack) error {
 				if stack.UID != r.Stack.UID || stack.Generation != r.Stack.Generation {
 					return fmt.Errorf("%s was changed by someone else just now: look again with kubectl appstack why %s%s, and repeat the rollback",
 						stack.Name, stack.Name, p.scope())
@@ -82,6 +84,7 @@ as usual.`,
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "Do not ask.")
 	causeFlag(cmd, &cause)
 	flags = p.changingOf(cmd, "rolled back")
+	flags.flags(cmd)
 	return cmd
 }
 
@@ -94,8 +97,8 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 	}
 	if to == 0 {
 		leave := []int64{from}
-		if held := stack.Spec.Rollback; held != nil && held.ToRevision == stack.Status.Revision {
-			leave = append(leave, held.ToRevision)
+		if r.Held() {
+			leave = append(leave, stack.Spec.Rollback.ToRevision)
 		}
 		good := r.LastGood(leave...)
 		if good == nil {
@@ -107,7 +110,7 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 		return nil, err
 	}
 	if to == from {
-		if stack.Spec.Rollback != nil {
+		if r.Held() {
 			return nil, fmt.Errorf("revision %d is what the spec asks for: end the rollback with kubectl appstack resume-spec %s%s",
 				to, stack.Name, c.plugin.scope())
 		}
@@ -122,7 +125,7 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 }
 
 // preview shows what the rollback changes, and what it means.
-func (c *connection) preview(r release.Release, rollback v1alpha1.Rollback) error {
+func (c *connection) preview(out io.Writer, r release.Release, rollback v1alpha1.Rollback) error {
 	p := c.plugin
 	view := p.view()
 	target := show.Side{Name: fmt.Sprintf("revision %d", rollback.ToRevision), Content: r.Find(rollback.ToRevision).Content}
@@ -131,9 +134,9 @@ func (c *connection) preview(r release.Release, rollback v1alpha1.Rollback) erro
 		if err != nil {
 			return err
 		}
-		fmt.Fprint(p.Out, text)
+		fmt.Fprint(out, text)
 	}
-	fmt.Fprintln(p.Out, view.Wrap("", view.Intent(r, rollback)))
+	fmt.Fprintln(out, view.Wrap("", view.Intent(r, rollback)))
 	return nil
 }
 
@@ -142,7 +145,7 @@ func (p *Plugin) confirm(ctx context.Context, stack *v1alpha1.AppStack) error {
 	if file, ok := p.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
 		return errors.New("there is no terminal to ask on: add --yes to go on without a question, or --dry-run=server to only look")
 	}
-	fmt.Fprintf(p.Out, "Roll %s back? [y/N] ", stack.Name)
+	fmt.Fprintf(p.ErrOut, "Roll %s back? [y/N] ", stack.Name)
 	answers := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(p.In).ReadString('\n')
@@ -180,17 +183,17 @@ it is tried again then.`,
 			if err != nil {
 				return err
 			}
-			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+			return flags.release(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
 				if stack.Spec.Rollback == nil {
 					return noRollback(stack, p.scope())
 				}
 				stack.Spec.Rollback = nil
-				c.hint(stack)
 				return nil
 			})
 		},
 	}
 	flags = p.changingOf(cmd, "resumed its spec")
+	flags.flags(cmd)
 	return cmd
 }
 

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,9 @@ func (p *Plugin) setImage() *cobra.Command {
 		Use:   "set-image NAME [COMPONENT=]IMAGE...",
 		Short: "Release another image",
 		Long: `Release another image: of the main component, or of the one that is named. A
-component that names no image of its own runs the main component's.`,
+component that names no image of its own runs the main component's.
+
+It ends a rollback that holds for the content of before (spec.rollback.fromRevision).`,
 		Example: `  kubectl appstack set-image my-app registry.example.com/my-app:1.5.0 --wait
   kubectl appstack set-image shop worker=shop-worker:2 --cause "less memory"`,
 		Args:              cobra.MinimumNArgs(2),
@@ -32,25 +35,34 @@ component that names no image of its own runs the main component's.`,
 				return err
 			}
 			cause := c.because(cmd.Context(), cause, "set-image "+strings.Join(args[1:], " "))
-			return flags.apply(cmd.Context(), c, args[0], func(stack *v1alpha1.AppStack) error {
+			return flags.release(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
 				changed := false
 				for _, a := range assignments(args[1:]) {
 					_, image, err := specOf(stack, a.component)
 					if err != nil {
 						return err
 					}
+					if a.value == "" {
+						return fmt.Errorf("component %s: name an image after the =", a.component)
+					}
 					changed = changed || *image != a.value
 					*image = a.value
 				}
-				if changed {
-					setCause(stack, cause)
+				if !changed {
+					return nil
 				}
-				c.hint(stack)
+				// a rollback from a revision is over with it: left behind, it would
+				// come back whenever someone released that image again
+				if rollback := stack.Spec.Rollback; rollback != nil && rollback.FromRevision != nil {
+					stack.Spec.Rollback = nil
+				}
+				setCause(stack, cause)
 				return nil
 			})
 		},
 	}
 	causeFlag(cmd, &cause)
 	flags = p.changingOf(cmd, "image updated")
+	flags.flags(cmd)
 	return cmd
 }

@@ -39,18 +39,18 @@ is written for each change instead.`,
 			case watch && !out.forPeople():
 				return fmt.Errorf("--watch shows a tree: leave out --output %s, or use kubectl get appstack %s --watch", *out.OutputFormat, args[0])
 			case watch && terminal.Is(p.Out, p.Env):
-				return c.live(cmd.Context(), args[0], out.wide())
+				return c.live(cmd.Context(), stackName(args[0]), out.wide())
 			case watch:
-				return c.lines(cmd.Context(), args[0])
+				return c.lines(cmd.Context(), stackName(args[0]))
 			}
 			if !out.forPeople() {
-				stack, err := c.stack(cmd.Context(), args[0])
+				stack, err := c.stack(cmd.Context(), stackName(args[0]))
 				if err != nil {
 					return err
 				}
 				return out.print(c, stack)
 			}
-			r, err := c.release(cmd.Context(), args[0])
+			r, err := c.release(cmd.Context(), stackName(args[0]))
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ is written for each change instead.`,
 
 // lines writes a line for each change, until the stack is deleted or the context ends.
 func (c *connection) lines(ctx context.Context, name string) error {
-	progress := &progress{plugin: c.plugin}
+	progress := &progress{plugin: c.plugin, out: c.plugin.Out}
 	err := c.follow(ctx, name, func(stack *v1alpha1.AppStack) (bool, error) {
 		progress.see(stack)
 		return false, nil

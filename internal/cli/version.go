@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -38,13 +39,12 @@ found by its Deployment, which not everyone may see.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := versions{Client: p.Version}
+			var unknown error
 			if !clientOnly {
-				if err := p.lookUp(cmd.Context(), &v); err != nil {
-					return err
-				}
+				unknown = p.lookUp(cmd.Context(), &v)
 			}
 			if done, err := out.print(p, v); done || err != nil {
-				return err
+				return errors.Join(err, unknown)
 			}
 			fmt.Fprintf(p.Out, "Client    %s\n", v.Client)
 			if v.Server != "" {
@@ -56,7 +56,7 @@ found by its Deployment, which not everyone may see.`,
 			for _, words := range v.Unknown {
 				fmt.Fprintln(p.ErrOut, p.errView().Wrap("", words))
 			}
-			return nil
+			return unknown
 		},
 	}
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the version of the plugin only, and ask no cluster.")

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/cli/release"
 	"github.com/appstack-dev/appstack/internal/cli/show"
-	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
 // patience is how long is waited where nobody says how long: longer than a
@@ -33,7 +33,7 @@ func (p *Plugin) wait() *cobra.Command {
 It exits with
   0  once all that the spec asks for runs,
   1  once someone has to act: the release failed (why is written to the
-     standard error), it is refused, or the stack was deleted,
+     standard error), it is refused or paused, or the stack was deleted,
   2  when the time is over.`,
 		Example: `  # In a pipeline: release, and fail if the release fails
   kubectl apply -f my-app.yaml
@@ -45,7 +45,7 @@ It exits with
 			if err != nil {
 				return err
 			}
-			return c.wait(cmd.Context(), args[0], 0, timeout)
+			return c.wait(cmd.Context(), p.Out, stackName(args[0]), 0, timeout)
 		},
 	}
 	timeoutFlag(cmd, &timeout)
@@ -62,24 +62,24 @@ type waiting struct {
 	timeout time.Duration
 }
 
-func waitingOf(cmd *cobra.Command) *waiting {
-	w := &waiting{}
-	cmd.Flags().BoolVar(&w.wait, "wait", false,
-		"Wait until the stack is ready, with the exit codes of kubectl appstack wait.")
+// flags adds them to the command.
+func (w *waiting) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&w.wait, "wait", false, "Wait until the stack is ready, with the exit codes of kubectl appstack wait.")
 	timeoutFlag(cmd, &w.timeout)
-	return w
 }
 
-// wait waits until the stack is as the spec of that generation, or of a later one, has it.
-func (c *connection) wait(ctx context.Context, name string, generation int64, timeout time.Duration) error {
+// wait waits until the stack is as the spec of that generation, or of a later
+// one, has it, and tells of its way.
+func (c *connection) wait(ctx context.Context, out io.Writer, name string, generation int64, timeout time.Duration) error {
+	waited := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
+		waited, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	progress := &progress{plugin: c.plugin}
+	progress := &progress{plugin: c.plugin, out: out}
 	var last *v1alpha1.AppStack
-	err := c.follow(ctx, name, func(stack *v1alpha1.AppStack) (bool, error) {
+	err := c.follow(waited, name, func(stack *v1alpha1.AppStack) (bool, error) {
 		last = stack
 		if stack.Generation < generation {
 			return false, nil
@@ -88,52 +88,52 @@ func (c *connection) wait(ctx context.Context, name string, generation int64, ti
 		return settled(stack), nil
 	})
 	switch {
-	case err == nil && show.Stalled(last) != nil:
-		return c.failed(last)
+	case err == nil && show.Ready(last).Status != metav1.ConditionTrue:
+		return c.failed(ctx, last)
 	case errors.Is(err, context.DeadlineExceeded):
-		return exit{fmt.Errorf("%s is not ready after %s: %s; see kubectl appstack why %s%s",
-			name, timeout, message(last), name, c.plugin.scope()), ExitTimeout}
+		return exit{fmt.Errorf("not ready after %s: %s; see kubectl appstack why %s%s",
+			timeout, c.plugin.errView().Line(last, name), name, c.plugin.scope()), ExitTimeout}
 	default:
 		return err
 	}
 }
 
-func message(stack *v1alpha1.AppStack) string {
-	if stack == nil {
-		return "the API server did not answer"
-	}
-	return show.Ready(stack).Message
-}
-
 // settled says whether there is nothing to wait for: the stack is ready, or someone has to act.
 func settled(stack *v1alpha1.AppStack) bool {
-	return show.Current(stack) && (show.Stalled(stack) != nil || show.Ready(stack).Status == metav1.ConditionTrue)
+	ready := show.Ready(stack)
+	return show.Current(stack) && (show.Stalled(stack) != nil || ready.Status == metav1.ConditionTrue ||
+		ready.Reason == v1alpha1.ReasonPaused)
 }
 
 // failed writes why a stack does not get ready to the standard error.
-func (c *connection) failed(stack *v1alpha1.AppStack) error {
+func (c *connection) failed(ctx context.Context, stack *v1alpha1.AppStack) error {
+	r, err := c.release(ctx, stack.Name)
+	if err != nil { // what is known of the stack says most
+		r = release.Release{}
+	}
+	r.Stack = stack
 	view := c.plugin.errView()
 	var out strings.Builder
 	if failure := stack.Status.Failure; failure != nil {
 		out.WriteString(view.Autopsy(failure) + "\n")
 	}
-	out.WriteString(view.Advice(release.Release{Stack: stack}))
+	out.WriteString(view.Advice(r))
 	fmt.Fprint(c.plugin.ErrOut, out.String())
-	stalled := show.Stalled(stack)
-	return exit{fmt.Errorf("%s: %s: %s", stack.Name, stalled.Reason, terminal.Clean(stalled.Message)), ExitError}
+	return exit{errors.New(view.Line(stack, stack.Name)), ExitError}
 }
 
 // progress tells of a stack's way in lines, one for each change.
 type progress struct {
 	plugin *Plugin
+	out    io.Writer
 	last   string
 }
 
 func (p *progress) see(stack *v1alpha1.AppStack) {
-	line := p.plugin.view().Line(stack)
+	line := p.plugin.view().Line(stack, stack.Name)
 	if line == p.last {
 		return
 	}
 	p.last = line
-	fmt.Fprintf(p.plugin.Out, "%s  %s\n", p.plugin.Clock.Now().Format(time.TimeOnly), line)
+	fmt.Fprintf(p.out, "%s  %s\n", p.plugin.Clock.Now().Format(time.TimeOnly), line)
 }

@@ -22,7 +22,7 @@ func (p *Plugin) why() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := c.release(cmd.Context(), args[0])
+			r, err := c.release(cmd.Context(), stackName(args[0]))
 			if err != nil {
 				return err
 			}

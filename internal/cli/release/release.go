@@ -205,6 +205,9 @@ func (r Release) Asked() int64 {
 	return 0
 }
 
+// Held says whether spec.rollback decides what runs.
+func (r Release) Held() bool { return revision.Holds(r.Stack.Spec, r.Revisions) }
+
 // Find is the revision of that number, or nil.
 func (r Release) Find(number int64) *model.Revision { return revision.Find(r.Revisions, number) }
 

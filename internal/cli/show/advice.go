@@ -60,16 +60,22 @@ func (v View) remedies(r release.Release) []remedy {
 // remediesByReason are what to do by the reason for which a stack is not ready.
 func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	var (
-		wait  = remedy{"Wait for it, or see what it waits for:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
-		pods  = remedy{"Look at the pods:", []string{v.command(r, "status"), v.command(r, "logs")}}
-		amend = remedy{"Correct the field that the message names, and apply the stack again.", nil}
-		fix   = remedy{"Release a fix: change the spec, or the image with", []string{v.command(r, "set-image", "IMAGE")}}
-		again = remedy{"Or, if what it lacked is there now, try the same again:", []string{v.command(r, "restart")}}
-		keep  = remedy{"Or keep what runs, until the next change:", []string{v.command(r, "rollback")}}
-		back  = remedy{"Or run an earlier revision, one of those of the history:", []string{
+		wait   = remedy{"Wait for it, or see what it waits for:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
+		pods   = remedy{"Look at the pods:", []string{v.command(r, "status"), v.command(r, "logs")}}
+		amend  = remedy{"Correct the field that the message names, and apply the stack again.", nil}
+		fix    = remedy{"Release a fix: change the spec, or the image with", []string{v.command(r, "set-image", "IMAGE")}}
+		again  = remedy{"Or, if what it lacked is there now, try the same again:", []string{v.command(r, "restart")}}
+		keep   = remedy{"Or keep what runs, until the next change:", []string{v.command(r, "rollback")}}
+		resume = remedy{"Or run the spec again:", []string{v.command(r, "resume-spec")}}
+		back   = remedy{"Or run an earlier revision, one of those of the history:", []string{
 			v.command(r, "history"), v.command(r, "rollback", "--to-revision", "N"),
 		}}
 	)
+	failed, stuck := []remedy{fix, again, keep}, []remedy{fix, again, back}
+	if r.Held() { // nothing that the spec says is released until then
+		failed = []remedy{{"Run the spec again:", resume.commands}, back}
+		stuck = failed
+	}
 	return map[string][]remedy{
 		v1alpha1.ReasonProgressing:        {wait},
 		v1alpha1.ReasonScaling:            {wait, pods},
@@ -87,13 +93,13 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 		v1alpha1.ReasonRejected: {{"The message is the API server's.", nil}, amend},
 		v1alpha1.ReasonRevisionNotFound: {
 			{fmt.Sprintf("Name a revision that there is (%s):", r.Numbers()), []string{v.command(r, "rollback", "--to-revision", "N")}},
-			{"Or run the spec again:", []string{v.command(r, "resume-spec")}},
+			resume,
 		},
 		v1alpha1.ReasonRevisionDamaged: {
 			{"Restore the ControllerRevision that the message names from a backup, or delete it to do without that revision.", nil},
 		},
-		v1alpha1.ReasonRolledBack:     {fix, again, keep},
-		v1alpha1.ReasonRolloutFailed:  {fix, again, back},
-		v1alpha1.ReasonRollbackFailed: {fix, again, back},
+		v1alpha1.ReasonRolledBack: failed,
+		v1alpha1.ReasonRolloutFailed: stuck,
+		v1alpha1.ReasonRollbackFailed: stuck,
 	}
 }

@@ -35,7 +35,7 @@ func (v View) List(stacks []v1alpha1.AppStack, namespaces bool) string {
 			if status.Failure != nil {
 				failed = status.Failure.Revision
 			}
-			row = append(row, or(status.Address), number(failed), terminal.Clean(Ready(&stack).Message))
+			row = append(row, or(status.Address), number(failed), message(&stack))
 		}
 		if namespaces {
 			row = append([]string{stack.Namespace}, row...)

@@ -43,6 +43,7 @@ const digestDigits = 12
 
 // ShortImage is the image with a few digits of its digest.
 func ShortImage(image string) string {
+	image = terminal.Clean(image) // as it is in the spec
 	name, digest, pinned := strings.Cut(image, "@")
 	algorithm, digits, ok := strings.Cut(digest, ":")
 	if !pinned || !ok || len(digits) <= digestDigits {
@@ -54,7 +55,7 @@ func ShortImage(image string) string {
 // image is the image as the view has room for it.
 func (v View) image(image string) string {
 	if v.Wide {
-		return image
+		return terminal.Clean(image)
 	}
 	return ShortImage(image)
 }
@@ -127,13 +128,16 @@ func isBehind(stack *v1alpha1.AppStack) bool {
 	return !Current(stack) && len(stack.Status.Conditions) > 0
 }
 
-// Line is a stack's state in one line, for a log of how it goes.
-func (v View) Line(stack *v1alpha1.AppStack) string {
+// Line is a stack's state in one line, for a log of how it goes; nil is one that was not seen.
+func (v View) Line(stack *v1alpha1.AppStack, name string) string {
+	if stack == nil {
+		return name + ": the API server did not answer"
+	}
 	words := message(stack)
 	if isBehind(stack) {
 		words = unseen
 	}
-	line := stack.Name + ": " + v.state(stack) + ": " + words
+	line := name + ": " + v.state(stack) + ": " + words
 	if stack.Status.ReadySummary != "" {
 		line += " (" + stack.Status.ReadySummary + " ready)"
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/cli/release"
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
+	"github.com/appstack-dev/appstack/internal/naming"
 )
 
 // Tree shows the stack, its components, their ReplicaSets and their pods, what
@@ -82,8 +83,8 @@ func (v View) revisions(r release.Release) string {
 	default:
 		words = append(words, "none was good yet")
 	}
-	if rollback := r.Stack.Spec.Rollback; rollback != nil && rollback.ToRevision == status.Revision {
-		words = append(words, fmt.Sprintf("spec.rollback asks for %d", rollback.ToRevision))
+	if r.Held() {
+		words = append(words, fmt.Sprintf("spec.rollback asks for %d", r.Stack.Spec.Rollback.ToRevision))
 	} else if asked := r.Asked(); asked != 0 && asked != status.Revision {
 		words = append(words, fmt.Sprintf("the spec asks for %d", asked))
 	}
@@ -101,7 +102,7 @@ func newest(stack *v1alpha1.AppStack) *v1alpha1.RolloutStatus {
 // mainImage is the image of the main component with its digest, where that is known.
 func mainImage(stack *v1alpha1.AppStack) string {
 	for _, component := range stack.Status.Components {
-		if component.Name == "main" && component.Image != "" {
+		if component.Name == naming.Main && component.Image != "" {
 			return component.Image
 		}
 	}

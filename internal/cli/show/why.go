@@ -72,7 +72,10 @@ func (v View) runs(r release.Release) []string {
 func (v View) asked(r release.Release) []string {
 	spec, asked := r.Stack.Spec, r.Asked()
 	content := fmt.Sprintf("The spec's content is that of revision %d (%s).", asked, ShortImage(spec.Image))
-	if asked == 0 {
+	switch {
+	case r.Denied[release.RevisionKind] != nil:
+		content = fmt.Sprintf("The spec's image is %s.", ShortImage(spec.Image))
+	case asked == 0:
 		content = fmt.Sprintf("The spec's content (%s) is not released as any revision.", ShortImage(spec.Image))
 	}
 	words := []string{content}
@@ -81,8 +84,8 @@ func (v View) asked(r release.Release) []string {
 		switch {
 		case rollback.FromRevision == nil:
 			words = append(words, "until it is removed")
-		case asked == *rollback.FromRevision:
-			words = append(words, fmt.Sprintf("as long as the content is that of revision %d", asked))
+		case r.Held():
+			words = append(words, fmt.Sprintf("as long as the content is that of revision %d", *rollback.FromRevision))
 		default:
 			words = append(words, fmt.Sprintf("only if the content is that of revision %d, which it is not", *rollback.FromRevision))
 		}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/cli/terminal"
+)
+
+// logReader reads logs of several pods into one stream, whole lines at a time.
+type logReader struct {
+	*connection
+	clientset kubernetes.Interface
+	asked     logging
+
+	mutex sync.Mutex
+}
+
+// pods are those to read; none while nothing runs.
+func (l *logReader) pods(r release.Release) []corev1.Pod {
+	number := l.asked.number(r)
+	if number == 0 {
+		return nil
+	}
+	return r.Pods(l.asked.component, number)
+}
+
+// readAll reads the pods one after the other. One that cannot be read keeps nobody from the others.
+func (l *logReader) readAll(ctx context.Context, pods []corev1.Pod) error {
+	failed := 0
+	for i := range pods {
+		if err := l.read(ctx, &pods[i], len(pods) > 1); err != nil {
+			failed++
+			fmt.Fprintf(l.plugin.ErrOut, "%s: %s\n", pods[i].Name, l.plugin.explain(err))
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("of %d pods, %d could not be read", len(pods), failed)
+	}
+	return nil
+}
+
+// follow reads the pods, containers that start again, and pods that come later, until the context ends.
+func (l *logReader) follow(ctx context.Context, r release.Release) error {
+	name := r.Stack.Name
+	reading, stop := context.WithCancel(ctx)
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	defer stop()
+	opened := map[string]bool{}
+	for {
+		pods := l.pods(r)
+		for i := range pods {
+			pod := &pods[i]
+			run := l.run(pod)
+			if run == "" || opened[run] {
+				continue
+			}
+			opened[run] = true
+			streams.Go(func() {
+				if err := l.read(reading, pod, true); err != nil && reading.Err() == nil {
+					fmt.Fprintf(l.plugin.ErrOut, "%s: %s\n", pod.Name, l.plugin.explain(err))
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.plugin.Clock.After(pause):
+		}
+		again, err := l.release(ctx, name)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case apierrors.IsNotFound(err):
+			return errDeleted
+		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+			return err
+		case err == nil: // else it is tried again, and what is open is read on
+			r = again
+		}
+	}
+}
+
+// run names the run of the container that there is a log of; empty where it has not started yet.
+func (l *logReader) run(pod *corev1.Pod) string {
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if status.Name == l.asked.container && status.ContainerID != "" {
+			return string(pod.UID) + status.ContainerID
+		}
+	}
+	return ""
+}
+
+// read copies the log of a pod.
+func (l *logReader) read(ctx context.Context, pod *corev1.Pod, named bool) error {
+	options := &corev1.PodLogOptions{
+		Container: l.asked.container, Follow: l.asked.follow, Previous: l.asked.previous, Timestamps: l.asked.stamps,
+	}
+	if l.asked.tail >= 0 {
+		options.TailLines = &l.asked.tail
+	}
+	if seconds := int64(l.asked.since.Seconds()); seconds > 0 {
+		options.SinceSeconds = &seconds
+	}
+	stream, err := l.clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stream.Close() }() // it was read to its end, or is of no more use
+	prefix := ""
+	if named {
+		prefix = l.plugin.view().Paint(terminal.Faint, "["+pod.Name+"]") + " "
+	}
+	lines := bufio.NewReader(stream)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			l.mutex.Lock()
+			fmt.Fprint(l.plugin.Out, prefix+line)
+			l.mutex.Unlock()
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading the log: %w", err)
+		}
+	}
+}
