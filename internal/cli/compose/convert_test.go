@@ -42,13 +42,21 @@ func TestSpec(t *testing.T) {
 			service: `ports: ["80:80", "80:80/udp", "81:80", "7000-7001", "8443"]`,
 			want: "ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}, " +
 				"{containerPort: 7000}, {containerPort: 7001}, {containerPort: 8443}]",
-			notes: "web: ports: published as 81 on the host: in the cluster it is web:80; " +
-				"kubectl port-forward svc/web 81:80, or set service.type: LoadBalancer",
+			notes: published("80, 81", "web:80", "8080:80") +
+				"\nweb: ports: published as 80 on the host: in the cluster it is web:80 (UDP); " +
+				"to reach it from outside, set service.type: LoadBalancer\n" +
+				published("a random port", "web:7000", "7000:7000") + "\n" + published("a random port", "web:7001", "7001:7001") + "\n" +
+				published("a random port", "web:8443", "8443:8443"),
+		},
+		"a port of the same number": {
+			service: `ports: ["5432:5432"]`, want: `ports: [{containerPort: 5432}]`, notes: published("5432", "web:5432", "5432:5432"),
+		},
+		"a port that only root may listen on": {
+			service: `ports: ["443:443"]`, want: `ports: [{containerPort: 443}]`, notes: published("443", "web:443", "8443:443"),
 		},
 		"a range of the host for one port": {
 			service: `ports: ["8000-8010:80"]`, want: `ports: [{containerPort: 80}]`,
-			notes: "web: ports: published as 8000-8010 on the host: in the cluster it is web:80; " +
-				"kubectl port-forward svc/web 8000:80, or set service.type: LoadBalancer",
+			notes: published("8000-8010", "web:80", "8000:80"),
 		},
 		"names of ports": {
 			service: "ports: [{name: http, target: 80}, {name: http, target: 81}, {name: port-1, target: 82}, " +
@@ -56,13 +64,17 @@ func TestSpec(t *testing.T) {
 			want: "ports: [{name: http, containerPort: 80}, {containerPort: 81}, {containerPort: 82}, " +
 				"{name: grpc, containerPort: 83, appProtocol: grpc}]",
 			notes: "web: ports.name: http is no name that a port of AppStack can have: it has none, and gets one by its position\n" +
-				"web: ports.name: port-1 is no name that a port of AppStack can have: it has none, and gets one by its position",
+				"web: ports.name: port-1 is no name that a port of AppStack can have: it has none, and gets one by its position\n" +
+				published("a random port", "web:80", "8080:80") + "\n" + published("a random port", "web:81", "8081:81") + "\n" +
+				published("a random port", "web:82", "8082:82") + "\n" + published("a random port", "web:83", "8083:83"),
 		},
 		"expose": {
 			service: `expose: [3000, "3001-3002", "53/udp"]`,
 			want:    `ports: [{containerPort: 3000}, {containerPort: 3001}, {containerPort: 3002}, {containerPort: 53, protocol: UDP}]`,
 		},
-		"a port twice": {service: "{ports: ['80'], expose: ['80']}", want: `ports: [{containerPort: 80}]`},
+		"a port twice": {
+			service: "{ports: ['80'], expose: ['80']}", want: `ports: [{containerPort: 80}]`, notes: published("a random port", "web:80", "8080:80"),
+		},
 		"more ports than there can be": {
 			service: `expose: ["1-21"]`,
 			want: "ports: [{containerPort: 1}, {containerPort: 2}, {containerPort: 3}, {containerPort: 4}, {containerPort: 5}, " +
@@ -127,9 +139,28 @@ func TestSpec(t *testing.T) {
 			service: "{volumes: ['/data', 'data:/d'], deploy: {update_config: {parallelism: 3}}}",
 			want: "{rollout: {strategy: Recreate}, volumes: [{name: data, mountPath: /data, emptyDir: {}}, " +
 				"{name: data-2, mountPath: /d, persistentVolumeClaim: {claimName: p-data}}]}",
-			notes: "web: volumes: /data is empty at first, and Docker fills it with what the image has there: where that is needed, " +
+			notes: claimNote + "\nweb: volumes: /data is empty at first, and Docker fills it with what the image has there: where that is needed, " +
 				"remove the volume\n" +
 				"web: deploy.update_config.parallelism: it is not carried over: with a claim, all pods are replaced at once",
+		},
+		"a claim that is there already": {
+			service: "volumes: ['there:/d']",
+			want:    "{rollout: {strategy: Recreate}, volumes: [{name: there, mountPath: /d, persistentVolumeClaim: {claimName: there}}]}",
+			notes: "volumes.there: it is external: a PersistentVolumeClaim named there must be there\n" +
+				"web: volumes: rollout.strategy is Recreate, as two pods should not share a claim: " +
+				"if it is of access mode ReadWriteMany, the strategy may be RollingUpdate",
+		},
+		"a claim that is there already, and one that is not": {
+			service: "volumes: ['data:/d', 'there:/e']",
+			want: "{rollout: {strategy: Recreate}, volumes: [{name: data, mountPath: /d, persistentVolumeClaim: {claimName: p-data}}, " +
+				"{name: there, mountPath: /e, persistentVolumeClaim: {claimName: there}}]}",
+			notes: "volumes.there: it is external: a PersistentVolumeClaim named there must be there\n" + claimNote,
+		},
+		"a claim twice": {
+			service: "volumes: ['data:/d', 'data:/e']",
+			want: "{rollout: {strategy: Recreate}, volumes: [{name: data, mountPath: /d, persistentVolumeClaim: {claimName: p-data}}, " +
+				"{name: data-2, mountPath: /e, persistentVolumeClaim: {claimName: p-data}}]}",
+			notes: claimNote,
 		},
 		"one path twice": {
 			service: "{tmpfs: [/run/secrets/token], secrets: [token]}",
@@ -165,6 +196,16 @@ func TestSpec(t *testing.T) {
 	}
 }
 
+// claimNote is that on the claim of the volume data.
+const claimNote = "volumes.data: the claim p-data is empty at first, and Docker fills a volume with what the image has there; " +
+	"its root may hold lost+found (set subPath) and belongs to root (for another user set podTemplate.spec.securityContext.fsGroup)"
+
+// published is the note on a TCP port of web that the host offers.
+func published(as, address, forwarded string) string {
+	return "web: ports: published as " + as + " on the host: in the cluster it is " + address + "; kubectl port-forward svc/web " +
+		forwarded + ", or set service.type: LoadBalancer"
+}
+
 // file is a Compose file with the service web.
 func file(t *testing.T, service string) string {
 	t.Helper()
@@ -173,7 +214,7 @@ func file(t *testing.T, service string) string {
 		t.Fatal(err)
 	}
 	raw, err := yaml.Marshal(map[string]any{
-		"services": map[string]any{"web": fields}, "volumes": map[string]any{"data": nil},
+		"services": map[string]any{"web": fields}, "volumes": map[string]any{"data": nil, "there": map[string]any{"external": true}},
 		"secrets": map[string]any{"token": map[string]any{"environment": "TOKEN"}},
 	})
 	if err != nil {

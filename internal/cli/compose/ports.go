@@ -4,10 +4,10 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,17 +22,16 @@ const maxPorts = 20
 type port struct {
 	v1alpha1.Port
 	published []string
+	random    bool // the host offers it under a number that Docker chooses
 }
 
-// findPorts takes the ports that a service names, or else those by which others
-// call it.
+// findPorts takes the ports that a service names, and those by which others call
+// it: in Compose they reach what listens, whether it is named or not.
 func (c *converter) findPorts() {
 	for _, s := range c.services {
 		c.takePorts(s)
 		c.takeExpose(s)
-		if len(s.ports) == 0 {
-			c.takeMentioned(s)
-		}
+		c.takeMentioned(s)
 		if len(s.ports) > maxPorts {
 			c.note(s, "ports", "%d ports, and AppStack takes %d: those from %d on are left out",
 				len(s.ports), maxPorts, s.ports[maxPorts].ContainerPort)
@@ -69,7 +68,10 @@ func (c *converter) takePorts(s *service) {
 		if p.AppProtocol == "" {
 			p.AppProtocol = given.AppProtocol
 		}
-		if given.Published != "" && !slices.Contains(p.published, given.Published) {
+		switch {
+		case given.Published == "":
+			p.random = true
+		case !slices.Contains(p.published, given.Published):
 			p.published = append(p.published, given.Published)
 		}
 		if given.HostIP != "" && given.HostIP != "0.0.0.0" && given.HostIP != "::" {
@@ -128,19 +130,12 @@ func transport(name string) (corev1.Protocol, bool) {
 }
 
 // takeMentioned takes the ports by which other services call the service. What a
-// URL's scheme stands for counts only where the image's EXPOSE does not.
+// URL's scheme stands for counts only where the image's EXPOSE does not, which any
+// port that is named switches off.
 func (c *converter) takeMentioned(s *service) {
-	for _, other := range c.services {
-		for _, m := range other.talk {
-			if m.name != s.Name || m.port == 0 || m.byScheme && !s.runsCommand() {
-				continue
-			}
-			before := len(s.ports)
-			s.add(v1alpha1.Port{ContainerPort: m.port})
-			if len(s.ports) > before {
-				c.note(s, "ports", "port %d is taken from %s of %s", m.port, m.field, other.Name)
-			}
-		}
+	c.takeCalled(s, false)
+	if s.runsCommand() || len(s.ports) > 0 {
+		c.takeCalled(s, true)
 	}
 	if callers := c.callers(s); len(s.ports) == 0 && s.runsCommand() && len(callers) > 0 {
 		c.note(s, "ports", "no port is named, and with a command of its own AppStack does not take the image's EXPOSE: "+
@@ -148,15 +143,33 @@ func (c *converter) takeMentioned(s *service) {
 	}
 }
 
+// takeCalled takes the ports that are named, or those that URLs stand for.
+func (c *converter) takeCalled(s *service, byScheme bool) {
+	for _, other := range c.services {
+		for _, m := range other.talk {
+			if m.name != s.Name || m.port == 0 || m.byScheme != byScheme {
+				continue
+			}
+			// One of that number may be UDP, and its TCP port would be checked for ever.
+			if slices.ContainsFunc(s.ports, func(p port) bool { return p.ContainerPort == m.port }) {
+				continue
+			}
+			s.add(v1alpha1.Port{ContainerPort: m.port})
+			c.note(s, "ports", "port %d is taken from %s of %s", m.port, m.field, other.Name)
+		}
+	}
+}
+
 // servicePorts are those of the component, with a note on those that the host
-// offered under another number.
+// offered: the Service offers them inside of the cluster only.
 func (c *converter) servicePorts(s *service) []v1alpha1.Port {
 	var out []v1alpha1.Port
 	for _, p := range s.ports {
 		out = append(out, p.Port)
-		published := slices.DeleteFunc(slices.Clone(p.published), func(number string) bool {
-			return number == strconv.Itoa(int(p.ContainerPort))
-		})
+		published := p.published
+		if len(published) == 0 && p.random {
+			published = []string{"a random port"}
+		}
 		if len(published) == 0 {
 			continue
 		}
@@ -166,11 +179,24 @@ func (c *converter) servicePorts(s *service) []v1alpha1.Port {
 				strings.Join(published, ", "), address, p.Protocol)
 			continue
 		}
-		first, _, _ := strings.Cut(published[0], "-") // a range stands for any one of it
-		c.note(s, "ports", "published as %s on the host: in the cluster it is %s; kubectl port-forward svc/%s %s:%d, "+
-			"or set service.type: LoadBalancer", strings.Join(published, ", "), address, s.host(), first, p.ContainerPort)
+		c.note(s, "ports", "published as %s on the host: in the cluster it is %s; kubectl port-forward svc/%s %d:%d, "+
+			"or set service.type: LoadBalancer", strings.Join(published, ", "), address, s.host(), p.local(), p.ContainerPort)
 	}
 	return out
+}
+
+// local is a port for kubectl port-forward: that of the host, unless only root may
+// listen on it.
+func (p *port) local() int32 {
+	number := p.ContainerPort
+	if len(p.published) > 0 {
+		first, _, _ := strings.Cut(p.published[0], "-") // a range stands for any one of it
+		number = cmp.Or(portNumber(first), number)
+	}
+	if number < 1024 {
+		number += 8000
+	}
+	return number
 }
 
 // enumerate joins names as in a sentence.

@@ -87,17 +87,23 @@ func (c *converter) update(s *service, out *v1alpha1.RolloutPolicy) {
 	}
 }
 
-// recreate stops a stack's pods before new ones start where they hold a claim that
-// only one node at a time can mount.
+// recreate stops a stack's pods before new ones start where they hold a claim: only
+// one node at a time may be able to mount it, and few programs share their data.
 func (c *converter) recreate(st *stack, out *v1alpha1.RolloutPolicy) {
 	var holders []*service
+	onlyExternal := true
 	for _, s := range st.services {
-		if c.holdsClaim(s) {
+		holds, holdsOwn := c.holdsClaim(s)
+		if holds {
 			holders = append(holders, s)
-			if s.GetScale() > 1 {
-				c.note(s, "volumes", "its %d pods mount the same claim, of access mode ReadWriteOnce: they can only run on one node; "+
-					"use a claim of ReadWriteMany, or one replica", s.GetScale())
-			}
+		}
+		if !holdsOwn {
+			continue
+		}
+		onlyExternal = false
+		if s.GetScale() > 1 {
+			c.note(s, "volumes", "its %d pods mount the same claim, of access mode ReadWriteOnce: they can only run on one node; "+
+				"use a claim of ReadWriteMany, or one replica", s.GetScale())
 		}
 	}
 	if len(holders) == 0 {
@@ -112,13 +118,19 @@ func (c *converter) recreate(st *stack, out *v1alpha1.RolloutPolicy) {
 		c.note(holders[0], "volumes", "as it holds a claim, the whole stack has rollout.strategy: Recreate: "+
 			"a release stops all components before it starts them again")
 	}
+	if onlyExternal {
+		c.note(holders[0], "volumes", "rollout.strategy is Recreate, as two pods should not share a claim: "+
+			"if it is of access mode ReadWriteMany, the strategy may be RollingUpdate")
+	}
 }
 
-func (c *converter) holdsClaim(s *service) bool {
+// holdsClaim says whether a service mounts a claim, and one that is made here.
+func (c *converter) holdsClaim(s *service) (holds, holdsOwn bool) {
 	for _, mount := range s.Volumes {
-		if mount.Type == types.VolumeTypeVolume && mount.Source != "" && !c.claims[mount.Source].external {
-			return true
+		if mount.Type == types.VolumeTypeVolume && mount.Source != "" {
+			holds = true
+			holdsOwn = holdsOwn || !c.claims[mount.Source].external
 		}
 	}
-	return false
+	return holds, holdsOwn
 }

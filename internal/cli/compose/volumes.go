@@ -58,8 +58,20 @@ func (c *converter) nameClaims() {
 		}
 	}
 	for _, key := range sortedKeys(c.claims) {
+		c.noteEmpty(key, c.claims[key])
 		c.noteShared(key, c.claims[key])
 	}
+}
+
+// noteEmpty says how a new claim differs from a new volume of Docker, which has the
+// files of the image and their owners.
+func (c *converter) noteEmpty(key string, made *claim) {
+	if made.external {
+		return
+	}
+	c.noteProject("volumes."+key, "the claim %s is empty at first, and Docker fills a volume with what the image has there; "+
+		"its root may hold lost+found (set subPath) and belongs to root (for another user set podTemplate.spec.securityContext.fsGroup)",
+		made.name)
 }
 
 func (c *converter) noteShared(key string, shared *claim) {
