@@ -42,7 +42,11 @@ func (p *Plugin) changingOf(cmd *cobra.Command, done string) *changing {
 	return f
 }
 
+// check says what is wrong with the flags, before anything is changed.
 func (f *changing) check() error {
+	if _, err := f.ToPrinter(); err != nil {
+		return err
+	}
 	switch f.dryRun {
 	case dryRunNone:
 		return nil

@@ -57,8 +57,11 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 			if err := flags.check(); err != nil {
 				return err
 			}
-			if !cmd.Flags().Changed("replicas") {
+			switch {
+			case !cmd.Flags().Changed("replicas"):
 				made.replicas = -1
+			case made.replicas < 0:
+				return fmt.Errorf("--replicas %d: use 0 or more", made.replicas)
 			}
 			stack, err := made.stack(args[0], args[1:])
 			if err != nil {
@@ -137,8 +140,8 @@ func (m *creation) stack(name string, args []string) (*v1alpha1.AppStack, error)
 	if m.serviceType != "" {
 		spec.Service = &v1alpha1.ServiceSpec{Type: corev1.ServiceType(m.serviceType)}
 	}
-	if m.cause != "" {
-		setCause(stack, m.cause)
+	if m.cause != "" { // tied to nothing: what is written may be changed before it is applied
+		stack.Annotations = map[string]string{v1alpha1.AnnotationChangeCause: m.cause}
 	}
 	for _, secret := range m.pullSecrets {
 		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: secret})

@@ -51,7 +51,7 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 			return context.Cause(ctx)
 		case err == nil: // as the API server does now and then
 			wait, said = pause, ""
-		case !f.seen || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
+		case !f.seen && !isOverloaded(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return err
 		default:
 			if words := c.plugin.explain(err); words != said {
@@ -66,6 +66,12 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 		case <-c.plugin.Clock.After(wait):
 		}
 	}
+}
+
+// isOverloaded says whether the API server was reached, and may serve the same request later.
+func isOverloaded(err error) bool {
+	return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
+		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
 }
 
 // watch follows the stack until it is done, or the API server ends the watch.

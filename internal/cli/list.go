@@ -45,7 +45,7 @@ func (p *Plugin) list() *cobra.Command {
 			}
 			if !out.forPeople() {
 				stacks.Items = show.Sorted(stacks.Items)
-				return out.print(c, stacks)
+				return out.printList(c, stacks)
 			}
 			if len(stacks.Items) == 0 {
 				where := " in namespace " + c.namespace

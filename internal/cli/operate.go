@@ -46,6 +46,9 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 			}
 			cause := c.because(cmd.Context(), cause, "restart")
 			return flags.release(cmd.Context(), c, r.Stack.Name, func(stack *v1alpha1.AppStack) error {
+				if before := stack.Spec.RestartedAt; before != nil && !at.After(before.Time) {
+					at = before.Add(time.Second)
+				}
 				stack.Spec.RestartedAt = &metav1.Time{Time: at}
 				setCause(stack, cause)
 				return nil

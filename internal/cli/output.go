@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
 // Formats that -o knows besides those of kubectl's printers.
@@ -49,6 +51,19 @@ func (o output) print(c *connection, object runtime.Object) error {
 		return err
 	}
 	return printer.PrintObj(object, c.plugin.Out)
+}
+
+// printList prints the stacks as one list, or, where only names are asked for, each.
+func (o output) printList(c *connection, stacks *v1alpha1.AppStackList) error {
+	if *o.OutputFormat != "name" {
+		return o.print(c, stacks)
+	}
+	for i := range stacks.Items {
+		if err := o.print(c, &stacks.Items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // data is the flag -o of a command that shows what is no object.

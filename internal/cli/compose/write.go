@@ -5,15 +5,12 @@ package compose
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"unicode"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/cli/manifest"
 )
 
 // Write writes the objects as one YAML file. Notes stand as comments before the
@@ -28,9 +25,9 @@ func Write(w io.Writer, result Result) error {
 		if stack, ok := object.(*v1alpha1.AppStack); ok {
 			comment(&out, result.Notes, stack.Name)
 		}
-		text, err := clean(object)
+		text, err := manifest.Text(object)
 		if err != nil {
-			return fmt.Errorf("%T %s: %w", object, object.GetName(), err)
+			return err
 		}
 		out.Write(text)
 	}
@@ -46,20 +43,6 @@ func comment(out *bytes.Buffer, notes []Note, stack string) {
 			out.WriteString("# " + note.String() + "\n")
 		}
 	}
-}
-
-// clean is the YAML of an object without what only a cluster writes.
-func clean(object any) ([]byte, error) {
-	raw, err := json.Marshal(object)
-	if err != nil {
-		return nil, err
-	}
-	var fields map[string]any
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		return nil, err
-	}
-	delete(fields, "status")
-	return yaml.Marshal(fields)
 }
 
 // oneLine keeps text that comes from the Compose file within its comment.

@@ -71,7 +71,10 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 			v.command(r, "history"), v.command(r, "rollback", "--to-revision", "N"),
 		}}
 	)
-	failed, stuck := []remedy{fix, again, keep}, []remedy{fix, again, back}
+	failed, stuck := []remedy{fix, again, keep}, []remedy{fix, again}
+	if r.LastGood(r.Stack.Status.Revision) != nil {
+		stuck = append(stuck, back)
+	}
 	if r.Held() { // nothing that the spec says is released until then
 		failed = []remedy{{"Run the spec again:", resume.commands}, back}
 		stuck = failed
@@ -98,8 +101,8 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 		v1alpha1.ReasonRevisionDamaged: {
 			{"Restore the ControllerRevision that the message names from a backup, or delete it to do without that revision.", nil},
 		},
-		v1alpha1.ReasonRolledBack: failed,
-		v1alpha1.ReasonRolloutFailed: stuck,
+		v1alpha1.ReasonRolledBack:     failed,
+		v1alpha1.ReasonRolloutFailed:  stuck,
 		v1alpha1.ReasonRollbackFailed: stuck,
 	}
 }

@@ -146,6 +146,34 @@ func briefVolume(volume *corev1.Volume) {
 		}
 	case volume.HostPath != nil:
 		dropPointer(&volume.HostPath.Type, corev1.HostPathUnset)
+	case volume.Ephemeral != nil && volume.Ephemeral.VolumeClaimTemplate != nil:
+		dropPointer(&volume.Ephemeral.VolumeClaimTemplate.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
+	case volume.Image != nil:
+		drop(&volume.Image.PullPolicy, pullPolicy(volume.Image.Reference))
+	case volume.EmptyDir != nil: // what a volume is that says nothing
+		dropEmpty(&volume.EmptyDir)
+	default:
+		briefLegacy(volume)
+	}
+}
+
+// briefLegacy is for the volumes of storage that CSI drivers have taken over.
+func briefLegacy(volume *corev1.Volume) {
+	switch {
+	case volume.ISCSI != nil:
+		drop(&volume.ISCSI.ISCSIInterface, "default")
+	case volume.RBD != nil:
+		drop(&volume.RBD.RBDPool, "rbd")
+		drop(&volume.RBD.RadosUser, "admin")
+		drop(&volume.RBD.Keyring, "/etc/ceph/keyring")
+	case volume.AzureDisk != nil:
+		dropPointer(&volume.AzureDisk.CachingMode, corev1.AzureDataDiskCachingReadWrite)
+		dropPointer(&volume.AzureDisk.FSType, "ext4")
+		dropPointer(&volume.AzureDisk.ReadOnly, false)
+		dropPointer(&volume.AzureDisk.Kind, corev1.AzureSharedBlobDisk)
+	case volume.ScaleIO != nil:
+		drop(&volume.ScaleIO.StorageMode, "ThinProvisioned")
+		drop(&volume.ScaleIO.FSType, "xfs")
 	}
 }
 
