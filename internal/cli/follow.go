@@ -48,7 +48,7 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 		case done:
 			return err
 		case ctx.Err() != nil: // what ended the watch, too
-			return context.Cause(ctx)
+			return ctx.Err()
 		case err == nil: // as the API server does now and then
 			wait, said = pause, ""
 		case !f.seen && !isOverloaded(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
@@ -62,7 +62,7 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ctx.Err()
 		case <-c.plugin.Clock.After(wait):
 		}
 	}

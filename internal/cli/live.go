@@ -41,7 +41,7 @@ func (c *connection) live(ctx context.Context, name string, wide bool) error {
 	trouble := &trouble{}
 	cached, changes, err := c.watchAll(ctx, key, first.Denied, trouble)
 	switch {
-	case ctx.Err() != nil:
+	case errors.Is(err, context.Canceled):
 		return nil
 	case err != nil:
 		return err
@@ -129,8 +129,8 @@ func (c *connection) watchAll(
 		}
 	}
 	go func() { _ = cached.Start(ctx) }() // it ends with the context, and fails only when it is started twice
-	if !cached.WaitForCacheSync(ctx) {
-		return nil, nil, errors.New("the API server did not send what belongs to the stack")
+	if !cached.WaitForCacheSync(ctx) { // it waits as long as the context lasts
+		return nil, nil, ctx.Err()
 	}
 	return deniedReader{cached, denied}, changes, nil
 }

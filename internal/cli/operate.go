@@ -96,13 +96,16 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return flags.apply(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
-			if stack.Spec.Paused == paused {
-				fmt.Fprintf(p.ErrOut, "%s was %s already\n", stack.Name, done)
-			}
+		already := false
+		err = flags.apply(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
+			already = stack.Spec.Paused == paused
 			stack.Spec.Paused = paused
 			return nil
 		})
+		if err == nil && already {
+			fmt.Fprintf(p.ErrOut, "%s was %s already\n", stackName(args[0]), done)
+		}
+		return err
 	}
 	flags = p.changingOf(cmd, done)
 	if !paused { // a paused stack goes nowhere

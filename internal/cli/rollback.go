@@ -156,7 +156,7 @@ func (p *Plugin) confirm(ctx context.Context, stack *v1alpha1.AppStack) error {
 	}()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	case answer := <-answers:
 		if answer == "y" || answer == "yes" {
 			return nil

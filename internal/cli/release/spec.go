@@ -14,13 +14,17 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
 )
 
 // Spec is the spec's content as the operator would render it, as far as that is
 // known from here: an image that the newest revision does not have is asked for
 // only when a revision is made, and may say other things then.
 func (r Release) Spec() (model.Content, error) {
-	if asked := r.Find(r.Asked()); asked != nil {
+	spec := *r.Stack.Spec.DeepCopy()
+	spec.Rollback = nil // it is the spec's own content that is asked for
+	choice := revision.Choose(spec, r.Revisions)
+	if asked := r.Find(choice.Number); asked != nil {
 		return asked.Content, nil
 	}
 	var newest model.Content
@@ -29,6 +33,7 @@ func (r Release) Spec() (model.Content, error) {
 	}
 	input := render.Input{
 		Stack: r.Stack, Defaults: render.StandardDefaults(), Adopted: adopted(r.Stack.Name, newest), Earlier: map[string]*model.Facts{},
+		Restart: choice.Restart,
 	}
 	for _, component := range newest.Components {
 		input.Earlier[component.Name] = component.Provenance.Facts
