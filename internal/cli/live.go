@@ -129,7 +129,7 @@ func (c *connection) watchAll(
 		}
 	}
 	go func() { _ = cached.Start(ctx) }() // it ends with the context, and fails only when it is started twice
-	if !cached.WaitForCacheSync(ctx) { // it waits as long as the context lasts
+	if !cached.WaitForCacheSync(ctx) {    // it waits as long as the context lasts
 		return nil, nil, ctx.Err()
 	}
 	return deniedReader{cached, denied}, changes, nil
