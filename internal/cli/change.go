@@ -60,6 +60,14 @@ func (f *changing) check() error {
 	}
 }
 
+// connect connects, once the flags are known to be right.
+func (f *changing) connect(p *Plugin) (*connection, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return p.connect()
+}
+
 // edit changes the stack's spec or annotations, and no more of it than change
 // does: whoever else writes to it meanwhile is not overwritten.
 func (c *connection) edit(ctx context.Context, name, dryRun string, change func(*v1alpha1.AppStack) error) (*v1alpha1.AppStack, error) {

@@ -28,10 +28,7 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := flags.check(); err != nil {
-				return err
-			}
-			c, err := p.connect()
+			c, err := flags.connect(p)
 			if err != nil {
 				return err
 			}
@@ -89,10 +86,7 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 	var flags *changing
 	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), p.completeNames
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := flags.check(); err != nil {
-			return err
-		}
-		c, err := p.connect()
+		c, err := flags.connect(p)
 		if err != nil {
 			return err
 		}

@@ -41,10 +41,7 @@ as usual.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := flags.check(); err != nil {
-				return err
-			}
-			c, err := p.connect()
+			c, err := flags.connect(p)
 			if err != nil {
 				return err
 			}
@@ -176,10 +173,7 @@ it is tried again then.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := flags.check(); err != nil {
-				return err
-			}
-			c, err := p.connect()
+			c, err := flags.connect(p)
 			if err != nil {
 				return err
 			}

@@ -27,10 +27,7 @@ It ends a rollback that holds for the content of before (spec.rollback.fromRevis
 		Args:              cobra.MinimumNArgs(2),
 		ValidArgsFunction: p.completeComponents("="),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := flags.check(); err != nil {
-				return err
-			}
-			c, err := p.connect()
+			c, err := flags.connect(p)
 			if err != nil {
 				return err
 			}
