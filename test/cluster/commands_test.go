@@ -15,52 +15,52 @@ import (
 
 var _ = Describe("kubectl", func() {
 	It("waits for a stack, and scales it without a new revision (R1, R19)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectlApply(example)
-		w.kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
-		template := w.kubectl("get", "deployment/my-app", "-o", "jsonpath={.spec.template}")
+		w := newScene(ctx)
+		w.KubectlApply(example)
+		w.Kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
+		template := w.Kubectl("get", "deployment/my-app", "-o", "jsonpath={.spec.template}")
 
 		for _, step := range []struct {
 			replicas string
 			pods     int
 		}{{"5", 5}, {"2", 2}, {"3", 3}} {
-			w.kubectl("scale", "appstack/my-app", "--replicas="+step.replicas)
-			w.kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
+			w.Kubectl("scale", "appstack/my-app", "--replicas="+step.replicas)
+			w.Kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
 			// wait does not return before the new number is reached
-			Expect(w.readyPods(ctx)).To(HaveLen(step.pods))
-			Expect(w.kubectl("get", "aps/my-app", "-o", "jsonpath={.status.readySummary}")).
+			Expect(w.ReadyPods(ctx)).To(HaveLen(step.pods))
+			Expect(w.Kubectl("get", "aps/my-app", "-o", "jsonpath={.status.readySummary}")).
 				To(Equal(step.replicas + "/" + step.replicas))
-			Expect(w.kubectl("get", "--raw", "/apis/apps.appstack.dev/v1alpha1/namespaces/"+w.namespace+
+			Expect(w.Kubectl("get", "--raw", "/apis/apps.appstack.dev/v1alpha1/namespaces/"+w.Namespace+
 				"/appstacks/my-app/scale")).To(ContainSubstring(`"status":{"replicas":` + step.replicas + `,"selector":"`))
 		}
-		Expect(w.revisions(ctx)).To(ConsistOf("my-app-1"))
-		Expect(w.replicaSets(ctx)).To(HaveLen(1))
-		Expect(w.kubectl("get", "deployment/my-app", "-o", "jsonpath={.spec.template}")).To(Equal(template))
+		Expect(w.Revisions(ctx)).To(ConsistOf("my-app-1"))
+		Expect(w.ReplicaSets(ctx)).To(HaveLen(1))
+		Expect(w.Kubectl("get", "deployment/my-app", "-o", "jsonpath={.spec.template}")).To(Equal(template))
 	})
 
 	It("shows the stack in columns (R20)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectlApply(example)
-		w.becomesReady(ctx)
+		w := newScene(ctx)
+		w.KubectlApply(example)
+		w.BecomesReady(ctx)
 
-		table := strings.Split(strings.TrimSpace(w.kubectl("get", "aps", "-o", "wide")), "\n")
+		table := strings.Split(strings.TrimSpace(w.Kubectl("get", "aps", "-o", "wide")), "\n")
 		Expect(table).To(HaveLen(2))
 		Expect(strings.Fields(table[0])).To(Equal([]string{
 			"NAME", "IMAGE", "REVISION", "READY", "REASON", "REPLICAS", "AGE", "ADDRESS", "FAILED",
 		}))
 		Expect(strings.Fields(table[1])).To(HaveExactElements(
-			"my-app", "my-app:1.4.2", "1", "True", "Succeeded", "3/3", MatchRegexp(`^\d+s$`), "my-app."+w.namespace+".svc:80"))
+			"my-app", "my-app:1.4.2", "1", "True", "Succeeded", "3/3", MatchRegexp(`^\d+s$`), "my-app."+w.Namespace+".svc:80"))
 		AddReportEntry("kubectl get aps -o wide", strings.Join(table, "\n"))
 
-		narrow := strings.Split(w.kubectl("get", "aps"), "\n")
+		narrow := strings.Split(w.Kubectl("get", "aps"), "\n")
 		Expect(strings.Fields(narrow[0])).To(Equal([]string{"NAME", "IMAGE", "REVISION", "READY", "REASON", "REPLICAS", "AGE"}))
 	})
 
 	It("shows the failing row of a stack whose pods do not get ready (R20)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.apply(fixture.Stack(app, fixture.Image("my-app:unready")))
+		w := newScene(ctx)
+		w.Apply(fixture.Stack(app, fixture.Image("my-app:unready")))
 		Eventually(ctx, func() []string {
-			return strings.Fields(w.kubectl("get", "aps", "--no-headers"))
+			return strings.Fields(w.Kubectl("get", "aps", "--no-headers"))
 		}).Should(HaveExactElements("my-app", "my-app:unready", "1", "False", "Progressing", "0/3", MatchRegexp(`^\d+s$`)))
 	})
 

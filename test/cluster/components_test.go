@@ -10,105 +10,106 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 var _ = Describe("Components", func() {
 	It("run the main image, and are released together with it (R1)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app, fixture.Component("worker", 2, nil, "work"), withoutProbeDelay)
-		w.apply(stack)
-		w.becomesReady(ctx)
-		Expect(w.deployments(ctx)).To(ConsistOf("my-app", "my-app-worker"))
-		Expect(w.deployment(ctx, "my-app-worker").Spec.Template.Spec.Containers).To(ConsistOf(
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		Expect(w.Deployments(ctx)).To(ConsistOf("my-app", "my-app-worker"))
+		Expect(w.Deployment(ctx, "my-app-worker").Spec.Template.Spec.Containers).To(ConsistOf(
 			And(HaveField("Image", "my-app:1"), HaveField("Args", []string{"work"}))))
-		Expect(w.readyPods(ctx)).To(HaveLen(5))
+		Expect(w.ReadyPods(ctx)).To(HaveLen(5))
 		// the Service of one does not find the pods of the other
-		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
+		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		after := w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		after := w.BecomesReady(ctx)
 		Expect(after.Status.Revision).To(BeEquivalentTo(2))
-		Expect(w.readyPods(ctx)).To(And(HaveLen(5), HaveEach(HaveField("Spec.Containers", ConsistOf(HaveField("Image", "my-app:2"))))))
+		Expect(w.ReadyPods(ctx)).To(And(HaveLen(5), HaveEach(HaveField("Spec.Containers", ConsistOf(HaveField("Image", "my-app:2"))))))
 	})
 
 	It("without a readiness probe have to stay up for ten seconds (R24)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.apply(fixture.Stack(app, fixture.Component("worker", 1, nil, "work")))
-		Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(ConsistOf("my-app", "my-app-worker"))
-		Expect(w.deployment(ctx, app).Spec.MinReadySeconds).To(BeZero())
-		Expect(w.deployment(ctx, "my-app-worker").Spec.MinReadySeconds).To(BeEquivalentTo(10))
-		Eventually(ctx, func() int { return len(w.readyPods(ctx)) }).Should(Equal(4))
-		w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
-		w.becomesReady(ctx)
+		w := newScene(ctx)
+		w.Apply(fixture.Stack(app, fixture.Component("worker", 1, nil, "work")))
+		Eventually(ctx, func() []string { return w.Deployments(ctx) }).Should(ConsistOf("my-app", "my-app-worker"))
+		Expect(w.Deployment(ctx, app).Spec.MinReadySeconds).To(BeZero())
+		Expect(w.Deployment(ctx, "my-app-worker").Spec.MinReadySeconds).To(BeEquivalentTo(10))
+		Eventually(ctx, func() int { return len(w.ReadyPods(ctx)) }).Should(Equal(4))
+		w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+		w.BecomesReady(ctx)
 	})
 
 	It("that a revision drops stay until it has succeeded, and a rollback brings them back as they last were (R9, R16)",
 		func(ctx SpecContext) {
-			w := newWorld(ctx)
+			w := newScene(ctx)
 			worker := fixture.Component("worker", 2, nil, "work")
 			stack := fixture.Stack(app, worker, withoutProbeDelay)
-			w.apply(stack)
-			w.becomesReady(ctx)
+			w.Apply(stack)
+			w.BecomesReady(ctx)
 
 			By("scaling the worker, which makes no revision")
-			w.apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("worker", 4, nil, "work")))
-			after := w.becomesReady(ctx)
+			w.Apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("worker", 4, nil, "work")))
+			after := w.BecomesReady(ctx)
 			Expect(after.Status.Revision).To(BeEquivalentTo(1))
-			Expect(w.readyPods(ctx)).To(HaveLen(7))
-			worker1 := w.deployment(ctx, "my-app-worker")
+			Expect(w.ReadyPods(ctx)).To(HaveLen(7))
+			worker1 := w.Deployment(ctx, "my-app-worker")
 
 			By("dropping it, and adding another one, in a rollout that does not get anywhere")
-			w.apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("scheduler", 1, nil, "schedule"),
+			w.Apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("scheduler", 1, nil, "schedule"),
 				fixture.Image("my-app:unready")))
-			w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
-			Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(
+			w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+			Eventually(ctx, func() []string { return w.Deployments(ctx) }).Should(
 				ConsistOf("my-app", "my-app-worker", "my-app-scheduler"))
 			Consistently(ctx, func(g Gomega) {
-				worker := w.deployment(ctx, "my-app-worker")
+				worker := w.Deployment(ctx, "my-app-worker")
 				g.Expect(worker.UID).To(Equal(worker1.UID))
 				g.Expect(worker.Generation).To(Equal(worker1.Generation))
 				g.Expect(worker.Status.AvailableReplicas).To(BeEquivalentTo(4))
-				g.Expect(w.readyPods(ctx)).To(HaveLen(7))
+				g.Expect(w.ReadyPods(ctx)).To(HaveLen(7))
 			}).Should(Succeed())
 
 			By("mending the image")
-			w.apply(fixture.With(stack, fixture.Image("my-app:3")))
-			after = w.becomesReady(ctx)
-			Expect(history(after)).To(Equal([]string{
+			w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
+			after = w.BecomesReady(ctx)
+			Expect(world.History(after)).To(Equal([]string{
 				"3 SpecChanged Succeeded", "2 SpecChanged Superseded", "1 SpecChanged Succeeded",
 			}))
-			Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(ConsistOf("my-app", "my-app-scheduler"))
-			Eventually(ctx, func() int { return len(w.pods(ctx)) }).Should(Equal(4))
+			Eventually(ctx, func() []string { return w.Deployments(ctx) }).Should(ConsistOf("my-app", "my-app-scheduler"))
+			Eventually(ctx, func() int { return len(w.Pods(ctx)) }).Should(Equal(4))
 
 			By("rolling back to the revision that had it")
-			w.apply(fixture.With(stack, fixture.RollbackTo(1, 0)))
-			after = w.becomesReady(ctx)
+			w.Apply(fixture.With(stack, fixture.RollbackTo(1, 0)))
+			after = w.BecomesReady(ctx)
 			Expect(after.Status.Revision).To(BeEquivalentTo(1))
-			Expect(w.deployment(ctx, "my-app-worker").Spec.Replicas).To(HaveValue(BeEquivalentTo(4)))
-			Eventually(ctx, func() []string { return w.deployments(ctx) }).Should(ConsistOf("my-app", "my-app-worker"))
-			Eventually(ctx, func() int { return len(w.pods(ctx)) }).Should(Equal(7))
+			Expect(w.Deployment(ctx, "my-app-worker").Spec.Replicas).To(HaveValue(BeEquivalentTo(4)))
+			Eventually(ctx, func() []string { return w.Deployments(ctx) }).Should(ConsistOf("my-app", "my-app-worker"))
+			Eventually(ctx, func() int { return len(w.Pods(ctx)) }).Should(Equal(7))
 		})
 })
 
 var _ = Describe("Ports", func() {
 	It("may change their number: the Service finds old and new pods alike (R9)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		port := func(number int32) fixture.Option {
 			service := int32(80)
 			return namedPorts(v1alpha1.Port{Name: "http", ContainerPort: number, ServicePort: &service})
 		}
 		stack := fixture.Stack(app, port(8080), slowStart("1s"))
-		w.apply(stack)
-		w.becomesReady(ctx)
-		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{8080: 3}))
-		uid := w.service(ctx, app).UID
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{8080: 3}))
+		uid := w.Service(ctx, app).UID
 
-		w.apply(fixture.With(stack, port(9090)))
-		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(
+		w.Apply(fixture.With(stack, port(9090)))
+		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(
 			And(HaveKeyWithValue(int32(8080), BeNumerically(">", 0)), HaveKeyWithValue(int32(9090), BeNumerically(">", 0))))
-		w.becomesReady(ctx)
-		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{9090: 3}))
-		service := w.service(ctx, app)
+		w.BecomesReady(ctx)
+		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{9090: 3}))
+		service := w.Service(ctx, app)
 		Expect(service.UID).To(Equal(uid))
 		Expect(service.Spec.Ports).To(ConsistOf(And(
 			HaveField("Port", BeEquivalentTo(80)), HaveField("TargetPort.StrVal", "http"))))
@@ -116,28 +117,28 @@ var _ = Describe("Ports", func() {
 
 	DescribeTable("of the Service that a revision drops stay until it has succeeded (R9)",
 		func(ctx SpecContext, before, after []v1alpha1.Port, during, end []int32) {
-			w := newWorld(ctx)
+			w := newScene(ctx)
 			ports := func() []int32 {
 				var numbers []int32
-				for _, port := range w.service(ctx, app).Spec.Ports {
+				for _, port := range w.Service(ctx, app).Spec.Ports {
 					numbers = append(numbers, port.Port)
 				}
 				return numbers
 			}
 			stack := fixture.Stack(app, namedPorts(before...))
-			w.apply(stack)
-			w.becomesReady(ctx)
+			w.Apply(stack)
+			w.BecomesReady(ctx)
 
-			w.apply(fixture.With(stack, namedPorts(after...), fixture.Image("my-app:unready")))
-			w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+			w.Apply(fixture.With(stack, namedPorts(after...), fixture.Image("my-app:unready")))
+			w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
 			Eventually(ctx, ports).Should(ConsistOf(during))
 			Consistently(ctx, ports).Should(ConsistOf(during))
 			for _, port := range before {
-				Expect(w.endpoints(ctx, app)).To(HaveKeyWithValue(port.ContainerPort, 3))
+				Expect(w.Endpoints(ctx, app)).To(HaveKeyWithValue(port.ContainerPort, 3))
 			}
 
-			w.apply(fixture.With(stack, fixture.Image("my-app:3")))
-			w.becomesReady(ctx)
+			w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
+			w.BecomesReady(ctx)
 			Eventually(ctx, ports).Should(ConsistOf(end))
 		},
 		Entry("by name",

@@ -17,23 +17,24 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 var _ = Describe("Deleting a stack", func() {
 	It("leaves the app as it runs with --cascade=orphan, and a new stack takes it back (R26, R27)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		w.becomesReady(ctx)
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		before := w.becomesReady(ctx)
-		pods := uids(w.pods(ctx))
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		before := w.BecomesReady(ctx)
+		pods := world.UIDs(w.Pods(ctx))
 		Expect(pods).To(HaveLen(3))
 		children := func() []client.Object {
-			budget, err := get[policyv1.PodDisruptionBudget](ctx, w.namespace, app)
+			budget, err := world.Get[policyv1.PodDisruptionBudget](ctx, w.Namespace, app)
 			Expect(err).NotTo(HaveOccurred())
-			all := []client.Object{w.deployment(ctx, app), w.service(ctx, app), budget}
-			for _, revision := range list[appsv1.ControllerRevisionList](ctx, w.namespace).Items {
+			all := []client.Object{w.Deployment(ctx, app), w.Service(ctx, app), budget}
+			for _, revision := range world.List[appsv1.ControllerRevisionList](ctx, w.Namespace).Items {
 				all = append(all, &revision)
 			}
 			return all
@@ -52,45 +53,45 @@ var _ = Describe("Deleting a stack", func() {
 			}
 			return all
 		}
-		identity, sets := identities(), w.replicaSets(ctx)
+		identity, sets := identities(), w.ReplicaSets(ctx)
 		Expect(identity).To(HaveLen(5))
 
 		By("deleting the stack alone")
-		w.kubectl("delete", "aps/my-app", "--cascade=orphan")
+		w.Kubectl("delete", "aps/my-app", "--cascade=orphan")
 		Expect(owners()).To(BeEmpty())
 		Consistently(ctx, func(g Gomega) {
 			g.Expect(identities()).To(Equal(identity))
-			g.Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
+			g.Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
 		}).Should(Succeed())
 
 		By("making it again")
-		w.apply(fixture.Stack(app, fixture.Image("my-app:2")))
-		after := w.becomesReady(ctx)
+		w.Apply(fixture.Stack(app, fixture.Image("my-app:2")))
+		after := w.BecomesReady(ctx)
 		Expect(after.UID).NotTo(Equal(before.UID))
-		Expect(history(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+		Expect(world.History(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
 		Expect(after.Status.Revision).To(BeEquivalentTo(2))
 		Expect(identities()).To(Equal(identity))
-		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
-		Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
+		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
+		Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
 		Expect(owners()).To(And(HaveLen(5), HaveEach(HaveField("UID", after.UID))))
 
 		By("going back to a revision of the stack that was deleted")
-		w.apply(fixture.Stack(app, fixture.Image("my-app:2"), fixture.RollbackTo(1, 0)))
-		w.becomesReady(ctx)
-		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
+		w.Apply(fixture.Stack(app, fixture.Image("my-app:2"), fixture.RollbackTo(1, 0)))
+		w.BecomesReady(ctx)
+		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
 	})
 
 	It("leaves nothing behind (R27)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		scaled := func(c *v1alpha1.Component) {
 			c.Replicas, c.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 3}
 			c.Ports = []v1alpha1.Port{{ContainerPort: 8080}}
 		}
 		stack := fixture.Stack(app, fixture.Component("web", 1, scaled))
-		w.apply(stack)
-		w.becomesReady(ctx)
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		w.becomesReady(ctx)
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		w.BecomesReady(ctx)
 		kinds := func() []client.ObjectList {
 			return []client.ObjectList{
 				&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{}, &corev1.ServiceList{},
@@ -99,47 +100,47 @@ var _ = Describe("Deleting a stack", func() {
 			}
 		}
 		for _, kind := range kinds() {
-			Expect(kube.List(ctx, kind, client.InNamespace(w.namespace))).To(Succeed())
+			Expect(world.Kube.List(ctx, kind, client.InNamespace(w.Namespace))).To(Succeed())
 			Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: there was none to begin with", kind)
 		}
 
-		w.kubectl("delete", "aps/my-app")
+		w.Kubectl("delete", "aps/my-app")
 		Eventually(ctx, func(g Gomega) {
 			for _, kind := range kinds() {
-				g.Expect(kube.List(ctx, kind, client.InNamespace(w.namespace))).To(Succeed())
+				g.Expect(world.Kube.List(ctx, kind, client.InNamespace(w.Namespace))).To(Succeed())
 				g.Expect(meta.LenList(kind)).To(BeZero(), "%T", kind)
 			}
 		}).Should(Succeed())
 	})
 
 	It("and making it again at once starts anew, once the old one's objects are gone (R26)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectlApply(example)
-		w.becomesReady(ctx)
-		pods := uids(w.pods(ctx))
+		w := newScene(ctx)
+		w.KubectlApply(example)
+		w.BecomesReady(ctx)
+		pods := world.UIDs(w.Pods(ctx))
 
-		w.kubectl("delete", "aps/my-app", "--wait=false")
-		w.kubectlApply(example)
-		after := w.becomesReady(ctx)
-		Expect(history(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
-		Expect(uids(w.readyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
-		Consistently(ctx, func() []corev1.Pod { return w.readyPods(ctx) }).Should(HaveLen(3))
+		w.Kubectl("delete", "aps/my-app", "--wait=false")
+		w.KubectlApply(example)
+		after := w.BecomesReady(ctx)
+		Expect(world.History(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
+		Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
+		Consistently(ctx, func() []corev1.Pod { return w.ReadyPods(ctx) }).Should(HaveLen(3))
 	})
 
 	It("is not what kubectl delete all does: what it deletes is made again", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectlApply(example)
-		before := w.becomesReady(ctx)
-		pods := uids(w.pods(ctx))
+		w := newScene(ctx)
+		w.KubectlApply(example)
+		before := w.BecomesReady(ctx)
+		pods := world.UIDs(w.Pods(ctx))
 
 		// without waiting: kubectl would wait for the ReplicaSet, which has the same name when it is made again
-		Expect(w.kubectl("delete", "all", "--all", "--wait=false")).NotTo(ContainSubstring("appstack"))
+		Expect(w.Kubectl("delete", "all", "--all", "--wait=false")).NotTo(ContainSubstring("appstack"))
 		Eventually(ctx, func(g Gomega) {
-			g.Expect(uids(w.readyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
-			g.Expect(w.endpoints(ctx, app)).To(Equal(map[int32]int{80: 3}))
+			g.Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
+			g.Expect(w.Endpoints(ctx, app)).To(Equal(map[int32]int{80: 3}))
 		}).Should(Succeed())
-		after := w.becomesReady(ctx)
+		after := w.BecomesReady(ctx)
 		Expect(after.UID).To(Equal(before.UID))
-		Expect(history(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
+		Expect(world.History(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
 	})
 })

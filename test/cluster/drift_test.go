@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 // soon is how fast a change made by hand has to be put back.
@@ -20,24 +21,24 @@ const soon = 5 * time.Second
 var _ = Describe("A change made by hand", func() {
 	DescribeTable("of the pods is put back, and is no revision (R28)",
 		func(ctx SpecContext, command ...string) {
-			w := newWorld(ctx)
-			w.apply(fixture.Stack(app))
-			w.becomesReady(ctx)
-			template, pods := w.deployment(ctx, app).Spec.Template, w.activeReplicaSets(ctx)
-			generation := w.deployment(ctx, app).Generation
+			w := newScene(ctx)
+			w.Apply(fixture.Stack(app))
+			w.BecomesReady(ctx)
+			template, pods := w.Deployment(ctx, app).Spec.Template, w.ActiveReplicaSets(ctx)
+			generation := w.Deployment(ctx, app).Generation
 
-			w.kubectl(command...)
+			w.Kubectl(command...)
 			Eventually(ctx, func(g Gomega) {
-				deployment := w.deployment(ctx, app)
+				deployment := w.Deployment(ctx, app)
 				g.Expect(deployment.Generation).To(BeNumerically(">", generation+1), "changed, and changed back")
 				g.Expect(deployment.Spec.Template).To(Equal(template))
 			}).WithTimeout(soon).Should(Succeed())
-			after := w.becomesReady(ctx)
-			Eventually(ctx, func() int { return len(w.pods(ctx)) }).Should(Equal(3))
-			Eventually(ctx, func() []types.UID { return w.activeReplicaSets(ctx) }).Should(Equal(pods))
-			Expect(history(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
+			after := w.BecomesReady(ctx)
+			Eventually(ctx, func() int { return len(w.Pods(ctx)) }).Should(Equal(3))
+			Eventually(ctx, func() []types.UID { return w.ActiveReplicaSets(ctx) }).Should(Equal(pods))
+			Expect(world.History(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
 			Eventually(ctx, func() string {
-				return w.kubectl("get", "events", "--field-selector=involvedObject.kind=AppStack,reason=DriftRepaired",
+				return w.Kubectl("get", "events", "--field-selector=involvedObject.kind=AppStack,reason=DriftRepaired",
 					"-o", "jsonpath={.items[*].message}")
 			}).Should(ContainSubstring("Deployment my-app: spec.template was changed by someone else and is put back"))
 		},
@@ -49,37 +50,37 @@ var _ = Describe("A change made by hand", func() {
 	)
 
 	It("of a Service is put back, and a Service that is gone is made again (R28)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.apply(fixture.Stack(app))
-		w.becomesReady(ctx)
-		spec := w.service(ctx, app).Spec
+		w := newScene(ctx)
+		w.Apply(fixture.Stack(app))
+		w.BecomesReady(ctx)
+		spec := w.Service(ctx, app).Spec
 
-		w.kubectl("patch", "service/my-app", "-p", `{"spec":{"selector":{"apps.appstack.dev/component":"other"}}}`)
-		Eventually(ctx, func() any { return w.service(ctx, app).Spec }).WithTimeout(soon).Should(Equal(spec))
+		w.Kubectl("patch", "service/my-app", "-p", `{"spec":{"selector":{"apps.appstack.dev/component":"other"}}}`)
+		Eventually(ctx, func() any { return w.Service(ctx, app).Spec }).WithTimeout(soon).Should(Equal(spec))
 
-		uid := w.service(ctx, app).UID
-		w.kubectl("delete", "service/my-app")
+		uid := w.Service(ctx, app).UID
+		w.Kubectl("delete", "service/my-app")
 		Eventually(ctx, func(g Gomega) {
-			service, err := get[corev1.Service](ctx, w.namespace, app)
+			service, err := world.Get[corev1.Service](ctx, w.Namespace, app)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(service.UID).NotTo(Equal(uid))
-			g.Expect(w.endpoints(ctx, app)).To(Equal(map[int32]int{80: 3}))
+			g.Expect(w.Endpoints(ctx, app)).To(Equal(map[int32]int{80: 3}))
 		}).WithTimeout(soon).Should(Succeed())
-		w.becomesReady(ctx)
+		w.BecomesReady(ctx)
 	})
 
 	It("of what the operator does not own is left alone (R28)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		w.becomesReady(ctx)
-		w.kubectl("annotate", "deployment/my-app", "service/my-app", "example.com/owner=them")
-		w.kubectl("label", "deployment/my-app", "service/my-app", "example.com/team=theirs")
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		w.Kubectl("annotate", "deployment/my-app", "service/my-app", "example.com/owner=them")
+		w.Kubectl("label", "deployment/my-app", "service/my-app", "example.com/team=theirs")
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		w.BecomesReady(ctx)
 		for _, kind := range []string{"deployment", "service"} {
-			Expect(w.kubectl("get", kind+"/my-app", "-o",
+			Expect(w.Kubectl("get", kind+"/my-app", "-o",
 				`jsonpath={.metadata.annotations.example\.com/owner} {.metadata.labels.example\.com/team}`)).
 				To(Equal("them theirs"))
 		}

@@ -32,34 +32,34 @@ spec:
 
 var _ = Describe("The first example", func() {
 	It("becomes a Deployment with three ready pods and a Service with three endpoints (R1, R24)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectlApply(example)
-		w.kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
+		w := newScene(ctx)
+		w.KubectlApply(example)
+		w.Kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
 
-		Expect(w.deployment(ctx, app).Status.ReadyReplicas).To(BeEquivalentTo(3))
-		Expect(w.readyPods(ctx)).To(HaveLen(3))
-		for _, pod := range w.readyPods(ctx) {
+		Expect(w.Deployment(ctx, app).Status.ReadyReplicas).To(BeEquivalentTo(3))
+		Expect(w.ReadyPods(ctx)).To(HaveLen(3))
+		for _, pod := range w.ReadyPods(ctx) {
 			Expect(pod.Spec.Containers).To(ConsistOf(HaveField("Image", "my-app:1.4.2")))
 		}
-		Expect(w.service(ctx, app).Spec.Ports).To(ConsistOf(HaveField("Port", BeEquivalentTo(80))))
-		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
-		Expect(w.revisions(ctx)).To(ConsistOf("my-app-1"))
+		Expect(w.Service(ctx, app).Spec.Ports).To(ConsistOf(HaveField("Port", BeEquivalentTo(80))))
+		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
+		Expect(w.Revisions(ctx)).To(ConsistOf("my-app-1"))
 	})
 
 	It("takes about the time that its Deployment alone would take", func(ctx SpecContext) {
 		const rounds = 5
 		var stacks, bare []time.Duration
 		for range rounds {
-			w := newWorld(ctx)
-			stacks = append(stacks, timed(func() { w.kubectlApply(example) }, func() bool {
-				stack, err := w.stack(ctx)
+			w := newScene(ctx)
+			stacks = append(stacks, timed(func() { w.KubectlApply(example) }, func() bool {
+				stack, err := w.Stack(ctx)
 				return err == nil && meta.IsStatusConditionTrue(stack.Status.Conditions, v1alpha1.ConditionReady)
 			}))
 
-			text := bareCopy(w.deployment(ctx, app))
-			w = newWorld(ctx)
-			bare = append(bare, timed(func() { w.kubectlApply(text) }, func() bool {
-				status := w.deployment(ctx, "bare").Status
+			text := bareCopy(w.Deployment(ctx, app))
+			w = newScene(ctx)
+			bare = append(bare, timed(func() { w.KubectlApply(text) }, func() bool {
+				status := w.Deployment(ctx, "bare").Status
 				return status.ObservedGeneration > 0 && status.AvailableReplicas == 3
 			}))
 		}

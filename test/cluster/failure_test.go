@@ -24,6 +24,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 // crash is the image of which the simulated nodes make a crash loop.
@@ -33,25 +34,25 @@ var _ = Describe("A release that fails", func() {
 	It("is rolled back, says why, and leaves the spec alone (R11, R12, R17, R18, R19)", func(ctx SpecContext) {
 		registry := prometheus.NewRegistry()
 		withOperator(operator.Options{Metrics: registry})
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		w.becomesReady(ctx)
-		pods, sets := uids(w.pods(ctx)), w.replicaSets(ctx)
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		pods, sets := world.UIDs(w.Pods(ctx)), w.ReplicaSets(ctx)
 		lowest := w.watchReady(ctx, 3)
 
-		w.apply(fixture.With(stack, fixture.Image(crash)))
-		applied, err := w.stack(ctx)
+		w.Apply(fixture.With(stack, fixture.Image(crash)))
+		applied, err := w.Stack(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		message := w.stalls(ctx, v1alpha1.ReasonRolledBack)
+		message := w.Stalls(ctx, v1alpha1.ReasonRolledBack)
 		Expect(message).To(And(ContainSubstring("revision 2 failed"), ContainSubstring("CrashLoopBackOff, exit code 2"),
 			ContainSubstring("the stack went back to revision 1")))
 
 		By("serving as before, from the pods that were there")
 		after := w.rolledBack(ctx)
-		Expect(history(after)).To(Equal([]string{"1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"}))
-		Eventually(ctx, func() []types.UID { return uids(w.pods(ctx)) }).Should(ConsistOf(pods))
-		Expect(w.activeReplicaSets(ctx)).To(ConsistOf(sets))
+		Expect(world.History(after)).To(Equal([]string{"1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"}))
+		Eventually(ctx, func() []types.UID { return world.UIDs(w.Pods(ctx)) }).Should(ConsistOf(pods))
+		Expect(w.ActiveReplicaSets(ctx)).To(ConsistOf(sets))
 		Expect(lowest()).To(Equal(3))
 
 		By("keeping the autopsy after the pods are gone")
@@ -72,8 +73,8 @@ var _ = Describe("A release that fails", func() {
 
 		By("telling other tools")
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: revision 2 failed"))
-		Expect(w.kubectl("get", "aps", "-o", "wide")).To(MatchRegexp(`my-app +my-app:1 +1 +False +RolledBack +3/3 .* 2\n`))
-		events := w.kubectl("events", "--for", "appstack/my-app")
+		Expect(w.Kubectl("get", "aps", "-o", "wide")).To(MatchRegexp(`my-app +my-app:1 +1 +False +RolledBack +3/3 .* 2\n`))
+		events := w.Kubectl("events", "--for", "appstack/my-app")
 		Expect(events).To(And(MatchRegexp(`Warning +RolloutFailed +AppStack/my-app +revision 2 failed: component main, container app`),
 			MatchRegexp(`Warning +RolledBack`), MatchRegexp(`Normal +RolloutStarted +AppStack/my-app +revision 1: revision 2 failed`)))
 		Expect(counted(registry)).To(And(
@@ -83,102 +84,102 @@ var _ = Describe("A release that fails", func() {
 			HaveKey("appstack_pod_watches")))
 
 		By("releasing the mended content, and forgetting the failure with its success")
-		w.apply(fixture.With(stack, fixture.Image("my-app:3")))
-		mended := w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
+		mended := w.BecomesReady(ctx)
 		Expect(mended.Status.Failure).To(BeNil())
 		Expect(mended.Status.Revision).To(BeEquivalentTo(3))
 		Expect(w.kstatus(ctx)).To(HavePrefix("Current: "))
 	})
 
 	It("is not tried again until it is asked for anew (R12)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		w.becomesReady(ctx)
-		w.apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName")))
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName")))
 		w.rolledBack(ctx)
 
 		By("scaling, which is no other content")
-		w.apply(fixture.With(stack, fixture.Replicas(2)))
-		Expect(history(w.rolledBack(ctx))).To(HaveLen(3))
+		w.Apply(fixture.With(stack, fixture.Replicas(2)))
+		Expect(world.History(w.rolledBack(ctx))).To(HaveLen(3))
 
 		By("an operator that starts anew")
 		withOperator(operator.Options{})
-		Expect(history(w.rolledBack(ctx))).To(HaveLen(3))
+		Expect(world.History(w.rolledBack(ctx))).To(HaveLen(3))
 
 		By("a restart, which is the retry")
-		w.apply(fixture.With(stack, fixture.RestartedAt(time.Now())))
-		Eventually(ctx, func() []string { return history(w.rolledBack(ctx)) }).Should(HaveLen(5))
-		Expect(history(w.rolledBack(ctx))[:2]).To(Equal([]string{"1 AutoRollback Succeeded", "3 Restart Failed"}))
+		w.Apply(fixture.With(stack, fixture.RestartedAt(time.Now())))
+		Eventually(ctx, func() []string { return world.History(w.rolledBack(ctx)) }).Should(HaveLen(5))
+		Expect(world.History(w.rolledBack(ctx))[:2]).To(Equal([]string{"1 AutoRollback Succeeded", "3 Restart Failed"}))
 
 		By("a rollback to what runs, which makes it the declared state")
-		w.apply(fixture.With(stack, fixture.RollbackTo(1, 3)))
-		Expect(history(w.becomesReady(ctx))).To(HaveLen(5))
+		w.Apply(fixture.With(stack, fixture.RollbackTo(1, 3)))
+		Expect(world.History(w.BecomesReady(ctx))).To(HaveLen(5))
 	})
 
 	It("goes back to nothing where nothing ran before (R14)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app, fixture.Image("my-app:waits-InvalidImageName"))
-		w.apply(stack)
-		Expect(w.stalls(ctx, v1alpha1.ReasonRolloutFailed)).To(ContainSubstring("no other good revision"))
-		failed, err := w.stack(ctx)
+		w.Apply(stack)
+		Expect(w.Stalls(ctx, v1alpha1.ReasonRolloutFailed)).To(ContainSubstring("no other good revision"))
+		failed, err := w.Stack(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(history(failed)).To(Equal([]string{"1 SpecChanged Progressing"}))
+		Expect(world.History(failed)).To(Equal([]string{"1 SpecChanged Progressing"}))
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: "))
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		Expect(history(w.becomesReady(ctx))).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Failed"}))
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		Expect(world.History(w.BecomesReady(ctx))).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Failed"}))
 	})
 
 	It("stays as it is with Hold, and recovers late (R14)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app, fixture.Rollout(v1alpha1.RolloutPolicy{
 			OnFailure: v1alpha1.FailurePolicyHold, ProgressDeadlineSeconds: ptr.To[int32](3),
 		}))
-		w.apply(stack)
-		w.becomesReady(ctx)
-		w.apply(fixture.With(stack, fixture.Image("my-app:unready")))
-		w.stalls(ctx, v1alpha1.ReasonRolloutFailed)
-		held, err := w.stack(ctx)
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:unready")))
+		w.Stalls(ctx, v1alpha1.ReasonRolloutFailed)
+		held, err := w.Stack(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(held.Status.Failure.Reason).To(Equal(v1alpha1.FailureProgressDeadlineExceeded))
 
 		By("the pods, which become ready one after the other")
 		Eventually(ctx, func() []corev1.Pod {
 			w.mend(ctx)
-			return w.pods(ctx)
-		}).Should(And(HaveLen(3), HaveEach(Satisfy(isReady)), HaveEach(runs("my-app:unready"))))
-		after := w.becomesReady(ctx)
-		Expect(history(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+			return w.Pods(ctx)
+		}).Should(And(HaveLen(3), HaveEach(Satisfy(world.IsReady)), HaveEach(runs("my-app:unready"))))
+		after := w.BecomesReady(ctx)
+		Expect(world.History(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
 		Expect(after.Status.Failure).To(BeNil())
 	})
 
 	It("whose way back fails too is left alone, and nothing is written any more (R13)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app, fixture.Rollout(v1alpha1.RolloutPolicy{Strategy: v1alpha1.RolloutStrategyRecreate}))
-		w.apply(stack)
-		w.becomesReady(ctx)
-		w.apply(fixture.With(stack, fixture.Image("my-app:waits-ErrImagePull")))
-		Eventually(ctx, func() []corev1.Pod { return w.pods(ctx) }).Should(And(HaveLen(3), HaveEach(runs("my-app:waits-ErrImagePull"))))
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:waits-ErrImagePull")))
+		Eventually(ctx, func() []corev1.Pod { return w.Pods(ctx) }).Should(And(HaveLen(3), HaveEach(runs("my-app:waits-ErrImagePull"))))
 		w.forbidPods(ctx)
 
 		var message string
 		Eventually(ctx, func(g Gomega) {
-			failed, err := w.stack(ctx)
+			failed, err := w.Stack(ctx)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(failed.Status.Conditions).To(ContainElement(And(
 				HaveField("Type", v1alpha1.ConditionStalled), HaveField("Reason", v1alpha1.ReasonRollbackFailed))))
-			g.Expect(history(failed)).To(Equal([]string{
+			g.Expect(world.History(failed)).To(Equal([]string{
 				"1 AutoRollback Progressing", "2 SpecChanged Failed", "1 SpecChanged Succeeded",
 			}))
-			message = w.stalls(ctx, v1alpha1.ReasonRollbackFailed)
+			message = w.Stalls(ctx, v1alpha1.ReasonRollbackFailed)
 		}).WithTimeout(2 * time.Minute).Should(Succeed())
 		Expect(message).To(And(ContainSubstring("revision 2 failed"), ContainSubstring("ErrImagePull"),
 			ContainSubstring("so did going back to revision 1"), ContainSubstring("ReplicaFailure")))
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: "))
 
-		start := markNow()
-		start.quiet(ctx, w)
-		Consistently(ctx, func() []string { return start.requests(w) }).WithTimeout(10 * time.Second).Should(BeEmpty())
+		start := world.MarkNow()
+		start.Quiet(ctx, w.World)
+		Consistently(ctx, func() []string { return start.Requests(w.World) }).WithTimeout(10 * time.Second).Should(BeEmpty())
 	}, SpecTimeout(4*time.Minute))
 })
 
@@ -188,11 +189,11 @@ func runs(image string) gomegatypes.GomegaMatcher {
 }
 
 // rolledBack waits until the stack as it is written now was rolled back, and the rollback is over.
-func (w world) rolledBack(ctx context.Context) *v1alpha1.AppStack {
+func (w scene) rolledBack(ctx context.Context) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
 	Eventually(ctx, func(g Gomega) {
-		stack = w.becomes(ctx, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRolledBack)
+		stack = w.Becomes(ctx, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRolledBack)
 		g.Expect(stack.Status.History).NotTo(BeEmpty())
 		g.Expect(stack.Status.History[0].Outcome).To(Equal(v1alpha1.OutcomeSucceeded))
 		g.Expect(stack.Status.Conditions).To(And(
@@ -204,10 +205,10 @@ func (w world) rolledBack(ctx context.Context) *v1alpha1.AppStack {
 }
 
 // kstatus is what Flux makes of the stack.
-func (w world) kstatus(ctx context.Context) string {
+func (w scene) kstatus(ctx context.Context) string {
 	GinkgoHelper()
-	command := exec.CommandContext(ctx, filepath.Join(root(), "bin", "kstatus"))
-	command.Stdin = strings.NewReader(w.kubectl("get", "aps", app, "-o", "json"))
+	command := exec.CommandContext(ctx, filepath.Join(world.Root(), "bin", "kstatus"))
+	command.Stdin = strings.NewReader(w.Kubectl("get", "aps", app, "-o", "json"))
 	var errs bytes.Buffer
 	command.Stderr = &errs
 	out, err := command.Output()
@@ -227,10 +228,10 @@ func specManagers(stack *v1alpha1.AppStack) []string {
 }
 
 // mend has pods that run become ready.
-func (w world) mend(ctx context.Context) {
+func (w scene) mend(ctx context.Context) {
 	GinkgoHelper()
-	for _, pod := range w.pods(ctx) {
-		if pod.Status.Phase != corev1.PodRunning || isReady(pod) {
+	for _, pod := range w.Pods(ctx) {
+		if pod.Status.Phase != corev1.PodRunning || world.IsReady(pod) {
 			continue
 		}
 		for i := range pod.Status.Conditions {
@@ -240,20 +241,20 @@ func (w world) mend(ctx context.Context) {
 				pod.Status.Conditions[i].LastTransitionTime = metav1.Now()
 			}
 		}
-		Expect(kube.Status().Update(ctx, &pod)).To(Succeed())
+		Expect(world.Kube.Status().Update(ctx, &pod)).To(Succeed())
 	}
 }
 
 // forbidPods has a quota allow no further pod.
-func (w world) forbidPods(ctx context.Context) {
+func (w scene) forbidPods(ctx context.Context) {
 	GinkgoHelper()
 	quota := &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "none"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "none"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
 	}
-	Expect(kube.Create(ctx, quota)).To(Succeed())
+	Expect(world.Kube.Create(ctx, quota)).To(Succeed())
 	Eventually(ctx, func() (corev1.ResourceList, error) {
-		quota, err := get[corev1.ResourceQuota](ctx, w.namespace, "none")
+		quota, err := world.Get[corev1.ResourceQuota](ctx, w.Namespace, "none")
 		return quota.Status.Hard, err
 	}).ShouldNot(BeEmpty(), "it is in force")
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 // mostWrites is more than an operator needs for a failing release and the way back.
@@ -28,7 +29,7 @@ var _ = Describe("An operator that is killed between any two of its writes", fun
 		withoutOperator()
 		var expected string
 		for writes := range mostWrites {
-			w := newWorld(ctx)
+			w := newScene(ctx)
 			killed := w.failWith(ctx, writes)
 			state := w.endState(ctx)
 			if expected == "" {
@@ -47,19 +48,19 @@ var _ = Describe("An operator that is killed between any two of its writes", fun
 
 // failWith has a release fail under an operator that is gone after so many
 // writes. What it could not do is done by another one. It tells whether it was killed.
-func (w world) failWith(ctx context.Context, writes int) (killed bool) {
+func (w scene) failWith(ctx context.Context, writes int) (killed bool) {
 	GinkgoHelper()
 	stack := fixture.Stack(app, fixture.Component("worker", 1, nil, "work"), withoutProbeDelay)
-	config := connection(operatorAgent)
+	config := world.Connection(world.OperatorAgent)
 	fuse := &fuse{blown: make(chan struct{})}
 	config.Wrap(fuse.wrap)
 	stop, err := operator.Start(context.Background(), config, operator.Options{})
 	Expect(err).NotTo(HaveOccurred())
-	w.apply(stack)
-	w.becomesReady(ctx)
+	w.Apply(stack)
+	w.BecomesReady(ctx)
 
 	fuse.arm(writes)
-	w.apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName"), fixture.WithoutComponents()))
+	w.Apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName"), fixture.WithoutComponents()))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -73,7 +74,7 @@ func (w world) failWith(ctx context.Context, writes int) (killed bool) {
 	}
 	Expect(stop()).To(Succeed())
 	if killed {
-		stop, err = operator.Start(context.Background(), connection(operatorAgent), operator.Options{})
+		stop, err = operator.Start(context.Background(), world.Connection(world.OperatorAgent), operator.Options{})
 		Expect(err).NotTo(HaveOccurred())
 		<-ended
 		w.rolledBack(ctx)
@@ -83,23 +84,23 @@ func (w world) failWith(ctx context.Context, writes int) (killed bool) {
 }
 
 // endState is what a failed release and its rollback left, in words.
-func (w world) endState(ctx context.Context) string {
+func (w scene) endState(ctx context.Context) string {
 	GinkgoHelper()
-	stack, err := w.stack(ctx)
+	stack, err := w.Stack(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	var lines []string
-	lines = append(lines, history(stack)...)
+	lines = append(lines, world.History(stack)...)
 	for _, condition := range stack.Status.Conditions {
 		lines = append(lines, fmt.Sprintf("%s=%s %s: %s", condition.Type, condition.Status, condition.Reason, condition.Message))
 	}
 	failure := stack.Status.Failure
 	lines = append(lines, fmt.Sprintf("failure of %d: %s %s %s %s", failure.Revision, failure.Component, failure.Container,
 		failure.Reason, failure.Message))
-	for _, deployment := range list[appsv1.DeploymentList](ctx, w.namespace).Items {
+	for _, deployment := range world.List[appsv1.DeploymentList](ctx, w.Namespace).Items {
 		lines = append(lines, fmt.Sprintf("%s: %s, %d available", deployment.Name,
 			deployment.Spec.Template.Spec.Containers[0].Image, deployment.Status.AvailableReplicas))
 	}
-	lines = append(lines, w.revisions(ctx)...)
+	lines = append(lines, w.Revisions(ctx)...)
 	return strings.Join(lines, "\n")
 }
 

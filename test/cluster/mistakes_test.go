@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 // stackText is a stack as a user writes it.
@@ -21,8 +22,8 @@ func stackText(name, spec string) string {
 var _ = Describe("A mistake", func() {
 	DescribeTable("that the API server can see is refused, with field and remedy (R30)",
 		func(ctx SpecContext, text string, expected ...string) {
-			w := newWorld(ctx)
-			message := w.refusal(text)
+			w := newScene(ctx)
+			message := w.Refusal(text)
 			AddReportEntry(CurrentSpecReport().LeafNodeText, strings.TrimSpace(message))
 			for _, part := range expected {
 				Expect(message).To(ContainSubstring(part))
@@ -49,15 +50,15 @@ var _ = Describe("A mistake", func() {
 	)
 
 	// tellsUser expects the message where users look.
-	tellsUser := func(w world, reason, message string) {
+	tellsUser := func(w scene, reason, message string) {
 		GinkgoHelper()
-		Expect(strings.Fields(w.kubectl("get", "aps", "--no-headers"))).To(ContainElements("False", reason))
+		Expect(strings.Fields(w.Kubectl("get", "aps", "--no-headers"))).To(ContainElements("False", reason))
 		Eventually(func() string {
-			return w.kubectl("get", "events",
+			return w.Kubectl("get", "events",
 				"--field-selector=involvedObject.kind=AppStack,type=Warning", "-o", "jsonpath={.items[*].message}")
 		}).
 			Should(Equal(message))
-		description := w.kubectl("describe", "aps/my-app")
+		description := w.Kubectl("describe", "aps/my-app")
 		before, events, found := strings.Cut(description, "\nEvents:")
 		Expect(found).To(BeTrue())
 		Expect(before).To(ContainSubstring(message))
@@ -65,54 +66,54 @@ var _ = Describe("A mistake", func() {
 	}
 
 	It("in podTemplate shows in the stack, and touches nothing that runs (R4, R30)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectlApply(example)
-		w.becomesReady(ctx)
-		pods := uids(w.pods(ctx))
+		w := newScene(ctx)
+		w.KubectlApply(example)
+		w.BecomesReady(ctx)
+		pods := world.UIDs(w.Pods(ctx))
 
-		w.kubectlApply(example + "  podTemplate:\n    spec:\n      nodeSelectr:\n        disk: ssd\n")
-		message := w.stalls(ctx, v1alpha1.ReasonInvalidPodTemplate)
+		w.KubectlApply(example + "  podTemplate:\n    spec:\n      nodeSelectr:\n        disk: ssd\n")
+		message := w.Stalls(ctx, v1alpha1.ReasonInvalidPodTemplate)
 		AddReportEntry("a podTemplate with an unknown field", message)
 		Expect(message).To(And(ContainSubstring("podTemplate"), ContainSubstring(`unknown field "spec.nodeSelectr"`)))
 		tellsUser(w, v1alpha1.ReasonInvalidPodTemplate, message)
-		Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
-		Expect(w.revisions(ctx)).To(HaveLen(1))
+		Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
+		Expect(w.Revisions(ctx)).To(HaveLen(1))
 
-		w.kubectlApply(example)
-		w.becomesReady(ctx)
+		w.KubectlApply(example)
+		w.BecomesReady(ctx)
 	})
 
 	It("that only the API server's own checks of pods find shows in the stack, and touches nothing that runs (R4, R30)",
 		func(ctx SpecContext) {
-			w := newWorld(ctx)
-			w.kubectlApply(example)
-			w.becomesReady(ctx)
-			pods := uids(w.pods(ctx))
+			w := newScene(ctx)
+			w.KubectlApply(example)
+			w.BecomesReady(ctx)
+			pods := world.UIDs(w.Pods(ctx))
 
-			w.kubectlApply(example + "  env:\n  - name: A\n    valueFrom: {}\n")
-			message := w.stalls(ctx, v1alpha1.ReasonRejected)
+			w.KubectlApply(example + "  env:\n  - name: A\n    valueFrom: {}\n")
+			message := w.Stalls(ctx, v1alpha1.ReasonRejected)
 			AddReportEntry("what only the API server's checks of pods find", message)
 			tellsUser(w, v1alpha1.ReasonRejected, message)
-			Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
-			Expect(w.revisions(ctx)).To(HaveLen(1))
+			Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
+			Expect(w.Revisions(ctx)).To(HaveLen(1))
 		})
 
 	It("such as a name that a Service of someone else has shows in the stack, until it is free (R26, R30)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectl("create", "service", "clusterip", app, "--tcp=80")
-		theirs := w.service(ctx, app)
+		w := newScene(ctx)
+		w.Kubectl("create", "service", "clusterip", app, "--tcp=80")
+		theirs := w.Service(ctx, app)
 
-		w.kubectlApply(example)
-		message := w.stalls(ctx, v1alpha1.ReasonNameConflict)
+		w.KubectlApply(example)
+		message := w.Stalls(ctx, v1alpha1.ReasonNameConflict)
 		AddReportEntry("a Service of that name that belongs to someone else", message)
 		Expect(message).To(And(ContainSubstring(`Service "my-app"`), ContainSubstring("rename the stack")))
 		tellsUser(w, v1alpha1.ReasonNameConflict, message)
-		Expect(w.deployments(ctx)).To(BeEmpty())
-		Expect(w.revisions(ctx)).To(BeEmpty())
-		Expect(w.service(ctx, app).ResourceVersion).To(Equal(theirs.ResourceVersion))
+		Expect(w.Deployments(ctx)).To(BeEmpty())
+		Expect(w.Revisions(ctx)).To(BeEmpty())
+		Expect(w.Service(ctx, app).ResourceVersion).To(Equal(theirs.ResourceVersion))
 
-		w.kubectl("delete", "service", app)
-		Eventually(ctx, w.stack).WithTimeout(45 * time.Second).Should(HaveField("Status.Revision", BeEquivalentTo(1)))
-		w.becomesReady(ctx)
+		w.Kubectl("delete", "service", app)
+		Eventually(ctx, w.Stack).WithTimeout(45 * time.Second).Should(HaveField("Status.Revision", BeEquivalentTo(1)))
+		w.BecomesReady(ctx)
 	})
 })

@@ -15,37 +15,38 @@ import (
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 var _ = Describe("An operator that starts again", func() {
 	// expectUntouched starts an operator and expects that it writes nothing but,
 	// at most, events, and changes no Deployment.
-	expectUntouched := func(ctx SpecContext, w world, options operator.Options) []string {
+	expectUntouched := func(ctx SpecContext, w scene, options operator.Options) []string {
 		GinkgoHelper()
 		deployments := func() []appsv1.DeploymentSpec {
 			var specs []appsv1.DeploymentSpec
-			for _, deployment := range list[appsv1.DeploymentList](ctx, w.namespace).Items {
+			for _, deployment := range world.List[appsv1.DeploymentList](ctx, w.Namespace).Items {
 				specs = append(specs, deployment.Spec)
 			}
 			return specs
 		}
 		generations := func() []int64 {
 			var all []int64
-			for _, deployment := range list[appsv1.DeploymentList](ctx, w.namespace).Items {
+			for _, deployment := range world.List[appsv1.DeploymentList](ctx, w.Namespace).Items {
 				all = append(all, deployment.Generation)
 			}
 			return all
 		}
-		specs, generation, sets, pods := deployments(), generations(), w.replicaSets(ctx), uids(w.pods(ctx))
+		specs, generation, sets, pods := deployments(), generations(), w.ReplicaSets(ctx), world.UIDs(w.Pods(ctx))
 		withoutOperator()
-		start, passes := markNow(), operator.Reconciled()
+		start, passes := world.MarkNow(), operator.Reconciled()
 		startOperator(options)
 		Eventually(ctx, operator.Reconciled).Should(BeNumerically(">", passes))
-		requests := start.quiet(ctx, w)
+		requests := start.Quiet(ctx, w.World)
 		Expect(deployments()).To(Equal(specs))
 		Expect(generations()).To(Equal(generation))
-		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
-		Expect(uids(w.readyPods(ctx))).To(ConsistOf(pods))
+		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
+		Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
 		Expect(requests).To(ContainElement(ContainSubstring("/deployments")), "the cache is filled")
 		for _, request := range requests {
 			Expect(request).To(Or(HavePrefix("get "), HavePrefix("list ")), "a settled stack was written to")
@@ -54,82 +55,82 @@ var _ = Describe("An operator that starts again", func() {
 	}
 
 	It("changes nothing of what runs (R2)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.apply(fixture.Stack(app, fixture.Component("worker", 2, nil, "work"), withoutProbeDelay))
-		before := w.becomesReady(ctx)
+		w := newScene(ctx)
+		w.Apply(fixture.Stack(app, fixture.Component("worker", 2, nil, "work"), withoutProbeDelay))
+		before := w.BecomesReady(ctx)
 
 		requests := expectUntouched(ctx, w, operator.Options{})
-		after := w.becomesReady(ctx)
+		after := w.BecomesReady(ctx)
 		Expect(after.Status).To(Equal(before.Status))
 		AddReportEntry("requests of an operator that starts with one settled stack",
 			fmt.Sprintf("%d\n%s", len(requests), strings.Join(requests, "\n")))
 	})
 
 	It("with other defaults changes nothing of what runs, and new revisions have them (R2)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		before := w.becomesReady(ctx)
-		Expect(w.deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(35, 5))
+		w.Apply(stack)
+		before := w.BecomesReady(ctx)
+		Expect(w.Deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(35, 5))
 
 		expectUntouched(ctx, w, operator.Options{
 			Defaults: render.Defaults{PreStopSeconds: 17, TerminationGraceSeconds: 40},
 		})
-		w.apply(fixture.With(stack, fixture.Replicas(4)))
-		after := w.becomesReady(ctx)
-		Expect(history(after)).To(Equal(history(before)))
-		Expect(w.deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(35, 5))
-		Expect(w.replicaSets(ctx)).To(HaveLen(1))
+		w.Apply(fixture.With(stack, fixture.Replicas(4)))
+		after := w.BecomesReady(ctx)
+		Expect(world.History(after)).To(Equal(world.History(before)))
+		Expect(w.Deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(35, 5))
+		Expect(w.ReplicaSets(ctx)).To(HaveLen(1))
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		after = w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		after = w.BecomesReady(ctx)
 		Expect(after.Status.Revision).To(BeEquivalentTo(2))
-		Expect(w.deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(57, 17))
+		Expect(w.Deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(57, 17))
 
 		By("going back to the content that was made with the old ones")
-		w.apply(fixture.With(stack, fixture.Image("my-app:1")))
-		after = w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:1")))
+		after = w.BecomesReady(ctx)
 		Expect(after.Status.Revision).To(BeEquivalentTo(1))
-		Expect(w.deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(35, 5))
-		Expect(w.replicaSets(ctx)).To(HaveLen(2))
+		Expect(w.Deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(35, 5))
+		Expect(w.ReplicaSets(ctx)).To(HaveLen(2))
 	})
 
 	It("in the middle of a rollout ends it well, as one rollout (R5)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app, slowStart("1s"))
-		w.apply(stack)
-		w.becomesReady(ctx)
+		w.Apply(stack)
+		w.BecomesReady(ctx)
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		w.isHalfWayTo(ctx, "my-app:2")
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		w.IsHalfWayTo(ctx, "my-app:2")
 		withoutOperator()
-		during, err := w.stack(ctx)
+		during, err := w.Stack(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(history(during)[0]).To(Equal("2 SpecChanged Progressing"))
+		Expect(world.History(during)[0]).To(Equal("2 SpecChanged Progressing"))
 		startOperator(operator.Options{})
 
-		after := w.becomesReady(ctx)
-		Expect(history(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
-		Expect(w.replicaSets(ctx)).To(HaveLen(2))
-		Expect(w.readyPods(ctx)).To(HaveLen(3))
+		after := w.BecomesReady(ctx)
+		Expect(world.History(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+		Expect(w.ReplicaSets(ctx)).To(HaveLen(2))
+		Expect(w.ReadyPods(ctx)).To(HaveLen(3))
 	})
 
 	It("after the spec changed while it was away rolls out the last change only", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		w.becomesReady(ctx)
+		w.Apply(stack)
+		w.BecomesReady(ctx)
 
 		withoutOperator()
-		w.apply(fixture.With(stack, fixture.Image("my-app:2")))
-		w.kubectl("delete", "service", app)
-		w.apply(fixture.With(stack, fixture.Image("my-app:3")))
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		w.Kubectl("delete", "service", app)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
 		startOperator(operator.Options{})
 
-		after := w.becomesReady(ctx)
+		after := w.BecomesReady(ctx)
 		Expect(after.Status.Image).To(Equal("my-app:3"))
-		Expect(history(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
-		Eventually(ctx, func() map[int32]int { return w.endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
+		Expect(world.History(after)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
 	})
 })
 

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 // said is how a command of the plugin ended, and what it said.
@@ -28,10 +29,10 @@ type said struct {
 }
 
 // appstack runs the plugin, as kubectl does.
-func (w world) appstack(ctx context.Context, args ...string) said {
+func (w scene) appstack(ctx context.Context, args ...string) said {
 	GinkgoHelper()
 	var out, errs bytes.Buffer
-	command := exec.CommandContext(ctx, filepath.Join(root(), "bin", "kubectl-appstack"), append(args, "--namespace", w.namespace)...)
+	command := exec.CommandContext(ctx, filepath.Join(world.Root(), "bin", "kubectl-appstack"), append(args, "--namespace", w.Namespace)...)
 	command.Stdout, command.Stderr = &out, &errs
 	err := command.Run()
 	_, _ = fmt.Fprintf(GinkgoWriter, "$ kubectl appstack %s\n%s%s", strings.Join(args, " "), out.String(), errs.String())
@@ -43,7 +44,7 @@ func (w world) appstack(ctx context.Context, args ...string) said {
 }
 
 // succeeds runs the plugin, which has to succeed, and is what it prints.
-func (w world) succeeds(ctx context.Context, args ...string) string {
+func (w scene) succeeds(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	result := w.appstack(ctx, args...)
 	Expect(result.code).To(BeZero(), result.stderr)
@@ -59,7 +60,7 @@ func autopsy(revision int) OmegaMatcher {
 
 var _ = Describe("kubectl appstack", func() {
 	It("releases, tells why a release failed, and rolls back (R10, R12, R18)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		Expect(w.succeeds(ctx, "create", app, "--image", "my-app:1", "--port", "80", "--replicas", "2", "--wait")).
 			To(ContainSubstring("Ready: revision 1 runs"))
 
@@ -76,22 +77,22 @@ var _ = Describe("kubectl appstack", func() {
 		Expect(w.succeeds(ctx, "diff", app, "1", "2")).To(ContainSubstring("+    - image: " + crash))
 
 		By("declaring what runs")
-		pods := uids(w.pods(ctx))
+		pods := world.UIDs(w.Pods(ctx))
 		Expect(w.succeeds(ctx, "rollback", app, "--yes", "--wait", "--cause", "the driver leaks")).To(And(
 			ContainSubstring("runs revision 1 already"), ContainSubstring("Ready: revision 1 runs")))
-		Expect(uids(w.pods(ctx))).To(ConsistOf(pods))
-		Eventually(ctx, func() string { return w.becomesReady(ctx).Status.History[0].Cause }).Should(Equal("the driver leaks"))
+		Expect(world.UIDs(w.Pods(ctx))).To(ConsistOf(pods))
+		Eventually(ctx, func() string { return w.BecomesReady(ctx).Status.History[0].Cause }).Should(Equal("the driver leaks"))
 
 		By("rolling back by hand")
 		w.succeeds(ctx, "set-image", app, "my-app:2", "--wait")
 		w.succeeds(ctx, "rollback", app, "--to-revision", "1", "--yes", "--wait")
-		Expect(w.becomesReady(ctx).Status).To(And(HaveField("Revision", BeEquivalentTo(1)), HaveField("Image", "my-app:1")))
+		Expect(w.BecomesReady(ctx).Status).To(And(HaveField("Revision", BeEquivalentTo(1)), HaveField("Image", "my-app:1")))
 		w.succeeds(ctx, "resume-spec", app, "--wait")
-		Expect(w.becomesReady(ctx).Status.Image).To(Equal("my-app:2"))
+		Expect(w.BecomesReady(ctx).Status.Image).To(Equal("my-app:2"))
 	})
 
 	It("waits for a rollback that fails, and says so (R13)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		w.succeeds(ctx, "create", app, "--image", "my-app:1", "--port", "80", "--wait")
 		Expect(w.appstack(ctx, "set-image", app, crash, "--wait").code).To(Equal(1))
 		w.succeeds(ctx, "set-image", app, "my-app:3", "--wait")
@@ -104,26 +105,26 @@ var _ = Describe("kubectl appstack", func() {
 	})
 
 	It("ends with 2 when the time is over", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		result := w.appstack(ctx, "create", app, "--image", "my-app:unready", "--port", "80", "--wait", "--timeout", "3s")
 		Expect(result.code).To(Equal(2))
 		Expect(result.stderr).To(And(ContainSubstring("not ready after 3s"), ContainSubstring("0 of 1 new pods")))
 	})
 
 	DescribeTable("imports Compose files, whose stacks become ready", func(ctx SpecContext, project string, stacks []string) {
-		w := newWorld(ctx)
-		file := filepath.Join(root(), "internal", "cli", "compose", "testdata", project, "compose.yaml")
+		w := newScene(ctx)
+		file := filepath.Join(world.Root(), "internal", "cli", "compose", "testdata", project, "compose.yaml")
 		manifests := w.appstack(ctx, "import", "compose", file)
 		Expect(manifests.code).To(BeZero(), manifests.stderr)
-		w.kubectlApply(manifests.stdout)
+		w.KubectlApply(manifests.stdout)
 		w.bindClaims(ctx)
 
 		for _, stack := range stacks {
 			w.succeeds(ctx, "wait", stack, "--timeout", "90s")
 		}
-		Expect(names(list[v1alpha1.AppStackList](ctx, w.namespace).Items)).To(ConsistOf(stacks))
-		for _, stack := range list[v1alpha1.AppStackList](ctx, w.namespace).Items {
-			_, err := get[corev1.Service](ctx, w.namespace, stack.Name)
+		Expect(world.Names(world.List[v1alpha1.AppStackList](ctx, w.Namespace).Items)).To(ConsistOf(stacks))
+		for _, stack := range world.List[v1alpha1.AppStackList](ctx, w.Namespace).Items {
+			_, err := world.Get[corev1.Service](ctx, w.Namespace, stack.Name)
 			Expect(err).NotTo(HaveOccurred(), "the others reach it by this name")
 		}
 	},
@@ -132,29 +133,29 @@ var _ = Describe("kubectl appstack", func() {
 	)
 
 	It("exports what goes on running without AppStack (R27)", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.kubectlApply(example)
-		w.becomesReady(ctx)
-		pods, sets := uids(w.pods(ctx)), w.replicaSets(ctx)
+		w := newScene(ctx)
+		w.KubectlApply(example)
+		w.BecomesReady(ctx)
+		pods, sets := world.UIDs(w.Pods(ctx)), w.ReplicaSets(ctx)
 		manifests := w.succeeds(ctx, "export", app)
 		Expect(manifests).NotTo(ContainSubstring("ownerReferences"))
 
-		w.kubectl("delete", "appstack/"+app, "--cascade=orphan")
-		w.kubectlApply(manifests)
-		deployment := w.deployment(ctx, app)
-		Eventually(ctx, func() int64 { return w.deployment(ctx, app).Status.ObservedGeneration }).
+		w.Kubectl("delete", "appstack/"+app, "--cascade=orphan")
+		w.KubectlApply(manifests)
+		deployment := w.Deployment(ctx, app)
+		Eventually(ctx, func() int64 { return w.Deployment(ctx, app).Status.ObservedGeneration }).
 			Should(BeNumerically(">=", deployment.Generation))
-		Expect(w.replicaSets(ctx)).To(Equal(sets))
-		Expect(uids(w.pods(ctx))).To(ConsistOf(pods))
+		Expect(w.ReplicaSets(ctx)).To(Equal(sets))
+		Expect(world.UIDs(w.Pods(ctx))).To(ConsistOf(pods))
 	})
 })
 
 // bindClaims makes a volume for each claim, as the provisioner of a real cluster does.
-func (w world) bindClaims(ctx context.Context) {
+func (w scene) bindClaims(ctx context.Context) {
 	GinkgoHelper()
-	for _, claim := range list[corev1.PersistentVolumeClaimList](ctx, w.namespace).Items {
+	for _, claim := range world.List[corev1.PersistentVolumeClaimList](ctx, w.Namespace).Items {
 		volume := &corev1.PersistentVolume{
-			ObjectMeta: metav1.ObjectMeta{Name: w.namespace + "-" + claim.Name},
+			ObjectMeta: metav1.ObjectMeta{Name: w.Namespace + "-" + claim.Name},
 			Spec: corev1.PersistentVolumeSpec{
 				AccessModes:            claim.Spec.AccessModes,
 				Capacity:               corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
@@ -162,7 +163,7 @@ func (w world) bindClaims(ctx context.Context) {
 				PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/" + claim.Name}},
 			},
 		}
-		Expect(kube.Create(ctx, volume)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(kube.Delete(ctx, volume)).To(Succeed()) })
+		Expect(world.Kube.Create(ctx, volume)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(world.Kube.Delete(ctx, volume)).To(Succeed()) })
 	}
 }

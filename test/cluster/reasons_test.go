@@ -24,6 +24,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 // deadlineSeconds is the progress deadline of the stacks that are left to it.
@@ -63,7 +64,7 @@ var _ = Describe("A failing release of each reason", func() {
 	const each = 5
 
 	It("is rolled back soon after it shows (R12, R17)", func(ctx SpecContext) {
-		w, tight := newWorld(ctx), newWorld(ctx)
+		w, tight := newScene(ctx), newScene(ctx)
 		quota := map[string]breakage{
 			"quota": {v1alpha1.FailureReplicaFailure, fixture.Image("my-app:2"), 30 * time.Second},
 		}
@@ -87,36 +88,36 @@ var _ = Describe("A failing release of each reason", func() {
 func stackName(breakage string, i int) string { return fmt.Sprintf("%s-%d", breakage, i) }
 
 // start has stacks become Ready.
-func (w world) start(ctx context.Context, all map[string]breakage, each int) {
+func (w scene) start(ctx context.Context, all map[string]breakage, each int) {
 	GinkgoHelper()
 	for name := range all {
 		for i := range each {
-			stack := fixture.Stack(stackName(name, i), fixture.InNamespace(w.namespace), fixture.Rollout(
+			stack := fixture.Stack(stackName(name, i), fixture.InNamespace(w.Namespace), fixture.Rollout(
 				v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](600)}))
 			if all[name].reason == v1alpha1.FailureProgressDeadlineExceeded {
 				stack.Spec.Rollout.ProgressDeadlineSeconds = ptr.To[int32](deadlineSeconds)
 			}
-			Expect(kube.Create(ctx, stack)).To(Succeed())
+			Expect(world.Kube.Create(ctx, stack)).To(Succeed())
 		}
 	}
-	Eventually(ctx, func() []v1alpha1.AppStack { return list[v1alpha1.AppStackList](ctx, w.namespace).Items }).
+	Eventually(ctx, func() []v1alpha1.AppStack { return world.List[v1alpha1.AppStackList](ctx, w.Namespace).Items }).
 		WithTimeout(time.Minute).Should(HaveEach(HaveField("Status.Conditions",
 		ContainElement(And(HaveField("Type", v1alpha1.ConditionReady), HaveField("Status", metav1.ConditionTrue))))))
 }
 
 // fail breaks the stacks, waits until each is rolled back for its reason, and is
 // how long each took from when it qualified until its Deployment was patched back.
-func (w world) fail(ctx context.Context, all map[string]breakage, each int) map[string][]time.Duration {
+func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[string][]time.Duration {
 	GinkgoHelper()
 	seen := w.watchFailures(ctx)
 	for name, breakage := range all {
 		for i := range each {
-			stack, err := get[v1alpha1.AppStack](ctx, w.namespace, stackName(name, i))
+			stack, err := world.Get[v1alpha1.AppStack](ctx, w.Namespace, stackName(name, i))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(kube.Patch(ctx, fixture.With(stack.DeepCopy(), breakage.by), client.MergeFrom(stack))).To(Succeed())
+			Expect(world.Kube.Patch(ctx, fixture.With(stack.DeepCopy(), breakage.by), client.MergeFrom(stack))).To(Succeed())
 			// one after the other, as it is not the queue that is measured
 			Eventually(ctx, func() string {
-				return w.deployment(ctx, stack.Name).Annotations[naming.AnnotationRevision]
+				return w.Deployment(ctx, stack.Name).Annotations[naming.AnnotationRevision]
 			}).ShouldNot(Equal("1"))
 		}
 	}
@@ -126,9 +127,9 @@ func (w world) fail(ctx context.Context, all map[string]breakage, each int) map[
 			var stack *v1alpha1.AppStack
 			Eventually(ctx, func(g Gomega) {
 				var err error
-				stack, err = get[v1alpha1.AppStack](ctx, w.namespace, stackName(name, i))
+				stack, err = world.Get[v1alpha1.AppStack](ctx, w.Namespace, stackName(name, i))
 				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(history(stack)).To(HaveExactElements(
+				g.Expect(world.History(stack)).To(HaveExactElements(
 					"1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"))
 			}).WithTimeout(2 * time.Minute).Should(Succeed())
 			Expect(stack.Status.Failure.Reason).To(Equal(breakage.reason), stack.Name)
@@ -160,12 +161,12 @@ func (f *failures) took(stack string, grace time.Duration) time.Duration {
 }
 
 // watchFailures watches the pods and Deployments from now on.
-func (w world) watchFailures(ctx context.Context) *failures {
+func (w scene) watchFailures(ctx context.Context) *failures {
 	GinkgoHelper()
 	f := &failures{shown: map[string]time.Time{}, progressed: map[string]time.Time{}, patched: map[string]time.Time{}}
 	for _, objects := range []client.ObjectList{&corev1.PodList{}, &appsv1.DeploymentList{}} {
-		Expect(kube.List(ctx, objects, client.InNamespace(w.namespace))).To(Succeed())
-		events, err := kube.Watch(ctx, objects, client.InNamespace(w.namespace),
+		Expect(world.Kube.List(ctx, objects, client.InNamespace(w.Namespace))).To(Succeed())
+		events, err := world.Kube.Watch(ctx, objects, client.InNamespace(w.Namespace),
 			&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: objects.GetResourceVersion()}})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(events.Stop)

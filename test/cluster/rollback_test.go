@@ -12,11 +12,12 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 var _ = Describe("Rolling back to revision 1 of 3", func() {
 	var (
-		w     world
+		w     scene
 		stack *v1alpha1.AppStack
 		// of revision 1, when it was the newest
 		template string
@@ -24,19 +25,19 @@ var _ = Describe("Rolling back to revision 1 of 3", func() {
 		// of all three
 		sets []types.UID
 	)
-	podTemplate := func() string { return w.kubectl("get", "deployment/my-app", "-o", "jsonpath={.spec.template}") }
+	podTemplate := func() string { return w.Kubectl("get", "deployment/my-app", "-o", "jsonpath={.spec.template}") }
 
 	BeforeEach(func(ctx SpecContext) {
-		w = newWorld(ctx)
+		w = newScene(ctx)
 		stack = fixture.Stack(app, fixture.Image("my-app:1"), fixture.Env("GREETING", "hello"))
-		w.apply(stack)
-		w.becomesReady(ctx)
-		template, pods = podTemplate(), w.activeReplicaSets(ctx)
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		template, pods = podTemplate(), w.ActiveReplicaSets(ctx)
 		for _, image := range []string{"my-app:2", "my-app:3"} {
-			w.apply(fixture.With(stack, fixture.Image(image)))
-			w.becomesReady(ctx)
+			w.Apply(fixture.With(stack, fixture.Image(image)))
+			w.BecomesReady(ctx)
 		}
-		sets = w.replicaSets(ctx)
+		sets = w.ReplicaSets(ctx)
 		Expect(sets).To(HaveLen(3))
 		Expect(podTemplate()).NotTo(Equal(template))
 	})
@@ -44,14 +45,14 @@ var _ = Describe("Rolling back to revision 1 of 3", func() {
 	// rollBack rolls back and expects all that is promised of it.
 	rollBack := func(ctx context.Context, from int64) {
 		GinkgoHelper()
-		w.apply(fixture.With(stack, fixture.RollbackTo(1, from)))
-		after := w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.RollbackTo(1, from)))
+		after := w.BecomesReady(ctx)
 		Expect(podTemplate()).To(Equal(template), "the pod template is not byte for byte that of revision 1")
-		Expect(w.activeReplicaSets(ctx)).To(Equal(pods))
-		Expect(w.replicaSets(ctx)).To(ConsistOf(sets))
-		Expect(w.revisions(ctx)).To(ConsistOf("my-app-1", "my-app-2", "my-app-3"))
+		Expect(w.ActiveReplicaSets(ctx)).To(Equal(pods))
+		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
+		Expect(w.Revisions(ctx)).To(ConsistOf("my-app-1", "my-app-2", "my-app-3"))
 		Expect(after.Status.Revision).To(BeEquivalentTo(1))
-		Expect(history(after)).To(Equal([]string{
+		Expect(world.History(after)).To(Equal([]string{
 			"1 Rollback Succeeded", "3 SpecChanged Succeeded", "2 SpecChanged Succeeded", "1 SpecChanged Succeeded",
 		}))
 	}
@@ -60,15 +61,15 @@ var _ = Describe("Rolling back to revision 1 of 3", func() {
 		func(ctx SpecContext) {
 			rollBack(ctx, 0)
 
-			w.apply(fixture.With(stack, fixture.Image("my-app:4")))
+			w.Apply(fixture.With(stack, fixture.Image("my-app:4")))
 			Consistently(ctx, func(g Gomega) {
 				g.Expect(podTemplate()).To(Equal(template))
-				g.Expect(w.revisions(ctx)).To(HaveLen(3))
+				g.Expect(w.Revisions(ctx)).To(HaveLen(3))
 			}).Should(Succeed())
-			w.becomesReady(ctx)
+			w.BecomesReady(ctx)
 
-			w.apply(fixture.With(stack, fixture.NoRollback()))
-			after := w.becomesReady(ctx)
+			w.Apply(fixture.With(stack, fixture.NoRollback()))
+			after := w.BecomesReady(ctx)
 			Expect(after.Status.Revision).To(BeEquivalentTo(4))
 			Expect(after.Status.Image).To(Equal("my-app:4"))
 		})
@@ -76,30 +77,30 @@ var _ = Describe("Rolling back to revision 1 of 3", func() {
 	It("holds for fromRevision only, and a content change moves forward to 4 (R3, R7, R10)", func(ctx SpecContext) {
 		rollBack(ctx, 3)
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:4")))
-		after := w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:4")))
+		after := w.BecomesReady(ctx)
 		Expect(after.Status.Revision).To(BeEquivalentTo(4))
 		Expect(after.Status.Image).To(Equal("my-app:4"))
-		Expect(w.revisions(ctx)).To(ConsistOf("my-app-1", "my-app-2", "my-app-3", "my-app-4"))
+		Expect(w.Revisions(ctx)).To(ConsistOf("my-app-1", "my-app-2", "my-app-3", "my-app-4"))
 
 		By("coming back to the content of revision 3, which engages the rollback again")
-		w.apply(fixture.With(stack, fixture.Image("my-app:3")))
-		after = w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
+		after = w.BecomesReady(ctx)
 		Expect(after.Status.Revision).To(BeEquivalentTo(1))
 		Expect(podTemplate()).To(Equal(template))
-		Expect(w.activeReplicaSets(ctx)).To(Equal(pods))
+		Expect(w.ActiveReplicaSets(ctx)).To(Equal(pods))
 	})
 
 	It("to a revision that does not exist changes nothing that runs (R15, R30)", func(ctx SpecContext) {
 		running := podTemplate()
-		w.apply(fixture.With(stack, fixture.RollbackTo(9, 0)))
-		message := w.stalls(ctx, v1alpha1.ReasonRevisionNotFound)
+		w.Apply(fixture.With(stack, fixture.RollbackTo(9, 0)))
+		message := w.Stalls(ctx, v1alpha1.ReasonRevisionNotFound)
 		Expect(message).To(ContainSubstring("revision 9"))
 		AddReportEntry("a revision that does not exist", message)
 		Expect(podTemplate()).To(Equal(running))
-		Expect(w.readyPods(ctx)).To(HaveLen(3))
+		Expect(w.ReadyPods(ctx)).To(HaveLen(3))
 
-		w.apply(fixture.With(stack, fixture.NoRollback()))
-		w.becomesReady(ctx)
+		w.Apply(fixture.With(stack, fixture.NoRollback()))
+		w.BecomesReady(ctx)
 	})
 })

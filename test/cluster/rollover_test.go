@@ -17,70 +17,71 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 var _ = Describe("A rollout", func() {
 	It("that another one overtakes is superseded, and three pods serve throughout (R5, R24)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		w.becomesReady(ctx)
+		w.Apply(stack)
+		w.BecomesReady(ctx)
 		lowest := w.watchReady(ctx, 3)
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:unready")))
-		w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
-		Eventually(ctx, func() []corev1.Pod { return w.pods(ctx) }).Should(HaveLen(4))
-		Consistently(ctx, func() []corev1.Pod { return w.readyPods(ctx) }).Should(HaveLen(3))
-		during, err := w.stack(ctx)
+		w.Apply(fixture.With(stack, fixture.Image("my-app:unready")))
+		w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+		Eventually(ctx, func() []corev1.Pod { return w.Pods(ctx) }).Should(HaveLen(4))
+		Consistently(ctx, func() []corev1.Pod { return w.ReadyPods(ctx) }).Should(HaveLen(3))
+		during, err := w.Stack(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(history(during)).To(Equal([]string{"2 SpecChanged Progressing", "1 SpecChanged Succeeded"}))
+		Expect(world.History(during)).To(Equal([]string{"2 SpecChanged Progressing", "1 SpecChanged Succeeded"}))
 		Expect(during.Status.LastGoodRevision).To(BeEquivalentTo(1))
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:3")))
-		after := w.becomesReady(ctx)
-		Expect(history(after)).To(Equal([]string{
+		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
+		after := w.BecomesReady(ctx)
+		Expect(world.History(after)).To(Equal([]string{
 			"3 SpecChanged Succeeded", "2 SpecChanged Superseded", "1 SpecChanged Succeeded",
 		}))
 		Expect(after.Status.LastGoodRevision).To(BeEquivalentTo(3))
-		Eventually(ctx, func() []corev1.Pod { return w.pods(ctx) }).Should(
+		Eventually(ctx, func() []corev1.Pod { return w.Pods(ctx) }).Should(
 			And(HaveLen(3), HaveEach(HaveField("Spec.Containers", ConsistOf(HaveField("Image", "my-app:3"))))))
 		Expect(lowest()).To(Equal(3))
 	})
 
 	It("that is taken back while it is under way is superseded too, and reuses the ReplicaSet (R5, R7)", func(ctx SpecContext) {
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app)
-		w.apply(stack)
-		w.becomesReady(ctx)
-		pods := uids(w.pods(ctx))
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		pods := world.UIDs(w.Pods(ctx))
 		lowest := w.watchReady(ctx, 3)
 
-		w.apply(fixture.With(stack, fixture.Image("my-app:unready")))
-		Eventually(ctx, func() []corev1.Pod { return w.pods(ctx) }).Should(HaveLen(4))
-		w.apply(fixture.With(stack, fixture.Image("my-app:1")))
-		after := w.becomesReady(ctx)
-		Expect(history(after)).To(Equal([]string{
+		w.Apply(fixture.With(stack, fixture.Image("my-app:unready")))
+		Eventually(ctx, func() []corev1.Pod { return w.Pods(ctx) }).Should(HaveLen(4))
+		w.Apply(fixture.With(stack, fixture.Image("my-app:1")))
+		after := w.BecomesReady(ctx)
+		Expect(world.History(after)).To(Equal([]string{
 			"1 SpecChanged Succeeded", "2 SpecChanged Superseded", "1 SpecChanged Succeeded",
 		}))
-		Eventually(ctx, func() []types.UID { return uids(w.pods(ctx)) }).Should(ConsistOf(pods))
+		Eventually(ctx, func() []types.UID { return world.UIDs(w.Pods(ctx)) }).Should(ConsistOf(pods))
 		Expect(lowest()).To(Equal(3))
 	})
 })
 
 // watchReady watches the pods, which have to number at least atLeast ready ones
 // now. What it returns ends it, and is the smallest number there was.
-func (w world) watchReady(ctx context.Context, atLeast int) (lowest func() int) {
+func (w scene) watchReady(ctx context.Context, atLeast int) (lowest func() int) {
 	GinkgoHelper()
-	pods := list[corev1.PodList](ctx, w.namespace)
+	pods := world.List[corev1.PodList](ctx, w.Namespace)
 	ready := map[types.UID]bool{}
 	for _, pod := range pods.Items {
-		if isReady(pod) {
+		if world.IsReady(pod) {
 			ready[pod.UID] = true
 		}
 	}
 	Expect(len(ready)).To(BeNumerically(">=", atLeast))
 	// from there on, so that no change is missed
-	events, err := kube.Watch(ctx, &corev1.PodList{}, client.InNamespace(w.namespace),
+	events, err := world.Kube.Watch(ctx, &corev1.PodList{}, client.InNamespace(w.Namespace),
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: pods.ResourceVersion}})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(events.Stop)
@@ -97,7 +98,7 @@ func (w world) watchReady(ctx context.Context, atLeast int) (lowest func() int) 
 				return // a watch that breaks off; noticed by the number of pods below
 			}
 			delete(ready, pod.UID)
-			if event.Type != watch.Deleted && isReady(*pod) {
+			if event.Type != watch.Deleted && world.IsReady(*pod) {
 				ready[pod.UID] = true
 			}
 			current.Store(int64(len(ready)))
@@ -106,7 +107,7 @@ func (w world) watchReady(ctx context.Context, atLeast int) (lowest func() int) 
 	}()
 	return func() int {
 		GinkgoHelper()
-		Eventually(ctx, current.Load).Should(BeEquivalentTo(len(w.readyPods(ctx))))
+		Eventually(ctx, current.Load).Should(BeEquivalentTo(len(w.ReadyPods(ctx))))
 		Expect(ended).NotTo(BeClosed(), "the watch broke off")
 		events.Stop()
 		return int(least.Load())

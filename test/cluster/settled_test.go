@@ -14,6 +14,7 @@ import (
 
 	"github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/world"
 )
 
 // settledFor is how long a settled stack is looked at.
@@ -27,30 +28,30 @@ func settledFor() time.Duration {
 var _ = Describe("A settled stack", func() {
 	It("costs no write and no read of the API, however often it is looked at", func(ctx SpecContext) {
 		const leastPasses = 20
-		w := newWorld(ctx)
+		w := newScene(ctx)
 		stack := fixture.Stack(app, fixture.Component("worker", 2, nil, "work"))
 		fixture.With(stack, withoutProbeDelay)
 		withOperator(operator.Options{Resync: time.Second})
-		start := markNow()
-		w.apply(stack)
-		w.becomesReady(ctx)
-		Expect(start.quiet(ctx, w)).To(ContainElements(
-			HavePrefix("create /apis/apps/v1/namespaces/"+w.namespace+"/deployments"),
-			HavePrefix("patch /apis/apps.appstack.dev/v1alpha1/namespaces/"+w.namespace+"/appstacks/my-app/status")),
+		start := world.MarkNow()
+		w.Apply(stack)
+		w.BecomesReady(ctx)
+		Expect(start.Quiet(ctx, w.World)).To(ContainElements(
+			HavePrefix("create /apis/apps/v1/namespaces/"+w.Namespace+"/deployments"),
+			HavePrefix("patch /apis/apps.appstack.dev/v1alpha1/namespaces/"+w.Namespace+"/appstacks/my-app/status")),
 			"the audit log shows what a change costs")
 
-		settled, passes, begun := markNow(), operator.Reconciled(), time.Now()
-		Consistently(ctx, func() []string { return settled.requests(w) }).WithTimeout(settledFor()).WithPolling(time.Second).Should(BeEmpty())
+		settled, passes, begun := world.MarkNow(), operator.Reconciled(), time.Now()
+		Consistently(ctx, func() []string { return settled.Requests(w.World) }).WithTimeout(settledFor()).WithPolling(time.Second).Should(BeEmpty())
 		Eventually(ctx, func() float64 { return operator.Reconciled() - passes }).Should(BeNumerically(">=", leastPasses))
-		Expect(settled.requests(w)).To(BeEmpty())
+		Expect(settled.Requests(w.World)).To(BeEmpty())
 		AddReportEntry("a settled stack", fmt.Sprintf(
 			"no read and no write in %s, in which it was looked at %.0f times and %d watches were opened again",
-			time.Since(begun).Round(time.Second), operator.Reconciled()-passes, settled.watches()))
+			time.Since(begun).Round(time.Second), operator.Reconciled()-passes, settled.Watches()))
 
-		changed := markNow()
-		w.apply(fixture.With(stack, fixture.Replicas(4)))
-		w.becomesReady(ctx)
-		requests := changed.quiet(ctx, w)
+		changed := world.MarkNow()
+		w.Apply(fixture.With(stack, fixture.Replicas(4)))
+		w.BecomesReady(ctx)
+		requests := changed.Quiet(ctx, w.World)
 		Expect(requests).NotTo(BeEmpty())
 		AddReportEntry("one change of replicas", fmt.Sprintf("%d requests", len(requests)))
 	})

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-package cluster_test
+package world
 
 import (
 	"context"
@@ -27,116 +27,116 @@ import (
 // namespacePrefix opens the names of all namespaces that the tests make.
 const namespacePrefix = "appstack-test-"
 
-// app is the name of the stack that specs are about.
-const app = "my-app"
+// App is the name of the stack that specs are about.
+const App = "my-app"
 
-// world is where a spec takes place: a namespace of its own.
-type world struct{ namespace string }
+// World is where a spec takes place: a namespace of its own.
+type World struct{ Namespace string }
 
-// newWorld makes a namespace, and removes it after the spec.
-func newWorld(ctx context.Context) world {
+// New makes a namespace, and removes it after the spec.
+func New(ctx context.Context) World {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: namespacePrefix}}
-	Expect(kube.Create(ctx, namespace)).To(Succeed())
+	Expect(Kube.Create(ctx, namespace)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
 		if CurrentSpecReport().Failed() {
 			_, _, _ = kubectl.Attempt("", "--namespace", namespace.Name, "describe", "aps")
 			_, _, _ = kubectl.Attempt("", "--namespace", namespace.Name, "get", "all,controllerrevisions,endpointslices", "-o", "wide")
 		}
-		Expect(client.IgnoreNotFound(kube.Delete(ctx, namespace))).To(Succeed())
+		Expect(client.IgnoreNotFound(Kube.Delete(ctx, namespace))).To(Succeed())
 	})
-	return world{namespace: namespace.Name}
+	return World{Namespace: namespace.Name}
 }
 
-func get[T any, P interface {
+func Get[T any, P interface {
 	*T
 	client.Object
 }](ctx context.Context, namespace, name string) (P, error) {
 	object := P(new(T))
-	err := kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
+	err := Kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
 	return object, err
 }
 
-func list[L any, P interface {
+func List[L any, P interface {
 	*L
 	client.ObjectList
 }](ctx context.Context, namespace string) P {
 	GinkgoHelper()
 	objects := P(new(L))
-	Expect(kube.List(ctx, objects, client.InNamespace(namespace))).To(Succeed())
+	Expect(Kube.List(ctx, objects, client.InNamespace(namespace))).To(Succeed())
 	return objects
 }
 
-// stack is the stack of the spec.
-func (w world) stack(ctx context.Context) (*v1alpha1.AppStack, error) {
-	return get[v1alpha1.AppStack](ctx, w.namespace, app)
+// Stack is the stack of the spec.
+func (w World) Stack(ctx context.Context) (*v1alpha1.AppStack, error) {
+	return Get[v1alpha1.AppStack](ctx, w.Namespace, App)
 }
 
-// deployment is the Deployment of that name, which has to be there.
-func (w world) deployment(ctx context.Context, name string) *appsv1.Deployment {
+// Deployment is the Deployment of that name, which has to be there.
+func (w World) Deployment(ctx context.Context, name string) *appsv1.Deployment {
 	GinkgoHelper()
-	deployment, err := get[appsv1.Deployment](ctx, w.namespace, name)
+	deployment, err := Get[appsv1.Deployment](ctx, w.Namespace, name)
 	Expect(err).NotTo(HaveOccurred())
 	return deployment
 }
 
-// service is the Service of that name, which has to be there.
-func (w world) service(ctx context.Context, name string) *corev1.Service {
+// Service is the Service of that name, which has to be there.
+func (w World) Service(ctx context.Context, name string) *corev1.Service {
 	GinkgoHelper()
-	service, err := get[corev1.Service](ctx, w.namespace, name)
+	service, err := Get[corev1.Service](ctx, w.Namespace, name)
 	Expect(err).NotTo(HaveOccurred())
 	return service
 }
 
-// deployments are the names of all Deployments.
-func (w world) deployments(ctx context.Context) []string {
+// Deployments are the names of all Deployments.
+func (w World) Deployments(ctx context.Context) []string {
 	GinkgoHelper()
-	return names(list[appsv1.DeploymentList](ctx, w.namespace).Items)
+	return Names(List[appsv1.DeploymentList](ctx, w.Namespace).Items)
 }
 
-// revisions are the names of all recorded revisions.
-func (w world) revisions(ctx context.Context) []string {
+// Revisions are the names of all recorded revisions.
+func (w World) Revisions(ctx context.Context) []string {
 	GinkgoHelper()
-	return names(list[appsv1.ControllerRevisionList](ctx, w.namespace).Items)
+	return Names(List[appsv1.ControllerRevisionList](ctx, w.Namespace).Items)
 }
 
-// replicaSets are the UIDs of all ReplicaSets.
-func (w world) replicaSets(ctx context.Context) []types.UID {
+// ReplicaSets are the UIDs of all ReplicaSets.
+func (w World) ReplicaSets(ctx context.Context) []types.UID {
 	GinkgoHelper()
-	return uids(list[appsv1.ReplicaSetList](ctx, w.namespace).Items)
+	return UIDs(List[appsv1.ReplicaSetList](ctx, w.Namespace).Items)
 }
 
-// activeReplicaSets are the UIDs of those that have pods.
-func (w world) activeReplicaSets(ctx context.Context) []types.UID {
+// ActiveReplicaSets are the UIDs of those that have pods.
+func (w World) ActiveReplicaSets(ctx context.Context) []types.UID {
 	GinkgoHelper()
-	return uids(slices.DeleteFunc(list[appsv1.ReplicaSetList](ctx, w.namespace).Items,
+	return UIDs(slices.DeleteFunc(List[appsv1.ReplicaSetList](ctx, w.Namespace).Items,
 		func(set appsv1.ReplicaSet) bool { return set.Status.Replicas == 0 }))
 }
 
-// pods are all that are not about to go.
-func (w world) pods(ctx context.Context) []corev1.Pod {
+// Pods are all that are not about to go.
+func (w World) Pods(ctx context.Context) []corev1.Pod {
 	GinkgoHelper()
-	return slices.DeleteFunc(list[corev1.PodList](ctx, w.namespace).Items,
+	return slices.DeleteFunc(List[corev1.PodList](ctx, w.Namespace).Items,
 		func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
-// readyPods are those of the pods that get requests.
-func (w world) readyPods(ctx context.Context) []corev1.Pod {
+// ReadyPods are those of the pods that get requests.
+func (w World) ReadyPods(ctx context.Context) []corev1.Pod {
 	GinkgoHelper()
-	return slices.DeleteFunc(w.pods(ctx), func(pod corev1.Pod) bool { return !isReady(pod) })
+	return slices.DeleteFunc(w.Pods(ctx), func(pod corev1.Pod) bool { return !IsReady(pod) })
 }
 
-func isReady(pod corev1.Pod) bool {
+func IsReady(pod corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
 }
 
-// endpoints are how many ready pods the Service has on each of their port numbers.
-func (w world) endpoints(ctx context.Context, service string) map[int32]int {
+// Endpoints are how many ready pods the Service has on each of their port numbers.
+func (w World) Endpoints(ctx context.Context, service string) map[int32]int {
 	GinkgoHelper()
 	var slicesOf discoveryv1.EndpointSliceList
-	Expect(kube.List(ctx, &slicesOf, client.InNamespace(w.namespace),
+	Expect(Kube.List(ctx, &slicesOf, client.InNamespace(w.Namespace),
 		client.MatchingLabels{discoveryv1.LabelServiceName: service})).To(Succeed())
 	addresses := map[int32]sets.Set[string]{}
 	for _, slice := range slicesOf.Items {
@@ -158,36 +158,36 @@ func (w world) endpoints(ctx context.Context, service string) map[int32]int {
 	return ready
 }
 
-// isHalfWayTo waits until some pods, and not all, run the image.
-func (w world) isHalfWayTo(ctx context.Context, image string) {
+// IsHalfWayTo waits until some pods, and not all, run the image.
+func (w World) IsHalfWayTo(ctx context.Context, image string) {
 	GinkgoHelper()
 	Eventually(ctx, func() (int, error) {
 		updated := 0
-		for _, pod := range w.pods(ctx) {
+		for _, pod := range w.Pods(ctx) {
 			if pod.Spec.Containers[0].Image == image {
 				updated++
 			}
 		}
-		if wanted := int(ptr.Deref(w.deployment(ctx, app).Spec.Replicas, 1)); updated >= wanted {
+		if wanted := int(ptr.Deref(w.Deployment(ctx, App).Spec.Replicas, 1)); updated >= wanted {
 			return updated, StopTrying("the rollout is over already")
 		}
 		return updated, nil
 	}).Should(BeNumerically(">", 0))
 }
 
-// becomesReady waits until the stack as it is written now is ready.
-func (w world) becomesReady(ctx context.Context) *v1alpha1.AppStack {
+// BecomesReady waits until the stack as it is written now is ready.
+func (w World) BecomesReady(ctx context.Context) *v1alpha1.AppStack {
 	GinkgoHelper()
-	return w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded)
+	return w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded)
 }
 
-// becomes waits until a condition of the stack as it is written now stands so.
-func (w world) becomes(ctx context.Context, conditionType string, status metav1.ConditionStatus, reason string) *v1alpha1.AppStack {
+// Becomes waits until a condition of the stack as it is written now stands so.
+func (w World) Becomes(ctx context.Context, conditionType string, status metav1.ConditionStatus, reason string) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
 	Eventually(ctx, func(g Gomega) {
 		var err error
-		stack, err = w.stack(ctx)
+		stack, err = w.Stack(ctx)
 		g.Expect(err).NotTo(HaveOccurred())
 		condition := meta.FindStatusCondition(stack.Status.Conditions, conditionType)
 		g.Expect(condition).NotTo(BeNil())
@@ -197,15 +197,15 @@ func (w world) becomes(ctx context.Context, conditionType string, status metav1.
 	return stack
 }
 
-// stalls waits until the stack is stalled for the reason, and is what its condition says.
-func (w world) stalls(ctx context.Context, reason string) string {
+// Stalls waits until the stack is stalled for the reason, and is what its condition says.
+func (w World) Stalls(ctx context.Context, reason string) string {
 	GinkgoHelper()
-	stack := w.becomes(ctx, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason)
+	stack := w.Becomes(ctx, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason)
 	return meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled).Message
 }
 
-// history is the stack's, newest first, a line for each rollout.
-func history(stack *v1alpha1.AppStack) []string {
+// History is the stack's, newest first, a line for each rollout.
+func History(stack *v1alpha1.AppStack) []string {
 	var lines []string
 	for _, rollout := range stack.Status.History {
 		lines = append(lines, fmt.Sprintf("%d %s %s", rollout.Revision, rollout.Trigger, rollout.Outcome))
@@ -219,7 +219,7 @@ type named[T any] interface {
 	metav1.Object
 }
 
-func names[T any, P named[T]](items []T) []string {
+func Names[T any, P named[T]](items []T) []string {
 	all := make([]string, 0, len(items))
 	for i := range items {
 		all = append(all, P(&items[i]).GetName())
@@ -227,7 +227,7 @@ func names[T any, P named[T]](items []T) []string {
 	return all
 }
 
-func uids[T any, P named[T]](items []T) []types.UID {
+func UIDs[T any, P named[T]](items []T) []types.UID {
 	all := make([]types.UID, 0, len(items))
 	for i := range items {
 		all = append(all, P(&items[i]).GetUID())

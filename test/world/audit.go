@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-package cluster_test
+package world
 
 import (
 	"bufio"
@@ -18,28 +18,28 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// mark is a point in the audit log.
-type mark int64
+// Mark is a point in the audit log.
+type Mark int64
 
-// markNow is the end of the audit log.
-func markNow() mark {
+// MarkNow is the end of the audit log.
+func MarkNow() Mark {
 	GinkgoHelper()
 	info, err := os.Stat(auditLog)
 	Expect(err).NotTo(HaveOccurred())
-	return mark(info.Size())
+	return Mark(info.Size())
 }
 
-// requests of the operator since the mark, as "verb address": all but those in
+// Requests of the operator since the mark, as "verb address": all but those in
 // the namespaces of other specs, which may still be on their way out. A watch
 // that begins with what there is counts as the list that it is. Any other watch
 // tells of changes without being asked, and is opened again every few minutes;
 // it is neither a read nor a write, and left out.
-func (m mark) requests(w world) []string {
+func (m Mark) Requests(w World) []string {
 	GinkgoHelper()
 	var all []string
 	for _, request := range m.entries() {
 		elsewhere := strings.Contains(request.RequestURI, "/namespaces/"+namespacePrefix) &&
-			!strings.Contains(request.RequestURI, "/namespaces/"+w.namespace+"/")
+			!strings.Contains(request.RequestURI, "/namespaces/"+w.Namespace+"/")
 		switch {
 		case elsewhere:
 		case request.Verb != "watch":
@@ -51,8 +51,8 @@ func (m mark) requests(w world) []string {
 	return all
 }
 
-// watches are how many the operator has opened since the mark.
-func (m mark) watches() int {
+// Watches are how many the operator has opened since the mark.
+func (m Mark) Watches() int {
 	GinkgoHelper()
 	opened := 0
 	for _, request := range m.entries() {
@@ -70,7 +70,7 @@ type entry struct{ Stage, UserAgent, Verb, RequestURI string }
 func (e entry) opens() bool { return e.Stage == "ResponseStarted" }
 
 // entries are the operator's since the mark.
-func (m mark) entries() []entry {
+func (m Mark) entries() []entry {
 	GinkgoHelper()
 	file, err := os.Open(auditLog)
 	Expect(err).NotTo(HaveOccurred())
@@ -85,25 +85,25 @@ func (m mark) entries() []entry {
 			return all // the last line may not be written whole yet
 		}
 		Expect(err).NotTo(HaveOccurred())
-		if !bytes.Contains(line, []byte(operatorAgent)) {
+		if !bytes.Contains(line, []byte(OperatorAgent)) {
 			continue
 		}
 		var read entry
 		Expect(json.Unmarshal(line, &read)).To(Succeed())
-		if read.UserAgent == operatorAgent {
+		if read.UserAgent == OperatorAgent {
 			all = append(all, read)
 		}
 	}
 }
 
-// quiet waits until the operator has asked for nothing for two seconds, and is
+// Quiet waits until the operator has asked for nothing for two seconds, and is
 // what it asked for since the mark.
-func (m mark) quiet(ctx context.Context, w world) []string {
+func (m Mark) Quiet(ctx context.Context, w World) []string {
 	GinkgoHelper()
 	before := -1
 	var requests []string
 	Eventually(ctx, func() int {
-		requests = m.requests(w)
+		requests = m.Requests(w)
 		fresh := len(requests) - before
 		before = len(requests)
 		return fresh

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package world
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/appstack-dev/appstack/internal/controller"
+	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/kubectl"
+)
+
+const (
+	// OperatorAgent is how the API server's audit log names the operator under test.
+	OperatorAgent = "appstack-cluster-test-operator"
+	// testAgent is how it names what the tests themselves ask.
+	testAgent = "appstack-cluster-test"
+)
+
+var (
+	// Kube is the tests' own way to the API server, without a cache.
+	Kube client.WithWatch
+	// auditLog is where the API server writes down every request.
+	auditLog string
+)
+
+// Open reaches the cluster, applies the definitions and sees that no operator
+// is there. A suite calls it before its specs.
+func Open(ctx context.Context) {
+	GinkgoHelper()
+	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
+	scheme, err := controller.Scheme()
+	Expect(err).NotTo(HaveOccurred())
+	Kube, err = client.NewWithWatch(Connection(testAgent), client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(Kube.List(ctx, &corev1.NamespaceList{}, client.Limit(1))).To(Succeed(),
+		"the cluster that KUBECONFIG names does not answer: run 'make cluster'")
+	auditLog = findAuditLog()
+
+	kubectl.ApplyDefinitions(filepath.Join(Root(), "config", "crd", "bases"))
+	expectNoOtherOperator(ctx)
+}
+
+// Root is the folder of the repository.
+func Root() string {
+	folder, err := filepath.Abs(filepath.Join("..", ".."))
+	Expect(err).NotTo(HaveOccurred())
+	return folder
+}
+
+// Connection is a way to the cluster that KUBECONFIG names. There is no default:
+// the tests are not for the cluster that someone happens to be logged in to.
+func Connection(userAgent string) *rest.Config {
+	GinkgoHelper()
+	if os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
+		Fail("KUBECONFIG names no cluster: run 'make cluster' first, and then the target of the tests")
+	}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{}).ClientConfig()
+	Expect(err).NotTo(HaveOccurred(), "reading KUBECONFIG; 'make cluster' writes bin/kubeconfig")
+	config.UserAgent = userAgent
+	config.QPS = -1 // as ctrl.GetConfig has it
+	return config
+}
+
+// findAuditLog is the file APPSTACK_AUDIT_LOG, or that of a cluster which hack/cluster/up started.
+func findAuditLog() string {
+	GinkgoHelper()
+	path := os.Getenv("APPSTACK_AUDIT_LOG")
+	if path == "" {
+		config, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
+		Expect(err).NotTo(HaveOccurred())
+		name := strings.TrimPrefix(config.CurrentContext, "kwok-")
+		path = filepath.Join(Root(), "bin", "kwok", "clusters", name, "logs", "audit.log")
+	}
+	Expect(path).To(BeARegularFile(), "the tests need the API server's audit log: run them against "+
+		"'make cluster', whose nodes are simulated, or name the log in APPSTACK_AUDIT_LOG")
+	return path
+}
+
+// expectNoOtherOperator makes a stack and sees whether anyone takes care of it.
+func expectNoOtherOperator(ctx context.Context) {
+	GinkgoHelper()
+	w := New(ctx)
+	w.Apply(fixture.Stack(App, fixture.Replicas(0)))
+	Consistently(w.Stack).WithContext(ctx).Should(HaveField("Status.ObservedGeneration", BeZero()),
+		"an operator runs on this cluster already: stop it, the tests bring their own")
+	w.Kubectl("delete", "aps", App)
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package world
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/kubectl"
+)
+
+// Kubectl runs it in the namespace of the spec.
+func (w World) Kubectl(args ...string) string {
+	GinkgoHelper()
+	return kubectl.Run(append([]string{"--namespace", w.Namespace}, args...)...)
+}
+
+// KubectlApply applies the text, as written to a file.
+func (w World) KubectlApply(text string) {
+	GinkgoHelper()
+	_, stderr, err := kubectl.Attempt(text, "--namespace", w.Namespace, "apply", "-f", "-")
+	Expect(err).NotTo(HaveOccurred(), stderr)
+}
+
+// Refusal is what kubectl apply tells the user whose text the API server refuses.
+func (w World) Refusal(text string) string {
+	GinkgoHelper()
+	_, stderr, err := kubectl.Attempt(text, "--namespace", w.Namespace, "apply", "-f", "-")
+	Expect(err).To(HaveOccurred(), "it was accepted")
+	return stderr
+}
+
+// Apply applies the stack with kubectl, in the namespace of the spec.
+func (w World) Apply(stack *v1alpha1.AppStack) {
+	GinkgoHelper()
+	stack.Namespace = w.Namespace
+	stack.APIVersion, stack.Kind = v1alpha1.GroupVersion.String(), "AppStack"
+	text, err := yaml.Marshal(stack)
+	Expect(err).NotTo(HaveOccurred())
+	w.KubectlApply(string(text))
+}
