@@ -21,32 +21,35 @@ import (
 // takePorts makes the operator the one field manager of an adopted Service's
 // ports. They are a list that server-side apply merges by number, so a port
 // that others set would stay beside the stack's for good (R26). Nothing but
-// the managed fields is written here.
-func (p *pass) takePorts(ctx context.Context, step model.Step) error {
+// the managed fields is written here. The answer is the Service's version then.
+func (p *pass) takePorts(ctx context.Context, step model.Step) (version string, err error) {
 	live := &corev1.Service{}
 	key := client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}
 	if err := p.Live.Get(ctx, key, live); err != nil {
-		return fmt.Errorf("reading Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("reading Service %s: %w", step.Name, err)
 	}
 	if live.UID != step.UID {
-		return errReplaced
+		return "", errReplaced
+	}
+	if live.ResourceVersion != step.ResourceVersion {
+		return "", errOutdated
 	}
 	managed, err := handOver(live.ManagedFields, fieldpath.MakePathOrDie("spec", "ports"), metav1.NewTime(p.Clock.Now()))
 	if err != nil {
-		return fmt.Errorf("reading the managed fields of Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("reading the managed fields of Service %s: %w", step.Name, err)
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"resourceVersion": live.ResourceVersion,
 		"managedFields":   managed,
 	}})
 	if err != nil {
-		return fmt.Errorf("encoding the managed fields of Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("encoding the managed fields of Service %s: %w", step.Name, err)
 	}
 	err = p.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
 	if err != nil {
-		return fmt.Errorf("taking over the ports of Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("taking over the ports of Service %s: %w", step.Name, err)
 	}
-	return nil
+	return live.ResourceVersion, nil
 }
 
 // handOver moves the fields at and below the path from all managers to the

@@ -68,7 +68,7 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 func (p *pass) move(ctx context.Context, step model.Step) error {
 	if free, err := p.namesAreFree(ctx, slices.Concat(step.Trial, []model.Step{step})); err != nil || !free {
 		if p.outcome.Problem != nil {
-			p.remember(step, p.outcome.Problem.Message)
+			p.remember(step, model.Refusal{Message: p.outcome.Problem.Message})
 		}
 		return err
 	}
@@ -146,7 +146,7 @@ func (p *pass) remove(ctx context.Context, step model.Step) error {
 	object := newObject(step.Kind)
 	object.SetNamespace(p.stack.Namespace)
 	object.SetName(step.Name)
-	err := p.Client.Delete(ctx, object, client.Preconditions{UID: &step.UID},
+	err := p.Client.Delete(ctx, object, client.Preconditions{UID: &step.UID, ResourceVersion: &step.ResourceVersion},
 		client.PropagationPolicy("Background"))
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting %s %s: %w", step.Kind, step.Name, err)

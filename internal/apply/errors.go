@@ -20,6 +20,11 @@ import (
 // errReplaced is a child that is another object of the same name by now.
 var errReplaced = errors.New("another object has taken the name, or another owner the object")
 
+// errOutdated is a child that has changed since the step was planned, or an
+// operator that plans by what was: one that was stopped for a while, and another
+// leads by now. The next plan is for what is there.
+var errOutdated = errors.New("the object has changed since")
+
 // sort puts what stopped a step where it belongs: what the cluster changed in
 // the meantime is planned again, what the API server refuses is the user's to
 // mend, and the rest is returned, to be tried again.
@@ -28,7 +33,7 @@ func (p *pass) sort(step model.Step, err error) error {
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil // nothing can be made there, and what is there goes
-	case errors.Is(err, errReplaced), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
+	case errors.Is(err, errReplaced), errors.Is(err, errOutdated), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
 		p.outcome.Again = true
 		return nil
 	case refused(err):
@@ -54,13 +59,13 @@ func (p *pass) refuse(step model.Step, err error) {
 		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %v", begun.Message, begun.Revision, err)
 	}
 	p.outcome.Problem = cmp.Or(p.outcome.Problem, problem)
-	p.remember(step, err.Error())
+	p.remember(step, model.Refusal{Message: err.Error(), Passing: apierrors.IsForbidden(err)})
 }
 
 // remember keeps that the step cannot be taken, for the next plan.
-func (p *pass) remember(step model.Step, message string) {
-	news := p.Ledger.Refuse(p.key(), model.Target{Kind: step.Kind, Name: step.Name},
-		model.Refusal{Asked: step.Hash, Message: message, At: p.Clock.Now()})
+func (p *pass) remember(step model.Step, refusal model.Refusal) {
+	refusal.Asked, refusal.At = step.Hash, p.Clock.Now()
+	news := p.Ledger.Refuse(p.key(), model.Target{Kind: step.Kind, Name: step.Name}, refusal)
 	p.silent = p.silent || news
 }
 

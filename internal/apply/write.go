@@ -14,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -64,6 +66,9 @@ func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []w
 	if live.UID != step.UID || plan.Conflict(p.stack, step.Kind, live) != nil {
 		return nil, errReplaced
 	}
+	if live.ResourceVersion != step.ResourceVersion {
+		return nil, errOutdated
+	}
 	merge(live, step.Deployment)
 	if err := p.Client.Update(ctx, live, with[client.UpdateOption](naming.FieldOwner, options)...); err != nil {
 		return nil, fmt.Errorf("updating Deployment %s: %w", step.Name, err)
@@ -100,15 +105,17 @@ func merge(live, want *appsv1.Deployment) {
 func (p *pass) applyConfig(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
 	all := with[client.PatchOption](naming.FieldOwner, options)
 	dryRun := len(options) > 0
+	version := step.ResourceVersion
 	if step.Adopts && !dryRun {
-		if err := p.takePorts(ctx, step); err != nil {
+		var err error
+		if version, err = p.takePorts(ctx, step); err != nil {
 			return nil, err
 		}
 	}
 	if step.Verb != model.VerbCreate {
 		all = append(all, client.ForceOwnership)
 	}
-	body, err := json.Marshal(step.Config)
+	body, err := encode(step.Config, version)
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s %s: %w", step.Kind, step.Name, err)
 	}
@@ -124,6 +131,18 @@ func (p *pass) applyConfig(ctx context.Context, step model.Step, options []write
 		return nil, fmt.Errorf("applying %s %s: %w", step.Kind, step.Name, err)
 	}
 	return answer, nil
+}
+
+// encode is the JSON form of an apply configuration that is for the object of
+// this version only; for a new one where that is empty.
+func encode(config runtime.ApplyConfiguration, version string) ([]byte, error) {
+	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(config)
+	if err != nil {
+		return nil, err
+	}
+	object := &unstructured.Unstructured{Object: raw}
+	object.SetResourceVersion(version)
+	return json.Marshal(object.Object)
 }
 
 // with puts the field owner before the options, as options of one way to write.

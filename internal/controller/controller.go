@@ -101,23 +101,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, next)
-	if err := errors.Join(applyErr, r.write(ctx, stack, next)); err != nil {
+	written, err := r.write(ctx, stack, next)
+	if err := errors.Join(applyErr, err); err != nil {
 		return ctrl.Result{}, err
+	}
+	if !written {
+		return ctrl.Result{RequeueAfter: soon}, nil
 	}
 	return ctrl.Result{RequeueAfter: wait(state, steps, outcome)}, nil
 }
 
-// write writes the status, if it is another one.
-func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) error {
+// write writes the status, if it is another one. It is not written where the
+// stack is another one by now, or gone: what was found out is not of that one.
+func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) (written bool, err error) {
 	if equality.Semantic.DeepEqual(stack.Status, next) {
-		return nil
+		return true, nil
 	}
 	changed := stack.DeepCopy()
 	changed.Status = next
-	if err := r.Client.Status().Patch(ctx, changed, client.MergeFrom(stack)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("writing the status: %w", err)
+	patch := client.MergeFromWithOptions(stack, client.MergeFromWithOptimisticLock{})
+	err = r.Client.Status().Patch(ctx, changed, patch)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return false, nil
 	}
-	return nil
+	if err != nil {
+		return false, fmt.Errorf("writing the status: %w", err)
+	}
+	return true, nil
 }
 
 // wait is the time until the next pass, 0 where an event brings it.

@@ -46,8 +46,13 @@ func (l *Ledger) Refuse(stack types.NamespacedName, target model.Target, refusal
 		l.refused[stack] = map[model.Target]model.Refusal{}
 	}
 	last, found := l.refused[stack][target]
+	again := found && last.Asked == refusal.Asked
+	refusal.Since = refusal.At
+	if again {
+		refusal.Since = last.Since
+	}
 	l.refused[stack][target] = refusal
-	return !found || last.Asked != refusal.Asked
+	return !again
 }
 
 // Took forgets that a write was refused: it was taken now.

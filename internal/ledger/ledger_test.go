@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
@@ -134,6 +135,28 @@ func TestRefusedAgainIsNewsOnceItWasTaken(t *testing.T) {
 				t.Error("R30 the refusal is not news")
 			}
 		})
+	}
+}
+
+// TestRefusedSince shows from when on the API server has been refusing the same.
+func TestRefusedSince(t *testing.T) {
+	var l ledger.Ledger
+	at := func(second int) time.Time { return time.Date(2026, 1, 1, 12, 0, second, 0, time.UTC) }
+	since := func(asked string, second int) time.Time {
+		l.Refuse(shop, deployment, model.Refusal{Asked: asked, At: at(second)})
+		return l.Refused(shop)[deployment].Since
+	}
+	for _, step := range []struct {
+		asked        string
+		second, want int
+	}{{"a", 0, 0}, {"a", 10, 0}, {"a", 20, 0}, {"b", 30, 30}, {"a", 40, 40}} {
+		if got := since(step.asked, step.second); !got.Equal(at(step.want)) {
+			t.Errorf("R17 %s refused at %d s: since %s, want %s", step.asked, step.second, got, at(step.want))
+		}
+	}
+	l.Took(shop, deployment)
+	if got := since("a", 50); !got.Equal(at(50)) {
+		t.Errorf("R17 refused again after it was taken: since %s, want %s", got, at(50))
 	}
 }
 

@@ -81,8 +81,11 @@ type Refusal struct {
 	Asked string
 	// Message is the API server's.
 	Message string
-	// At is the time of its answer.
-	At time.Time
+	// At is the time of its answer, and Since that of the first such answer to the same.
+	At, Since time.Time
+	// Passing says that the answer is about rights, a quota or a policy, which others
+	// may be about to change; any other is about what was asked.
+	Passing bool
 }
 
 // Refusal is how the API server refused the very same step before; ok is false where it did not.

@@ -72,7 +72,7 @@ func (p pass) observed(component model.Desired) rollout.Component {
 	seen := rollout.Component{
 		Name:       component.Name,
 		Deployment: p.state.Deployment(component.Name),
-		Refused:    p.refused(component),
+		Refusal:    p.refused(component),
 		Arrived:    slices.Contains(p.rollout.Arrived, component.Name),
 	}
 	template := ""
@@ -110,14 +110,14 @@ func (p pass) due(component model.Desired) []model.Step {
 }
 
 // refused is what the API server said to a write of the component's content
-// that is due still; empty where it said nothing.
-func (p pass) refused(component model.Desired) string {
+// that is due still; nil where it said nothing.
+func (p pass) refused(component model.Desired) *model.Refusal {
 	for _, step := range p.due(component) {
 		if refusal, ok := p.state.Refusal(step); ok && !refusal.At.Before(p.rollout.StartedAt) {
-			return refusal.Message
+			return &refusal
 		}
 	}
-	return ""
+	return nil
 }
 
 // resumes says whether the rollout starts, or goes on, only now: its Deployments

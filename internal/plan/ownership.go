@@ -97,6 +97,9 @@ func removals(state model.State, children []child) []model.Step {
 			Kind:   child.Kind,
 			Name:   name,
 			UID:    child.Object.GetUID(),
+
+			ResourceVersion: child.Object.GetResourceVersion(),
+
 			Reason: fmt.Sprintf("%s %s is not needed any more", child.Kind, name),
 			Event:  v1alpha1.EventRemoved,
 		})

@@ -133,6 +133,9 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 			Kind:   model.KindRevision,
 			Name:   rev.Name,
 			UID:    rev.UID,
+
+			ResourceVersion: rev.ResourceVersion,
+
 			Reason: fmt.Sprintf("beyond the %d revisions that the stack keeps", limit),
 		})
 	}

@@ -84,7 +84,7 @@ func (d *dice) input() rollout.Input {
 func (d *dice) component(name string) rollout.Component {
 	made := rollout.Component{Name: name, Written: !d.yes(), Terminating: d.yes()}
 	if d.roll(8) == 7 {
-		made.Refused = "quota exceeded"
+		made.Refusal = &model.Refusal{Message: "quota exceeded"}
 	}
 	if d.roll(8) != 7 {
 		made.Deployment = d.deployment(name)

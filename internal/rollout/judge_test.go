@@ -116,7 +116,7 @@ func podsUnknown(in *rollout.Input)  { in.PodsKnown = false }
 func deadlineOnly(in *rollout.Input) { in.Policy.DeadlineOnly = true }
 func terminating(in *rollout.Input)  { in.Components[0].Terminating = true }
 func unwritten(in *rollout.Input)    { in.Components[0].Written = false }
-func refused(in *rollout.Input)      { in.Components[0].Refused = "no" }
+func refused(in *rollout.Input)      { in.Components[0].Refusal = &model.Refusal{Message: "no"} }
 func arrived(in *rollout.Input)      { in.Components[0].Arrived = true }
 func unobserved(in *rollout.Input)   { in.Components[0].Deployment.Generation++ }
 func failedOnce(in *rollout.Input) {
@@ -197,8 +197,15 @@ func (v verdicts) run(t *testing.T) {
 }
 
 func TestComponents(t *testing.T) {
-	refused := func(i int) change { return func(in *rollout.Input) { in.Components[i].Refused = "quota exceeded" } }
+	refused := func(i int) change {
+		return func(in *rollout.Input) { in.Components[i].Refusal = &model.Refusal{Message: "quota exceeded"} }
+	}
 	none := func(in *rollout.Input) { in.Components[0].Deployment = nil }
+	forbidden := func(since int) change {
+		return func(in *rollout.Input) {
+			in.Components[0].Refusal = &model.Refusal{Message: "exceeded quota", Since: at(since), Passing: true}
+		}
+	}
 	verdicts{
 		"R6 all complete": {60, []change{worker(), runs(0), runs(1)}, "complete"},
 		"R6 none to run":  {60, []change{func(in *rollout.Input) { in.Components = nil }}, "complete"},
@@ -209,8 +216,11 @@ func TestComponents(t *testing.T) {
 		"R6 a complete component does not fail": {
 			90, []change{runs(0), sees(exited("shop-a", 3, 60)), worker()}, "again in 8m30s",
 		},
-		"R17 the API server refuses a write":       {0, []change{refused(0)}, "failed: component main: Rejected"},
-		"R17 it does so before there are any pods": {0, []change{refused(0), none, podsUnknown}, "failed: component main: Rejected"},
+		"R17 the API server refuses a write":        {0, []change{refused(0)}, "failed: component main: Rejected"},
+		"R17 it does so before there are any pods":  {0, []change{refused(0), none, podsUnknown}, "failed: component main: Rejected"},
+		"R17 a right that is missing may come back": {60, []change{forbidden(60)}, "again in 5s"},
+		"R17 it may do so to the last second":       {89, []change{forbidden(60)}, "again in 1s"},
+		"R17 a right that stays away":               {90, []change{forbidden(60)}, "failed: component main: Rejected"},
 		"R17 the first component that fails": {
 			90, []change{sees(exited("shop-a", 3, 80)), worker(exited("shop-worker-a", 3, 60)), refused(1)},
 			"failed: component main, container app: CrashLoopBackOff, exit code 7",

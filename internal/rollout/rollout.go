@@ -54,8 +54,8 @@ type Component struct {
 	Terminating bool
 	// Earlier names the ReplicaSets of other templates that have pods still.
 	Earlier []string
-	// Refused is what the API server said to the component's Deployment or Service; empty where it took them.
-	Refused string
+	// Refusal is what the API server said to the component's Deployment or Service; nil where it took them.
+	Refusal *model.Refusal
 }
 
 // Verdict is how the rollout stands.
@@ -111,7 +111,7 @@ func (v Verdict) and(other Verdict) Verdict {
 
 // waitsFor says in words what the component waits for; empty where it is complete.
 func waitsFor(component Component) string {
-	if component.Refused != "" {
+	if component.Refusal != nil {
 		return "component " + component.Name + ": the API server refuses it"
 	}
 	if component.Deployment == nil || !component.Written {
@@ -127,7 +127,11 @@ func waitsFor(component Component) string {
 // judge says how the rollout stands as far as the component goes.
 func judge(in Input, component Component) Verdict {
 	verdict := Verdict{Waits: waitsFor(component)}
-	if component.Refused != "" {
+	switch {
+	case component.Refusal == nil:
+	case passes(*component.Refusal):
+		verdict.Again = refusalRetry
+	default:
 		verdict.Failure = refusal(in, component)
 	}
 	if verdict.Failure != nil || verdict.Waits == "" {

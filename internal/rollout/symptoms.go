@@ -29,6 +29,7 @@ var graces = map[string]time.Duration{
 	v1alpha1.FailureCreateContainerError:       time.Minute,
 	v1alpha1.FailureRunContainerError:          time.Minute,
 	v1alpha1.FailureReplicaFailure:             30 * time.Second,
+	v1alpha1.FailureRejected:                   30 * time.Second, // where it is about rights, a quota or a policy; else 0
 }
 
 const (
@@ -37,6 +38,8 @@ const (
 	// recovery is how long all pods have to be ready until a rollout that failed
 	// counts as recovered: in a crash loop they are, for a moment, again and again.
 	recovery = 10 * time.Second
+	// refusalRetry is how soon what the API server may take by then is asked again.
+	refusalRetry = 5 * time.Second
 )
 
 // Reasons of symptoms that are left to the deadline.
@@ -228,10 +231,17 @@ func creation(in Input, component Component) []symptom {
 	}}
 }
 
+// passes says whether the API server may yet take what it refused: rights,
+// quotas and policies come and go. What counts is when it last said no, and not
+// the time since, in which it may not have been asked.
+func passes(refusal model.Refusal) bool {
+	return refusal.Passing && refusal.At.Sub(refusal.Since) < graces[v1alpha1.FailureRejected]
+}
+
 // refusal is that the API server takes neither Deployment nor Service as the revision has it.
 func refusal(in Input, component Component) *model.Failure {
 	return &model.Failure{
-		Reason: v1alpha1.FailureRejected, Component: component.Name, Message: component.Refused, At: in.Now,
+		Reason: v1alpha1.FailureRejected, Component: component.Name, Message: component.Refusal.Message, At: in.Now,
 	}
 }
 

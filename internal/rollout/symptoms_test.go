@@ -184,7 +184,7 @@ func TestAutopsy(t *testing.T) {
 			model.Failure{Reason: v1alpha1.FailureReplicaFailure, Component: "main", Message: "exceeded quota: pods"},
 		},
 		"R18 a refused write": {
-			[]change{func(in *rollout.Input) { in.Components[0].Refused = "denied by a webhook" }},
+			[]change{func(in *rollout.Input) { in.Components[0].Refusal = &model.Refusal{Message: "denied by a webhook"} }},
 			model.Failure{Reason: v1alpha1.FailureRejected, Component: "main", Message: "denied by a webhook"},
 		},
 	}

@@ -70,7 +70,9 @@ var _ = BeforeSuite(func() {
 	}
 	// as on OpenShift: who sets blockOwnerDeletion has to have the right to
 	environment.ControlPlane.GetAPIServer().Configure().
-		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement").
+		// the default has room for 254 Services, and nobody collects those of the specs that are over
+		Set("service-cluster-ip-range", "10.96.0.0/16")
 	var err error
 	config, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "starting etcd and kube-apiserver")

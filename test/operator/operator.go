@@ -104,23 +104,29 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 }
 
 // Reconciled is how many passes the operators of this process have made.
-func Reconciled() float64 {
+func Reconciled() float64 { return total("controller_runtime_reconcile_total") }
+
+// Panics is how many of them have panicked.
+func Panics() float64 { return total("controller_runtime_reconcile_panics_total") }
+
+// total is the sum of a counter of the controller's over its other labels.
+func total(counter string) float64 {
 	families, err := metrics.Registry.Gather()
 	if err != nil {
 		panic(err) // the registry is this process's own
 	}
-	var total float64
+	var sum float64
 	for _, family := range families {
-		if family.GetName() != "controller_runtime_reconcile_total" {
+		if family.GetName() != counter {
 			continue
 		}
 		for _, metric := range family.GetMetric() {
 			for _, label := range metric.GetLabel() {
 				if label.GetName() == "controller" && label.GetValue() == controller.Name {
-					total += metric.GetCounter().GetValue()
+					sum += metric.GetCounter().GetValue()
 				}
 			}
 		}
 	}
-	return total
+	return sum
 }

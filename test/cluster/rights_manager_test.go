@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gexec"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/hack/rights/granted"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// account is a service account with the rights that config/rbac gives the operator.
+type account struct {
+	user   string
+	config *rest.Config
+	rights []granted.Right
+}
+
+// operatorAccount makes one, with the right to lead in the namespace of the spec.
+func (w scene) operatorAccount(ctx context.Context) account {
+	GinkgoHelper()
+	made := account{config: w.as(ctx, "operator"), user: "system:serviceaccount:" + w.Namespace + ":operator"}
+	for _, file := range []string{"role.yaml", "metrics_auth_role.yaml"} {
+		rules := w.grant(ctx, file, "operator")
+		made.rights = append(made.rights, granted.Rights("", rules)...)
+	}
+	var role rbacv1.Role
+	readRBAC("leader_election_role.yaml", &role)
+	role.Namespace = w.Namespace
+	Expect(world.Kube.Create(ctx, &role)).To(Succeed())
+	Expect(world.Kube.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+		Subjects:   w.subjects("operator"),
+	})).To(Succeed())
+	made.rights = append(made.rights, granted.Rights(w.Namespace, role.Rules)...)
+	return made
+}
+
+// as makes a service account, and is the way to the API server as it.
+func (w scene) as(ctx context.Context, name string) *rest.Config {
+	GinkgoHelper()
+	serviceAccount := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: name}}
+	Expect(world.Kube.Create(ctx, serviceAccount)).To(Succeed())
+	token := &authenticationv1.TokenRequest{}
+	Expect(world.Kube.SubResource("token").Create(ctx, serviceAccount, token)).To(Succeed())
+	config := rest.AnonymousClientConfig(world.Connection("rights"))
+	config.BearerToken = token.Status.Token
+	return config
+}
+
+func (w scene) subjects(name string) []rbacv1.Subject {
+	return []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: name}}
+}
+
+// grant gives a service account of the spec what a ClusterRole in config/rbac
+// says, until the spec ends, and is that.
+func (w scene) grant(ctx context.Context, file, name string) []rbacv1.PolicyRule {
+	GinkgoHelper()
+	var role rbacv1.ClusterRole
+	readRBAC(file, &role)
+	role.Name = w.Namespace + "-" + role.Name
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   w.subjects(name),
+	}
+	for _, object := range []client.Object{&role, binding} {
+		Expect(world.Kube.Create(ctx, object)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(world.Kube.Delete(ctx, object)).To(Succeed()) })
+	}
+	return role.Rules
+}
+
+func readRBAC(file string, into any) {
+	GinkgoHelper()
+	text, err := os.ReadFile(filepath.Join(world.Root(), "config", "rbac", file))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(yaml.UnmarshalStrict(text, into)).To(Succeed())
+}
+
+// rightsOf are those that the API server says somebody has in a namespace.
+func rightsOf(ctx context.Context, config *rest.Config, namespace string) []granted.Right {
+	GinkgoHelper()
+	asking, err := client.New(config, client.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
+	Expect(asking.Create(ctx, review)).To(Succeed())
+	Expect(review.Status.Incomplete).To(BeFalse())
+	var rules []rbacv1.PolicyRule
+	for _, rule := range review.Status.ResourceRules {
+		rules = append(rules, rbacv1.PolicyRule{
+			Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames,
+		})
+	}
+	for _, rule := range review.Status.NonResourceRules {
+		rules = append(rules, rbacv1.PolicyRule{Verbs: rule.Verbs, NonResourceURLs: rule.NonResourceURLs})
+	}
+	return granted.Rights("", rules)
+}
+
+// process is a manager that runs as users run it.
+type process struct {
+	session *gexec.Session
+	metrics string
+}
+
+// startManager builds the manager, and runs it as the account, as config/manager
+// does: with metrics, and a lease. The environment has the variables, too.
+func (w scene) startManager(as account, variables ...string) process {
+	GinkgoHelper()
+	program, err := gexec.Build("github.com/appstack-dev/appstack/cmd")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(gexec.CleanupBuildArtifacts)
+	started := process{metrics: freeAddress()}
+	command := exec.Command(program, "--kubeconfig="+kubeconfig(as.config), "--registry-skip=*",
+		"--leader-elect", "--leader-election-namespace="+w.Namespace,
+		"--metrics-bind-address="+started.metrics, "--health-probe-bind-address=0")
+	command.Env = append(os.Environ(), variables...)
+	started.session, err = gexec.Start(command, GinkgoWriter, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { started.session.Kill().Wait() })
+	return started
+}
+
+// stop has the manager end as it does when its pod is deleted.
+func (p process) stop() {
+	GinkgoHelper()
+	Expect(p.session.Terminate().Wait("30s")).To(gexec.Exit(0))
+}
+
+// kubeconfig is a file that says how the API server is reached.
+func kubeconfig(config *rest.Config) string {
+	GinkgoHelper()
+	file := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters: map[string]*clientcmdapi.Cluster{"c": {
+			Server: config.Host, CertificateAuthority: config.CAFile, CertificateAuthorityData: config.CAData,
+			InsecureSkipTLSVerify: config.Insecure,
+		}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"u": {Token: config.BearerToken}},
+		Contexts:       map[string]*clientcmdapi.Context{"c": {Cluster: "c", AuthInfo: "u"}},
+		CurrentContext: "c",
+	}, file)).To(Succeed())
+	return file
+}
+
+// freeAddress is one on loopback that nobody listens at.
+func freeAddress() string {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(listener.Close()).To(Succeed()) }()
+	return listener.Addr().String()
+}
+
+// readMetrics reads the metrics as somebody who may, and as somebody who may not.
+func (w scene) readMetrics(ctx context.Context, from process) {
+	GinkgoHelper()
+	stranger, reader := w.as(ctx, "stranger"), w.as(ctx, "reader")
+	w.grant(ctx, "metrics_reader_role.yaml", "reader")
+	get := func(as *rest.Config) (int, string) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+from.metrics+"/metrics", http.NoBody)
+		Expect(err).NotTo(HaveOccurred())
+		request.Header.Set("Authorization", "Bearer "+as.BearerToken)
+		// the manager has made its certificate itself
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		defer client.CloseIdleConnections()
+		response, err := client.Do(request)
+		Expect(err).NotTo(HaveOccurred())
+		body, err := io.ReadAll(response.Body)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(response.Body.Close()).To(Succeed())
+		return response.StatusCode, string(body)
+	}
+	status, _ := get(stranger)
+	Expect(status).To(Equal(http.StatusForbidden))
+	status, body := get(reader)
+	Expect(status).To(Equal(http.StatusOK), body)
+	Expect(body).To(ContainSubstring("appstack_rollouts_total"))
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster_test
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// notAsked are rights that no request of the operator shows, and why it has them
+// all the same.
+var notAsked = map[string]string{
+	"update appstacks.apps.appstack.dev/finalizers": "clusters that check who sets blockOwnerDeletion ask for it as they admit a child " +
+		"(OwnerReferencesPermissionEnforcement): the API server of the integration tests does",
+	"get appstacks.apps.appstack.dev":     "superfluous: stacks are read from the cache",
+	"patch events in HOME":                "superfluous: what is said of a lease is never said twice by one manager",
+	"create events.events.k8s.io in HOME": "superfluous: what is said of a lease is an event of the core group",
+	"patch events.events.k8s.io in HOME":  "superfluous: what is said of a lease is an event of the core group",
+}
+
+var _ = Describe("The operator's rights", func() {
+	It("are those that a stack's whole life takes, and no others", func(ctx SpecContext) {
+		withoutOperator()
+		home, w := newScene(ctx), newScene(ctx)
+		account := home.operatorAccount(ctx)
+		start := world.MarkNow()
+		manager := home.startManager(account)
+		w.isAdopted(ctx)
+		manager.stop()
+		// as where the API server does not stream lists
+		manager = home.startManager(account, "KUBE_FEATURE_WatchListClient=false")
+		w.liveAWholeLife(ctx)
+		home.readMetrics(ctx, manager)
+		manager.stop()
+
+		asked := requestsSince(start, account)
+		AddReportEntry("what the operator may do, and how often it did", asked.table(account.rights))
+		Expect(asked.refused).To(BeEmpty(), "what the operator asks for, and may not do")
+		excuses := maps.Clone(notAsked)
+		for _, right := range account.rights {
+			words := strings.ReplaceAll(right.String(), home.Namespace, "HOME")
+			_, excused := excuses[words]
+			Expect(asked.counts(right) > 0).NotTo(Equal(excused), "%s: a right is used, or there is a reason why it is not", words)
+			delete(excuses, words)
+		}
+		Expect(excuses).To(BeEmpty(), "reasons for rights that the operator does not have")
+	}, SpecTimeout(3*time.Minute))
+
+	It("are what the API server says, too", func(ctx SpecContext) {
+		home := newScene(ctx)
+		account, stranger := home.operatorAccount(ctx), home.as(ctx, "stranger")
+		for _, namespace := range []string{home.Namespace, "default"} {
+			said := rightsOf(ctx, account.config, namespace)
+			Expect(said).NotTo(BeEmpty())
+			want := rightsOf(ctx, stranger, namespace)
+			for _, right := range account.rights {
+				if right.Namespace == "" || right.Namespace == namespace {
+					right.Namespace = ""
+					want = append(want, right)
+				}
+			}
+			Expect(sets.New(said...).Difference(sets.New(want...)).UnsortedList()).To(BeEmpty(), "in %s", namespace)
+			Expect(sets.New(want...).Difference(sets.New(said...)).UnsortedList()).To(BeEmpty(), "in %s", namespace)
+		}
+	})
+})
+
+// adopting is the stack of the story: with a worker, and adopting what is there.
+func adopting() *v1alpha1.AppStack {
+	return fixture.Stack(app, fixture.Annotation(v1alpha1.AnnotationAdopt, "true"), withoutProbeDelay,
+		fixture.Component("worker", 2, func(c *v1alpha1.Component) { c.Ports = []v1alpha1.Port{{ContainerPort: 9000}} }, "work"))
+}
+
+// isAdopted has a stack take over a Deployment and a Service.
+func (w scene) isAdopted(ctx context.Context) {
+	GinkgoHelper()
+	By("adopting a Deployment and a Service")
+	w.KubectlApply(legacy)
+	w.Apply(adopting())
+	w.BecomesReady(ctx)
+}
+
+// liveAWholeLife has the stack live through all that an operator does for one.
+func (w scene) liveAWholeLife(ctx context.Context) {
+	GinkgoHelper()
+	stack := adopting()
+	By("updating, scaling, and having an autoscaler do so")
+	w.Apply(fixture.With(stack, fixture.Image("my-app:2"), fixture.Replicas(4)))
+	w.BecomesReady(ctx)
+	w.Apply(fixture.With(stack, scaledByItself(2, 5)))
+	w.BecomesReady(ctx)
+	Expect(world.Get[autoscalingv2.HorizontalPodAutoscaler](ctx, w.Namespace, app)).To(HaveField("Spec.MaxReplicas", BeEquivalentTo(5)))
+	w.Apply(fixture.With(stack, notScaled))
+	w.isGone(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, app)
+
+	By("failing, and going back")
+	w.Apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName")))
+	w.Stalls(ctx, v1alpha1.ReasonRolledBack)
+	w.Apply(fixture.With(stack, fixture.RollbackTo(1, 0)))
+	Expect(w.BecomesReady(ctx).Status.Revision).To(BeEquivalentTo(1))
+
+	By("putting right what is changed by hand, twice: one event, and its series")
+	for range 2 {
+		w.Kubectl("patch", "pdb/"+app, "--type=merge", `--patch={"spec":{"maxUnavailable":2}}`)
+		Eventually(func() (*policyv1.PodDisruptionBudget, error) {
+			return world.Get[policyv1.PodDisruptionBudget](ctx, w.Namespace, app)
+		}).Should(HaveField("Spec.MaxUnavailable.IntVal", BeEquivalentTo(1)))
+	}
+	Eventually(ctx, func() []string { return w.series(ctx) }).Should(ConsistOf(v1alpha1.EventDriftRepaired))
+
+	By("pruning, and dropping what is not needed any more")
+	w.Apply(fixture.With(stack, fixture.NoRollback(), fixture.Image("my-app:3"), fixture.HistoryLimit(1), fixture.WithoutComponents(),
+		fixture.Ports(), func(s *v1alpha1.AppStack) { s.Spec.DisruptionBudget = &v1alpha1.DisruptionBudget{Disabled: true} }))
+	w.BecomesReady(ctx)
+	w.isGone(ctx, &corev1.Service{}, app)
+	w.isGone(ctx, &appsv1.Deployment{}, "my-app-worker")
+	w.isGone(ctx, &policyv1.PodDisruptionBudget{}, app)
+	Eventually(ctx, func() []string { return w.Revisions(ctx) }).Should(HaveLen(1))
+
+	By("being left with its orphans, and taking them back, one without its label")
+	w.Kubectl("delete", "aps/"+app, "--cascade=orphan")
+	Expect(w.Deployment(ctx, app).OwnerReferences).To(BeEmpty())
+	stack.Annotations = nil
+	w.Apply(stack)
+	w.BecomesReady(ctx)
+	w.Kubectl("label", "deployment/"+app, naming.LabelStack+"-")
+	Eventually(func() map[string]string { return w.Deployment(ctx, app).Labels }).Should(HaveKey(naming.LabelStack))
+
+	By("being deleted")
+	w.Kubectl("delete", "aps/"+app)
+	w.isGone(ctx, &appsv1.Deployment{}, app)
+}
+
+// series are the reasons of events that happened more than once.
+func (w scene) series(ctx context.Context) []string {
+	GinkgoHelper()
+	var reasons []string
+	for _, event := range world.List[eventsv1.EventList](ctx, w.Namespace).Items {
+		if event.Series != nil {
+			reasons = append(reasons, event.Reason)
+		}
+	}
+	return reasons
+}
+
+// isGone waits until there is no such object any more.
+func (w scene) isGone(ctx context.Context, object client.Object, name string) {
+	GinkgoHelper()
+	Eventually(ctx, func() error {
+		return world.Kube.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: name}, object)
+	}).Should(Satisfy(apierrors.IsNotFound), "%T %s", object, name)
+}
+
+// legacy is what ran before there was a stack.
+const legacy = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: my-app}
+spec:
+  replicas: 2
+  selector: {matchLabels: {run: legacy}}
+  template:
+    metadata: {labels: {run: legacy}}
+    spec: {containers: [{name: web, image: "legacy:1"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: my-app}
+spec:
+  selector: {run: legacy}
+  ports: [{port: 80, targetPort: 8080}]
+`

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package faults
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Fault is how a write goes wrong.
+type Fault struct {
+	// Name is what tables call it.
+	Name string
+	// lasts is how long all writes go wrong that follow; 0 where only one does.
+	lasts  time.Duration
+	strike func(*http.Request, http.RoundTripper, *life) (*http.Response, error)
+}
+
+// All are the faults that there are.
+func All() []Fault {
+	return []Fault{
+		{Name: "crash before", strike: crashBefore},
+		{Name: "crash after", strike: crashAfter},
+		{Name: "response lost", strike: responseLost},
+		{Name: "time-out", strike: timeOut},
+		{Name: "409 Conflict", strike: refuse(http.StatusConflict, metav1.StatusReasonConflict, 0)},
+		{Name: "409 AlreadyExists", strike: refuse(http.StatusConflict, metav1.StatusReasonAlreadyExists, 0)},
+		{Name: "404 NotFound", strike: refuse(http.StatusNotFound, metav1.StatusReasonNotFound, 0)},
+		{Name: "429 Retry-After", strike: refuse(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, 1)},
+		{Name: "500", strike: refuse(http.StatusInternalServerError, metav1.StatusReasonInternalError, 0)},
+		{Name: "403 for 10 s", lasts: 10 * time.Second, strike: refuse(http.StatusForbidden, metav1.StatusReasonForbidden, 0)},
+	}
+}
+
+// crashBefore ends the operator before the API server hears of the write.
+func crashBefore(_ *http.Request, _ http.RoundTripper, own *life) (*http.Response, error) {
+	own.end()
+	return nil, errGone
+}
+
+// crashAfter ends the operator when the API server has carried out the write.
+func crashAfter(request *http.Request, next http.RoundTripper, own *life) (*http.Response, error) {
+	response, err := next.RoundTrip(request)
+	own.end()
+	if err == nil {
+		drop(response)
+	}
+	return nil, errGone
+}
+
+// responseLost has the connection break when the API server has carried out the write.
+func responseLost(request *http.Request, next http.RoundTripper, _ *life) (*http.Response, error) {
+	response, err := next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	drop(response)
+	return nil, io.ErrUnexpectedEOF
+}
+
+// silence is how long nothing is heard of a write that times out.
+const silence = time.Second
+
+// timeOut has the write be on its way for a while and get lost.
+func timeOut(request *http.Request, _ http.RoundTripper, _ *life) (*http.Response, error) {
+	select {
+	case <-time.After(silence):
+		return nil, context.DeadlineExceeded
+	case <-request.Context().Done():
+		return nil, request.Context().Err()
+	}
+}
+
+// refuse has the API server answer with an error, and not carry the write out.
+func refuse(code int, reason metav1.StatusReason, retryAfter int) func(*http.Request, http.RoundTripper, *life) (*http.Response, error) {
+	return func(request *http.Request, _ http.RoundTripper, _ *life) (*http.Response, error) {
+		body, err := json.Marshal(metav1.Status{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+			Status:   metav1.StatusFailure,
+			Message:  fmt.Sprintf("a fault was injected: %s", reason),
+			Reason:   reason,
+			Code:     int32(code), //nolint:gosec // an HTTP status
+		})
+		if err != nil {
+			return nil, err
+		}
+		if request.Body != nil {
+			_ = request.Body.Close() // as a RoundTripper has to
+		}
+		header := http.Header{"Content-Type": {"application/json"}}
+		if retryAfter > 0 {
+			header.Set("Retry-After", strconv.Itoa(retryAfter))
+		}
+		return &http.Response{
+			StatusCode: code, Status: strconv.Itoa(code) + " " + http.StatusText(code), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: request,
+		}, nil
+	}
+}
+
+// drop reads an answer that nobody is to hear.
+func drop(response *http.Response) {
+	_, _ = io.Copy(io.Discard, response.Body) // what is lost is lost
+	_ = response.Body.Close()
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package faults stands between an operator and the API server, and has one of
+// its writes go wrong.
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// Injector counts the writes of an operator, and of those that take its place,
+// and has one of them go wrong. The zero value lets all of them through.
+type Injector struct {
+	mu sync.Mutex
+	// armed says that writes count.
+	armed bool
+	// left are the writes until the one that goes wrong; none does where it is 0.
+	left  int
+	fault Fault
+	// until is how long the fault goes on for the writes that follow.
+	until time.Time
+	// writes are those since the injector was armed, a line each.
+	writes []string
+	struck string
+}
+
+// life is that of one operator. The dead send nothing, and hear nothing.
+type life struct {
+	ended chan struct{}
+	once  sync.Once
+}
+
+func (l *life) end() { l.once.Do(func() { close(l.ended) }) }
+
+func (l *life) over() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// errGone is what an operator hears that is gone.
+var errGone = errors.New("the operator is gone")
+
+// Connect is a way to the API server for one operator. Died is closed when a
+// fault has ended it: stop it then, and start another by a way of its own.
+func (i *Injector) Connect(config *rest.Config) (way *rest.Config, died <-chan struct{}) {
+	own := &life{ended: make(chan struct{})}
+	way = rest.CopyConfig(config)
+	way.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if own.over() {
+				return nil, errGone
+			}
+			if !writes(request) {
+				return next.RoundTrip(request)
+			}
+			fault := i.next(request)
+			if fault.strike == nil {
+				return next.RoundTrip(request)
+			}
+			return fault.strike(request, next, own)
+		})
+	})
+	return way, own.ended
+}
+
+// Arm counts writes from now on, and has the fault happen to the n-th of them,
+// or to none where n is 0.
+func (i *Injector) Arm(n int, fault Fault) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.armed, i.left, i.fault, i.writes = true, n, fault, nil
+}
+
+// Writes are those since the injector was armed, a line each.
+func (i *Injector) Writes() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return append([]string(nil), i.writes...)
+}
+
+// Struck is the write that went wrong; empty where none did yet.
+func (i *Injector) Struck() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.struck
+}
+
+// next counts a write, and is what happens to it.
+func (i *Injector) next(request *http.Request) Fault {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.armed {
+		return Fault{}
+	}
+	i.writes = append(i.writes, describe(request))
+	if i.left > 0 {
+		if i.left--; i.left == 0 {
+			i.struck = describe(request)
+			i.until = time.Now().Add(i.fault.lasts)
+			return i.fault
+		}
+	}
+	if time.Now().Before(i.until) {
+		return i.fault
+	}
+	return Fault{}
+}
+
+// writes says whether the request is to change something in the cluster. What
+// is only tried counts too; events and reviews do not, as nothing depends on them.
+func writes(request *http.Request) bool {
+	return request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/events") &&
+		!strings.Contains(request.URL.Path, "reviews")
+}
+
+// describe is the write in words, without the namespace.
+func describe(request *http.Request) string {
+	path := request.URL.Path
+	if _, below, found := strings.Cut(path, "/namespaces/"); found {
+		_, path, _ = strings.Cut(below, "/")
+	}
+	tried := ""
+	if request.URL.Query().Has("dryRun") {
+		tried = " (tried)"
+	}
+	return fmt.Sprintf("%s %s%s", strings.ToLower(request.Method), path, tried)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }

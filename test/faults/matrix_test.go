@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package faults_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/test/faults"
+	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/oracle"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+const (
+	// atOnce is how many runs there are at a time. Most of a run is waiting.
+	atOnce = 10
+	// calibrations are how many runs without a fault show what a workload leads to.
+	calibrations = 2
+)
+
+// point is one fault at one write of one workload, and what came of it.
+type point struct {
+	workload workload
+	fault    faults.Fault
+	n        int
+
+	struck string
+	writes int
+	diff   string
+	wrong  []string
+	err    error
+}
+
+func (p point) String() string {
+	return fmt.Sprintf("%s, %s at write %d (%s)", p.workload.name, p.fault.Name, p.n, cmp.Or(p.struck, "not reached"))
+}
+
+// peace is what a workload leads to without a fault.
+type peace struct {
+	state  string
+	writes []string
+}
+
+var _ = Describe("Whatever write goes wrong, in whatever way", func() {
+	for _, w := range workloads {
+		It(w.name+": comes to the same end, and stays there (R2, R3, R5, R8, R9, R12, R13, R16, R27)", func(ctx SpecContext) {
+			expected := calibrate(ctx, w)
+			points := chosen(w, len(expected.writes))
+			namespaces := tryAll(ctx, points, expected)
+			DeferCleanup(removeAll, namespaces)
+			table := report(w, points, expected)
+			AddReportEntry(w.name, table)
+			for _, p := range points {
+				Expect(p.err).NotTo(HaveOccurred(), "%s", p)
+				Expect(p.wrong).To(BeEmpty(), "%s", p)
+				Expect(p.diff).To(BeEmpty(), "%s\nhas another end (- expected, + found):\n%s", p, p.diff)
+				Expect(p.writes).To(BeNumerically("<=", len(expected.writes)+allowance(p, expected)), "writes of %s", p)
+			}
+			Expect(operator.Panics()).To(BeZero())
+			staysStill(ctx, namespaces)
+		}, SpecTimeout(40*time.Minute))
+	}
+})
+
+// calibrate runs the workload in peace. Its runs end alike; the number of
+// writes is the largest, as some of them depend on who is faster.
+func calibrate(ctx context.Context, w workload) peace {
+	GinkgoHelper()
+	var expected peace
+	for range calibrations {
+		r, end, err := play(ctx, w, 0, faults.Fault{}, expected.state)
+		Expect(err).NotTo(HaveOccurred(), "%s without a fault", w.name)
+		Expect(r.end()).To(Succeed())
+		Expect(end.wrong).To(BeEmpty(), "%s without a fault", w.name)
+		if expected.state != "" {
+			Expect(oracle.Diff(expected.state, end.state)).To(BeEmpty(), "%s without a fault, twice", w.name)
+		}
+		expected.state = end.state
+		if made := r.injector.Writes(); len(made) > len(expected.writes) {
+			expected.writes = made
+		}
+		removeAll(ctx, []string{r.namespace})
+	}
+	return expected
+}
+
+// chosen are the points of a workload: all, or one of so many as FAULTS_SHARE
+// says, beginning at one that FAULTS_SEED gives.
+func chosen(w workload, writes int) []*point {
+	GinkgoHelper()
+	share, err := strconv.Atoi(cmp.Or(os.Getenv("FAULTS_SHARE"), "1"))
+	Expect(err).NotTo(HaveOccurred(), "FAULTS_SHARE is a number: one of so many points is tried")
+	seed, err := strconv.ParseUint(cmp.Or(os.Getenv("FAULTS_SEED"), "1"), 10, 64)
+	Expect(err).NotTo(HaveOccurred(), "FAULTS_SEED is a number")
+	var all []*point
+	for _, fault := range faults.All() {
+		for n := 1; n <= writes; n++ {
+			all = append(all, &point{workload: w, fault: fault, n: n})
+		}
+	}
+	random := rand.New(rand.NewPCG(seed, uint64(len(w.name)))) //nolint:gosec // to be repeated
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:(len(all)+share-1)/share]
+}
+
+// tryAll tries the points, several at a time, and is the namespaces in which it did.
+func tryAll(ctx context.Context, points []*point, expected peace) []string {
+	var (
+		group      sync.WaitGroup
+		mu         sync.Mutex
+		namespaces []string
+	)
+	next := make(chan *point)
+	for range atOnce {
+		group.Go(func() {
+			for p := range next {
+				r := p.try(ctx, expected)
+				if r != nil {
+					mu.Lock()
+					namespaces = append(namespaces, r.namespace)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, p := range points {
+		next <- p
+	}
+	close(next)
+	group.Wait()
+	return namespaces
+}
+
+// try tries a point.
+func (p *point) try(ctx context.Context, expected peace) *run {
+	r, end, err := play(ctx, p.workload, p.n, p.fault, expected.state)
+	if r == nil {
+		p.err = err
+		return nil
+	}
+	p.err = err
+	if stopped := r.end(); p.err == nil {
+		p.err = stopped
+	}
+	p.struck, p.writes, p.wrong = r.injector.Struck(), len(r.injector.Writes()), end.wrong
+	if p.err == nil {
+		p.diff = oracle.Diff(expected.state, end.state)
+	}
+	return r
+}
+
+// allowance is how many writes more than in peace a fault may lead to: another
+// try of each that it let fail, and what another operator does again, which
+// knows only what is written.
+func allowance(p *point, expected peace) int {
+	return len(expected.writes)
+}
+
+// report is the table of a workload, which it adds to bin/reports/faults.txt too.
+func report(w workload, points []*point, expected peace) string {
+	GinkgoHelper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %d writes in peace\n", w.name, len(expected.writes))
+	fmt.Fprintf(&text, "  %-18s %7s %7s %10s %10s %22s\n", "fault", "points", "struck", "converged", "differing", "extra writes (most)")
+	for _, fault := range faults.All() {
+		var tried, struck, converged, differing, extra, most int
+		for _, p := range points {
+			if p.fault.Name != fault.Name {
+				continue
+			}
+			tried++
+			if p.struck != "" {
+				struck++
+			}
+			if p.err == nil && p.diff == "" && len(p.wrong) == 0 {
+				converged++
+			} else {
+				differing++
+			}
+			more := max(0, p.writes-len(expected.writes))
+			extra += more
+			most = max(most, more)
+		}
+		if tried > 0 {
+			fmt.Fprintf(&text, "  %-18s %7d %7d %10d %10d %16d (%3d)\n", fault.Name, tried, struck, converged, differing, extra, most)
+		}
+	}
+	for _, p := range points {
+		if p.err != nil || p.diff != "" || len(p.wrong) > 0 {
+			fmt.Fprintf(&text, "%s:\n  %v\n  %s\n  %s\n", p, p.err, strings.Join(p.wrong, "\n  "), strings.ReplaceAll(p.diff, "\n", "\n  "))
+		}
+	}
+	path := filepath.Join(world.Root(), "bin", "reports", "faults", strings.ReplaceAll(w.name, " ", "-")+".txt")
+	Expect(os.MkdirAll(filepath.Dir(path), 0o755)).To(Succeed())
+	Expect(os.WriteFile(path, []byte(text.String()), 0o600)).To(Succeed())
+	return text.String()
+}
+
+// stillness is how long nothing may be written to what the runs have left.
+func stillness() time.Duration {
+	GinkgoHelper()
+	duration, err := time.ParseDuration(cmp.Or(os.Getenv("FAULTS_STILL"), "2m"))
+	Expect(err).NotTo(HaveOccurred(), "FAULTS_STILL is a duration, such as 2m")
+	return duration
+}
+
+// staysStill starts one operator for all namespaces of the runs, which looks at
+// every stack again and again, and sees that it writes nothing.
+func staysStill(ctx context.Context, namespaces []string) {
+	GinkgoHelper()
+	versions := func() string {
+		var all []string
+		for _, namespace := range namespaces {
+			now, err := oracle.Read(ctx, world.Kube, namespace)
+			Expect(err).NotTo(HaveOccurred())
+			all = append(all, now.Versions())
+		}
+		return strings.Join(all, "\n")
+	}
+	before := versions()
+	var counter faults.Injector
+	counter.Arm(0, faults.Fault{})
+	way, _ := counter.Connect(config)
+	passes := operator.Reconciled()
+	stop, err := operator.Start(context.Background(), way, operator.Options{Namespaces: namespaces, Resync: 5 * time.Second})
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(stop()).To(Succeed()) }()
+	Consistently(ctx, counter.Writes).WithTimeout(stillness()).WithPolling(time.Second).Should(BeEmpty())
+	Expect(operator.Reconciled()-passes).To(BeNumerically(">=", len(namespaces)), "it looks at each of them")
+	Expect(oracle.Diff(before, versions())).To(BeEmpty(), "resource versions")
+}
+
+// removeAll removes the namespaces.
+func removeAll(ctx context.Context, namespaces []string) {
+	GinkgoHelper()
+	for _, name := range slices.Compact(namespaces) {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		Expect(client.IgnoreNotFound(world.Kube.Delete(ctx, namespace))).To(Succeed())
+	}
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/appstack-dev/appstack/test/faults"
+	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/oracle"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+const (
+	// patience is how long a run may take to come to its end: more than a refused write waits for its next try.
+	patience = 100 * time.Second
+	// still is how long nothing may be written when it has.
+	still = 1500 * time.Millisecond
+)
+
+// run is a workload in a namespace of its own, with an operator of its own.
+type run struct {
+	namespace string
+	injector  faults.Injector
+	stop      func() error
+	died      <-chan struct{}
+}
+
+// begin makes the namespace, starts the operator and leads to where the workload begins.
+func begin(ctx context.Context, w workload) (*run, error) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "appstack-faults-"}}
+	if err := world.Kube.Create(ctx, namespace); err != nil {
+		return nil, err
+	}
+	r := &run{namespace: namespace.Name}
+	if err := r.start(); err != nil {
+		return r, err
+	}
+	for _, act := range w.before {
+		if err := r.do(ctx, act); err != nil {
+			return r, fmt.Errorf("before it began: %w", err)
+		}
+	}
+	_, err := r.settle(ctx, "")
+	return r, err
+}
+
+// start starts an operator for the namespace.
+func (r *run) start() error {
+	way, died := r.injector.Connect(config)
+	stop, err := operator.Start(context.Background(), way, operator.Options{Namespaces: []string{r.namespace}})
+	if err != nil {
+		return err
+	}
+	r.stop, r.died = stop, died
+	return nil
+}
+
+// end stops the operator, if one runs.
+func (r *run) end() error {
+	if r.stop == nil {
+		return nil
+	}
+	stop := r.stop
+	r.stop = nil
+	return stop()
+}
+
+// do carries out an act and waits for its end. Another operator takes the place of one that dies.
+func (r *run) do(ctx context.Context, a act) error {
+	if err := a.by(ctx, r.namespace); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.await(ctx, r.namespace, patience) }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-r.died:
+			if err := r.replace(); err != nil {
+				return errors.Join(err, <-ended)
+			}
+		}
+	}
+}
+
+// replace puts another operator in the place of the one that died.
+func (r *run) replace() error {
+	if err := r.end(); err != nil {
+		return err
+	}
+	return r.start()
+}
+
+// settle waits until nothing is written for a while, nothing is wrong, and the
+// state is the wanted one where one is given. It is what there is in the end,
+// whether or not that came to be in time.
+func (r *run) settle(ctx context.Context, want string) (outcome, error) {
+	var last outcome
+	versions, since := "", time.Now()
+	err := poll(ctx, patience, func() (bool, error) {
+		select {
+		case <-r.died: // with the last write of all
+			if err := r.replace(); err != nil {
+				return false, err
+			}
+			since = time.Now()
+		default:
+		}
+		now, err := oracle.Read(ctx, world.Kube, r.namespace)
+		if err != nil {
+			return false, err
+		}
+		seen := fmt.Sprintf("%s\n%d writes", now.Versions(), len(r.injector.Writes()))
+		if seen != versions {
+			versions, since = seen, time.Now()
+		}
+		last.wrong = now.Wrong()
+		if last.state, err = now.State(); err != nil {
+			return false, err
+		}
+		return time.Since(since) >= still && len(last.wrong) == 0 && (want == "" || last.state == want), nil
+	})
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return last, nil
+	}
+	return last, err
+}
+
+// outcome is what a run ends in.
+type outcome struct {
+	state string
+	wrong []string
+}
+
+// play is a whole run, in which the fault happens to the n-th write.
+func play(ctx context.Context, w workload, n int, fault faults.Fault, want string) (*run, outcome, error) {
+	r, err := begin(ctx, w)
+	if err != nil {
+		return r, outcome{}, err
+	}
+	r.injector.Arm(n, fault)
+	for _, act := range w.acts {
+		if err := r.do(ctx, act); err != nil {
+			return r, outcome{}, err
+		}
+	}
+	end, err := r.settle(ctx, want)
+	return r, end, err
+}
+
+func poll(ctx context.Context, within time.Duration, done func() (bool, error)) error {
+	return wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, within, true,
+		func(context.Context) (bool, error) { return done() })
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package faults_test has every write of an operator go wrong in every way, has
+// its view of the cluster be an old one, and compares what that leads to with
+// what comes of an operator in peace. It runs against the cluster of `make cluster`.
+package faults_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/format"
+	"k8s.io/client-go/rest"
+
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// config is the operators' way to the API server, without any fault.
+var config *rest.Config
+
+func TestFaults(t *testing.T) {
+	RegisterFailHandler(Fail)
+	format.MaxLength = 8000
+	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	RunSpecs(t, "Faults")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	world.Open(ctx)
+	config = world.Connection(world.OperatorAgent)
+})

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package tenants_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/fixture"
+)
+
+// overApp is a podTemplate that says something of the app container.
+func overApp(fields string) string {
+	return `{"spec":{"containers":[{"name":"app",` + fields + `}]}}`
+}
+
+// rootless is what a pod has to say itself where its image does not say that it
+// does not run as root.
+const rootless = `"securityContext":{"runAsNonRoot":true,"runAsUser":1000,"capabilities":{"drop":["ALL"]}}`
+
+// escapes are ways out of a pod, by the name of the stack that tries it: the
+// podTemplate, and what Pod Security says of it.
+var escapes = map[string]struct{ template, says string }{
+	"privileged":   {overApp(`"securityContext":{"privileged":true,"allowPrivilegeEscalation":true}`), "privileged"},
+	"host-network": {`{"spec":{"hostNetwork":true}}`, "host namespaces"},
+	"host-pid":     {`{"spec":{"hostPID":true}}`, "host namespaces"},
+	"host-ipc":     {`{"spec":{"hostIPC":true}}`, "host namespaces"},
+	"host-path":    {`{"spec":{"volumes":[{"name":"root","hostPath":{"path":"/"}}]}}`, "hostPath volumes"},
+	"host-port":    {overApp(`"ports":[{"name":"port-0","containerPort":80,"hostPort":80}]`), "hostPort"},
+	"sys-admin":    {overApp(`"securityContext":{"capabilities":{"add":["SYS_ADMIN"]}}`), "non-default capabilities"},
+	"unconfined":   {overApp(`"securityContext":{"seccompProfile":{"type":"Unconfined"}}`), "seccompProfile"},
+	"proc-mount":   {`{"spec":{"hostUsers":true,"containers":[{"name":"app","securityContext":{"procMount":"Unmasked"}}]}}`, "procMount"},
+	"sysctl":       {`{"spec":{"securityContext":{"sysctls":[{"name":"kernel.msgmax","value":"1"}]}}}`, "forbidden sysctls"},
+	"init-privileged": {
+		`{"spec":{"initContainers":[{"name":"first","image":"my-app:1","securityContext":{"privileged":true}}]}}`, "privileged",
+	},
+}
+
+// failsFast is how long the operator may take to give up on pods that cannot be created (R17), with some to spare.
+const failsFast = 45 * time.Second
+
+var _ = Describe("Pod Security", func() {
+	for level, fits := range map[string]string{
+		"baseline":   `{}`,
+		"restricted": overApp(rootless),
+	} {
+		It("of the level "+level+" holds for the pods of stacks, and the stack says so (R17, R18)", func(ctx SpecContext) {
+			t := newTenant(ctx, map[string]string{podSecurity: level})
+			for name, escape := range escapes {
+				t.applies(one(name, fixture.PodTemplate(escape.template)))
+			}
+			t.applies(one("fits", fixture.PodTemplate(fits)))
+			t.ready(ctx, "fits")
+			for name, escape := range escapes {
+				t.isRefused(ctx, name, `violates PodSecurity "`+level+`:latest"`, escape.says)
+			}
+			for _, pod := range t.Pods(ctx) {
+				Expect(pod.Labels).To(HaveKeyWithValue("apps.appstack.dev/stack", "fits"))
+			}
+		})
+	}
+
+	It("of the level restricted refuses an image that may run as root, which R22 says", func(ctx SpecContext) {
+		t := newTenant(ctx, map[string]string{podSecurity: "restricted"})
+		t.applies(one("unknown-user"))
+		t.isRefused(ctx, "unknown-user", `violates PodSecurity "restricted:latest"`, "unrestricted capabilities", "runAsNonRoot != true")
+	})
+
+	It("sends a stack that ran before back to what it ran", func(ctx SpecContext) {
+		t := newTenant(ctx, map[string]string{podSecurity: "baseline"})
+		stack := one(app)
+		t.applies(stack)
+		t.ready(ctx, app)
+		pods := t.Pods(ctx)
+		t.applies(fixture.With(stack, fixture.PodTemplate(escapes["privileged"].template)))
+		Eventually(t.condition(ctx, app, v1alpha1.ConditionStalled)).WithContext(ctx).WithTimeout(failsFast).
+			Should(HaveField("Reason", v1alpha1.ReasonRolledBack))
+		failure := t.named(ctx, app).Status.Failure
+		Expect(failure).To(And(HaveField("Reason", v1alpha1.FailureReplicaFailure), HaveField("Message", ContainSubstring("violates PodSecurity"))))
+		Eventually(func() []corev1.Pod { return t.Pods(ctx) }).WithContext(ctx).Should(HaveLen(len(pods)))
+		Expect(t.Pods(ctx)[0].UID).To(Equal(pods[0].UID))
+	})
+
+	It("is what a namespace has to ask for: without its label pods may do anything", func(ctx SpecContext) {
+		t := newTenant(ctx, nil)
+		for name, escape := range escapes {
+			t.applies(one(name, fixture.PodTemplate(escape.template)))
+		}
+		for name := range escapes {
+			t.ready(ctx, name)
+		}
+	})
+
+	It("is not in the way of ephemeral containers: the API server takes none in a template", func(ctx SpecContext) {
+		t := newTenant(ctx, nil)
+		t.applies(one(app, fixture.PodTemplate(`{"spec":{"ephemeralContainers":[{"name":"debug","image":"my-app:1"}]}}`)))
+		Expect(t.stalled(ctx, app, v1alpha1.ReasonRejected)).To(ContainSubstring("ephemeralContainers"))
+		Expect(t.Deployments(ctx)).To(BeEmpty())
+	})
+})
+
+// one is a stack of one pod.
+func one(name string, options ...fixture.Option) *v1alpha1.AppStack {
+	return fixture.Stack(name, append([]fixture.Option{fixture.Replicas(1)}, options...)...)
+}
+
+// isRefused waits until the stack has given up for want of pods, and looks for
+// the words in its condition's reason and its autopsy.
+func (t tenant) isRefused(ctx context.Context, name string, words ...string) {
+	GinkgoHelper()
+	Eventually(t.condition(ctx, name, v1alpha1.ConditionStalled)).WithContext(ctx).WithTimeout(failsFast).
+		Should(HaveField("Reason", v1alpha1.ReasonRolloutFailed), name)
+	stack := t.named(ctx, name)
+	condition := t.condition(ctx, name, v1alpha1.ConditionStalled)()
+	Expect(condition.LastTransitionTime.Sub(stack.CreationTimestamp.Time)).To(BeNumerically("<=", failsFast), name)
+	failure := stack.Status.Failure
+	Expect(failure).NotTo(BeNil(), name)
+	tell(name, condition.Message+" / "+failure.Message)
+	Expect(failure.Reason).To(Equal(v1alpha1.FailureReplicaFailure), name)
+	for _, word := range words {
+		Expect(failure.Message).To(ContainSubstring(word), name)
+		Expect(condition.Message).To(ContainSubstring(word), name)
+	}
+}

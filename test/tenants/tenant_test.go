@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package tenants_test
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/kubectl"
+	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// The labels by which a namespace is put under a rule.
+const (
+	podSecurity  = "pod-security.kubernetes.io/enforce"
+	tenantPolicy = "apps.appstack.dev/tenant-policy"
+)
+
+// underPolicy are the labels of a namespace in which config/tenant-policy holds.
+var underPolicy = map[string]string{tenantPolicy: "enforce"}
+
+// tenant is a namespace with an author who may write stacks there, and nothing
+// else, and an operator that works there.
+type tenant struct {
+	world.World
+	author string
+}
+
+func newTenant(ctx context.Context, labels map[string]string) tenant {
+	GinkgoHelper()
+	t := tenant{World: world.New(ctx)}
+	t.author = "author-of-" + t.Namespace
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: t.Namespace}}
+	Expect(world.Kube.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)).To(Succeed())
+	for key, value := range labels {
+		metav1.SetMetaDataLabel(&namespace.ObjectMeta, key, value)
+	}
+	Expect(world.Kube.Update(ctx, namespace)).To(Succeed())
+	t.bind(ctx, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: editorRole})
+	t.operates()
+	return t
+}
+
+// operates runs the operator, in this namespace only, until the spec ends.
+func (t tenant) operates() {
+	GinkgoHelper()
+	config := world.Connection(world.OperatorAgent)
+	config.Impersonate = operatorAccount
+	// it outlives the node that starts it
+	stop, err := operator.Start(context.Background(), config, operator.Options{Namespaces: []string{t.Namespace}})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(stop()).To(Succeed()) })
+}
+
+// bind gives the author a role in the namespace.
+func (t tenant) bind(ctx context.Context, role rbacv1.RoleRef) {
+	GinkgoHelper()
+	Expect(world.Kube.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, GenerateName: "author-"},
+		RoleRef:    role,
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: t.author}},
+	})).To(Succeed())
+}
+
+// grant gives the author one more right in the namespace, on some objects or on all.
+func (t tenant) grant(ctx context.Context, group, resource string, verbs []string, names ...string) {
+	GinkgoHelper()
+	role := &rbacv1.Role{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, GenerateName: "author-"},
+		Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs, ResourceNames: names,
+		}},
+	}
+	Expect(world.Kube.Create(ctx, role)).To(Succeed())
+	t.bind(ctx, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name})
+}
+
+// asAuthor is the author's way to the API server.
+func (t tenant) asAuthor() client.Client {
+	GinkgoHelper()
+	config := world.Connection("appstack-tenants-test")
+	config.Impersonate = rest.ImpersonationConfig{UserName: t.author, Groups: []string{"system:authenticated"}}
+	author, err := client.New(config, client.Options{Scheme: world.Kube.Scheme()})
+	Expect(err).NotTo(HaveOccurred())
+	return author
+}
+
+// attempts applies the stack as the author, and is what kubectl says against it.
+func (t tenant) attempts(stack *v1alpha1.AppStack, args ...string) error {
+	GinkgoHelper()
+	stack.Namespace = t.Namespace
+	stack.APIVersion, stack.Kind = v1alpha1.GroupVersion.String(), "AppStack"
+	text, err := yaml.Marshal(stack)
+	Expect(err).NotTo(HaveOccurred())
+	all := append([]string{"--namespace", t.Namespace, "--as", t.author, "apply", "-f", "-"}, args...)
+	if _, stderr, err := kubectl.Attempt(string(text), all...); err != nil {
+		return fmt.Errorf("%w: %s", err, stderr)
+	}
+	return nil
+}
+
+// applies applies the stack as the author.
+func (t tenant) applies(stack *v1alpha1.AppStack) {
+	GinkgoHelper()
+	Expect(t.attempts(stack)).To(Succeed())
+}
+
+// dryRun asks whether the author may apply the stack, without effect.
+func (t tenant) dryRun(stack *v1alpha1.AppStack) error {
+	GinkgoHelper()
+	return t.attempts(stack, "--dry-run=server")
+}
+
+// named is the stack of that name.
+func (t tenant) named(ctx context.Context, name string) *v1alpha1.AppStack {
+	GinkgoHelper()
+	stack, err := world.Get[v1alpha1.AppStack](ctx, t.Namespace, name)
+	Expect(err).NotTo(HaveOccurred())
+	return stack
+}
+
+// condition is that of the stack of that name as it is written now; without a
+// reason where there is none.
+func (t tenant) condition(ctx context.Context, name, conditionType string) func() metav1.Condition {
+	return func() metav1.Condition {
+		GinkgoHelper()
+		stack := t.named(ctx, name)
+		condition := meta.FindStatusCondition(stack.Status.Conditions, conditionType)
+		if condition == nil || condition.ObservedGeneration != stack.Generation {
+			return metav1.Condition{}
+		}
+		return *condition
+	}
+}
+
+// ready waits until the stack of that name is ready.
+func (t tenant) ready(ctx context.Context, name string) *v1alpha1.AppStack {
+	GinkgoHelper()
+	Eventually(t.condition(ctx, name, v1alpha1.ConditionReady)).WithContext(ctx).
+		Should(HaveField("Status", metav1.ConditionTrue), name)
+	return t.named(ctx, name)
+}
+
+// stalled waits until the stack of that name is stalled for the reason, and is
+// what its condition says.
+func (t tenant) stalled(ctx context.Context, name, reason string) string {
+	GinkgoHelper()
+	var condition metav1.Condition
+	Eventually(func() metav1.Condition {
+		condition = t.condition(ctx, name, v1alpha1.ConditionStalled)()
+		return condition
+	}).WithContext(ctx).Should(HaveField("Reason", reason), name)
+	tell(name, condition.Message)
+	return condition.Message
+}
+
+// tell puts a message where a verbose run shows it: docs/security.md has some of them.
+func tell(about, message string) {
+	_, _ = fmt.Fprintf(GinkgoWriter, "%s: %s\n", about, message)
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package walk_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// settleTime is how long a stack may take to do what its spec says. A pod that cannot be made fails a rollout after 30 s.
+const settleTime = time.Minute
+
+// leafStack is a stack that the walk changes, with the spec that it goes back to.
+type leafStack struct {
+	object *unstructured.Unstructured
+	base   fragment
+	// unmanaged says that an autoscaler owns the number of pods.
+	unmanaged bool
+	children  leafChildren
+	pods      leafPods
+}
+
+// newLeafStack makes a stack, and takes it to its base by way of other specs.
+func newLeafStack(ctx context.Context, namespace, name string, before []fragment, base fragment, unmanaged bool) (*leafStack, error) {
+	first := base
+	if len(before) > 0 {
+		first = before[0]
+	}
+	s := &leafStack{base: base, unmanaged: unmanaged, object: &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(),
+		"kind":       "AppStack",
+		"metadata":   map[string]any{"namespace": namespace, "name": name},
+		"spec":       runtime.DeepCopyJSON(first),
+	}}}
+	if err := world.Kube.Create(ctx, s.object); err != nil {
+		return nil, fmt.Errorf("creating the base: %w", err)
+	}
+	if len(before) > 0 {
+		for _, spec := range append(before[1:], base) {
+			if err := s.runs(ctx); err != nil {
+				return nil, fmt.Errorf("before the base: %w", err)
+			}
+			if err := s.apply(ctx, spec); err != nil {
+				return nil, fmt.Errorf("before the base: %w", err)
+			}
+		}
+	}
+	if err := s.runs(ctx); err != nil {
+		return nil, fmt.Errorf("the base: %w", err)
+	}
+	var err error
+	if s.children, _, err = s.read(ctx); err != nil {
+		return nil, err
+	}
+	s.pods, err = readPods(ctx, s.object)
+	return s, err
+}
+
+func (s *leafStack) remove(ctx context.Context) error {
+	return client.IgnoreNotFound(world.Kube.Delete(ctx, s.object.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationBackground)))
+}
+
+func (s *leafStack) read(ctx context.Context) (leafChildren, leafWritten, error) {
+	return readChildren(ctx, s.object, s.unmanaged)
+}
+
+// apply replaces the spec; an error is the API server's refusal.
+func (s *leafStack) apply(ctx context.Context, spec fragment) error {
+	patch, err := json.Marshal([]any{map[string]any{"op": "replace", "path": "/spec", "value": spec}})
+	if err != nil {
+		return err
+	}
+	answer := s.object.DeepCopy()
+	if err := world.Kube.Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+		return err
+	}
+	s.object = answer
+	return nil
+}
+
+// leafVerdict is how a stack stands once its newest generation was observed.
+type leafVerdict struct{ stalled, reason, message string }
+
+func (v leafVerdict) String() string {
+	return fmt.Sprintf("Stalled, reason %s: %s", v.reason, v.message)
+}
+
+var errUnsettled = errors.New("neither Ready nor Stalled")
+
+// settles waits until the stack, as it is written now, is ready or stalled.
+func (s *leafStack) settles(ctx context.Context) (*leafVerdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStackList"))
+	events, err := world.Kube.Watch(ctx, list, client.InNamespace(s.object.GetNamespace()),
+		client.MatchingFields{"metadata.name": s.object.GetName()})
+	if err != nil {
+		return nil, fmt.Errorf("watching the stack: %w", err)
+	}
+	defer events.Stop()
+	last := "nothing was observed"
+	for {
+		select {
+		case event, open := <-events.ResultChan():
+			if !open {
+				return nil, fmt.Errorf("%w after %s: %s", errUnsettled, settleTime, last)
+			}
+			if event.Type != watch.Added && event.Type != watch.Modified {
+				return nil, fmt.Errorf("watching the stack: %s %v", event.Type, event.Object)
+			}
+			verdict, settled := verdictOf(event.Object)
+			if settled && event.Object.(*unstructured.Unstructured).GetGeneration() == s.object.GetGeneration() {
+				return verdict, nil
+			}
+			last = conditionsOf(event.Object)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w after %s: %s", errUnsettled, settleTime, last)
+		}
+	}
+}
+
+func verdictOf(object runtime.Object) (verdict *leafVerdict, settled bool) {
+	stack := typedStack(object)
+	current := func(conditionType string) *metav1.Condition {
+		condition := meta.FindStatusCondition(stack.Status.Conditions, conditionType)
+		if condition == nil || condition.ObservedGeneration != stack.Generation || condition.Status != metav1.ConditionTrue {
+			return nil
+		}
+		return condition
+	}
+	if stack.Status.ObservedGeneration != stack.Generation {
+		return nil, false
+	}
+	if stalled := current(v1alpha1.ConditionStalled); stalled != nil {
+		return &leafVerdict{reason: stalled.Reason, message: stalled.Message}, true
+	}
+	return nil, current(v1alpha1.ConditionReady) != nil && current(v1alpha1.ConditionReconciling) == nil
+}
+
+func conditionsOf(object runtime.Object) string {
+	var all []string
+	stack := typedStack(object)
+	for _, condition := range stack.Status.Conditions {
+		all = append(all, fmt.Sprintf("%s=%s %s (generation %d of %d): %s", condition.Type, condition.Status,
+			condition.Reason, condition.ObservedGeneration, stack.Generation, condition.Message))
+	}
+	return strings.Join(all, "; ")
+}
+
+// typedStack is the part of a stack that says how it stands.
+func typedStack(object runtime.Object) *v1alpha1.AppStack {
+	fields := object.(*unstructured.Unstructured).Object
+	stack := &v1alpha1.AppStack{}
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(
+		map[string]any{"metadata": fields["metadata"], "status": fields["status"]}, stack)
+	if err != nil {
+		panic(fmt.Sprintf("a status that is none: %v", err))
+	}
+	return stack
+}
+
+// runs waits until the stack is ready.
+func (s *leafStack) runs(ctx context.Context) error {
+	verdict, err := s.settles(ctx)
+	if err == nil && verdict != nil {
+		err = errors.New(verdict.String())
+	}
+	return err
+}
+
+// childrenBecome waits until the children are as wanted, and says in which way they are not.
+func (s *leafStack) childrenBecome(ctx context.Context, within time.Duration, wanted func(leafChildren) string) error {
+	deadline := time.After(within)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, _, err := s.read(ctx)
+		if err != nil {
+			return err
+		}
+		wrong := wanted(now)
+		if wrong == "" {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return errors.New(wrong)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package walk_test
+
+import (
+	"fmt"
+	"hash/fnv"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// What of the schema is walked over: WALK_SHARE=4 is every fourth field, chosen
+// by WALK_SEED (the suite's where left out), and WALK_ONLY a pattern of paths.
+var (
+	walkShare   = walkNumber("WALK_SHARE", 1)
+	walkSeed    = walkNumber("WALK_SEED", GinkgoRandomSeed())
+	walkOnly    = regexp.MustCompile(os.Getenv("WALK_ONLY"))
+	walkWorkers = walkNumber("WALK_WORKERS", 10)
+)
+
+func walkNumber(variable string, otherwise int64) int64 {
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number < 1 {
+		panic(fmt.Sprintf("%s=%s is no number above 0", variable, text))
+	}
+	return number
+}
+
+// chosen says whether this run walks over the node.
+func chosen(node schemaNode) bool {
+	hash := fnv.New64a()
+	_, _ = fmt.Fprint(hash, walkSeed, node.path)
+	return hash.Sum64()%uint64(walkShare) == 0 && walkOnly.MatchString(node.path)
+}
+
+var _ = Describe("Every field of the schema", func() {
+	all := schemaNodes()
+
+	It("has values to try, valid and invalid ones", func() {
+		var wrong []string
+		used := map[string]bool{}
+		for _, node := range all {
+			if missing := lacking(node); missing != "" {
+				wrong = append(wrong, node.path+": "+missing)
+			}
+			used[node.relative], used[kin(node.relative)] = true, true
+		}
+		for path := range leafHints {
+			if !used[path] {
+				wrong = append(wrong, "there is a hint for "+path+", and no such field")
+			}
+		}
+		for path := range noEffects {
+			if !used[path] {
+				wrong = append(wrong, "docs/fields.md has "+path+", and there is no such field")
+			}
+		}
+		for path := range stays {
+			if !used[path] {
+				wrong = append(wrong, "docs/fields.md has "+path+", and there is no such field")
+			}
+		}
+		Expect(strings.Join(wrong, "\n")).To(BeEmpty())
+	})
+
+	Describe("does what it says, refuses what is wrong, and has a way back (R1, R4, R28, R30)", Ordered, ContinueOnFailure, func() {
+		var results map[string]*leafResult
+		var walked []schemaNode
+		for _, node := range all {
+			if chosen(node) {
+				walked = append(walked, node)
+			}
+		}
+
+		BeforeAll(func(ctx SpecContext) {
+			var namespaces []string
+			for range walkWorkers {
+				namespace := world.New(ctx).Namespace
+				Expect(furnish(ctx, namespace)).To(Succeed())
+				namespaces = append(namespaces, namespace)
+			}
+			operate(namespaces...)
+			began := time.Now()
+			results = walkLeaves(ctx, namespaces, walked)
+			report := reportOf(all, walked, results, time.Since(began))
+			AddReportEntry("fields", report, ReportEntryVisibilityAlways)
+			Expect(writeReport("fields.txt", report)).To(Succeed())
+		}, NodeTimeout(50*time.Minute))
+
+		for _, node := range walked {
+			It(node.path, func() {
+				Expect(results).To(HaveKey(node.path))
+				Expect(strings.Join(results[node.path].surprises, "\n\n")).To(BeEmpty())
+			})
+		}
+	})
+})

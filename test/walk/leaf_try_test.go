@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package walk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+const (
+	// changeTime is how long a child may take to change once the stack is settled.
+	changeTime = 3 * time.Second
+	// stillTime is how long children are looked at that are to stay as they are.
+	stillTime = 400 * time.Millisecond
+	// returnTime is how long children may take to be as before.
+	returnTime = 15 * time.Second
+)
+
+// leafOutcome is what came of a value.
+type leafOutcome int
+
+const (
+	ranChanged leafOutcome = iota
+	ranSame
+	refusedByServer
+	refusedByOperator
+)
+
+// try tries a value at a node: what comes of it, and that there is a way back.
+func (s *leafStack) try(ctx context.Context, node schemaNode, value leafValue) (leafOutcome, string, error) {
+	_, wroteBefore, err := s.read(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	version := s.object.GetResourceVersion()
+	if refusal := s.apply(ctx, node.specAt(value.value, value.beside)); refusal != nil {
+		return refusedByServer, refusal.Error(), s.wasRefused(ctx, node, value, refusal, version)
+	}
+	verdict, err := s.settles(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	if verdict != nil {
+		return refusedByOperator, verdict.String(), errors.Join(
+			s.isStalled(ctx, node, value, *verdict, wroteBefore), s.goesBack(ctx))
+	}
+	outcome, err := s.ran(ctx, node, value)
+	if err != nil {
+		return outcome, "", err
+	}
+	if stays[unindexed(node)] != "" {
+		return outcome, "", s.stays(ctx)
+	}
+	return outcome, "", s.goesBack(ctx)
+}
+
+// wasRefused sees that the API server said no as it should, and that nothing came of it.
+func (s *leafStack) wasRefused(ctx context.Context, node schemaNode, value leafValue, refusal error, version string) error {
+	if value.expected != refused && value.expected != either {
+		return fmt.Errorf("a valid value is refused: %w", refusal)
+	}
+	if !apierrors.IsInvalid(refusal) && !apierrors.IsBadRequest(refusal) {
+		return fmt.Errorf("the API server fails: %w", refusal)
+	}
+	if err := names(node, value, refusal.Error()); err != nil {
+		return err
+	}
+	now := s.object.DeepCopy()
+	if err := world.Kube.Get(ctx, client.ObjectKeyFromObject(now), now); err != nil {
+		return err
+	}
+	if now.GetGeneration() != s.object.GetGeneration() {
+		return fmt.Errorf("a refused value changed the stack: version %s, then %s", version, now.GetResourceVersion())
+	}
+	return nil
+}
+
+// names says what a refusal lacks for a user to find the field.
+func names(node schemaNode, value leafValue, message string) error {
+	wanted := value.names
+	if len(wanted) == 0 {
+		wanted = []string{node.last()}
+	}
+	for _, name := range wanted {
+		if strings.Contains(message, name) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the refusal names none of %q: %s", wanted, message)
+}
+
+// isStalled sees that the operator said no as it should, and touched nothing that runs.
+func (s *leafStack) isStalled(
+	ctx context.Context, node schemaNode, value leafValue, verdict leafVerdict, wroteBefore leafWritten,
+) error {
+	if value.expected != refused && value.expected != either {
+		return fmt.Errorf("a valid value stalls: %s", verdict)
+	}
+	if err := names(node, value, verdict.message); err != nil {
+		return err
+	}
+	within := time.Duration(0)
+	if verdict.reason == v1alpha1.ReasonRolledBack {
+		within = returnTime // its pods were refused, and not the value: the Deployment is on its way back
+	}
+	if err := s.childrenBecome(ctx, within, func(now leafChildren) string { return now.differsFrom(s.children) }); err != nil {
+		return fmt.Errorf("a value that is refused (%s) changes children: %w", verdict, err)
+	}
+	_, wrote, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	if verdict.reason != v1alpha1.ReasonRolledBack && !maps.Equal(wrote, wroteBefore) {
+		return fmt.Errorf("a value that is refused (%s) has Deployments written: %v, then %v", verdict, wroteBefore, wrote)
+	}
+	pods, err := readPods(ctx, s.object)
+	if err != nil {
+		return err
+	}
+	if !pods.keptOf(s.pods) {
+		return fmt.Errorf("a value that is refused (%s) replaces pods: %v, then %v", verdict, s.pods, pods)
+	}
+	return nil
+}
+
+// ran sees that a value which runs does what it should to the children.
+func (s *leafStack) ran(ctx context.Context, node schemaNode, value leafValue) (leafOutcome, error) {
+	changed := func(now leafChildren) string {
+		if now.differsFrom(s.children) == "" {
+			return "it changes no child, and is not among the fields without effect"
+		}
+		return ""
+	}
+	switch value.expected {
+	case refused:
+		return 0, errors.New("an invalid value is accepted, and the stack is ready")
+	case changes:
+		if err := s.childrenBecome(ctx, changeTime, changed); err != nil {
+			return 0, err
+		}
+	case same:
+		if s.childrenBecome(ctx, stillTime, changed) == nil {
+			now, _, err := s.read(ctx)
+			return 0, errors.Join(fmt.Errorf("it should change no child: %s", now.differsFrom(s.children)), err)
+		}
+		return ranSame, nil
+	case either:
+		if s.childrenBecome(ctx, stillTime, changed) != nil {
+			return ranSame, nil
+		}
+	}
+	if !node.further || strings.HasPrefix(node.relative, "components") {
+		return ranChanged, nil
+	}
+	now, _, err := s.read(ctx)
+	if err != nil {
+		return 0, err
+	}
+	main := s.object.GetName()
+	if changed := now.of(main).differsFrom(s.children.of(main)); changed != "" {
+		return 0, fmt.Errorf("it changes the main component too: %s", changed)
+	}
+	return ranChanged, nil
+}
+
+// goesBack goes back to the base: ready, with the children of before.
+func (s *leafStack) goesBack(ctx context.Context) error {
+	if err := s.apply(ctx, s.base); err != nil {
+		return fmt.Errorf("going back: %w", err)
+	}
+	if err := s.runs(ctx); err != nil {
+		return fmt.Errorf("going back: %w", err)
+	}
+	asBefore := func(now leafChildren) string { return now.differsFrom(s.children) }
+	if err := s.childrenBecome(ctx, returnTime, asBefore); err != nil {
+		return fmt.Errorf("back at the base, children are not as before: %w", err)
+	}
+	var err error
+	s.pods, err = readPods(ctx, s.object)
+	return err
+}
+
+// stays goes back to the base, which does nothing to the children, as is documented.
+func (s *leafStack) stays(ctx context.Context) error {
+	var err error
+	if s.children, _, err = s.read(ctx); err != nil {
+		return err
+	}
+	if err := s.goesBack(ctx); err != nil {
+		return fmt.Errorf("removing it should do nothing: %w", err)
+	}
+	return nil
+}

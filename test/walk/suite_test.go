@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package walk_test walks over all that a stack can be asked for, against a
+// whole control plane: each field of the schema, valid values and invalid ones.
+package walk_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/format"
+
+	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+func TestWalk(t *testing.T) {
+	RegisterFailHandler(Fail)
+	format.MaxLength = 0
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
+	SetDefaultConsistentlyDuration(time.Second)
+	SetDefaultConsistentlyPollingInterval(50 * time.Millisecond)
+	RunSpecs(t, "Walk")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) { world.Open(ctx) })
+
+// operate runs an operator for these namespaces until the container or the spec ends.
+func operate(namespaces ...string) {
+	GinkgoHelper()
+	// it outlives the node that starts it
+	stop, err := operator.Start(context.Background(), world.Connection(world.OperatorAgent),
+		operator.Options{Namespaces: namespaces})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(stop()).To(Succeed()) })
+}
