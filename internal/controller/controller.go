@@ -34,8 +34,9 @@ const (
 	soon = 200 * time.Millisecond
 	// later is for a problem that may be mended outside the stack.
 	later = 30 * time.Second
-	// longest is for what has failed again and again.
-	longest = time.Minute
+	// longest is for what has failed again and again. Passes that events bring
+	// make it longer too, so a few seconds of trouble lead to it.
+	longest = 15 * time.Second
 )
 
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks,verbs=get;list;watch

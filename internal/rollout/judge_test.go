@@ -201,9 +201,9 @@ func TestComponents(t *testing.T) {
 		return func(in *rollout.Input) { in.Components[i].Refusal = &model.Refusal{Message: "quota exceeded"} }
 	}
 	none := func(in *rollout.Input) { in.Components[0].Deployment = nil }
-	forbidden := func(since int) change {
+	forbidden := func(since, until int) change {
 		return func(in *rollout.Input) {
-			in.Components[0].Refusal = &model.Refusal{Message: "exceeded quota", Since: at(since), Passing: true}
+			in.Components[0].Refusal = &model.Refusal{Message: "exceeded quota", Since: at(since), At: at(until), Passing: true}
 		}
 	}
 	verdicts{
@@ -218,9 +218,9 @@ func TestComponents(t *testing.T) {
 		},
 		"R17 the API server refuses a write":        {0, []change{refused(0)}, "failed: component main: Rejected"},
 		"R17 it does so before there are any pods":  {0, []change{refused(0), none, podsUnknown}, "failed: component main: Rejected"},
-		"R17 a right that is missing may come back": {60, []change{forbidden(60)}, "again in 5s"},
-		"R17 it may do so to the last second":       {89, []change{forbidden(60)}, "again in 1s"},
-		"R17 a right that stays away":               {90, []change{forbidden(60)}, "failed: component main: Rejected"},
+		"R17 a right that is missing may come back": {60, []change{forbidden(60, 60)}, "again in 5s"},
+		"R17 it may have while nobody asked":        {150, []change{forbidden(60, 89)}, "again in 5s"},
+		"R17 a right that stays away":               {90, []change{forbidden(60, 90)}, "failed: component main: Rejected"},
 		"R17 the first component that fails": {
 			90, []change{sees(exited("shop-a", 3, 80)), worker(exited("shop-worker-a", 3, 60)), refused(1)},
 			"failed: component main, container app: CrashLoopBackOff, exit code 7",
