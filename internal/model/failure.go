@@ -4,6 +4,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -34,13 +35,17 @@ type Failure struct {
 // Summary says what failed without anything that changes from one pod or one
 // try to the next, so that it can stand in a condition (R19).
 func (f Failure) Summary() string {
+	return f.summary(cmp.Or(f.Cause, f.ban()))
+}
+
+func (f Failure) summary(cause string) string {
 	where := "component " + f.Component
 	if f.Container != "" {
 		where += ", container " + f.Container
 	}
 	summary := where + ": " + f.Reason
-	if f.Cause != "" {
-		summary += " (" + f.Cause + ")"
+	if cause != "" {
+		summary += " (" + cause + ")"
 	}
 	if f.ExitCode != nil {
 		summary += fmt.Sprintf(", exit code %d", *f.ExitCode)
@@ -48,9 +53,19 @@ func (f Failure) Summary() string {
 	return summary
 }
 
+// ban is why no pod may be created, such as what Pod Security has against them:
+// what follows the name of the one that was tried.
+func (f Failure) ban() string {
+	if f.Reason != v1alpha1.FailureReplicaFailure {
+		return ""
+	}
+	_, ban, _ := strings.Cut(f.Message, " is forbidden: ")
+	return ban
+}
+
 // String is the summary with the details.
 func (f Failure) String() string {
-	return strings.TrimSuffix(f.Summary()+": "+f.Message, ": ")
+	return strings.TrimSuffix(f.summary(f.Cause)+": "+f.Message, ": ")
 }
 
 // Failed says whether the rollout was found to fail, and has not recovered since.

@@ -22,6 +22,10 @@ func TestFailureInWords(t *testing.T) {
 		ExitCode: ptr.To[int32](0), Message: "the container exited 3 times", At: noon,
 	}
 	rejected := model.Failure{Reason: v1alpha1.FailureRejected, Component: "main", Message: "quota exceeded", At: noon}
+	banned := model.Failure{
+		Reason: v1alpha1.FailureReplicaFailure, Component: "main", At: noon,
+		Message: `pods "shop-5d8f-x7f2" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)`,
+	}
 	short := crash
 	short.Message = ""
 	type words struct{ Summary, String string }
@@ -35,6 +39,11 @@ func TestFailureInWords(t *testing.T) {
 			"component worker, container app: CrashLoopBackOff, exit code 0: the container exited 3 times",
 		}},
 		"R19 of a component": {rejected, words{"component main: Rejected", "component main: Rejected: quota exceeded"}},
+		"R30 of pods that are forbidden": {banned, words{
+			`component main: ReplicaFailure (violates PodSecurity "baseline:latest": host namespaces (hostPID=true))`,
+			`component main: ReplicaFailure: pods "shop-5d8f-x7f2" is forbidden: violates PodSecurity "baseline:latest": ` +
+				"host namespaces (hostPID=true)",
+		}},
 		"R19 of an earlier one, which is kept without details": {short, words{
 			"component worker, container app: CrashLoopBackOff, exit code 0",
 			"component worker, container app: CrashLoopBackOff, exit code 0",

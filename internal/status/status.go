@@ -66,10 +66,10 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 	if good := revision.LastGood(timeline); good != nil {
 		status.LastGoodRevision = good.Revision
 	}
-	var ready, desired int32
+	var ready, desired int64 // one component may ask for all that an int32 holds
 	for _, component := range status.Components {
-		ready += ptr.Deref(component.ReadyReplicas, 0)
-		desired += ptr.Deref(component.DesiredReplicas, 0)
+		ready += int64(ptr.Deref(component.ReadyReplicas, 0))
+		desired += int64(ptr.Deref(component.DesiredReplicas, 0))
 		if component.Name == naming.Main {
 			status.Image, status.Address, status.Replicas = short(component.Image), component.Address, component.Replicas
 		}

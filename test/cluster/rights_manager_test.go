@@ -127,18 +127,26 @@ type process struct {
 	metrics string
 }
 
-// startManager builds the manager, and runs it as the account, as config/manager
-// does: with metrics, and a lease. The environment has the variables, too.
-func (w scene) startManager(as account, variables ...string) process {
+// buildManager is the file of the manager that users run.
+func buildManager() string {
 	GinkgoHelper()
 	program, err := gexec.Build("github.com/appstack-dev/appstack/cmd")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(gexec.CleanupBuildArtifacts)
+	return program
+}
+
+// startManager runs the manager as the account, as config/manager does: with
+// metrics, and a lease, which is in the namespace of the spec. The environment
+// has the variables, too.
+func (w scene) startManager(program string, as account, variables ...string) process {
+	GinkgoHelper()
 	started := process{metrics: freeAddress()}
 	command := exec.Command(program, "--kubeconfig="+kubeconfig(as.config), "--registry-skip=*",
 		"--leader-elect", "--leader-election-namespace="+w.Namespace,
 		"--metrics-bind-address="+started.metrics, "--health-probe-bind-address=0")
 	command.Env = append(os.Environ(), variables...)
+	var err error
 	started.session, err = gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { started.session.Kill().Wait() })

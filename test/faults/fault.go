@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -111,4 +112,62 @@ func refuse(code int, reason metav1.StatusReason, retryAfter int) func(*http.Req
 func drop(response *http.Response) {
 	_, _ = io.Copy(io.Discard, response.Body) // what is lost is lost
 	_ = response.Body.Close()
+}
+
+// Held is a write that is held back.
+type Held struct {
+	mu       sync.Mutex
+	request  string
+	answer   string
+	released chan struct{}
+	answered chan struct{}
+	once     sync.Once
+}
+
+// Late holds a write back until it is released, and everything else that the
+// operator asks for from then on: it stands still, as a process that was stopped.
+// Once the write was answered it hears no more.
+func Late() (Fault, *Held) {
+	held := &Held{released: make(chan struct{}), answered: make(chan struct{})}
+	return Fault{Name: "late", strike: func(request *http.Request, next http.RoundTripper, own *life) (*http.Response, error) {
+		held.mu.Lock()
+		held.request = describe(request)
+		held.mu.Unlock()
+		own.end()
+		<-held.released
+		// the process that goes on knows of no deadline but that of its own clock
+		response, err := next.RoundTrip(request.WithContext(context.WithoutCancel(request.Context())))
+		defer close(held.answered)
+		held.mu.Lock()
+		defer held.mu.Unlock()
+		if err != nil {
+			held.answer = err.Error()
+			return nil, err
+		}
+		held.answer = response.Status
+		drop(response)
+		return nil, errGone
+	}}, held
+}
+
+// Request is the write that is held back; empty where none is yet.
+func (h *Held) Request() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.request
+}
+
+// Release has the write be sent.
+func (h *Held) Release() { h.once.Do(func() { close(h.released) }) }
+
+// Answer waits for the answer to the write, and is its status.
+func (h *Held) Answer(ctx context.Context) (string, error) {
+	select {
+	case <-h.answered:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.answer, nil
 }

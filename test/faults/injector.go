@@ -29,7 +29,7 @@ type Injector struct {
 	until time.Time
 	// writes are those since the injector was armed, a line each.
 	writes []string
-	struck string
+	struck []string
 }
 
 // life is that of one operator. The dead send nothing, and hear nothing.
@@ -90,11 +90,11 @@ func (i *Injector) Writes() []string {
 	return append([]string(nil), i.writes...)
 }
 
-// Struck is the write that went wrong; empty where none did yet.
-func (i *Injector) Struck() string {
+// Struck are those of them that went wrong.
+func (i *Injector) Struck() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.struck
+	return append([]string(nil), i.struck...)
 }
 
 // next counts a write, and is what happens to it.
@@ -107,12 +107,13 @@ func (i *Injector) next(request *http.Request) Fault {
 	i.writes = append(i.writes, describe(request))
 	if i.left > 0 {
 		if i.left--; i.left == 0 {
-			i.struck = describe(request)
+			i.struck = append(i.struck, describe(request))
 			i.until = time.Now().Add(i.fault.lasts)
 			return i.fault
 		}
 	}
 	if time.Now().Before(i.until) {
+		i.struck = append(i.struck, describe(request))
 		return i.fault
 	}
 	return Fault{}

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 
 	"github.com/appstack-dev/appstack/test/faults"
 	"github.com/appstack-dev/appstack/test/operator"
@@ -29,18 +30,20 @@ const (
 // run is a workload in a namespace of its own, with an operator of its own.
 type run struct {
 	namespace string
-	injector  faults.Injector
-	stop      func() error
-	died      <-chan struct{}
+	// by is the way of its operators to the API server, but for the injector.
+	by       *rest.Config
+	injector faults.Injector
+	stop     func() error
+	died     <-chan struct{}
 }
 
 // begin makes the namespace, starts the operator and leads to where the workload begins.
-func begin(ctx context.Context, w workload) (*run, error) {
+func begin(ctx context.Context, w workload, by *rest.Config) (*run, error) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "appstack-faults-"}}
 	if err := world.Kube.Create(ctx, namespace); err != nil {
 		return nil, err
 	}
-	r := &run{namespace: namespace.Name}
+	r := &run{namespace: namespace.Name, by: by}
 	if err := r.start(); err != nil {
 		return r, err
 	}
@@ -55,7 +58,7 @@ func begin(ctx context.Context, w workload) (*run, error) {
 
 // start starts an operator for the namespace.
 func (r *run) start() error {
-	way, died := r.injector.Connect(config)
+	way, died := r.injector.Connect(r.by)
 	stop, err := operator.Start(context.Background(), way, operator.Options{Namespaces: []string{r.namespace}})
 	if err != nil {
 		return err
@@ -144,7 +147,7 @@ type outcome struct {
 
 // play is a whole run, in which the fault happens to the n-th write.
 func play(ctx context.Context, w workload, n int, fault faults.Fault, want string) (*run, outcome, error) {
-	r, err := begin(ctx, w)
+	r, err := begin(ctx, w, config)
 	if err != nil {
 		return r, outcome{}, err
 	}

@@ -115,14 +115,18 @@ func create(options ...Option) func(context.Context, string) error {
 
 func change(options ...Option) func(context.Context, string) error {
 	return func(ctx context.Context, namespace string) error {
-		return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-			stack := &v1alpha1.AppStack{}
-			if err := world.Kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: world.App}, stack); err != nil {
-				return err
-			}
-			return world.Kube.Update(ctx, With(stack, options...))
-		})
+		return changeNamed(ctx, namespace, world.App, options...)
 	}
+}
+
+func changeNamed(ctx context.Context, namespace, name string, options ...Option) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		stack := &v1alpha1.AppStack{}
+		if err := world.Kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, stack); err != nil {
+			return err
+		}
+		return world.Kube.Update(ctx, With(stack, options...))
+	})
 }
 
 func remove(ctx context.Context, namespace string) error {

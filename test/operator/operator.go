@@ -35,6 +35,8 @@ type Options struct {
 	ImageWait time.Duration
 	// Namespaces are those whose stacks are worked on. Defaults to all.
 	Namespaces []string
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.WithDelayedExecution
 	// Metrics is where the operator's own metrics are registered. Defaults to a registry of its own.
 	Metrics prometheus.Registerer
 }
@@ -53,6 +55,9 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 	}
 	if options.Registries == nil {
 		options.Registries = &image.Registries{Skip: []string{"*"}}
+	}
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
 	}
 	scheme, err := controller.Scheme()
 	if err != nil {
@@ -78,7 +83,7 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 		Defaults:           options.Defaults,
 		Registries:         *options.Registries,
 		ImageWait:          options.ImageWait,
-		Clock:              clock.RealClock{},
+		Clock:              options.Clock,
 		Metrics:            options.Metrics,
 		SkipNameValidation: true,
 	})

@@ -35,7 +35,6 @@ var escapes = map[string]struct{ template, says string }{
 	"host-port":    {overApp(`"ports":[{"name":"port-0","containerPort":80,"hostPort":80}]`), "hostPort"},
 	"sys-admin":    {overApp(`"securityContext":{"capabilities":{"add":["SYS_ADMIN"]}}`), "non-default capabilities"},
 	"unconfined":   {overApp(`"securityContext":{"seccompProfile":{"type":"Unconfined"}}`), "seccompProfile"},
-	"proc-mount":   {`{"spec":{"hostUsers":true,"containers":[{"name":"app","securityContext":{"procMount":"Unmasked"}}]}}`, "procMount"},
 	"sysctl":       {`{"spec":{"securityContext":{"sysctls":[{"name":"kernel.msgmax","value":"1"}]}}}`, "forbidden sysctls"},
 	"init-privileged": {
 		`{"spec":{"initContainers":[{"name":"first","image":"my-app:1","securityContext":{"privileged":true}}]}}`, "privileged",

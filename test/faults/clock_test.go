@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package faults_test
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/utils/clock"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/oracle"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// jumpy is a clock that is set anew while it runs.
+type jumpy struct {
+	clock.RealClock
+	ahead *atomic.Int64
+}
+
+func newJumpy() jumpy { return jumpy{ahead: &atomic.Int64{}} }
+
+// Now implements clock.PassiveClock.
+func (j jumpy) Now() time.Time { return time.Now().Add(time.Duration(j.ahead.Load())).Round(0) }
+
+// Since implements clock.PassiveClock.
+func (j jumpy) Since(then time.Time) time.Duration { return j.Now().Sub(then) }
+
+func (j jumpy) jump(by time.Duration) { j.ahead.Add(int64(by)) }
+
+var _ = Describe("An operator whose clock jumps", func() {
+	// begun is a stack that is Ready, in a namespace of its own, by such an operator.
+	begun := func(ctx context.Context) (string, jumpy) {
+		GinkgoHelper()
+		namespace, clock := world.New(ctx).Namespace, newJumpy()
+		stop, err := operator.Start(context.Background(), config, operator.Options{Namespaces: []string{namespace}, Clock: clock})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(stop()).To(Succeed()) })
+		a := created(PodTemplate(slowly))
+		Expect(a.by(ctx, namespace)).To(Succeed())
+		Expect(a.await(ctx, namespace, patience)).To(Succeed())
+		return namespace, clock
+	}
+	wrong := func(ctx context.Context, namespace string) []string {
+		GinkgoHelper()
+		read, err := oracle.Read(ctx, world.Kube, namespace)
+		Expect(err).NotTo(HaveOccurred())
+		return read.Wrong()
+	}
+
+	DescribeTable("between rollouts: goes on, and keeps the order of the history",
+		func(ctx SpecContext, by time.Duration) {
+			namespace, clock := begun(ctx)
+			clock.jump(by)
+			Expect(change(Image("my-app:2"))(ctx, namespace)).To(Succeed())
+			Expect(told(ctx, namespace)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+			Expect(change(RollbackTo(1, 2))(ctx, namespace)).To(Succeed())
+			Expect(told(ctx, namespace)).To(Equal([]string{"1 Rollback Succeeded", "2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+			Expect(wrong(ctx, namespace)).To(BeEmpty())
+		},
+		Entry("an hour back", -time.Hour),
+		Entry("an hour ahead", time.Hour),
+		SpecTimeout(3*time.Minute),
+	)
+
+	It("an hour back in the middle of a rollout: ends it", func(ctx SpecContext) {
+		namespace, clock := begun(ctx)
+		underWay(ctx, namespace, "my-app:2")
+		clock.jump(-time.Hour)
+		Expect(told(ctx, namespace)).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
+		Expect(wrong(ctx, namespace)).To(BeEmpty())
+	}, SpecTimeout(3*time.Minute))
+
+	It("back in the middle of one that fails: rolls back all the same (R12)", func(ctx SpecContext) {
+		namespace, clock := begun(ctx)
+		Expect(change(Image("my-app:crash"))(ctx, namespace)).To(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			stack, err := world.Get[v1alpha1.AppStack](ctx, namespace, world.App)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(stack.Status.Revision).To(BeEquivalentTo(2))
+		}).Should(Succeed())
+		clock.jump(-time.Hour)
+		Expect(act{reason: v1alpha1.ReasonRolledBack}.await(ctx, namespace, patience)).To(Succeed())
+		Expect(wrong(ctx, namespace)).To(BeEmpty())
+	}, SpecTimeout(3*time.Minute))
+
+	It("ahead by more than the deadline in the middle of a rollout: takes it for failed, and is back where it was (R17)", func(ctx SpecContext) {
+		namespace, clock := begun(ctx)
+		underWay(ctx, namespace, "my-app:2")
+		clock.jump(time.Hour)
+		Expect(act{reason: v1alpha1.ReasonRolledBack}.await(ctx, namespace, patience)).To(Succeed())
+		stack, err := world.Get[v1alpha1.AppStack](ctx, namespace, world.App)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(stack.Status.Failure).To(HaveField("Reason", v1alpha1.FailureProgressDeadlineExceeded))
+		Expect(wrong(ctx, namespace)).To(BeEmpty())
+	}, SpecTimeout(3*time.Minute))
+})

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package faults
+
+import (
+	"net/http"
+	"path"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+)
+
+// Past has an operator that starts read one resource as it was, as from an API
+// server that has not caught up yet, and hear of what happened since only later.
+type Past struct {
+	// Resource is that which is read, such as deployments.
+	Resource string
+	// Version is the resource version as of which it is read.
+	Version string
+	// Lasts is for how long after the start nothing newer is heard.
+	Lasts time.Duration
+
+	mu    sync.Mutex
+	begun time.Time
+	seen  bool
+}
+
+// Seen says whether something was read as it was.
+func (p *Past) Seen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
+// left is how long nothing newer is to be heard.
+func (p *Past) left() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.begun.IsZero() {
+		p.begun = time.Now()
+	}
+	return time.Until(p.begun.Add(p.Lasts))
+}
+
+// Connect is a way to the API server into the past.
+func (p *Past) Connect(config *rest.Config) *rest.Config {
+	way := rest.CopyConfig(config)
+	way.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			query := request.URL.Query()
+			if request.Method != http.MethodGet || path.Base(request.URL.Path) != p.Resource {
+				return next.RoundTrip(request)
+			}
+			left := p.left()
+			switch {
+			case left <= 0:
+				return next.RoundTrip(request)
+			case query.Has("sendInitialEvents"): // the client lists then, which can be answered as of a version
+				return refuse(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, 0)(request, next, nil)
+			case query.Has("watch"):
+				select { // which then goes on from that version
+				case <-time.After(left):
+				case <-request.Context().Done():
+					return nil, request.Context().Err()
+				}
+				return next.RoundTrip(request)
+			}
+			p.mu.Lock()
+			p.seen = true
+			p.mu.Unlock()
+			query.Set("resourceVersion", p.Version)
+			query.Set("resourceVersionMatch", string(metav1.ResourceVersionMatchExact))
+			earlier := request.Clone(request.Context())
+			earlier.URL.RawQuery = query.Encode()
+			return next.RoundTrip(earlier)
+		})
+	})
+	return way
+}

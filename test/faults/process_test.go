@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package faults_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// process is a manager that runs as in production: as a program, of several that
+// elect a leader.
+type process struct {
+	command *exec.Cmd
+	log     *log
+	ended   chan struct{}
+}
+
+// log is what a process writes.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// startProcess starts bin/manager for the namespace, in which its lease is too.
+func startProcess(namespace string, environment ...string) *process {
+	GinkgoHelper()
+	program := filepath.Join(world.Root(), "bin", "manager")
+	Expect(program).To(BeAnExistingFile(), "'make test-faults' builds it")
+	p := &process{log: &log{}, ended: make(chan struct{})}
+	p.command = exec.Command(program, "--leader-elect", "--leader-election-namespace", namespace, "--watch-namespaces", namespace,
+		"--registry-skip", "*", "--health-probe-bind-address", freeAddress())
+	p.command.Env = append(os.Environ(), environment...)
+	p.command.Stdout, p.command.Stderr = p.log, p.log
+	Expect(p.command.Start()).To(Succeed())
+	go func() {
+		defer close(p.ended)
+		_ = p.command.Wait() // how it ended is in its state
+	}()
+	DeferCleanup(func() {
+		p.signal(syscall.SIGCONT)
+		p.signal(syscall.SIGKILL)
+		Eventually(p.ended).Should(BeClosed())
+		if CurrentSpecReport().Failed() {
+			AddReportEntry(fmt.Sprintf("the log of manager %d", p.command.Process.Pid), p.log.String())
+		}
+	})
+	return p
+}
+
+// signal sends a signal to the process, if it runs.
+func (p *process) signal(signal syscall.Signal) {
+	GinkgoHelper()
+	if err := p.command.Process.Signal(signal); !errors.Is(err, os.ErrProcessDone) {
+		Expect(err).NotTo(HaveOccurred())
+	}
+}
+
+// runs says whether the process has not ended.
+func (p *process) runs() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// peak is how much memory the process has had at most, in MiB.
+func (p *process) peak() int {
+	GinkgoHelper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	Expect(err).NotTo(HaveOccurred())
+	_, after, found := strings.Cut(string(status), "VmHWM:")
+	Expect(found).To(BeTrue())
+	kib, err := strconv.Atoi(strings.Fields(after)[0])
+	Expect(err).NotTo(HaveOccurred())
+	return kib / 1024
+}
+
+// freeAddress is one on which nobody listens.
+func freeAddress() string {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(listener.Close()).To(Succeed()) }()
+	return listener.Addr().String()
+}
+
+// leads waits until one of the processes has the lease, and is that one.
+func leads(ctx context.Context, namespace string, of ...*process) *process {
+	GinkgoHelper()
+	var leader *process
+	Eventually(ctx, func(g Gomega) {
+		lease, err := world.Get[coordinationv1.Lease](ctx, namespace, "manager.apps.appstack.dev")
+		g.Expect(err).NotTo(HaveOccurred())
+		holder := ptr.Deref(lease.Spec.HolderIdentity, "")
+		g.Expect(holder).NotTo(BeEmpty())
+		leader = nil
+		for _, p := range of { // each says so, with its name
+			if strings.Contains(p.log.String(), "successfully acquired lease") && strings.Contains(p.log.String(), holder) {
+				leader = p
+			}
+		}
+		g.Expect(leader).NotTo(BeNil(), "%s leads, which is none of them", holder)
+	}).Should(Succeed())
+	return leader
+}
