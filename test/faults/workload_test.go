@@ -148,7 +148,8 @@ func (a act) stands(ctx context.Context, namespace string) (how string, over boo
 	for _, condition := range stack.Status.Conditions {
 		how += fmt.Sprintf("%s=%s %s: %s (%d of %d)\n", condition.Type, condition.Status, condition.Reason, condition.Message,
 			condition.ObservedGeneration, stack.Generation)
-		if condition.ObservedGeneration != stack.Generation || condition.Type == v1alpha1.ConditionReconciling {
+		underWay := condition.Type == v1alpha1.ConditionReconciling && condition.Reason != v1alpha1.ReasonPaused
+		if condition.ObservedGeneration != stack.Generation || underWay {
 			return how, false
 		}
 		over = over || condition.Type == v1alpha1.ConditionReady && condition.Reason == a.reason
