@@ -19,9 +19,10 @@ KIND_IMAGE ?=
 # The cluster that `make cluster` starts. Everything that takes a cluster of yours honors KUBECONFIG as kubectl does.
 CLUSTER_KUBECONFIG := $(BIN)/kubeconfig
 
-# The same flags for every build, so that one build cache serves them all.
+# The same flags for every build, so that one build cache serves them all. Nothing of the folder and of git goes into a
+# program: what is built of a clone, of a source archive and in the image is the same.
 export CGO_ENABLED := 0
-export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
+export GOFLAGS := $(filter-out -trimpath -buildvcs%,$(shell go env GOFLAGS)) -trimpath -buildvcs=false
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 TOOL := go tool -modfile=hack/tools/go.mod
@@ -145,6 +146,18 @@ test-cluster: plugin ## Run the cluster tests against `make cluster`.
 	@cd hack/kstatus && go build -o $(BIN)/kstatus .
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)
 
+.PHONY: test-walk
+test-walk: ## Walk over every field of the schema against `make cluster`, or with WALK_SHARE=4 over every fourth.
+	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=60m $(TEST_FLAGS) ./test/walk
+
+.PHONY: test-tenants
+test-tenants: plugin ## Test what authors of stacks get beyond their rights, against `make cluster`, and what is rendered against Pod Security.
+	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
+	@$(TESTREPORT) -C test/podsecurity $(TEST_FLAGS) ./...
+	@cd test/podsecurity && go test -run '^$$' -fuzz FuzzRestricted -fuzztime $(FUZZTIME) .
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) ./test/tenants/...
+
 .PHONY: test-e2e-app
 test-e2e-app: ## Test the program that the end-to-end tests run.
 	@$(TESTREPORT) -C test/e2e/app $(TEST_FLAGS) ./...
@@ -206,6 +219,18 @@ plugin: ## Build the kubectl plugin and its completions: bin/kubectl-appstack.
 .PHONY: plugin-archives
 plugin-archives: ## Build the plugin's archives and its krew manifest for the release VERSION (v0.1.0), into bin/krew.
 	@VERSION='$(VERSION)' hack/krew/archives
+
+.PHONY: sbom
+sbom: build plugin ## Write down in SPDX what the operator and the plugin are made of, into bin/sbom.
+	@VERSION='$(VERSION)' hack/sbom/make
+
+.PHONY: reproducible
+reproducible: ## Build the operator and the plugin twice, the second time anew from nothing, and compare: some minutes.
+	@hack/reproducible -cold
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is released; error 75 means that the database could not be read.
+	@hack/vulncheck/check
 
 .PHONY: run
 run: ## Run the operator on this host against the current kubeconfig.

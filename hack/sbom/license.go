@@ -89,7 +89,7 @@ func declared(folder string) (string, error) {
 	}
 	ids := map[string]bool{}
 	for _, file := range files {
-		if !file.Type().IsRegular() || !licenseFile.MatchString(file.Name()) {
+		if !file.Type().IsRegular() || filepath.Ext(file.Name()) == ".go" || !licenseFile.MatchString(file.Name()) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(folder, file.Name()))

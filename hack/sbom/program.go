@@ -65,7 +65,7 @@ func read(file, version string) (program, error) {
 		found.modules = append(found.modules, module{path: dep.Path, version: dep.Version, sum: dep.Sum})
 	}
 	if len(info.Deps) == 0 {
-		return program{}, errors.New("it has no modules: was it built with -mod=mod and without -trimpath?")
+		return program{}, errors.New("it says nothing of modules")
 	}
 	return found, nil
 }

@@ -17,6 +17,8 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -54,6 +56,13 @@ type pass struct {
 // mend is in the outcome.
 func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan) (model.Outcome, error) {
 	p := &pass{Applier: a, stack: stack}
+	if plan.Move == nil && len(plan.Steps) == 0 {
+		return p.outcome, nil
+	}
+	if current, err := p.current(ctx); err != nil || !current {
+		p.outcome.Again = err == nil
+		return p.outcome, err
+	}
 	if plan.Move != nil {
 		if err := p.move(ctx, *plan.Move); err != nil || p.outcome.Problem == nil {
 			return p.outcome, err
@@ -62,6 +71,21 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 	err := p.keepUp(ctx, plan.Steps)
 	p.outcome.Again = p.outcome.Again || p.silent
 	return p.outcome, err
+}
+
+// current says whether the stack is what the plan was made for. The cache may be
+// behind, for long where the operator has just started or its watch was broken:
+// what an earlier spec asked for is not done again.
+func (p *pass) current(ctx context.Context) (bool, error) {
+	live := &metav1.PartialObjectMetadata{}
+	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack"))
+	if err := p.Live.Get(ctx, p.key(), live); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("reading the stack: %w", err)
+	}
+	return live.UID == p.stack.UID && live.Generation == p.stack.Generation, nil
 }
 
 // move starts a rollout: nothing of it is written before all of it was tried.

@@ -106,7 +106,7 @@ func (p *pass) applyConfig(ctx context.Context, step model.Step, options []write
 	all := with[client.PatchOption](naming.FieldOwner, options)
 	dryRun := len(options) > 0
 	version := step.ResourceVersion
-	if step.Adopts && !dryRun {
+	if step.TakesPorts && !dryRun {
 		var err error
 		if version, err = p.takePorts(ctx, step); err != nil {
 			return nil, err
@@ -123,7 +123,7 @@ func (p *pass) applyConfig(ctx context.Context, step model.Step, options []write
 	answer.SetNamespace(p.stack.Namespace)
 	answer.SetName(step.Name)
 	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
-	if step.Adopts && dryRun {
+	if step.TakesPorts && dryRun {
 		// tried before the ports are taken, so replace them as taking them would
 		patch, all = client.RawPatch(types.MergePatchType, body), with[client.PatchOption](naming.FieldOwner, options)
 	}

@@ -93,8 +93,8 @@ type Step struct {
 	Deployment *appsv1.Deployment
 	// Config is what they apply for the other kinds.
 	Config runtime.ApplyConfiguration
-	// Adopts says that the object was there before the stack, which takes it over.
-	Adopts bool
+	// TakesPorts says that a Service has ports of others that are in the way of the stack's.
+	TakesPorts bool
 	// Initial is the number of pods that VerbCreate starts with where the spec
 	// leaves the number to others.
 	Initial *int32

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -96,9 +98,32 @@ func appendApplied[T configuration[T], L metav1.Object](
 	}
 	drift := appliedDrift(config, object)
 	step.Verb, step.UID, step.ResourceVersion = model.VerbUpdate, object.GetUID(), object.GetResourceVersion()
-	step.Adopts = model.OwnershipOf(stack, object) == model.Unclaimed
+	step.TakesPorts = model.OwnershipOf(stack, object) == model.Unclaimed || inTheWay(config, object)
 	config.WithUID(step.UID)
 	return append(all, child{component: component, step: step, live: object, drift: drift})
+}
+
+// inTheWay says whether a Service has a port under a name of the stack's that is
+// another one. Server-side apply tells ports apart by number and protocol, and
+// would put the stack's beside it.
+func inTheWay(config, live any) bool {
+	wanted, ok := config.(*corev1ac.ServiceApplyConfiguration)
+	if !ok {
+		return false
+	}
+	service, ok := live.(*corev1.Service)
+	if !ok {
+		return false
+	}
+	for _, want := range wanted.Spec.Ports {
+		for _, port := range service.Spec.Ports {
+			same := port.Port == ptr.Deref(want.Port, 0) && port.Protocol == ptr.Deref(want.Protocol, corev1.ProtocolTCP)
+			if port.Name == ptr.Deref(want.Name, "") && !same {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // writes are the steps that make the children what they are to be; none where

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -104,6 +105,33 @@ func TestDrift(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPortsInTheWay shows when the ports of a Service are taken whole: one of the
+// stack's that was given another number would stay beside it.
+func TestPortsInTheWay(t *testing.T) {
+	tests := map[string]struct {
+		edit func(*corev1.Service)
+		want bool
+	}{
+		"R28 a port of the stack's with another number":   {func(s *corev1.Service) { s.Spec.Ports[0].Port = 8080 }, true},
+		"R28 a port of the stack's with another protocol": {func(s *corev1.Service) { s.Spec.Ports[0].Protocol = corev1.ProtocolUDP }, true},
+		"R28 another target":                              {func(s *corev1.Service) { s.Spec.Ports[0].TargetPort = intstr.FromInt32(1) }, false},
+		"R28 a port of others, and another selector": {func(s *corev1.Service) {
+			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "theirs", Port: 99, Protocol: corev1.ProtocolTCP})
+			s.Spec.Selector = nil
+		}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := settled()
+			test.edit(state.Services["shop"])
+			steps := planFor(state).Steps
+			if len(steps) != 1 || steps[0].TakesPorts != test.want {
+				t.Errorf("steps are %+v, want one, whose TakesPorts is %v", steps, test.want)
 			}
 		})
 	}

@@ -93,15 +93,13 @@ func removals(state model.State, children []child) []model.Step {
 			continue
 		}
 		steps = append(steps, model.Step{
-			Verb:   model.VerbDelete,
-			Kind:   child.Kind,
-			Name:   name,
-			UID:    child.Object.GetUID(),
-
+			Verb:            model.VerbDelete,
+			Kind:            child.Kind,
+			Name:            name,
+			UID:             child.Object.GetUID(),
 			ResourceVersion: child.Object.GetResourceVersion(),
-
-			Reason: fmt.Sprintf("%s %s is not needed any more", child.Kind, name),
-			Event:  v1alpha1.EventRemoved,
+			Reason:          fmt.Sprintf("%s %s is not needed any more", child.Kind, name),
+			Event:           v1alpha1.EventRemoved,
 		})
 	}
 	return steps

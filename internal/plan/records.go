@@ -129,14 +129,12 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 	var steps []model.Step
 	for _, rev := range revision.Prunable(revisions, limit, keep) {
 		steps = append(steps, model.Step{
-			Verb:   model.VerbDelete,
-			Kind:   model.KindRevision,
-			Name:   rev.Name,
-			UID:    rev.UID,
-
+			Verb:            model.VerbDelete,
+			Kind:            model.KindRevision,
+			Name:            rev.Name,
+			UID:             rev.UID,
 			ResourceVersion: rev.ResourceVersion,
-
-			Reason: fmt.Sprintf("beyond the %d revisions that the stack keeps", limit),
+			Reason:          fmt.Sprintf("beyond the %d revisions that the stack keeps", limit),
 		})
 	}
 	return steps

@@ -30,7 +30,9 @@ func (e *InvalidPodTemplateError) Unwrap() error { return e.Err }
 // container. A generated handler beside the user's would be one too many, and
 // what the user says goes before what the image says.
 type overrides struct {
-	PreStop   bool
+	PreStop bool
+	// Grace is how long a pod may take to end; nil where it is not said.
+	Grace     *int64
 	Readiness bool
 	// Command says that another program than the image's is run, or with other arguments.
 	Command bool
@@ -53,6 +55,7 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 	}
 	var template struct {
 		Spec struct {
+			Grace           *int64   `json:"terminationGracePeriodSeconds"`
 			SecurityContext identity `json:"securityContext"`
 			Containers      []struct {
 				Name            string                     `json:"name"`
@@ -70,7 +73,7 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 	if json.Unmarshal(partial.Raw, &template) != nil {
 		return overrides{} // the merge says what is wrong
 	}
-	found := overrides{User: template.Spec.SecurityContext.given()}
+	found := overrides{User: template.Spec.SecurityContext.given(), Grace: template.Spec.Grace}
 	for _, container := range template.Spec.Containers {
 		if container.Name != naming.AppContainer {
 			continue

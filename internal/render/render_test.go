@@ -6,6 +6,7 @@ package render_test
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -205,6 +206,22 @@ func TestPodTemplateReplacesGeneratedHandlers(t *testing.T) {
 	tuned := content(t, Stack("shop", PodTemplate(`{"spec":{"containers":[{"name":"app","readinessProbe":{"periodSeconds":1}}]}}`)))
 	if probe := tuned.Components[0].App().ReadinessProbe; probe.TCPSocket == nil || probe.PeriodSeconds != 1 {
 		t.Errorf("readinessProbe is %+v, want the generated one with the user's period", probe)
+	}
+}
+
+// TestShortGracePeriods shows that a grace period of the user's leaves no
+// generated pause that is longer, which the API server would refuse.
+func TestShortGracePeriods(t *testing.T) {
+	for grace, want := range map[int64]int64{0: 0, 1: 0, 4: 2, 5: 5, 60: 5} {
+		stack := Stack("shop", PodTemplate(fmt.Sprintf(`{"spec":{"terminationGracePeriodSeconds":%d}}`, grace)))
+		app := content(t, stack).Components[0].App()
+		var got int64
+		if app.Lifecycle != nil {
+			got = app.Lifecycle.PreStop.Sleep.Seconds
+		}
+		if got != want {
+			t.Errorf("a grace period of %d s has a pause of %d s, want %d s", grace, got, want)
+		}
 	}
 }
 

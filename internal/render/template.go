@@ -78,9 +78,9 @@ func appContainer(defaults Defaults, component v1alpha1.Component, brought inher
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}
 	given := overridesOf(component.PodTemplate)
-	if len(component.Ports) > 0 && !given.PreStop {
+	if pause := preStopSeconds(defaults, given); len(component.Ports) > 0 && !given.PreStop && pause > 0 {
 		container.Lifecycle = &corev1.Lifecycle{
-			PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: defaults.PreStopSeconds}},
+			PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: pause}},
 		}
 	}
 	if port := firstTCP(component.Ports); container.ReadinessProbe == nil && port != "" && !given.Readiness {
@@ -90,6 +90,15 @@ func appContainer(defaults Defaults, component v1alpha1.Component, brought inher
 		}
 	}
 	return container
+}
+
+// preStopSeconds is how long a pod with ports goes on serving. Of a grace period
+// that has no room for it, it is half: the API server refuses more than all.
+func preStopSeconds(defaults Defaults, given overrides) int64 {
+	if given.Grace != nil && *given.Grace < defaults.PreStopSeconds {
+		return *given.Grace / 2
+	}
+	return defaults.PreStopSeconds
 }
 
 func containerPorts(ports []v1alpha1.Port) []corev1.ContainerPort {

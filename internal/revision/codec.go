@@ -8,6 +8,7 @@ package revision
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -66,8 +67,45 @@ func Decode(stored *appsv1.ControllerRevision) (model.Revision, error) {
 		return model.Revision{}, fmt.Errorf("ControllerRevision %s: reading annotation %s: %w",
 			stored.Name, naming.AnnotationRecord, err)
 	}
+	if err := runnable(rev); err != nil {
+		return model.Revision{}, fmt.Errorf("ControllerRevision %s: %w", stored.Name, err)
+	}
 	for i := range rev.Record.Rollouts {
 		rev.Record.Rollouts[i].Revision = rev.Number
 	}
 	return rev, nil
 }
+
+// runnable is what is wrong with a revision that the operator cannot have made.
+// Running one without the main component would remove what runs, and a status
+// that tells of unknown rollouts would be refused.
+func runnable(rev model.Revision) error {
+	if len(rev.Content.Components) == 0 || rev.Content.Components[0].Name != naming.Main {
+		return fmt.Errorf("its data does not begin with component %s", naming.Main)
+	}
+	names := map[string]bool{}
+	for _, component := range rev.Content.Components {
+		if component.App().Name == "" || len(component.Selector) == 0 {
+			return fmt.Errorf("component %q of its data has no container %s, or no selector", component.Name, naming.AppContainer)
+		}
+		if names[component.Name] {
+			return fmt.Errorf("component %q is in its data twice", component.Name)
+		}
+		names[component.Name] = true
+	}
+	for _, rollout := range rev.Record.Rollouts {
+		if rollout.Trigger != "" && !slices.Contains(triggers, rollout.Trigger) || !slices.Contains(outcomes, rollout.Outcome) {
+			return fmt.Errorf("annotation %s tells of a rollout %q that ended %q", naming.AnnotationRecord, rollout.Trigger, rollout.Outcome)
+		}
+	}
+	return nil
+}
+
+var (
+	triggers = []v1alpha1.RolloutTrigger{
+		v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart,
+	}
+	outcomes = []v1alpha1.RolloutOutcome{
+		v1alpha1.OutcomeProgressing, v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed, v1alpha1.OutcomeSuperseded,
+	}
+)

@@ -89,6 +89,44 @@ func TestStoredFormIsStable(t *testing.T) {
 	}
 }
 
+// TestDecodeRefusesWhatNoOperatorMade shows that a record by hand is not run
+// where running it would take away what runs, or stop the status from being told.
+func TestDecodeRefusesWhatNoOperatorMade(t *testing.T) {
+	main := model.Component{
+		Name: naming.Main, Selector: map[string]string{"a": "b"},
+		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: naming.AppContainer}}}},
+	}
+	worker, headless := main, main
+	worker.Name, headless.Template = "worker", corev1.PodTemplateSpec{}
+	tests := map[string]struct {
+		components []model.Component
+		rollout    model.Rollout
+		want       bool
+	}{
+		"a true one":                 {[]model.Component{main, worker}, model.Rollout{Trigger: "Restart", Outcome: progressing}, true},
+		"no component":               {nil, model.Rollout{Outcome: progressing}, false},
+		"no main component":          {[]model.Component{worker}, model.Rollout{Outcome: progressing}, false},
+		"a component twice":          {[]model.Component{main, worker, worker}, model.Rollout{Outcome: progressing}, false},
+		"a component without an app": {[]model.Component{headless}, model.Rollout{Outcome: progressing}, false},
+		"an unknown trigger":         {[]model.Component{main}, model.Rollout{Trigger: "x", Outcome: progressing}, false},
+		"an unknown outcome":         {[]model.Component{main}, model.Rollout{Outcome: "x"}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			stored, err := revision.Encode(Stack("shop"), model.Revision{
+				Number: 1, Content: model.Content{Components: test.components},
+				Record: model.Record{Rollouts: []model.Rollout{test.rollout}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := revision.Decode(stored); (err == nil) != test.want {
+				t.Errorf("reading it: %v", err)
+			}
+		})
+	}
+}
+
 func TestDecodeSaysWhatIsBroken(t *testing.T) {
 	stored, err := revision.Encode(Stack("shop"), model.Revision{Number: 1})
 	if err != nil {

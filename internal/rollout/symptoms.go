@@ -100,6 +100,9 @@ func podSymptoms(in Input, component Component) []symptom {
 			continue
 		}
 		for _, s := range diagnose(pod) {
+			if s.due.After(in.Now) && s.ExitCode != nil {
+				s.due = in.Now // by the node's clock, which may be ahead of the operator's
+			}
 			s.left = in.Policy.DeadlineOnly || !lastReady.Before(s.since) || s.ExitCode != nil && before(pod, in.Rollout)
 			all = append(all, s)
 		}

@@ -74,6 +74,12 @@ var _ = Describe("drift", func() {
 		}, func(o client.Object) bool {
 			return maps.Equal(o.(*corev1.Service).Spec.Selector, naming.Selector(app, naming.Main))
 		}),
+		Entry("the Service's port", &corev1.Service{}, func(o client.Object) {
+			o.(*corev1.Service).Spec.Ports[0].Port = 4711
+		}, func(o client.Object) bool {
+			ports := o.(*corev1.Service).Spec.Ports
+			return len(ports) == 1 && ports[0].Port == 80
+		}),
 		Entry("the Service's targetPort", &corev1.Service{}, func(o client.Object) {
 			o.(*corev1.Service).Spec.Ports[0].TargetPort = intstr.FromInt32(81)
 		}, func(o client.Object) bool {

@@ -137,6 +137,37 @@ func (n Namespace) State() (string, error) {
 	return plain(text.String(), n.Name), nil
 }
 
+// Running is what runs, and how the stack stands, whatever led there: no
+// revision numbers, and no history.
+func (n Namespace) Running() (string, error) {
+	var text strings.Builder
+	for i := range n.Stacks {
+		stack := &n.Stacks[i]
+		fmt.Fprintf(&text, "--- AppStack %s\n%s, %s pods ready\n", stack.Name, stack.Status.Image, stack.Status.ReadySummary)
+		for _, condition := range stack.Status.Conditions {
+			fmt.Fprintf(&text, "%s=%s %s\n", condition.Type, condition.Status, condition.Reason)
+		}
+	}
+	for _, child := range n.children() {
+		if _, ok := child.(*appsv1.ControllerRevision); ok {
+			continue
+		}
+		plainly := child.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy
+		annotations := plainly.GetAnnotations()
+		delete(annotations, naming.AnnotationRevision)
+		plainly.SetAnnotations(annotations)
+		if err := write(&text, fmt.Sprintf("%T", child), plainly, nil); err != nil {
+			return "", err
+		}
+	}
+	for i := range n.ReplicaSets {
+		if set := n.ReplicaSets[i]; set.Status.Replicas > 0 {
+			fmt.Fprintf(&text, "--- ReplicaSet %s\n%d of %d pods ready\n", set.Name, set.Status.ReadyReplicas, set.Status.Replicas)
+		}
+	}
+	return plain(text.String(), n.Name), nil
+}
+
 // write writes an object without what differs from run to run.
 func write(text *strings.Builder, kind string, object client.Object, more func()) error {
 	name := object.GetName()

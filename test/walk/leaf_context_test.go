@@ -15,6 +15,9 @@ type leafContext struct {
 	at string
 	// spec is a fragment of the component. PROBE in it is the name of the probe.
 	spec string
+	// podless says that what pods run is the same for every component, and shown with
+	// pods for the main one, and for its readiness probe. Others need none.
+	podless bool
 	// before are fragments of it that are released first, one after the other.
 	before []string
 }
@@ -22,49 +25,51 @@ type leafContext struct {
 // A pod that waits for what no simulated node has would never get ready: such contexts have no pods.
 var leafContexts = []leafContext{
 	{at: ""},
-	{at: "command[]", spec: `command: [base]`},
-	{at: "args[]", spec: `args: [base]`},
-	{at: "ports", spec: `{ports: [{name: http, containerPort: 80}], readinessProbe: {exec: {command: ["true"]}}}`},
+	{at: "command[]", podless: true, spec: `command: [base]`},
+	{at: "args[]", podless: true, spec: `args: [base]`},
+	{at: "ports", podless: true, spec: `{ports: [{name: http, containerPort: 80}], readinessProbe: {exec: {command: ["true"]}}}`},
 	{at: "autoscaling", spec: `
 replicas: null
 autoscaling: {minReplicas: 1, maxReplicas: 3, targetCPUUtilization: 50, targetMemoryUtilization: 60}`},
 	{at: "disruptionBudget", spec: `replicas: 2`},
-	{at: "service.annotations{}", spec: `service: {annotations: {example.com/walk: base}}`},
-	{at: "resources.limits", spec: `resources: {limits: {cpu: "2"}, requests: {cpu: 100m}}`},
-	{at: "resources.requests", spec: `resources: {limits: {cpu: "2"}, requests: {cpu: 100m}}`},
+	{at: "service.annotations{}", podless: true, spec: `service: {annotations: {example.com/walk: base}}`},
+	{at: "resources.limits", podless: true, spec: `resources: {limits: {cpu: "2"}, requests: {cpu: 100m}}`},
+	{at: "resources.requests", podless: true, spec: `resources: {limits: {cpu: "2"}, requests: {cpu: 100m}}`},
 	{at: "resources.claims", spec: `
 replicas: 0
 podTemplate: {spec: {resourceClaims: [{name: base, resourceClaimName: base}, {name: other, resourceClaimName: other}]}}
 resources: {claims: [{name: base}]}`},
 
-	{at: "env", spec: `env: [{name: A, value: base}]`},
-	{at: "env[].valueFrom.configMapKeyRef", spec: `env: [{name: A, valueFrom: {configMapKeyRef: {name: base, key: base}}}]`},
-	{at: "env[].valueFrom.secretKeyRef", spec: `env: [{name: A, valueFrom: {secretKeyRef: {name: base, key: base}}}]`},
-	{at: "env[].valueFrom.fieldRef", spec: `env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]`},
-	{at: "env[].valueFrom.resourceFieldRef", spec: `env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]`},
-	{at: "env[].valueFrom.fileKeyRef", spec: `
+	{at: "env", podless: true, spec: `env: [{name: A, value: base}]`},
+	{at: "env[].valueFrom.configMapKeyRef", podless: true, spec: `env: [{name: A, valueFrom: {configMapKeyRef: {name: base, key: base}}}]`},
+	{at: "env[].valueFrom.secretKeyRef", podless: true, spec: `env: [{name: A, valueFrom: {secretKeyRef: {name: base, key: base}}}]`},
+	{at: "env[].valueFrom.fieldRef", podless: true, spec: `env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]`},
+	{at: "env[].valueFrom.resourceFieldRef", podless: true, spec: `env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]`},
+	{at: "env[].valueFrom.fileKeyRef", podless: true, spec: `
 volumes: [{name: base, mountPath: /base, emptyDir: {}}, {name: other, mountPath: /other, emptyDir: {}}]
 env: [{name: A, valueFrom: {fileKeyRef: {volumeName: base, path: base, key: BASE}}}]`},
-	{at: "envFrom", spec: `envFrom: [{configMapRef: {name: base}}]`},
-	{at: "envFrom[].secretRef", spec: `envFrom: [{secretRef: {name: base}}]`},
+	{at: "envFrom", podless: true, spec: `envFrom: [{configMapRef: {name: base}}]`},
+	{at: "envFrom[].secretRef", podless: true, spec: `envFrom: [{secretRef: {name: base}}]`},
 
-	{at: "probe", spec: `PROBE: {exec: {command: [base]}}`},
-	{at: "probe.grpc", spec: `PROBE: {grpc: {port: 80}}`},
-	{at: "probe.httpGet", spec: `PROBE: {httpGet: {path: /base, port: 80}}`},
-	{at: "probe.httpGet.httpHeaders[]", spec: `PROBE: {httpGet: {path: /base, port: 80, httpHeaders: [{name: X-Base, value: base}]}}`},
-	{at: "probe.tcpSocket", spec: `PROBE: {tcpSocket: {port: 80}}`},
+	{at: "probe", podless: true, spec: `PROBE: {exec: {command: [base]}}`},
+	{at: "probe.grpc", podless: true, spec: `PROBE: {grpc: {port: 80}}`},
+	{at: "probe.httpGet", podless: true, spec: `PROBE: {httpGet: {path: /base, port: 80}}`},
+	{at: "probe.httpGet.httpHeaders[]", podless: true, spec: `PROBE: {httpGet: {path: /base, port: 80, httpHeaders: [{name: X-Base, value: base}]}}`},
+	{at: "probe.tcpSocket", podless: true, spec: `PROBE: {tcpSocket: {port: 80}}`},
 
-	{at: "volumes", spec: `volumes: [{name: base, mountPath: /base, emptyDir: {}}]`},
-	{at: "volumes[].configMap", spec: `volumes: [{name: base, mountPath: /base, configMap: {name: base}}]`},
-	{at: "volumes[].configMap.items[]", spec: `
+	{at: "volumes", podless: true, spec: `volumes: [{name: base, mountPath: /base, emptyDir: {}}]`},
+	{at: "volumes[].configMap", podless: true, spec: `volumes: [{name: base, mountPath: /base, configMap: {name: base}}]`},
+	{at: "volumes[].configMap.items[]", podless: true, spec: `
 volumes: [{name: base, mountPath: /base, configMap: {name: base, items: [{key: base, path: base}]}}]`},
-	{at: "volumes[].secret", spec: `volumes: [{name: base, mountPath: /base, secret: {secretName: base}}]`},
-	{at: "volumes[].secret.items[]", spec: `
+	{at: "volumes[].secret", podless: true, spec: `volumes: [{name: base, mountPath: /base, secret: {secretName: base}}]`},
+	{at: "volumes[].secret.items[]", podless: true, spec: `
 volumes: [{name: base, mountPath: /base, secret: {secretName: base, items: [{key: base, path: base}]}}]`},
-	{at: "volumes[].persistentVolumeClaim", spec: `
+	{at: "volumes[].persistentVolumeClaim", podless: true, spec: `
 replicas: 0
 volumes: [{name: base, mountPath: /base, persistentVolumeClaim: {claimName: base}}]`},
 
+	{at: "components", spec: `components: [{name: base, replicas: 0}]`},
+	{at: "components[].name"},
 	{at: "imagePullSecrets[]", spec: `imagePullSecrets: [{name: base}]`},
 	{at: "restartedAt"},
 	{
@@ -87,10 +92,19 @@ func contextOf(node schemaNode) leafContext {
 			found = candidate
 		}
 	}
-	if probe := probePath.FindString(node.relative); probe != "" {
-		found.spec = strings.ReplaceAll(found.spec, "PROBE", probe)
-	}
+	probe := probePath.FindString(node.relative)
+	found.spec = strings.ReplaceAll(found.spec, "PROBE", probe)
+	found.podless = found.podless && (node.further || probe != "" && probe != "readinessProbe")
 	return found
+}
+
+// fragment is what the context sets.
+func (c leafContext) fragment() fragment {
+	spec := parseFragment(c.spec)
+	if c.podless {
+		return mergeFragment(fragment{"replicas": int64(0)}, spec)
+	}
+	return spec
 }
 
 // leafBase is the component that the walk starts from.
@@ -113,6 +127,6 @@ func specOf(further bool, fragments ...fragment) fragment {
 
 // specAt is the spec of the context with a value at the node, and a fragment beside it.
 func (n schemaNode) specAt(value any, beside fragment) fragment {
-	base := specOf(n.further, parseFragment(contextOf(n).spec), beside)
+	base := specOf(n.further, contextOf(n).fragment(), beside)
 	return withLeaf(base, strings.TrimPrefix(n.path, "spec."), value)
 }

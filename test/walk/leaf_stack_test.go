@@ -23,8 +23,9 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// settleTime is how long a stack may take to do what its spec says. A pod that cannot be made fails a rollout after 30 s.
-const settleTime = time.Minute
+// settleTime is how long a stack may take to do what its spec says, on a machine
+// that does much else. A pod that cannot be made fails a rollout after 30 s.
+const settleTime = 3 * time.Minute
 
 // leafStack is a stack that the walk changes, with the spec that it goes back to.
 type leafStack struct {
@@ -149,7 +150,11 @@ func verdictOf(object runtime.Object) (verdict *leafVerdict, settled bool) {
 		return nil, false
 	}
 	if stalled := current(v1alpha1.ConditionStalled); stalled != nil {
-		return &leafVerdict{reason: stalled.Reason, message: stalled.Message}, true
+		verdict := &leafVerdict{reason: stalled.Reason, message: stalled.Message}
+		if failure := stack.Status.Failure; failure != nil && stalled.Reason == v1alpha1.ReasonRolledBack {
+			verdict.message += " (status.failure: " + failure.Message + ")"
+		}
+		return verdict, true
 	}
 	return nil, current(v1alpha1.ConditionReady) != nil && current(v1alpha1.ConditionReconciling) == nil
 }
@@ -188,7 +193,7 @@ func (s *leafStack) runs(ctx context.Context) error {
 // childrenBecome waits until the children are as wanted, and says in which way they are not.
 func (s *leafStack) childrenBecome(ctx context.Context, within time.Duration, wanted func(leafChildren) string) error {
 	deadline := time.After(within)
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		now, _, err := s.read(ctx)

@@ -25,10 +25,12 @@ var templateHints = map[string]leafHint{
 		`spec: {containers: [{name: app, volumeMounts: [{name: a, mountPath: /a}]}], volumes: [{name: a, downwardAPI: {}}]}`,
 		`spec: {securityContext: {fsGroup: 1000, runAsNonRoot: true}}`,
 		`spec: {terminationGracePeriodSeconds: 0}`,
+		`spec: {terminationGracePeriodSeconds: 3}`,
 		`spec: {priorityClassName: system-node-critical}`,
 		`spec: {hostAliases: [{ip: 192.0.2.1, hostnames: [a]}]}`,
 		`spec: {dnsPolicy: None, dnsConfig: {nameservers: [192.0.2.1]}}`,
 		`spec: {hostNetwork: true}`,
+		`spec: {volumes: [{name: a}]}`,
 		`spec: {automountServiceAccountToken: true}`,
 		`spec: {enableServiceLinks: true}`,
 		`spec: {shareProcessNamespace: true}`,
@@ -46,12 +48,11 @@ var templateHints = map[string]leafHint{
 		badAs(parseLeaf(`{spec: {restartPolicy: Never}}`), "restartPolicy").
 		badAs(parseLeaf(`{spec: {nodeSelector: {a: "not a label"}}}`), "nodeSelector").
 		badAs(parseLeaf(`{spec: {tolerations: [{key: a, operator: Like}]}}`), "tolerations").
-		badAs(parseLeaf(`{spec: {terminationGracePeriodSeconds: -1}}`), "terminationGracePeriodSeconds").
 		badAs(parseLeaf(`{spec: {dnsPolicy: None}}`), "dnsConfig").
 		badAs(parseLeaf(`{spec: {priority: 7}}`), "priority").
 		badAs(parseLeaf(`{spec: {priorityClassName: missing}}`), "PriorityClass").
 		badAs(parseLeaf(`{spec: {containers: [{name: app, volumeMounts: [{name: missing, mountPath: /a}]}]}}`), "volumeMounts").
-		badAs(parseLeaf(`{spec: {volumes: [{name: a}]}}`), "volumes").
+		badAs(parseLeaf(`{spec: {volumes: [{name: a, emptyDir: {}, hostPath: {path: /a}}]}}`), "volumes").
 		badAs(parseLeaf(`{metadata: {labels: {a: "not a label"}}}`), "labels").
 		badAs(parseLeaf(`{metadata: {annotations: {"not a key": a}}}`), "annotations").
 		badAs(parseLeaf(`{metadata: {annotations: {a: 1}}}`), "annotations"),

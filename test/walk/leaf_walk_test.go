@@ -17,14 +17,25 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// chunkSize is how many nodes one stack is walked over at most.
-const chunkSize = 3
+const (
+	// chunkSize is how many trials one stack is for at most.
+	chunkSize = 3
+	// trialSize is how many values of a node are tried on one stack at most.
+	trialSize = 16
+)
 
-// leafChunk is nodes of one context: one stack is walked over them.
+// leafTrial is a node with values to try, all that there are or a part of them.
+type leafTrial struct {
+	schemaNode
+
+	values []leafValue
+}
+
+// leafChunk is trials of one context: one stack is for all of them.
 type leafChunk struct {
 	context leafContext
 	further bool
-	nodes   []schemaNode
+	trials  []leafTrial
 }
 
 // leafChunks puts nodes of the same context together. Those with the most values come first, so that the workers end together.
@@ -34,19 +45,25 @@ func leafChunks(nodes []schemaNode) []leafChunk {
 		further  bool
 	}
 	var order []key
-	groups := map[key][]schemaNode{}
+	groups := map[key][]leafTrial{}
 	for _, node := range nodes {
 		c := contextOf(node)
 		k := key{c.at, c.spec, node.further}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
-		groups[k] = append(groups[k], node)
+		for values := range slices.Chunk(leafValues(node), trialSize) {
+			groups[k] = append(groups[k], leafTrial{node, values})
+		}
 	}
 	var chunks []leafChunk
 	for _, k := range order {
-		for part := range slices.Chunk(groups[k], chunkSize) {
-			chunks = append(chunks, leafChunk{context: contextOf(part[0]), further: k.further, nodes: part})
+		size := chunkSize
+		if len(groups[k][0].values) == trialSize {
+			size = 1
+		}
+		for part := range slices.Chunk(groups[k], size) {
+			chunks = append(chunks, leafChunk{context: contextOf(part[0].schemaNode), further: k.further, trials: part})
 		}
 	}
 	slices.SortStableFunc(chunks, func(a, b leafChunk) int { return b.cost() - a.cost() })
@@ -55,8 +72,8 @@ func leafChunks(nodes []schemaNode) []leafChunk {
 
 func (c leafChunk) cost() int {
 	cost := 0
-	for _, node := range c.nodes {
-		for _, value := range leafValues(node) {
+	for _, trial := range c.trials {
+		for _, value := range trial.values {
 			if value.expected != refused {
 				cost++
 			}
@@ -66,7 +83,7 @@ func (c leafChunk) cost() int {
 }
 
 func (c leafChunk) specs() (before []fragment, base fragment, unmanaged bool) {
-	spec := parseFragment(c.context.spec)
+	spec := c.context.fragment()
 	for _, text := range c.context.before {
 		before = append(before, specOf(c.further, parseFragment(text)))
 	}
@@ -85,19 +102,31 @@ type leafResult struct {
 	elapsed time.Duration
 }
 
+// add is what came of other values of the same node.
+func (r *leafResult) add(other *leafResult) {
+	for outcome, count := range other.counts {
+		r.counts[outcome] += count
+	}
+	r.edges, r.back, r.elapsed = r.edges+other.edges, r.back+other.back, r.elapsed+other.elapsed
+	r.surprises, r.said = append(r.surprises, other.surprises...), append(r.said, other.said...)
+}
+
 // walkLeaves walks over all nodes, with a worker for each namespace.
 func walkLeaves(ctx context.Context, namespaces []string, nodes []schemaNode) map[string]*leafResult {
 	work := make(chan leafChunk)
 	results := map[string]*leafResult{}
+	for _, node := range nodes {
+		results[node.path] = &leafResult{counts: map[leafOutcome]int{}}
+	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for worker, namespace := range namespaces {
 		all.Go(func() {
 			walker := &leafWalker{namespace: namespace, prefix: fmt.Sprintf("w%d", worker)}
 			for chunk := range work {
-				for path, result := range walker.walk(ctx, chunk) {
+				for i, result := range walker.walk(ctx, chunk) {
 					mu.Lock()
-					results[path] = result
+					results[chunk.trials[i].path].add(result)
 					mu.Unlock()
 				}
 			}
@@ -118,17 +147,17 @@ type leafWalker struct {
 	stack             *leafStack
 }
 
-func (w *leafWalker) walk(ctx context.Context, chunk leafChunk) map[string]*leafResult {
-	results := map[string]*leafResult{}
-	for _, node := range chunk.nodes {
+func (w *leafWalker) walk(ctx context.Context, chunk leafChunk) []*leafResult {
+	var results []*leafResult
+	for _, trial := range chunk.trials {
 		began := time.Now()
 		result := &leafResult{counts: map[leafOutcome]int{}}
-		for _, value := range leafValues(node) {
+		for _, value := range trial.values {
 			if err := w.ready(ctx, chunk); err != nil {
 				result.surprises = append(result.surprises, err.Error())
 				break
 			}
-			outcome, said, err := w.stack.try(ctx, node, value)
+			outcome, said, err := w.stack.try(ctx, trial.schemaNode, value)
 			if err != nil {
 				result.surprises = append(result.surprises, fmt.Sprintf("%s: %v", value, err))
 				w.leave(ctx, result)
@@ -137,10 +166,19 @@ func (w *leafWalker) walk(ctx context.Context, chunk leafChunk) map[string]*leaf
 			result.count(value, outcome, said)
 		}
 		result.elapsed = time.Since(began)
-		results[node.path] = result
+		results = append(results, result)
 	}
 	w.leave(ctx, nil)
 	return results
+}
+
+// tried is how many values led where they should.
+func (r *leafResult) tried() int {
+	all := 0
+	for _, count := range r.counts {
+		all += count
+	}
+	return all
 }
 
 func (r *leafResult) count(value leafValue, outcome leafOutcome, said string) {

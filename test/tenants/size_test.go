@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package tenants_test
+
+import (
+	"fmt"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// control is text that commands a terminal, and is markup to a browser.
+const control = "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>\x00\u202e"
+
+var _ = Describe("A stack out of all proportion", func() {
+	DescribeTable("is refused when it is written", func(ctx SpecContext, edit fixture.Option, says string) {
+		t := newTenant(ctx, nil)
+		stack := fixture.With(one(app), edit)
+		stack.Namespace = t.Namespace
+		refusal := t.asAuthor().Create(ctx, stack)
+		Expect(refusal).To(MatchError(ContainSubstring(says)))
+		tell(CurrentSpecReport().LeafNodeText, refusal.Error()[:min(400, len(refusal.Error()))])
+	},
+		Entry("for more than etcd takes", env(1_700_000), "etcdserver: request is too large"),
+		Entry("for more than the API server reads", env(3_500_000), "limit is 3145728"),
+		Entry("for its history", fixture.HistoryLimit(math.MaxInt32), "spec.revisionHistoryLimit"),
+		Entry("for having none", fixture.HistoryLimit(0), "spec.revisionHistoryLimit"),
+		Entry("for more components", func(s *v1alpha1.AppStack) {
+			for i := range 21 {
+				fixture.Component(fmt.Sprintf("c%d", i), 1, nil)(s)
+			}
+		}, "spec.components: Too many"),
+		Entry("for more variables", func(s *v1alpha1.AppStack) {
+			for i := range 513 {
+				fixture.Env(fmt.Sprintf("V%d", i), "")(s)
+			}
+		}, "spec.env: Too many"),
+		Entry("for annotations", fixture.Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 300_000)), "metadata.annotations: Too long"),
+		Entry("for a template deeper than JSON may be", fixture.PodTemplate(nested(10_001)), "exceeded max depth"),
+	)
+
+	DescribeTable("is said to be so where only its pods show it, and is left alone", func(ctx SpecContext, edit fixture.Option, reason, says string) {
+		t := newTenant(ctx, nil)
+		stack := fixture.With(one(app), edit)
+		stack.Namespace = t.Namespace
+		mark := world.MarkNow()
+		Expect(t.asAuthor().Create(ctx, stack)).To(Succeed())
+		Expect(t.stalled(ctx, app, reason)).To(ContainSubstring(says))
+		requests := mark.Quiet(ctx, t.World)
+		Expect(len(requests)).To(BeNumerically("<", 30), "%q", requests)
+		t.applies(one("neighbor"))
+		t.ready(ctx, "neighbor")
+	},
+		Entry("a template as deep as JSON may be", fixture.PodTemplate(nested(5000)), v1alpha1.ReasonInvalidPodTemplate, "podTemplate"),
+		Entry("a template of unknown fields", fixture.PodTemplate(`{"spec":{"`+strings.Repeat("x", 100_000)+`":1}}`),
+			v1alpha1.ReasonInvalidPodTemplate, "unknown field"),
+	)
+
+	It("of 20 components with 100 variables each is run", func(ctx SpecContext) {
+		t := newTenant(ctx, nil)
+		stack := one(app)
+		for i := range 20 {
+			fixture.Component(fmt.Sprintf("c%d", i), 0, func(c *v1alpha1.Component) {
+				for j := range 100 {
+					c.Env = append(c.Env, corev1.EnvVar{Name: fmt.Sprintf("V%d", j), Value: strings.Repeat("x", 100)})
+				}
+			})(stack)
+		}
+		stack.Namespace = t.Namespace
+		Expect(t.asAuthor().Create(ctx, stack)).To(Succeed())
+		t.ready(ctx, app)
+		Expect(t.Deployments(ctx)).To(HaveLen(21))
+	})
+
+	DescribeTable("asks for all the pods there can be, and gets what a quota allows",
+		func(ctx SpecContext, replicas int32, policy v1alpha1.RolloutPolicy, says, summary string) {
+			t := newTenant(ctx, nil)
+			Expect(world.Kube.Create(ctx, &corev1.ResourceQuota{
+				ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "pods"},
+				Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
+			})).To(Succeed())
+			Eventually(func() string { return t.Kubectl("get", "quota", "pods", "-o", "jsonpath={.status.hard.pods}") }).Should(Equal("0"))
+			t.applies(one(app, fixture.Replicas(replicas), fixture.Component("worker", replicas, nil, "work"), fixture.Rollout(policy)))
+			Eventually(t.condition(ctx, app, v1alpha1.ConditionStalled)).WithContext(ctx).WithTimeout(failsFast).
+				Should(HaveField("Message", ContainSubstring(says)))
+			Expect(t.named(ctx, app).Status.ReadySummary).To(Equal(summary))
+			Expect(t.Pods(ctx)).To(BeEmpty())
+			t.Kubectl("delete", "aps", app)
+		},
+		Entry("that Kubernetes can count with a surge", int32(1_500_000_000), v1alpha1.RolloutPolicy{}, "exceeded quota: pods", "0/3000000000"),
+		// the Deployment controller asks for none then: its sum of replicas and surge has no room
+		Entry("that it cannot", int32(math.MaxInt32), v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](12)},
+			v1alpha1.FailureProgressDeadlineExceeded, "0/4294967294"),
+	)
+
+	It("says why in a few words only, and commands no terminal", func(ctx SpecContext) {
+		t := newTenant(ctx, nil)
+		stack := one(app, fixture.Image("my-app:1\x1b[31m"),
+			fixture.Annotation(v1alpha1.AnnotationChangeCause, control+strings.Repeat("x", 200_000)))
+		stack.Namespace = t.Namespace
+		Expect(t.asAuthor().Create(ctx, stack)).To(Succeed())
+		stack = t.ready(ctx, app)
+		Expect(len(stack.Status.History[0].Cause)).To(BeNumerically("<=", 1024))
+		for _, shown := range []string{"history", "status", "list"} {
+			args := []string{shown, "--namespace", t.Namespace}
+			if shown != "list" {
+				args = append(args, app)
+			}
+			text, err := exec.CommandContext(ctx, filepath.Join(world.Root(), "bin", "kubectl-appstack"), args...).CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(text))
+			Expect(string(text)).NotTo(ContainSubstring("\x1b[31m"), shown)
+			Expect(string(text)).NotTo(ContainSubstring("\x07"), shown)
+		}
+		for _, args := range [][]string{{"get", "aps"}, {"describe", "aps"}, {"get", "events"}} {
+			Expect(t.Kubectl(args...)).NotTo(ContainSubstring("\x1b[31m"), "%q", args)
+		}
+	})
+})
+
+// env is a variable of so many bytes.
+func env(bytes int) fixture.Option { return fixture.Env("A", strings.Repeat("x", bytes)) }
+
+// nested is a podTemplate of that many levels.
+func nested(levels int) string {
+	return strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels)
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package walk_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/revision"
+	"github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// walkedAnnotations are the constants of the annotations that the specs below are about.
+var walkedAnnotations = []string{"AnnotationAdopt", "AnnotationChangeCause", "AnnotationChangeCauseOf"}
+
+var _ = Describe("Every annotation that users set on a stack", func() {
+	It("is walked over", func() {
+		file, err := parser.ParseFile(token.NewFileSet(),
+			filepath.Join("..", "..", "api", "v1alpha1", "annotations.go"), nil, 0)
+		Expect(err).NotTo(HaveOccurred())
+		var names []string
+		ast.Inspect(file, func(node ast.Node) bool {
+			if value, ok := node.(*ast.ValueSpec); ok {
+				names = append(names, value.Names[0].Name)
+			}
+			return true
+		})
+		Expect(names).To(ConsistOf(walkedAnnotations))
+	})
+
+	It("adopt takes over what is there for the value true only, and removing it gives nothing back (R26)", func(ctx SpecContext) {
+		w := world.New(ctx)
+		operate(w.Namespace)
+		w.Kubectl("create", "deployment", world.App, "--image=theirs:1")
+		theirs := w.Deployment(ctx, world.App)
+		stack := fixture.Stack(world.App, fixture.Replicas(1))
+		w.Apply(stack)
+		Expect(w.Stalls(ctx, v1alpha1.ReasonNameConflict)).To(ContainSubstring(v1alpha1.AnnotationAdopt))
+
+		for _, bad := range []string{"", "True", "yes", "1", " true"} {
+			w.Apply(fixture.With(stack, fixture.Annotation(v1alpha1.AnnotationAdopt, bad)))
+			Consistently(func() string { return w.Stalls(ctx, v1alpha1.ReasonNameConflict) }).
+				Should(ContainSubstring(v1alpha1.AnnotationAdopt), "the value %q", bad)
+			Expect(w.Deployment(ctx, world.App).Generation).To(Equal(theirs.Generation), "the value %q", bad)
+		}
+
+		w.Apply(fixture.With(stack, fixture.Annotation(v1alpha1.AnnotationAdopt, "true")))
+		ready := w.BecomesReady(ctx)
+		adopted := w.Deployment(ctx, world.App)
+		Expect(adopted.UID).To(Equal(theirs.UID))
+		Expect(metav1.IsControlledBy(adopted, ready)).To(BeTrue())
+		Expect(adopted.Spec.Template.Spec.Containers).To(ConsistOf(HaveField("Image", "my-app:1")))
+
+		delete(stack.Annotations, v1alpha1.AnnotationAdopt)
+		w.Apply(stack)
+		Consistently(func() string { return w.Deployment(ctx, world.App).ResourceVersion }).Should(Equal(adopted.ResourceVersion))
+		w.BecomesReady(ctx)
+	})
+
+	It("change-cause and change-cause-of change no child, and the history shows the cause with the next release (R5)",
+		func(ctx SpecContext) {
+			w := world.New(ctx)
+			operate(w.Namespace)
+			cause := func() string { return w.BecomesReady(ctx).Status.History[0].Cause }
+			stack := fixture.Stack(world.App, fixture.Replicas(1))
+			w.Apply(stack)
+			Expect(cause()).To(BeEmpty())
+
+			children := w.Deployment(ctx, world.App).ResourceVersion + w.Service(ctx, world.App).ResourceVersion
+			mark := revision.CauseMark(stack.Spec, "first")
+			for key, value := range map[string]string{v1alpha1.AnnotationChangeCause: "first", v1alpha1.AnnotationChangeCauseOf: mark} {
+				w.Apply(fixture.With(stack, fixture.Annotation(key, value)))
+				Consistently(func() string {
+					return w.Deployment(ctx, world.App).ResourceVersion + w.Service(ctx, world.App).ResourceVersion
+				}).Should(Equal(children), key)
+			}
+
+			By("leaving the cause out where it is tied to other content")
+			w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+			Expect(cause()).To(BeEmpty())
+
+			By("taking it where it is tied to this content")
+			fixture.With(stack, fixture.Image("my-app:3"))
+			w.Apply(fixture.With(stack, fixture.Annotation(v1alpha1.AnnotationChangeCauseOf, revision.CauseMark(stack.Spec, "first"))))
+			Expect(cause()).To(Equal("first"))
+
+			By("taking it as it is where what should tie it is no such thing")
+			w.Apply(fixture.With(stack, fixture.Image("my-app:4"), fixture.Annotation(v1alpha1.AnnotationChangeCauseOf, "nonsense")))
+			Expect(cause()).To(Equal("first"))
+
+			By("keeping as much of it as there is room for")
+			w.Apply(fixture.With(stack, fixture.Image("my-app:5"),
+				fixture.Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("a", 5000))))
+			Expect(cause()).To(And(HavePrefix("aaa"), Satisfy(func(text string) bool { return len(text) <= 1024 })))
+		})
+})
