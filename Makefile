@@ -146,10 +146,15 @@ test-cluster: plugin ## Run the cluster tests against `make cluster`.
 	@cd hack/kstatus && go build -o $(BIN)/kstatus .
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)
 
-.PHONY: test-walk
-test-walk: ## Walk over every field of the schema against `make cluster`, or with WALK_SHARE=4 over every fourth.
+.PHONY: test-faults
+test-faults: build ## Let every write of the operator go wrong, against `make cluster`, or with FAULTS_SHARE=10 every tenth.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
-	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=60m $(TEST_FLAGS) ./test/walk
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=150m $(TEST_FLAGS) ./test/faults -ginkgo.timeout=150m
+
+.PHONY: test-walk
+test-walk: ## Walk over every field of the schema and through random changes, against `make cluster`; see docs/reliability.md.
+	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=90m $(TEST_FLAGS) ./test/walk -ginkgo.timeout=90m
 
 .PHONY: test-tenants
 test-tenants: plugin ## Test what authors of stacks get beyond their rights, against `make cluster`, and what is rendered against Pod Security.

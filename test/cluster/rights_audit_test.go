@@ -10,14 +10,12 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/appstack-dev/appstack/hack/rights/granted"
 	"github.com/appstack-dev/appstack/test/world"
@@ -55,7 +53,7 @@ type requests struct {
 // requestsSince are those of the account that the API server has begun to answer since the mark.
 func requestsSince(start world.Mark, by account) requests {
 	GinkgoHelper()
-	text, err := os.ReadFile(auditLog())
+	text, err := os.ReadFile(world.AuditLog())
 	Expect(err).NotTo(HaveOccurred())
 	all := requests{count: map[granted.Right]int{}}
 	for line := range bytes.Lines(text[start:]) {
@@ -115,16 +113,4 @@ func (r requests) table(rights []granted.Right) string {
 	}
 	Expect(table.Flush()).To(Succeed())
 	return text.String()
-}
-
-// auditLog is the file that world.MarkNow marks.
-func auditLog() string {
-	GinkgoHelper()
-	if path := os.Getenv("APPSTACK_AUDIT_LOG"); path != "" {
-		return path
-	}
-	config, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
-	Expect(err).NotTo(HaveOccurred())
-	name := strings.TrimPrefix(config.CurrentContext, "kwok-")
-	return filepath.Join(world.Root(), "bin", "kwok", "clusters", name, "logs", "audit.log")
 }

@@ -31,10 +31,6 @@ import (
 var notAsked = map[string]string{
 	"update appstacks.apps.appstack.dev/finalizers": "clusters that check who sets blockOwnerDeletion ask for it as they admit a child " +
 		"(OwnerReferencesPermissionEnforcement): the API server of the integration tests does",
-	"get appstacks.apps.appstack.dev":     "superfluous: stacks are read from the cache, which lists and watches",
-	"patch events in HOME":                "superfluous: what is said of a lease is never said twice by one manager",
-	"create events.events.k8s.io in HOME": "superfluous: what is said of a lease is an event of the core group",
-	"patch events.events.k8s.io in HOME":  "superfluous: what is said of a lease is an event of the core group",
 }
 
 var _ = Describe("The operator's rights", func() {

@@ -54,7 +54,8 @@ env: [{name: A, valueFrom: {fileKeyRef: {volumeName: base, path: base, key: BASE
 	{at: "probe", podless: true, spec: `PROBE: {exec: {command: [base]}}`},
 	{at: "probe.grpc", podless: true, spec: `PROBE: {grpc: {port: 80}}`},
 	{at: "probe.httpGet", podless: true, spec: `PROBE: {httpGet: {path: /base, port: 80}}`},
-	{at: "probe.httpGet.httpHeaders[]", podless: true, spec: `PROBE: {httpGet: {path: /base, port: 80, httpHeaders: [{name: X-Base, value: base}]}}`},
+	{at: "probe.httpGet.httpHeaders[]", podless: true, spec: `
+PROBE: {httpGet: {path: /base, port: 80, httpHeaders: [{name: X-Base, value: base}]}}`},
 	{at: "probe.tcpSocket", podless: true, spec: `PROBE: {tcpSocket: {port: 80}}`},
 
 	{at: "volumes", podless: true, spec: `volumes: [{name: base, mountPath: /base, emptyDir: {}}]`},

@@ -134,18 +134,22 @@ var numberHints = map[string]leafHint{
 	"autoscaling.targetMemoryUtilization": valid(int64(1), int64(200)),
 	"disruptionBudget.maxUnavailable":     valid(int64(2), "30%", int64(0)).asBefore(int64(1)).bad(int64(-1), "101%", "1"),
 	"disruptionBudget.minAvailable":       valid(int64(1), "100%").bad(int64(-1), "101%", "1"),
-	"disruptionBudget":                    valid().bad(parseLeaf(`{maxUnavailable: 1, minAvailable: 1}`), parseLeaf(`{minAvailable: 1, disabled: true}`)),
-	"resources.limits{}":                  valid("3", int64(4)).badAs("1m", "cpu limit of 1m").bad("-1").badAs("", "limits"),
-	"resources.requests{}":                valid("200m", int64(1)).bad("3", "-1"),
-	"resources.claims[].name":             valid("other").onlyBecause("each takes a claim of its own in podTemplate").bad("missing").badAs("", "claims"),
-	"resources.claims[].request":          valid("walk-a", "walk-b").bad("Not_A_Name"),
-	"resources.claims":                    valid().bad(parseLeaf(`[{name: base}, {name: base}]`)),
-	"components[].name":                   valid("walk-a", "walk-b").bad("main", strings.Repeat("a", 60)),
-	"components":                          valid([]any{}, parseLeaf(`[{name: a, replicas: 0}, {name: b, replicas: 0, image: "my-app:2"}]`)).bad(parseLeaf(`[{name: a}, {name: a}]`)).badAs(parseLeaf(`[{replicas: 1}]`), "name"),
+	"disruptionBudget": valid().
+		bad(parseLeaf(`{maxUnavailable: 1, minAvailable: 1}`), parseLeaf(`{minAvailable: 1, disabled: true}`)),
+	"resources.limits{}":   valid("3", int64(4)).badAs("1m", "cpu limit of 1m").bad("-1").badAs("", "limits"),
+	"resources.requests{}": valid("200m", int64(1)).bad("3", "-1"),
+	"resources.claims[].name": valid("other").onlyBecause("each takes a claim of its own in podTemplate").
+		bad("missing").badAs("", "claims"),
+	"resources.claims[].request": valid("walk-a", "walk-b").bad("Not_A_Name"),
+	"resources.claims":           valid().bad(parseLeaf(`[{name: base}, {name: base}]`)),
+	"components[].name":          valid("walk-a", "walk-b").bad("main", strings.Repeat("a", 60)),
+	"components": valid([]any{}, parseLeaf(`[{name: a, replicas: 0}, {name: b, replicas: 0, image: "my-app:2"}]`)).
+		bad(parseLeaf(`[{name: a}, {name: a}]`)).badAs(parseLeaf(`[{replicas: 1}]`), "name"),
 }
 
 var resourceHints = map[string]leafHint{
-	"resources.limits":   valid(parseLeaf(`{cpu: "2", memory: 1Gi}`), parseLeaf(`{cpu: "2", example.com/gpu: 1}`)).with("replicas: 0").badAs(parseLeaf(`{not a resource: "1"}`), "limits", "not a resource"),
+	"resources.limits": valid(parseLeaf(`{cpu: "2", memory: 1Gi}`), parseLeaf(`{cpu: "2", example.com/gpu: 1}`)).with("replicas: 0").
+		badAs(parseLeaf(`{not a resource: "1"}`), "limits", "not a resource"),
 	"resources.requests": valid(parseLeaf(`{cpu: 100m, memory: 64Mi}`)).badAs(parseLeaf(`{disk: "1"}`), "requests"),
 }
 

@@ -42,13 +42,14 @@ var envHints = map[string]leafHint{
 var probeHints = map[string]leafHint{
 	"probe": valid(parseLeaf(`{exec: {command: [a]}}`), parseLeaf(`{grpc: {port: 81}}`)).
 		bad(parseLeaf(`{periodSeconds: 1}`), parseLeaf(`{exec: {command: [a]}, tcpSocket: {port: 80}}`)),
-	"probe.exec.command[]":                         valid("a", "b c"),
-	"probe.exec":                                   valid().badAs(parseLeaf(`{command: []}`), "command"),
-	"probe.failureThreshold":                       valid(int64(1), int64(7)).asBefore(int64(3)).bad(int64(-1)),
-	"probe.initialDelaySeconds":                    valid(int64(1), int64(7)).asBefore(int64(0)).bad(int64(-1)),
-	"probe.periodSeconds":                          valid(int64(1), int64(7)).asBefore(int64(10)).bad(int64(-1)),
-	"probe.timeoutSeconds":                         valid(int64(2), int64(7)).asBefore(int64(1)).bad(int64(-1)),
-	"probe.successThreshold":                       valid().asBefore(int64(1)).onlyBecause("1 is all that the API server takes").bad(int64(2), int64(-1)),
+	"probe.exec.command[]":      valid("a", "b c"),
+	"probe.exec":                valid().badAs(parseLeaf(`{command: []}`), "command"),
+	"probe.failureThreshold":    valid(int64(1), int64(7)).asBefore(int64(3)).bad(int64(-1)),
+	"probe.initialDelaySeconds": valid(int64(1), int64(7)).asBefore(int64(0)).bad(int64(-1)),
+	"probe.periodSeconds":       valid(int64(1), int64(7)).asBefore(int64(10)).bad(int64(-1)),
+	"probe.timeoutSeconds":      valid(int64(2), int64(7)).asBefore(int64(1)).bad(int64(-1)),
+	"probe.successThreshold": valid().asBefore(int64(1)).onlyBecause("1 is all that the API server takes").
+		bad(int64(2), int64(-1)),
 	"readinessProbe.successThreshold":              valid(int64(2), int64(7)).asBefore(int64(1)).bad(int64(-1)),
 	"probe.terminationGracePeriodSeconds":          valid(int64(1), int64(7)).bad(int64(0), int64(-1)),
 	"readinessProbe.terminationGracePeriodSeconds": valid().onlyBecause("readiness probes end nothing").bad(int64(1)),

@@ -18,7 +18,9 @@ import (
 func reportOf(all, walked []schemaNode, results map[string]*leafResult, took time.Duration) string {
 	var text, surprises strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "field\tchanged a child\tno effect\trefused by the API server\tby the operator\twent back\tedges\tsurprises\tseconds")
+	_, _ = fmt.Fprintln(table, strings.Join([]string{
+		"field", "changed a child", "no effect", "refused by the API server", "by the operator", "went back", "edges", "surprises", "seconds",
+	}, "\t"))
 	total := leafResult{counts: map[leafOutcome]int{}}
 	leaves, allLeaves, found := 0, 0, 0
 	line := func(name string, r *leafResult, wrong int) {

@@ -96,7 +96,7 @@ func (s *leafStack) apply(ctx context.Context, spec fragment) error {
 }
 
 // leafVerdict is how a stack stands once its newest generation was observed.
-type leafVerdict struct{ stalled, reason, message string }
+type leafVerdict struct{ reason, message string }
 
 func (v leafVerdict) String() string {
 	return fmt.Sprintf("Stalled, reason %s: %s", v.reason, v.message)
@@ -192,24 +192,46 @@ func (s *leafStack) runs(ctx context.Context) error {
 
 // childrenBecome waits until the children are as wanted, and says in which way they are not.
 func (s *leafStack) childrenBecome(ctx context.Context, within time.Duration, wanted func(leafChildren) string) error {
+	wrong, err := s.watchChildren(ctx, within, func(now leafChildren) (string, bool) {
+		wrong := wanted(now)
+		return wrong, wrong == ""
+	})
+	if err == nil && wrong != "" {
+		err = errors.New(wrong)
+	}
+	return err
+}
+
+// changesWithin says which children change in that time; empty where none does.
+func (s *leafStack) changesWithin(ctx context.Context, within time.Duration) (string, error) {
+	return s.watchChildren(ctx, within, func(now leafChildren) (string, bool) {
+		change := now.differsFrom(s.children)
+		return change, change != ""
+	})
+}
+
+// watchChildren looks at the children until enough was seen, or the time is over, and gives what was seen last.
+func (s *leafStack) watchChildren(
+	ctx context.Context, within time.Duration, look func(leafChildren) (seen string, enough bool),
+) (string, error) {
 	deadline := time.After(within)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		now, _, err := s.read(ctx)
 		if err != nil {
-			return err
+			return "", err
 		}
-		wrong := wanted(now)
-		if wrong == "" {
-			return nil
+		seen, enough := look(now)
+		if enough {
+			return seen, nil
 		}
 		select {
 		case <-tick.C:
 		case <-deadline:
-			return errors.New(wrong)
+			return seen, nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return "", ctx.Err()
 		}
 	}
 }

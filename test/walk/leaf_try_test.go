@@ -136,28 +136,26 @@ func (s *leafStack) isStalled(
 
 // ran sees that a value which runs does what it should to the children.
 func (s *leafStack) ran(ctx context.Context, node schemaNode, value leafValue) (leafOutcome, error) {
-	changed := func(now leafChildren) string {
-		if now.differsFrom(s.children) == "" {
-			return "it changes no child, and is not among the fields without effect"
-		}
-		return ""
-	}
 	switch value.expected {
 	case refused:
 		return 0, errors.New("an invalid value is accepted, and the stack is ready")
 	case changes:
-		if err := s.childrenBecome(ctx, changeTime, changed); err != nil {
+		change, err := s.changesWithin(ctx, changeTime)
+		if err == nil && change == "" {
+			err = errors.New("it changes no child, and is not among the fields without effect")
+		}
+		if err != nil {
 			return 0, err
 		}
 	case same:
-		if s.childrenBecome(ctx, stillTime, changed) == nil {
-			now, _, err := s.read(ctx)
-			return 0, errors.Join(fmt.Errorf("it should change no child: %s", now.differsFrom(s.children)), err)
+		change, err := s.changesWithin(ctx, stillTime)
+		if err == nil && change != "" {
+			err = fmt.Errorf("it should change no child: %s", change)
 		}
-		return ranSame, nil
+		return ranSame, err
 	case either:
-		if s.childrenBecome(ctx, stillTime, changed) != nil {
-			return ranSame, nil
+		if change, err := s.changesWithin(ctx, stillTime); err != nil || change == "" {
+			return ranSame, err
 		}
 	}
 	if !node.further || strings.HasPrefix(node.relative, "components") {

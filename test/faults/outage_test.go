@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package faults_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/operator"
+	"github.com/appstack-dev/appstack/test/oracle"
+	"github.com/appstack-dev/appstack/test/world"
+)
+
+// component is a program of the cluster that `make cluster` has started.
+type component struct {
+	name string
+	pid  int
+	// arguments and environment are those that it was started with.
+	arguments, environment []string
+}
+
+// running is the component of that name, as it runs.
+func running(name string) component {
+	GinkgoHelper()
+	number, err := os.ReadFile(pidFile(name))
+	Expect(err).NotTo(HaveOccurred(), "which process is %s?", name)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(number)))
+	Expect(err).NotTo(HaveOccurred())
+	words := func(file string) []string {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+		Expect(err).NotTo(HaveOccurred())
+		return strings.Split(string(bytes.TrimRight(raw, "\x00")), "\x00")
+	}
+	c := component{name: name, pid: pid, arguments: words("cmdline"), environment: words("environ")}
+	Expect(c.arguments[0]).To(HavePrefix(world.ClusterFolder()), "it is the cluster's own")
+	return c
+}
+
+func pidFile(name string) string { return filepath.Join(world.ClusterFolder(), "pids", name+".pid") }
+
+// end ends the component by the signal.
+func (c component) end(ctx context.Context, signal syscall.Signal) {
+	GinkgoHelper()
+	Expect(syscall.Kill(c.pid, signal)).To(Succeed())
+	Eventually(ctx, func() string {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", c.pid))
+		if err != nil {
+			return "" // it is gone
+		}
+		return string(line) // empty for one that nobody has waited for yet
+	}).Should(BeEmpty(), "%s ends", c.name)
+}
+
+// start starts the component as it was. It outlives the tests.
+func (c component) start() {
+	GinkgoHelper()
+	output, err := os.OpenFile(filepath.Join(world.ClusterFolder(), "logs", c.name+".log"), os.O_APPEND|os.O_WRONLY, 0)
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(output.Close()).To(Succeed()) }()
+	command := exec.Command(c.arguments[0], c.arguments[1:]...)
+	command.Dir, command.Env = world.ClusterFolder(), c.environment
+	command.Stdout, command.Stderr = output, output
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	Expect(command.Start()).To(Succeed())
+	go func() { _ = command.Wait() }() // so that nothing is left of one that ends before the tests do
+	Expect(os.WriteFile(pidFile(c.name), []byte(strconv.Itoa(command.Process.Pid)), 0o600)).To(Succeed())
+}
+
+// isBack waits until the API server answers again.
+func isBack(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(ctx, func() error {
+		var stacks v1alpha1.AppStackList
+		return world.Kube.List(ctx, &stacks)
+	}).Should(Succeed())
+}
+
+// Nothing else uses the cluster meanwhile.
+var _ = Describe("A control plane that goes away", Serial, func() {
+	const away = 8 * time.Second
+
+	DescribeTable("in the middle of a release: it ends as it would have",
+		func(ctx SpecContext, name string, signal syscall.Signal, image, reason string, history ...string) {
+			namespace := world.New(ctx).Namespace
+			stop, err := operator.Start(context.Background(), config, operator.Options{Namespaces: []string{namespace}})
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(func() { Expect(stop()).To(Succeed()) })
+			a := created(PodTemplate(slowly))
+			Expect(a.by(ctx, namespace)).To(Succeed())
+			Expect(a.await(ctx, namespace, patience)).To(Succeed())
+			Expect(change(Image(image))(ctx, namespace)).To(Succeed())
+			Eventually(ctx, func(g Gomega) {
+				stack, err := world.Get[v1alpha1.AppStack](ctx, namespace, world.App)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(stack.Status.Revision).To(BeEquivalentTo(2))
+			}).Should(Succeed())
+
+			c := running(name)
+			c.end(ctx, signal)
+			ended := time.Now()
+			Eventually(ctx, func() time.Duration { return time.Since(ended) }).Should(BeNumerically(">=", away))
+			c.start()
+			isBack(ctx)
+
+			Expect(act{reason: reason}.await(ctx, namespace, 2*patience)).To(Succeed())
+			stack, err := world.Get[v1alpha1.AppStack](ctx, namespace, world.App)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(world.History(stack)).To(Equal(history))
+			read, err := oracle.Read(ctx, world.Kube, namespace)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(read.Wrong()).To(BeEmpty())
+		},
+		Entry("the API server is killed, a good release", SpecTimeout(6*time.Minute), "kube-apiserver", syscall.SIGKILL,
+			"my-app:2", v1alpha1.ReasonSucceeded, "2 SpecChanged Succeeded", "1 SpecChanged Succeeded"),
+		Entry("the API server is killed, a bad release (R12)", SpecTimeout(6*time.Minute), "kube-apiserver", syscall.SIGKILL,
+			"my-app:crash", v1alpha1.ReasonRolledBack, "1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"),
+		Entry("etcd is killed, a good release", SpecTimeout(6*time.Minute), "etcd", syscall.SIGKILL,
+			"my-app:2", v1alpha1.ReasonSucceeded, "2 SpecChanged Succeeded", "1 SpecChanged Succeeded"),
+		Entry("etcd is killed, a bad release (R12)", SpecTimeout(6*time.Minute), "etcd", syscall.SIGKILL,
+			"my-app:crash", v1alpha1.ReasonRolledBack, "1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"),
+	)
+})
