@@ -39,17 +39,18 @@ var _ = Describe("A namespace that cannot go", func() {
 		mark := world.MarkNow()
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: t.Namespace}}
 		Expect(world.Kube.Delete(ctx, namespace)).To(Succeed())
-		// the namespace controller goes from kind to kind, with pauses: children go before the stack, and are made again until it has
-		Eventually(func() *metav1.Time { return t.named(ctx, app).DeletionTimestamp }).WithContext(ctx).WithTimeout(time.Minute).ShouldNot(BeNil())
+		// the namespace controller goes from kind to kind, with pauses: children may go before the stack
+		Eventually(func() *metav1.Time { return t.named(ctx, app).DeletionTimestamp }).WithContext(ctx).
+			WithTimeout(time.Minute).ShouldNot(BeNil())
 		Eventually(func() []string { return t.Deployments(ctx) }).WithContext(ctx).WithTimeout(time.Minute).Should(BeEmpty())
-		requests := mark.Quiet(ctx, t.World)
+		requests := t.quiet(ctx, mark)
 		Expect(len(requests)).To(BeNumerically("<", 60), "%q", requests)
 		tell("writes", strings.Join(writes(requests), "\n"))
 
 		By("being changed while it is on its way")
 		t.Kubectl("annotate", "aps", app, "example.com/note=hi")
 		t.Kubectl("scale", "aps", app, "--replicas=3")
-		Consistently(func() []string { return mark.Requests(t.World) }).WithContext(ctx).WithTimeout(5 * time.Second).
+		Consistently(func() []string { return t.requests(mark) }).WithContext(ctx).WithTimeout(5 * time.Second).
 			WithPolling(time.Second).Should(HaveLen(len(requests)))
 	})
 })

@@ -51,7 +51,8 @@ var _ = Describe("What is not the author's", func() {
 		t.ready(ctx, "a-b")
 		uids := world.UIDs(world.List[appsv1.DeploymentList](ctx, t.Namespace).Items)
 		t.applies(one("a", fixture.Component("b-c", 1, nil, "work")))
-		Expect(t.stalled(ctx, "a", v1alpha1.ReasonNameConflict)).To(ContainSubstring(`Deployment "a-b-c" is there and belongs to AppStack "a-b"`))
+		Expect(t.stalled(ctx, "a", v1alpha1.ReasonNameConflict)).To(
+			ContainSubstring(`Deployment "a-b-c" is there and belongs to AppStack "a-b"`))
 		t.applies(one("a-b-c"))
 		Expect(t.stalled(ctx, "a-b-c", v1alpha1.ReasonNameConflict)).To(ContainSubstring(`belongs to AppStack "a-b"`))
 		Expect(world.UIDs(world.List[appsv1.DeploymentList](ctx, t.Namespace).Items)).To(ConsistOf(uids))
@@ -67,7 +68,8 @@ var _ = Describe("What is not the author's", func() {
 			`"kind":"ReplicaSet","name":"x","uid":"x","controller":true}]}}`)))
 		t.ready(ctx, "thief")
 		Expect(t.podsOf(ctx, "victim")).To(HaveLen(1))
-		Expect(t.podsOf(ctx, "thief")).To(HaveExactElements(HaveField("OwnerReferences", HaveExactElements(HaveField("Controller", HaveValue(BeTrue()))))))
+		Expect(t.podsOf(ctx, "thief")).To(HaveExactElements(HaveField("OwnerReferences",
+			HaveExactElements(HaveField("Controller", HaveValue(BeTrue()))))))
 		Expect(t.backends(ctx, "victim")).To(HaveExactElements(HavePrefix("victim-")))
 	})
 
@@ -127,7 +129,8 @@ var _ = Describe("What is not the author's", func() {
 		t.ready(ctx, "victim-of")
 		thief := one("victim", fixture.Component("of", 1, nil, "work"), fixture.Annotation(v1alpha1.AnnotationAdopt, "true"))
 		t.applies(thief)
-		Expect(t.stalled(ctx, "victim", v1alpha1.ReasonNameConflict)).To(ContainSubstring(`Deployment "victim-of" is there and belongs to AppStack "victim-of"`))
+		Expect(t.stalled(ctx, "victim", v1alpha1.ReasonNameConflict)).To(
+			ContainSubstring(`Deployment "victim-of" is there and belongs to AppStack "victim-of"`))
 		Expect(t.named(ctx, "victim").UID).To(Equal(uid))
 	})
 })

@@ -81,7 +81,8 @@ var _ = Describe("Pod Security", func() {
 		Eventually(t.condition(ctx, app, v1alpha1.ConditionStalled)).WithContext(ctx).WithTimeout(failsFast).
 			Should(HaveField("Reason", v1alpha1.ReasonRolledBack))
 		failure := t.named(ctx, app).Status.Failure
-		Expect(failure).To(And(HaveField("Reason", v1alpha1.FailureReplicaFailure), HaveField("Message", ContainSubstring("violates PodSecurity"))))
+		Expect(failure).To(And(HaveField("Reason", v1alpha1.FailureReplicaFailure),
+			HaveField("Message", ContainSubstring("violates PodSecurity"))))
 		Eventually(func() []corev1.Pod { return t.Pods(ctx) }).WithContext(ctx).Should(HaveLen(len(pods)))
 		Expect(t.Pods(ctx)[0].UID).To(Equal(pods[0].UID))
 	})

@@ -97,8 +97,12 @@ var _ = Describe("The tenant policy", func() {
 		Expect(t.creates(ctx, one(app, fixture.PodTemplate(`{"metadata":null,"spec":{"volumes":null,"initContainers":null,`+
 			`"imagePullSecrets":null,"topologySpreadConstraints":null,"containers":[{"name":"app","env":null,"envFrom":null}]}}`)))).To(Succeed())
 		Expect(t.creates(ctx, one(app, fixture.PodTemplate(`{"spec":null}`)))).To(Succeed())
-		Expect(t.creates(ctx, one(app, fixture.PodTemplate(`{"spec":{"volumes":[{"name":"v","secret":{"secretName":["x"]}}]}}`)))).NotTo(Succeed())
-		Expect(t.creates(ctx, one(app, fixture.PodTemplate(`{"spec":{"volumes":{"name":"v","secret":{"secretName":"x"}}}}`)))).NotTo(Succeed())
+		for _, template := range []string{
+			`{"spec":{"volumes":[{"name":"v","secret":{"secretName":["x"]}}]}}`,
+			`{"spec":{"volumes":{"name":"v","secret":{"secretName":"x"}}}}`,
+		} {
+			Expect(t.creates(ctx, one(app, fixture.PodTemplate(template)))).NotTo(Succeed(), template)
+		}
 	})
 })
 

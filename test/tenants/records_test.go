@@ -101,7 +101,9 @@ var _ = Describe("A record of a revision", func() {
 		Eventually(func() []metav1.OwnerReference { return t.record(ctx, app+"-1").OwnerReferences }).WithContext(ctx).Should(HaveLen(1))
 	})
 
-	DescribeTable("that makes no sense changes nothing that runs, and stops nobody else", func(ctx SpecContext, number int64, data, record string) {
+	DescribeTable("that makes no sense changes nothing that runs, and stops nobody else", func(
+		ctx SpecContext, number int64, data, record string,
+	) {
 		t := newTenant(ctx, nil)
 		t.applies(one(app))
 		t.ready(ctx, app)
@@ -117,7 +119,7 @@ var _ = Describe("A record of a revision", func() {
 		mark := world.MarkNow()
 		t.applies(one(app, fixture.RollbackTo(number, 0)))
 		Eventually(t.condition(ctx, app, v1alpha1.ConditionReady)).WithContext(ctx).Should(HaveField("Reason", Not(BeEmpty())))
-		requests := mark.Quiet(ctx, t.World)
+		requests := t.quiet(ctx, mark)
 		Expect(len(requests)).To(BeNumerically("<", 40), "%q", requests)
 		tell(CurrentSpecReport().LeafNodeText, t.condition(ctx, app, v1alpha1.ConditionReady)().Message)
 		Expect(world.UIDs(t.Pods(ctx))).To(ConsistOf(uids))

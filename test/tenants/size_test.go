@@ -48,18 +48,21 @@ var _ = Describe("A stack out of all proportion", func() {
 				fixture.Env(fmt.Sprintf("V%d", i), "")(s)
 			}
 		}, "spec.env: Too many"),
-		Entry("for annotations", fixture.Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 300_000)), "metadata.annotations: Too long"),
+		Entry("for annotations", fixture.Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 300_000)),
+			"metadata.annotations: Too long"),
 		Entry("for a template deeper than JSON may be", fixture.PodTemplate(nested(10_001)), "exceeded max depth"),
 	)
 
-	DescribeTable("is said to be so where only its pods show it, and is left alone", func(ctx SpecContext, edit fixture.Option, reason, says string) {
+	DescribeTable("is said to be so where the schema cannot know it, and is left alone", func(
+		ctx SpecContext, edit fixture.Option, reason, says string,
+	) {
 		t := newTenant(ctx, nil)
 		stack := fixture.With(one(app), edit)
 		stack.Namespace = t.Namespace
 		mark := world.MarkNow()
 		Expect(t.asAuthor().Create(ctx, stack)).To(Succeed())
 		Expect(t.stalled(ctx, app, reason)).To(ContainSubstring(says))
-		requests := mark.Quiet(ctx, t.World)
+		requests := t.quiet(ctx, mark)
 		Expect(len(requests)).To(BeNumerically("<", 30), "%q", requests)
 		t.applies(one("neighbor"))
 		t.ready(ctx, "neighbor")

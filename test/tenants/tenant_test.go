@@ -6,6 +6,8 @@ package tenants_test
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -165,6 +167,32 @@ func (t tenant) stalled(ctx context.Context, name, reason string) string {
 	}).WithContext(ctx).Should(HaveField("Reason", reason), name)
 	tell(name, condition.Message)
 	return condition.Message
+}
+
+// requests are those of the operator for this namespace since the mark: others
+// may run theirs on this cluster.
+func (t tenant) requests(mark world.Mark) (all []string) {
+	GinkgoHelper()
+	for _, request := range mark.Requests(t.World) {
+		if strings.Contains(request, "/namespaces/"+t.Namespace+"/") {
+			all = append(all, request)
+		}
+	}
+	return all
+}
+
+// quiet waits until the operator has asked for nothing here for two seconds, and
+// is what it asked for since the mark.
+func (t tenant) quiet(ctx context.Context, mark world.Mark) (requests []string) {
+	GinkgoHelper()
+	before := -1
+	Eventually(ctx, func() int {
+		requests = t.requests(mark)
+		fresh := len(requests) - before
+		before = len(requests)
+		return fresh
+	}).WithPolling(2 * time.Second).WithTimeout(time.Minute).Should(BeZero())
+	return requests
 }
 
 // tell puts a message where a verbose run shows it: docs/security.md has some of them.

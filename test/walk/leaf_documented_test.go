@@ -44,7 +44,7 @@ func documentedFields(heading string) map[string]string {
 		if len(cells) != 2 || !strings.Contains(cells[0], "`") {
 			continue
 		}
-		for _, path := range strings.SplitSeq(cells[0], ",") {
+		for path := range strings.SplitSeq(cells[0], ",") {
 			fields[strings.Trim(path, " `")] = strings.TrimSpace(cells[1])
 		}
 	}

@@ -140,9 +140,11 @@ func wander(s *v1alpha1.AppStack) {
 	With(s, Replicas(2), Rollout(v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}), Component("worker", 1, nil, "work"))
 }
 
-// mended are the last changes of a walk: what is left of the others works.
+// mended are the last changes of a walk: what is left of the others works. A
+// restart that waits for the end of a rollback is taken back: where nothing ran
+// before there is nothing to restart.
 var mended = []Option{Image("my-app:4"), NoRollback(), Paused(false), func(s *v1alpha1.AppStack) {
-	s.Spec.Replicas = ptr.To(max(1, *s.Spec.Replicas))
+	s.Spec.Replicas, s.Spec.RestartedAt = ptr.To(max(1, *s.Spec.Replicas)), nil
 }}
 
 // begin makes a namespace with a stack, and an operator for it.
