@@ -5,17 +5,15 @@ package cluster_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 
+	"github.com/appstack-dev/appstack/test/faults"
 	"github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/operator"
 	"github.com/appstack-dev/appstack/test/world"
@@ -51,15 +49,14 @@ var _ = Describe("An operator that is killed between any two of its writes", fun
 func (w scene) failWith(ctx context.Context, writes int) (killed bool) {
 	GinkgoHelper()
 	stack := fixture.Stack(app, fixture.Component("worker", 1, nil, "work"), withoutProbeDelay)
-	config := world.Connection(world.OperatorAgent)
-	fuse := &fuse{blown: make(chan struct{})}
-	config.Wrap(fuse.wrap)
-	stop, err := operator.Start(context.Background(), config, operator.Options{})
+	var injector faults.Injector
+	way, died := injector.Connect(world.Connection(world.OperatorAgent))
+	stop, err := operator.Start(context.Background(), way, operator.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	w.Apply(stack)
 	w.BecomesReady(ctx)
 
-	fuse.arm(writes)
+	injector.Arm(writes+1, faults.CrashBefore())
 	w.Apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName"), fixture.WithoutComponents()))
 	ended := make(chan struct{})
 	go func() {
@@ -68,7 +65,7 @@ func (w scene) failWith(ctx context.Context, writes int) (killed bool) {
 		w.rolledBack(ctx)
 	}()
 	select {
-	case <-fuse.blown:
+	case <-died:
 		killed = true
 	case <-ended:
 	}
@@ -103,50 +100,3 @@ func (w scene) endState(ctx context.Context) string {
 	lines = append(lines, w.Revisions(ctx)...)
 	return strings.Join(lines, "\n")
 }
-
-// fuse lets so many writes of objects through once it is armed. With the next
-// one it blows, and lets nothing through any more: no answer comes to the dead.
-type fuse struct {
-	mu    sync.Mutex
-	armed bool
-	left  int
-	gone  bool
-	blown chan struct{}
-}
-
-var errBlown = errors.New("the operator is gone")
-
-func (f *fuse) arm(writes int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.armed, f.left = true, writes
-}
-
-func (f *fuse) wrap(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		if !f.lets(request) {
-			return nil, errBlown
-		}
-		return next.RoundTrip(request)
-	})
-}
-
-func (f *fuse) lets(request *http.Request) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	writes := request.Method != http.MethodGet && !strings.Contains(request.URL.RawQuery, "dryRun=All") &&
-		!strings.Contains(request.URL.Path, "/events")
-	if f.armed && !f.gone && writes {
-		if f.left == 0 {
-			f.gone = true
-			close(f.blown)
-		}
-		f.left--
-	}
-	return !f.gone
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements http.RoundTripper.
-func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }

@@ -29,7 +29,7 @@ type Fault struct {
 // All are the faults that there are.
 func All() []Fault {
 	return []Fault{
-		{Name: "crash before", strike: crashBefore},
+		CrashBefore(),
 		{Name: "crash after", strike: crashAfter},
 		{Name: "response lost", strike: responseLost},
 		{Name: "time-out", strike: timeOut},
@@ -41,6 +41,9 @@ func All() []Fault {
 		{Name: "403 for 10 s", lasts: 10 * time.Second, strike: refuse(http.StatusForbidden, metav1.StatusReasonForbidden, 0)},
 	}
 }
+
+// CrashBefore is that the operator is gone before the API server hears of the write.
+func CrashBefore() Fault { return Fault{Name: "crash before", strike: crashBefore} }
 
 // crashBefore ends the operator before the API server hears of the write.
 func crashBefore(_ *http.Request, _ http.RoundTripper, own *life) (*http.Response, error) {

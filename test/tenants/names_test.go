@@ -84,7 +84,8 @@ var _ = Describe("What is not the author's", func() {
 		t = newTenant(ctx, underPolicy)
 		refusal := t.creates(ctx, one("thief", catching))
 		Expect(refusal).To(MatchError(And(ContainSubstring("denied request: spec.podTemplate.metadata.labels: "),
-			ContainSubstring("may not create pods in namespace "+t.Namespace), ContainSubstring("ask for that right (create pods), or remove the labels"))))
+			ContainSubstring("may not create pods in namespace "+t.Namespace),
+			ContainSubstring("ask for that right (create pods), or remove the labels"))))
 		tell("labels", refusal.Error())
 		Expect(t.creates(ctx, one("thief", inWorker(`{"metadata":{"labels":{"app":"other"}}}`)))).
 			To(MatchError(ContainSubstring("spec.components[worker].podTemplate.metadata.labels: ")))
