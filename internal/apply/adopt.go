@@ -19,9 +19,10 @@ import (
 )
 
 // takePorts makes the operator the one field manager of a Service's ports: of one
-// that it adopts, and of one in which someone gave a port of the stack's another number. They are a list that server-side apply merges by number, so a port
-// that others set would stay beside the stack's for good (R26). Nothing but
-// the managed fields is written here. The answer is the Service's version then.
+// that it adopts, and of one in which someone gave a port of the stack's another
+// number. They are a list that server-side apply merges by number, so a port that
+// others set would stay beside the stack's for good (R26, R28). Nothing but the
+// managed fields is written here. The answer is the Service's version then.
 func (p *pass) takePorts(ctx context.Context, step model.Step) (version string, err error) {
 	live := &corev1.Service{}
 	key := client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}

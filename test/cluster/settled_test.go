@@ -41,7 +41,8 @@ var _ = Describe("A settled stack", func() {
 			"the audit log shows what a change costs")
 
 		settled, passes, begun := world.MarkNow(), operator.Reconciled(), time.Now()
-		Consistently(ctx, func() []string { return settled.Requests(w.World) }).WithTimeout(settledFor()).WithPolling(time.Second).Should(BeEmpty())
+		Consistently(ctx, func() []string { return settled.Requests(w.World) }).
+			WithTimeout(settledFor()).WithPolling(time.Second).Should(BeEmpty())
 		Eventually(ctx, func() float64 { return operator.Reconciled() - passes }).Should(BeNumerically(">=", leastPasses))
 		Expect(settled.Requests(w.World)).To(BeEmpty())
 		AddReportEntry("a settled stack", fmt.Sprintf(

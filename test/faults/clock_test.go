@@ -90,7 +90,7 @@ var _ = Describe("An operator whose clock jumps", func() {
 		Expect(wrong(ctx, namespace)).To(BeEmpty())
 	}, SpecTimeout(3*time.Minute))
 
-	It("ahead by more than the deadline in the middle of a rollout: takes it for failed, and is back where it was (R17)", func(ctx SpecContext) {
+	It("ahead by more than the deadline in the middle of a rollout: takes it for failed, and goes back (R17)", func(ctx SpecContext) {
 		namespace, clock := begun(ctx)
 		underWay(ctx, namespace, "my-app:2")
 		clock.jump(time.Hour)

@@ -23,8 +23,11 @@ type Fault struct {
 	Name string
 	// lasts is how long all writes go wrong that follow; 0 where only one does.
 	lasts  time.Duration
-	strike func(*http.Request, http.RoundTripper, *life) (*http.Response, error)
+	strike strike
 }
+
+// strike is what answers a write that goes wrong, in place of the API server or with it.
+type strike func(*http.Request, http.RoundTripper, *life) (*http.Response, error)
 
 // All are the faults that there are.
 func All() []Fault {
@@ -85,7 +88,7 @@ func timeOut(request *http.Request, _ http.RoundTripper, _ *life) (*http.Respons
 }
 
 // refuse has the API server answer with an error, and not carry the write out.
-func refuse(code int, reason metav1.StatusReason, retryAfter int) func(*http.Request, http.RoundTripper, *life) (*http.Response, error) {
+func refuse(code int, reason metav1.StatusReason, retryAfter int) strike {
 	return func(request *http.Request, _ http.RoundTripper, _ *life) (*http.Response, error) {
 		body, err := json.Marshal(metav1.Status{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},

@@ -126,7 +126,8 @@ func (n Namespace) State() (string, error) {
 		if _, ok := child.(*appsv1.ControllerRevision); ok {
 			continue
 		}
-		if err := write(&text, fmt.Sprintf("%T", child), child.DeepCopyObject().(client.Object), nil); err != nil { //nolint:forcetypeassert // a copy
+		copied := child.DeepCopyObject().(client.Object) //nolint:forcetypeassert // of a client.Object
+		if err := write(&text, fmt.Sprintf("%T", child), copied, nil); err != nil {
 			return "", err
 		}
 	}
@@ -236,14 +237,14 @@ func Diff(want, got string) string {
 	}
 	wanted, gotten := count(want), count(got)
 	var lines []string
-	for _, line := range strings.Split(want, "\n") {
+	for line := range strings.SplitSeq(want, "\n") {
 		if gotten[line] < wanted[line] {
 			lines = append(lines, "- "+line)
 			gotten[line]++
 		}
 	}
 	gotten = count(got)
-	for _, line := range strings.Split(got, "\n") {
+	for line := range strings.SplitSeq(got, "\n") {
 		if wanted[line] < gotten[line] {
 			lines = append(lines, "+ "+line)
 			wanted[line]++

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
+// Package world is where the specs take place that run against a whole control
+// plane: the cluster of `make cluster`, and in it a namespace for each.
 package world
 
 import (
@@ -48,6 +50,7 @@ func New(ctx context.Context) World {
 	return World{Namespace: namespace.Name}
 }
 
+// Get is the object of that name.
 func Get[T any, P interface {
 	*T
 	client.Object
@@ -57,6 +60,7 @@ func Get[T any, P interface {
 	return object, err
 }
 
+// List are all objects of the kind in the namespace.
 func List[L any, P interface {
 	*L
 	client.ObjectList
@@ -126,6 +130,7 @@ func (w World) ReadyPods(ctx context.Context) []corev1.Pod {
 	return slices.DeleteFunc(w.Pods(ctx), func(pod corev1.Pod) bool { return !IsReady(pod) })
 }
 
+// IsReady says whether the pod gets requests.
 func IsReady(pod corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
@@ -219,6 +224,7 @@ type named[T any] interface {
 	metav1.Object
 }
 
+// Names are those of the objects.
 func Names[T any, P named[T]](items []T) []string {
 	all := make([]string, 0, len(items))
 	for i := range items {
@@ -227,6 +233,7 @@ func Names[T any, P named[T]](items []T) []string {
 	return all
 }
 
+// UIDs are those of the objects.
 func UIDs[T any, P named[T]](items []T) []types.UID {
 	all := make([]types.UID, 0, len(items))
 	for i := range items {
