@@ -134,7 +134,7 @@ var _ = Describe("Deleting a stack", func() {
 		pods := world.UIDs(w.Pods(ctx))
 
 		// without waiting: kubectl would wait for the ReplicaSet, which has the same name when it is made again
-		Expect(w.Kubectl("delete", "all", "--all", "--wait=false")).NotTo(ContainSubstring("appstack"))
+		Expect(w.Kubectl("delete", "all", "--all", "--wait=false")).NotTo(ContainSubstring("apps.appstack.dev"))
 		Eventually(ctx, func(g Gomega) {
 			g.Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
 			g.Expect(w.Endpoints(ctx, app)).To(Equal(map[int32]int{80: 3}))

@@ -72,6 +72,7 @@ var _ = Describe("kubectl appstack", func() {
 		Expect(failed.stderr).To(And(autopsy(2), ContainSubstring("kubectl appstack restart my-app"),
 			MatchRegexp(`error: my-app: \S+ RolledBack: revision 2 failed`)))
 		Expect(w.appstack(ctx, "set-image", app, crash, "--wait").code).To(Equal(1), "what failed is not tried again")
+		w.rolledBack(ctx)
 		Expect(w.succeeds(ctx, "why", app)).To(And(ContainSubstring("Revision 1 runs"), autopsy(2)))
 		Expect(w.succeeds(ctx, "history", app)).To(MatchRegexp(`(?s)AutoRollback.*\n2 +✖ Failed .*a new driver`))
 		Expect(w.succeeds(ctx, "diff", app, "1", "2")).To(ContainSubstring("+    - image: " + crash))
