@@ -201,6 +201,9 @@ var _ = Describe("An operator that starts with what was", func() {
 		It(w+": keeps what its predecessor has done", func(ctx SpecContext) {
 			expected := calibrate(ctx, named(w))
 			for _, resource := range watched {
+				if resource == "pods" {
+					continue // they are read while a rollout is under way only
+				}
 				r := begins(ctx, named(w), config)
 				past := &faults.Past{Resource: resource, Version: version(ctx), Lasts: 5 * time.Second}
 				for _, act := range named(w).acts {
