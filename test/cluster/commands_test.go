@@ -28,10 +28,13 @@ var _ = Describe("kubectl", func() {
 			w.Kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
 			// wait does not return before the new number is reached
 			Expect(w.ReadyPods(ctx)).To(HaveLen(step.pods))
-			Expect(w.Kubectl("get", "aps/my-app", "-o", "jsonpath={.status.readySummary}")).
-				To(Equal(step.replicas + "/" + step.replicas))
-			Expect(w.Kubectl("get", "--raw", "/apis/apps.appstack.dev/v1alpha1/namespaces/"+w.Namespace+
-				"/appstacks/my-app/scale")).To(ContainSubstring(`"status":{"replicas":` + step.replicas + `,"selector":"`))
+			// pods beyond it may be counted for a moment longer
+			Eventually(ctx, func(g Gomega) {
+				g.Expect(w.Kubectl("get", "aps/my-app", "-o", "jsonpath={.status.readySummary}")).
+					To(Equal(step.replicas + "/" + step.replicas))
+				g.Expect(w.Kubectl("get", "--raw", "/apis/apps.appstack.dev/v1alpha1/namespaces/"+w.Namespace+
+					"/appstacks/my-app/scale")).To(ContainSubstring(`"status":{"replicas":` + step.replicas + `,"selector":"`))
+			}).Should(Succeed())
 		}
 		Expect(w.Revisions(ctx)).To(ConsistOf("my-app-1"))
 		Expect(w.ReplicaSets(ctx)).To(HaveLen(1))
