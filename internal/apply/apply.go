@@ -176,6 +176,9 @@ func (p *pass) remove(ctx context.Context, step model.Step) error {
 		return fmt.Errorf("deleting %s %s: %w", step.Kind, step.Name, err)
 	}
 	p.Ledger.Drop(p.key(), step.UID)
+	if step.Kind == model.KindRevision {
+		p.Ledger.Erased(p.key(), step.Name)
+	}
 	return nil
 }
 

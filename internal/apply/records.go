@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/revision"
@@ -53,6 +54,7 @@ func (p *pass) record(ctx context.Context, step model.Step) error {
 	if err := p.Client.Create(ctx, stored, client.FieldOwner(naming.FieldOwner)); err != nil {
 		return fmt.Errorf("creating ControllerRevision %s: %w", stored.Name, err)
 	}
+	p.Ledger.Recorded(p.key(), stored.Name, ledger.Write{At: p.Clock.Now()})
 	return nil
 }
 
@@ -79,6 +81,9 @@ func (p *pass) annotate(ctx context.Context, step model.Step) error {
 	err = p.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
 	if err != nil {
 		return fmt.Errorf("updating ControllerRevision %s: %w", step.Name, err)
+	}
+	if target.ResourceVersion != encoded.ResourceVersion {
+		p.Ledger.Recorded(p.key(), step.Name, ledger.Write{Before: encoded.ResourceVersion, At: p.Clock.Now()})
 	}
 	return nil
 }

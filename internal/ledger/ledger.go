@@ -8,6 +8,7 @@ package ledger
 import (
 	"maps"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -19,6 +20,15 @@ type Ledger struct {
 	mu      sync.Mutex
 	byStack map[types.NamespacedName]map[types.UID]model.Acceptance
 	refused map[types.NamespacedName]map[model.Target]model.Refusal
+	records map[types.NamespacedName]map[string]Write
+}
+
+// Write is a write of a revision's record.
+type Write struct {
+	// Before is the resource version that it replaced; empty where it made the record.
+	Before string
+	// At is when the API server answered.
+	At time.Time
 }
 
 // Note remembers the answer to a write of a stack's child, which may depend on the last one.
@@ -69,6 +79,33 @@ func (l *Ledger) Refused(stack types.NamespacedName) map[model.Target]model.Refu
 	return maps.Clone(l.refused[stack])
 }
 
+// Recorded remembers that a revision's record was written.
+func (l *Ledger) Recorded(stack types.NamespacedName, name string, write Write) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.records == nil {
+		l.records = map[types.NamespacedName]map[string]Write{}
+	}
+	if l.records[stack] == nil {
+		l.records[stack] = map[string]Write{}
+	}
+	l.records[stack][name] = write
+}
+
+// Records is a copy of the last writes of the stack's records, by name.
+func (l *Ledger) Records(stack types.NamespacedName) map[string]Write {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.records[stack])
+}
+
+// Erased forgets the record of a revision that is gone.
+func (l *Ledger) Erased(stack types.NamespacedName, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.records[stack], name)
+}
+
 // Of is a copy of what is remembered of a stack.
 func (l *Ledger) Of(stack types.NamespacedName) map[types.UID]model.Acceptance {
 	l.mu.Lock()
@@ -89,4 +126,5 @@ func (l *Ledger) Forget(stack types.NamespacedName) {
 	defer l.mu.Unlock()
 	delete(l.byStack, stack)
 	delete(l.refused, stack)
+	delete(l.records, stack)
 }

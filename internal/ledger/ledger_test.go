@@ -160,6 +160,27 @@ func TestRefusedSince(t *testing.T) {
 	}
 }
 
+// TestRecords shows which writes of records are remembered.
+func TestRecords(t *testing.T) {
+	var l ledger.Ledger
+	l.Recorded(shop, "shop-1", ledger.Write{})
+	l.Recorded(shop, "shop-2", ledger.Write{})
+	l.Recorded(shop, "shop-1", ledger.Write{Before: "7"})
+	l.Recorded(blog, "blog-1", ledger.Write{})
+	l.Erased(shop, "shop-2")
+	want := map[string]ledger.Write{"shop-1": {Before: "7"}}
+	if diff := cmp.Diff(want, l.Records(shop)); diff != "" {
+		t.Errorf("R5 Records (-want +got):\n%s", diff)
+	}
+	l.Forget(shop)
+	if got := l.Records(shop); len(got) != 0 {
+		t.Errorf("R5 Records of a stack that is gone: %v", got)
+	}
+	if got := l.Records(blog); len(got) != 1 {
+		t.Errorf("R5 Records of another stack: %v", got)
+	}
+}
+
 func TestZeroLedger(t *testing.T) {
 	var l ledger.Ledger
 	l.Took(shop, deployment)

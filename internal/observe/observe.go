@@ -88,6 +88,7 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 	collect(&state, model.KindAutoscaler, state.Autoscalers, autoscalers.Items)
 	collect(&state, model.KindBudget, state.Budgets, budgets.Items)
 	decode(&state, revisions.Items)
+	state.Stale = o.recordsBehind(stack, revisions.Items)
 	for _, deployment := range state.Deployments {
 		written := state.Accepted[deployment.UID]
 		if deployment.Generation < written.Generation && o.Clock.Since(written.At) < catchUp {
@@ -101,6 +102,22 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 		}
 	}
 	return state, nil
+}
+
+// recordsBehind says whether the cache does not show yet what was last recorded
+// of a revision. Rollouts are numbered by all records together: without the last
+// one the next would get its number again (R5).
+func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []appsv1.ControllerRevision) bool {
+	for name, write := range o.Ledger.Records(client.ObjectKeyFromObject(stack)) {
+		shown := ""
+		if at := slices.IndexFunc(items, func(c appsv1.ControllerRevision) bool { return c.Name == name }); at >= 0 {
+			shown = items[at].ResourceVersion
+		}
+		if shown == write.Before && o.Clock.Since(write.At) < catchUp {
+			return true
+		}
+	}
+	return false
 }
 
 // Forget ends what is done for a stack that is gone, or about to go.

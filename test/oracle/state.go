@@ -163,7 +163,8 @@ func (n Namespace) Running() (string, error) {
 	}
 	for i := range n.ReplicaSets {
 		if set := n.ReplicaSets[i]; set.Status.Replicas > 0 {
-			fmt.Fprintf(&text, "--- ReplicaSet %s\n%d of %d pods ready\n", set.Name, set.Status.ReadyReplicas, set.Status.Replicas)
+			// not its name: a Deployment that is made again gives its ReplicaSet another one, while the old is still there
+			fmt.Fprintf(&text, "--- ReplicaSet\n%d of %d pods ready\n", set.Status.ReadyReplicas, set.Status.Replicas)
 		}
 	}
 	return plain(text.String(), n.Name), nil

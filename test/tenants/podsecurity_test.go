@@ -31,7 +31,7 @@ var escapes = map[string]struct{ template, says string }{
 	"host-network": {`{"spec":{"hostNetwork":true}}`, "host namespaces"},
 	"host-pid":     {`{"spec":{"hostPID":true}}`, "host namespaces"},
 	"host-ipc":     {`{"spec":{"hostIPC":true}}`, "host namespaces"},
-	"host-path":    {`{"spec":{"volumes":[{"name":"root","hostPath":{"path":"/"}}]}}`, "hostPath volumes"},
+	"host-path":    {`{"spec":{"volumes":[{"name":"root","hostPath":{"path":"/"}}]}}`, "hostPath"},
 	"host-port":    {overApp(`"ports":[{"name":"port-0","containerPort":80,"hostPort":80}]`), "hostPort"},
 	"sys-admin":    {overApp(`"securityContext":{"capabilities":{"add":["SYS_ADMIN"]}}`), "non-default capabilities"},
 	"unconfined":   {overApp(`"securityContext":{"seccompProfile":{"type":"Unconfined"}}`), "seccompProfile"},

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -84,7 +85,8 @@ var _ = Describe("A stack out of all proportion", func() {
 		}
 		stack.Namespace = t.Namespace
 		Expect(t.asAuthor().Create(ctx, stack)).To(Succeed())
-		t.ready(ctx, app)
+		Eventually(t.condition(ctx, app, v1alpha1.ConditionReady)).WithContext(ctx).WithTimeout(2*time.Minute).
+			Should(HaveField("Status", metav1.ConditionTrue))
 		Expect(t.Deployments(ctx)).To(HaveLen(21))
 	})
 
