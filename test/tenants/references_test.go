@@ -44,7 +44,7 @@ const fromSecret = `[{"name":"A","valueFrom":{"secretKeyRef":{"name":"` + secret
 
 // secretReferences are all ways by which a pod gets at a Secret.
 var secretReferences = map[string]reference{
-	"env": {field: "spec.env[A]", option: func(s *v1alpha1.AppStack) {
+	"env": {field: "spec.env", option: func(s *v1alpha1.AppStack) {
 		s.Spec.Env = []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
 			LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: "a",
 		}}}}
@@ -54,7 +54,7 @@ var secretReferences = map[string]reference{
 			LocalObjectReference: corev1.LocalObjectReference{Name: secret},
 		}}}
 	}},
-	"volume": {field: "spec.volumes[v]", option: func(s *v1alpha1.AppStack) {
+	"volume": {field: "spec.volumes", option: func(s *v1alpha1.AppStack) {
 		s.Spec.Volumes = []v1alpha1.Volume{{
 			Name: "v", MountPath: "/v", Secret: &corev1.SecretVolumeSource{SecretName: secret, Optional: ptr.To(true)},
 		}}
@@ -68,22 +68,22 @@ var secretReferences = map[string]reference{
 		}}}
 	})},
 	"podTemplate: env": {
-		field: "spec.podTemplate.spec.containers[app]", option: fixture.PodTemplate(overApp(`"env":` + fromSecret)),
+		field: "spec.podTemplate.spec container app", option: fixture.PodTemplate(overApp(`"env":` + fromSecret)),
 	},
 	"podTemplate: envFrom": {
-		field:  "spec.podTemplate.spec.containers[app]",
+		field:  "spec.podTemplate.spec container app",
 		option: fixture.PodTemplate(overApp(`"envFrom":[{"secretRef":{"name":"` + secret + `"}}]`)),
 	},
 	"podTemplate: a sidecar": {
-		field:  "spec.podTemplate.spec.containers[thief]",
+		field:  "spec.podTemplate.spec container thief",
 		option: fixture.PodTemplate(`{"spec":{"containers":[{"name":"thief","image":"thief:1","env":` + fromSecret + `}]}}`),
 	},
 	"podTemplate: an init container of a component": {
-		field:  "spec.components[worker].podTemplate.spec.initContainers[thief]",
+		field:  "spec.components[worker].podTemplate.spec container thief",
 		option: inWorker(`{"spec":{"initContainers":[{"name":"thief","image":"thief:1","env":` + fromSecret + `}]}}`),
 	},
 	"podTemplate: an ephemeral container": {
-		field:    "spec.podTemplate.spec.initContainers[thief]",
+		field:    "spec.podTemplate.spec container thief",
 		option:   fixture.PodTemplate(`{"spec":{"ephemeralContainers":[{"name":"thief","image":"thief:1","env":` + fromSecret + `}]}}`),
 		rejected: true,
 	},
@@ -92,46 +92,46 @@ var secretReferences = map[string]reference{
 		option: fixture.PodTemplate(`{"spec":{"imagePullSecrets":[{"name":"` + secret + `"}]}}`),
 	},
 	"podTemplate: a volume": {
-		field: "spec.podTemplate.spec.volumes[v]", option: volumeOver(`"secret":{"secretName":"` + secret + `"}`),
+		field: "spec.podTemplate.spec.volumes", option: volumeOver(`"secret":{"secretName":"` + secret + `"}`),
 	},
 	"podTemplate: a projected volume": {
-		field:  "spec.podTemplate.spec.volumes[v]",
+		field:  "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"projected":{"sources":[{"configMap":{"name":"x"}},{"secret":{"name":"` + secret + `"}}]}`),
 	},
 	"podTemplate: CSI": {
-		field:  "spec.podTemplate.spec.volumes[v]",
+		field:  "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"csi":{"driver":"d.example.com","nodePublishSecretRef":{"name":"` + secret + `"}}`),
 	},
 	"podTemplate: Azure files": {
-		field: "spec.podTemplate.spec.volumes[v]", option: volumeOver(`"azureFile":{"shareName":"s","secretName":"` + secret + `"}`),
+		field: "spec.podTemplate.spec.volumes", option: volumeOver(`"azureFile":{"shareName":"s","secretName":"` + secret + `"}`),
 	},
 	"podTemplate: Ceph files": {
-		field:  "spec.podTemplate.spec.volumes[v]",
+		field:  "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"cephfs":{"monitors":["m"],"secretRef":{"name":"` + secret + `"}}`),
 	},
 	"podTemplate: Cinder": {
-		field: "spec.podTemplate.spec.volumes[v]", option: volumeOver(`"cinder":{"volumeID":"i","secretRef":{"name":"` + secret + `"}}`),
+		field: "spec.podTemplate.spec.volumes", option: volumeOver(`"cinder":{"volumeID":"i","secretRef":{"name":"` + secret + `"}}`),
 	},
 	"podTemplate: a flex volume": {
-		field:  "spec.podTemplate.spec.volumes[v]",
+		field:  "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"flexVolume":{"driver":"example.com/d","secretRef":{"name":"` + secret + `"}}`),
 	},
 	"podTemplate: iSCSI": {
-		field: "spec.podTemplate.spec.volumes[v]",
+		field: "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"iscsi":{"targetPortal":"10.0.0.1:3260","iqn":"iqn.2001-04.com.example:disk","lun":0,` +
 			`"chapAuthSession":true,"secretRef":{"name":"` + secret + `"}}`),
 	},
 	"podTemplate: RBD": {
-		field:  "spec.podTemplate.spec.volumes[v]",
+		field:  "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"rbd":{"monitors":["m"],"image":"i","secretRef":{"name":"` + secret + `"}}`),
 	},
 	"podTemplate: ScaleIO": {
-		field: "spec.podTemplate.spec.volumes[v]",
+		field: "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"scaleIO":{"gateway":"https://g","system":"s","volumeName":"v","secretRef":{"name":"` +
 			secret + `"}}`),
 	},
 	"podTemplate: StorageOS": {
-		field:  "spec.podTemplate.spec.volumes[v]",
+		field:  "spec.podTemplate.spec.volumes",
 		option: volumeOver(`"storageos":{"volumeName":"v","secretRef":{"name":"` + secret + `"}}`),
 	},
 }

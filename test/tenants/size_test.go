@@ -85,7 +85,7 @@ var _ = Describe("A stack out of all proportion", func() {
 		}
 		stack.Namespace = t.Namespace
 		Expect(t.asAuthor().Create(ctx, stack)).To(Succeed())
-		Eventually(t.condition(ctx, app, v1alpha1.ConditionReady)).WithContext(ctx).WithTimeout(2*time.Minute).
+		Eventually(t.condition(ctx, app, v1alpha1.ConditionReady)).WithContext(ctx).WithTimeout(2 * time.Minute).
 			Should(HaveField("Status", metav1.ConditionTrue))
 		Expect(t.Deployments(ctx)).To(HaveLen(21))
 	})
