@@ -8,6 +8,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -46,12 +47,25 @@ func begins(ctx context.Context, w workload, by *rest.Config) *run {
 }
 
 // endsAs expects the run to come to the state, and to nothing that is wrong.
-func (r *run) endsAs(ctx context.Context, state string) {
+func (r *run) endsAs(ctx context.Context, state string, words ...string) {
 	GinkgoHelper()
 	end, err := r.settle(ctx, state)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(end.wrong).To(BeEmpty())
-	Expect(oracle.Diff(state, end.state)).To(BeEmpty(), "- expected, + found")
+	Expect(end.wrong).To(BeEmpty(), "%s", words)
+	Expect(oracle.Diff(state, end.state)).To(BeEmpty(), "%s: - expected, + found", words)
+}
+
+// each does something for each resource, for all at a time.
+func each(resources []string, do func(resource string)) {
+	GinkgoHelper()
+	var group sync.WaitGroup
+	for _, resource := range resources {
+		group.Go(func() {
+			defer GinkgoRecover()
+			do(resource)
+		})
+	}
+	group.Wait()
 }
 
 // now is the state of the run as it is.
@@ -172,26 +186,18 @@ var _ = Describe("An operator that hears of one kind late", func() {
 	for _, w := range []string{"update", "failed update, rollback", "manual rollback", "component removed", "scale"} {
 		It(w+": comes to the same end", func(ctx SpecContext) {
 			expected := calibrate(ctx, named(w))
-			var group []*run
-			for _, resource := range watched {
+			each(watched, func(resource string) {
 				gate := &faults.Gate{Resource: resource}
 				r := begins(ctx, named(w), gate.Connect(config))
 				gate.SetDelay(late())
 				for _, act := range named(w).acts {
 					Expect(act.by(ctx, r.namespace)).To(Succeed())
 				}
-				group = append(group, r)
-			}
-			for i, r := range group {
-				By(watched[i])
 				for _, act := range named(w).acts {
-					Expect(act.await(ctx, r.namespace, 2*patience)).To(Succeed(), "%s late", watched[i])
+					Expect(act.await(ctx, r.namespace, 2*patience)).To(Succeed(), "%s late", resource)
 				}
-				end, err := r.settle(ctx, expected.state)
-				Expect(err).NotTo(HaveOccurred())
-				Expect(end.wrong).To(BeEmpty(), "%s late", watched[i])
-				Expect(oracle.Diff(expected.state, end.state)).To(BeEmpty(), "%s late: - expected, + found", watched[i])
-			}
+				r.endsAs(ctx, expected.state, resource+" late")
+			})
 		}, SpecTimeout(8*time.Minute))
 	}
 })
@@ -200,9 +206,9 @@ var _ = Describe("An operator that starts with what was", func() {
 	for _, w := range []string{"update", "failed update, rollback", "manual rollback", "component removed"} {
 		It(w+": keeps what its predecessor has done", func(ctx SpecContext) {
 			expected := calibrate(ctx, named(w))
-			for _, resource := range watched {
+			each(watched, func(resource string) {
 				if resource == "pods" {
-					continue // they are read while a rollout is under way only
+					return // they are read while a rollout is under way only
 				}
 				r := begins(ctx, named(w), config)
 				past := &faults.Past{Resource: resource, Version: version(ctx), Lasts: 5 * time.Second}
@@ -212,13 +218,9 @@ var _ = Describe("An operator that starts with what was", func() {
 				Expect(r.end()).To(Succeed())
 				r.by = past.Connect(config)
 				Expect(r.start()).To(Succeed())
-				By(resource)
-				end, err := r.settle(ctx, expected.state)
-				Expect(err).NotTo(HaveOccurred())
+				r.endsAs(ctx, expected.state, resource+" as they were")
 				Expect(past.Seen()).To(BeTrue(), "the operator reads %s", resource)
-				Expect(end.wrong).To(BeEmpty(), "%s as they were", resource)
-				Expect(oracle.Diff(expected.state, end.state)).To(BeEmpty(), "%s as they were: - expected, + found", resource)
-			}
+			})
 		}, SpecTimeout(10*time.Minute))
 	}
 })

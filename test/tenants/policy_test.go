@@ -142,8 +142,6 @@ func largest(secrets []string) *v1alpha1.AppStack {
 func (t tenant) creates(ctx context.Context, stack *v1alpha1.AppStack) error {
 	GinkgoHelper()
 	stack.Namespace = t.Namespace
-	begin := time.Now()
-	defer func() { tell("took", time.Since(begin).String()) }()
 	return t.asAuthor().Create(ctx, stack, client.DryRunAll)
 }
 
