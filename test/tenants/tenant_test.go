@@ -114,7 +114,7 @@ func (t tenant) attempts(stack *v1alpha1.AppStack, args ...string) error {
 	return nil
 }
 
-// applies applies the stack as the author.
+// applies has kubectl apply the stack as the author, which has to succeed.
 func (t tenant) applies(stack *v1alpha1.AppStack) {
 	GinkgoHelper()
 	Expect(t.attempts(stack)).To(Succeed())
