@@ -126,10 +126,10 @@ var _ = Describe("A control plane that goes away", Serial, func() {
 				}
 				how, over := act{reason: reason}.stands(ctx, namespace)
 				g.Expect(over).To(BeTrue(), how)
+				stack, err := world.Get[v1alpha1.AppStack](ctx, namespace, world.App)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(world.History(stack)).To(Equal(history))
 			}).WithTimeout(2 * patience).WithPolling(500 * time.Millisecond).Should(Succeed())
-			stack, err := world.Get[v1alpha1.AppStack](ctx, namespace, world.App)
-			Expect(err).NotTo(HaveOccurred())
-			Expect(world.History(stack)).To(Equal(history))
 			read, err := oracle.Read(ctx, world.Kube, namespace)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(read.Wrong()).To(BeEmpty())
