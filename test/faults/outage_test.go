@@ -17,6 +17,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	. "github.com/appstack-dev/appstack/test/fixture"
@@ -89,6 +90,24 @@ func isBack(ctx context.Context) {
 	}).Should(Succeed())
 }
 
+// leadAgain starts the components anew, as the kubelet does, that end because
+// they could not renew their lease, until each of them has renewed it.
+func leadAgain(ctx context.Context, components []component, since time.Time) {
+	GinkgoHelper()
+	Eventually(ctx, func(g Gomega) {
+		for i, c := range components {
+			if c.gone() {
+				c.start()
+				components[i] = running(c.name)
+			}
+			lease, err := world.Get[coordinationv1.Lease](ctx, "kube-system", c.name)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(lease.Spec.RenewTime).NotTo(BeNil())
+			g.Expect(lease.Spec.RenewTime.Time).To(BeTemporally(">", since), "%s leads", c.name)
+		}
+	}).Should(Succeed())
+}
+
 // Nothing else uses the cluster meanwhile.
 var _ = Describe("A control plane that goes away", Serial, func() {
 	const away = 8 * time.Second
@@ -110,26 +129,20 @@ var _ = Describe("A control plane that goes away", Serial, func() {
 			}).Should(Succeed())
 
 			c := running(name)
-			// as the kubelet does: those that end because they lead no more are started anew
 			others := []component{running("kube-controller-manager"), running("kube-scheduler")}
 			c.end(ctx, signal)
 			ended := time.Now()
 			Eventually(ctx, func() time.Duration { return time.Since(ended) }).Should(BeNumerically(">=", away))
 			c.start()
 			isBack(ctx)
+			leadAgain(ctx, others, time.Now())
 			Eventually(ctx, func(g Gomega) {
-				for i := range others {
-					if others[i].gone() {
-						others[i].start()
-						others[i] = running(others[i].name)
-					}
-				}
 				how, over := act{reason: reason}.stands(ctx, namespace)
 				g.Expect(over).To(BeTrue(), how)
 				stack, err := world.Get[v1alpha1.AppStack](ctx, namespace, world.App)
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(world.History(stack)).To(Equal(history))
-			}).WithTimeout(2 * patience).WithPolling(500 * time.Millisecond).Should(Succeed())
+			}).WithTimeout(2 * patience).Should(Succeed())
 			read, err := oracle.Read(ctx, world.Kube, namespace)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(read.Wrong()).To(BeEmpty())
