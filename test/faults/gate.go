@@ -64,9 +64,9 @@ func (g *Gate) Close() {
 	g.closed = true
 }
 
-// Skip opens the gate again. What came meanwhile is lost, as when a watch has
+// Reopen opens the gate again. What came meanwhile is lost, as when a watch has
 // ended and was too old to go on: the operator reads what there is now.
-func (g *Gate) Skip() {
+func (g *Gate) Reopen() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed, g.expired = false, true
