@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -256,7 +255,7 @@ func staysStill(ctx context.Context, namespaces []string) {
 // removeAll removes the namespaces.
 func removeAll(ctx context.Context, namespaces []string) {
 	GinkgoHelper()
-	for _, name := range slices.Compact(namespaces) {
+	for _, name := range namespaces {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		Expect(client.IgnoreNotFound(world.Kube.Delete(ctx, namespace))).To(Succeed())
 	}

@@ -10,8 +10,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -114,9 +112,6 @@ func create(options ...Option) func(context.Context, string) error {
 	}
 }
 
-// patiently is how a change is tried again that the operator's statuses get ahead of.
-var patiently = wait.Backoff{Duration: 10 * time.Millisecond, Factor: 1.3, Steps: 20}
-
 func change(options ...Option) func(context.Context, string) error {
 	return func(ctx context.Context, namespace string) error {
 		return changeNamed(ctx, namespace, world.App, options...)
@@ -124,13 +119,8 @@ func change(options ...Option) func(context.Context, string) error {
 }
 
 func changeNamed(ctx context.Context, namespace, name string, options ...Option) error {
-	return retry.RetryOnConflict(patiently, func() error {
-		stack := &v1alpha1.AppStack{}
-		if err := world.Kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, stack); err != nil {
-			return err
-		}
-		return world.Kube.Update(ctx, With(stack, options...))
-	})
+	stack := &v1alpha1.AppStack{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	return world.Update(ctx, stack, func(s *v1alpha1.AppStack) { With(s, options...) })
 }
 
 func remove(ctx context.Context, namespace string) error {

@@ -14,8 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -103,13 +101,7 @@ func (w *wanderer) byHand() []step {
 
 // edit changes a child, if it is there.
 func edit[T client.Object](ctx context.Context, object T, by func(T)) error {
-	err := retry.RetryOnConflict(patiently, func() error {
-		if err := world.Kube.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
-			return err
-		}
-		by(object)
-		return world.Kube.Update(ctx, object)
-	})
+	err := world.Update(ctx, object, by)
 	if apierrors.IsConflict(err) {
 		return nil // the operator and Kubernetes are faster all the time
 	}
@@ -125,16 +117,8 @@ func (w *wanderer) killPod(ctx context.Context) error {
 	return client.IgnoreNotFound(world.Kube.Delete(ctx, &pods.Items[w.random.IntN(len(pods.Items))]))
 }
 
-// patiently is how a change is tried again that the operator's statuses get ahead of.
-var patiently = wait.Backoff{Duration: 10 * time.Millisecond, Factor: 1.3, Steps: 20}
-
 // change changes the stack.
 func (w *wanderer) change(ctx context.Context, options ...Option) error {
-	return retry.RetryOnConflict(patiently, func() error {
-		stack := &v1alpha1.AppStack{}
-		if err := world.Kube.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: world.App}, stack); err != nil {
-			return err
-		}
-		return world.Kube.Update(ctx, With(stack, options...))
-	})
+	stack := &v1alpha1.AppStack{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: world.App}}
+	return world.Update(ctx, stack, func(s *v1alpha1.AppStack) { With(s, options...) })
 }
