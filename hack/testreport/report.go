@@ -70,7 +70,7 @@ type report struct {
 	total   totals
 	running map[string]*pkg
 	skips   []string
-	broken  []string // packages that failed
+	broken  []string // packages, tests and specs that failed
 	// untested counts the packages without a test of their own.
 	untested int
 }
@@ -125,6 +125,7 @@ func (r *report) finish(name string, p *pkg, elapsed float64) {
 	case self.action == "fail":
 		verdict = "FAIL"
 		r.broken = append(r.broken, name)
+		r.broken = append(r.broken, p.failing()...)
 		sum.failed = max(sum.failed, 1) // a build that failed, a time-out, TestMain
 		r.show(name, "", self)
 	case sum == totals{}:
@@ -133,6 +134,25 @@ func (r *report) finish(name string, p *pkg, elapsed float64) {
 	}
 	r.total.add(sum)
 	fmt.Fprintf(r.out, "%-4s  %-60s %7.1fs  %s\n", verdict, name, elapsed, sum)
+}
+
+// failing names the package's innermost tests that failed, and a suite's specs
+// with the place where each did.
+func (p *pkg) failing() []string {
+	var names []string
+	for _, name := range p.order {
+		t := p.tests[name]
+		if name == "" || t.parent || t.action == "pass" || t.action == "skip" {
+			continue
+		}
+		names = append(names, "  "+name)
+		for _, line := range t.output {
+			if m := failedSpec.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+				names = append(names, "    "+m[1])
+			}
+		}
+	}
+	return names
 }
 
 // tally counts a test, and shows it when it failed. A test with subtests is counted by those.
@@ -218,6 +238,9 @@ func reason(output []string) string {
 	}
 	return strings.Join(said, " ")
 }
+
+// failedSpec is a line of the summary that ends a Ginkgo suite in which specs failed.
+var failedSpec = regexp.MustCompile(`^\[(?:FAIL|TIMEDOUT|PANICKED!|INTERRUPTED|ABORTED)\] (.+)$`)
 
 var specsLine = regexp.MustCompile(`(\d+) Passed \| (\d+) Failed \| (\d+) Pending \| (\d+) Skipped`)
 

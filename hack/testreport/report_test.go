@@ -37,7 +37,17 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"p","Test":"T","Output":"last\n"}
 {"Action":"fail","Package":"p","Test":"T"}
 {"Action":"fail","Package":"p"}`,
-			want: []string{"===== p T\nfirst\nlast\n", "FAIL  p", "failed:\n  p\n", "\n0 passed, 1 failed, 0 skipped\n"},
+			want: []string{"===== p T\nfirst\nlast\n", "FAIL  p", "failed:\n  p\n    T\n", "\n0 passed, 1 failed, 0 skipped\n"},
+		},
+		"specs that failed are named": {
+			events: `{"Action":"output","Package":"p","Test":"T","Output":"  [FAILED] in [It] - x_test.go:9 @ 11/26/26\n"}
+{"Action":"output","Package":"p","Test":"T","Output":"Summarizing 1 Failure:\n"}
+{"Action":"output","Package":"p","Test":"T","Output":"  [FAIL] A stack [It] runs (R1)\n"}
+{"Action":"output","Package":"p","Test":"T","Output":"FAIL! -- 1 Passed | 1 Failed | 0 Pending | 0 Skipped\n"}
+{"Action":"fail","Package":"p","Test":"T"}
+{"Action":"pass","Package":"p","Test":"U"}
+{"Action":"fail","Package":"p"}`,
+			want: []string{"failed:\n  p\n    T\n      A stack [It] runs (R1)\n", "\n2 passed, 1 failed, 0 skipped\n"},
 		},
 		"a build that failed is a failure": {
 			events: `{"Action":"build-output","ImportPath":"p","Output":"p.go:1: undefined: x\n"}

@@ -143,11 +143,10 @@ func judge(in Input, component Component) Verdict {
 	}
 	for _, s := range symptoms {
 		switch {
-		case s.left, s.due.IsZero():
-		case !s.due.After(in.Now):
+		case s.fails(in.Now):
 			verdict.Failure = s.failure(component.Name, in.Now)
 			return verdict
-		default:
+		case !s.left && !s.due.IsZero():
 			verdict.Again = model.Sooner(verdict.Again, s.due.Sub(in.Now))
 		}
 	}

@@ -59,6 +59,13 @@ type symptom struct {
 	left bool
 }
 
+// fails says whether the symptom fails the rollout by now. That a container has
+// exited too often needs no waiting: the time of an exit is by the node's clock,
+// which may be ahead of the operator's.
+func (s symptom) fails(now time.Time) bool {
+	return !s.left && !s.due.IsZero() && (s.ExitCode != nil || !s.due.After(now))
+}
+
 // failure is that of the rollout of the component.
 func (s symptom) failure(component string, now time.Time) *model.Failure {
 	s.Component, s.At = component, now
@@ -100,9 +107,6 @@ func podSymptoms(in Input, component Component) []symptom {
 			continue
 		}
 		for _, s := range diagnose(pod) {
-			if s.due.After(in.Now) && s.ExitCode != nil {
-				s.due = in.Now // by the node's clock, which may be ahead of the operator's
-			}
 			s.left = in.Policy.DeadlineOnly || !lastReady.Before(s.since) || s.ExitCode != nil && before(pod, in.Rollout)
 			all = append(all, s)
 		}

@@ -131,6 +131,23 @@ func TestPodStates(t *testing.T) {
 	}.run(t)
 }
 
+// TestHintStays has the clock of a node run ahead of the operator's, and pods
+// whose exits are left to the deadline: as the operator's clock comes there, what
+// is said to be wrong stays the same.
+func TestHintStays(t *testing.T) {
+	codes := func(pod model.Pod, code int32) model.Pod {
+		pod.Containers[0].LastExit.Code = code
+		return pod
+	}
+	pods := sees(codes(exited("shop-a", 3, 58), 1), codes(exited("shop-b", 3, 55), 2), ready("shop-c", 59))
+	want := judged(10, pods).Waits
+	for _, now := range []int{54, 56, 59} {
+		if got := judged(now, pods).Waits; got != want {
+			t.Errorf("R19 after 10 s: %q; after %d s: %q", want, now, got)
+		}
+	}
+}
+
 func TestReplicaFailure(t *testing.T) {
 	const fails = "failed: component main: ReplicaFailure"
 	over := replicaFailure(0)
