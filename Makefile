@@ -37,8 +37,12 @@ KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
 UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport ./test/sim/...
 INTEGRATION_PACKAGES := ./test/integration/... ./test/registry/... ./test/images/...
 CLUSTER_PACKAGES := ./test/cluster/...
+MICRO_PACKAGES := ./internal/model ./internal/plan ./internal/render ./internal/revision ./internal/status
 TEST_FLAGS ?=
 FUZZTIME ?= 10s
+# How much `make bench` measures: full, short or smoke; and which measures, all where it is left out.
+SCALE ?= full
+MEASURES ?=
 TESTREPORT := go run ./hack/testreport
 
 ##@ General
@@ -163,6 +167,12 @@ test-tenants: plugin ## Test what authors of stacks get beyond their rights, aga
 	@cd test/podsecurity && go test -run '^$$' -fuzz FuzzRestricted -fuzztime $(FUZZTIME) .
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) ./test/tenants/...
 
+.PHONY: bench-micro
+bench-micro: ## Measure what a pass computes, and compare with bin/bench/micro-base.txt, a copy of an earlier micro.txt, if it is there.
+	@mkdir -p $(BIN)/bench
+	@go test -run '^$$' -bench . -count 6 $(TEST_FLAGS) $(MICRO_PACKAGES) > $(BIN)/bench/micro.txt || { cat $(BIN)/bench/micro.txt; exit 1; }
+	@$(TOOL) benchstat $(wildcard $(BIN)/bench/micro-base.txt) $(BIN)/bench/micro.txt
+
 .PHONY: test-e2e-app
 test-e2e-app: ## Test the program that the end-to-end tests run.
 	@$(TESTREPORT) -C test/e2e/app $(TEST_FLAGS) ./...
@@ -176,6 +186,13 @@ test-e2e: docker-build kind-load $(HELM) ## Run the end-to-end tests against the
 
 $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/go.sum
 	@cd hack/registry && go build -o $@ .
+
+.PHONY: bench
+bench: ## Measure AppStack beside other ways to the same end, on control planes of its own: hours; with SCALE=short one.
+	@hack/controlplane/assets cluster >/dev/null
+	@go build -o $(BIN)/bench/manager ./cmd
+	@cd test/bench && go build -o $(BIN)/bench/bench .
+	@$(BIN)/bench/bench -root '$(ROOT)' -scale '$(SCALE)' -only '$(MEASURES)'
 
 ##@ Local control plane
 

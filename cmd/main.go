@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -23,16 +24,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/appstack-dev/appstack/internal/controller"
 	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/scrape"
 )
 
 // version is set when the manager is built for a release.
 var version = "development"
+
+// garbage is how much of it the process takes room for, in percent of what it
+// keeps, where GOGC does not say so. What it keeps is mostly text, which costs the
+// garbage collector next to nothing to look at.
+const garbage = 50
 
 // settings are what the flags say.
 type settings struct {
@@ -40,6 +46,7 @@ type settings struct {
 	metricsSecure  bool
 	metricsCertDir string
 	probeAddress   string
+	pprofAddress   string
 	leaderElect    bool
 	leaseNamespace string
 	namespaces     string
@@ -60,6 +67,8 @@ func main() {
 	flag.StringVar(&s.metricsCertDir, "metrics-cert-dir", "",
 		"Folder with tls.crt and tls.key for the metrics; without it a certificate is made at the start.")
 	flag.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	flag.StringVar(&s.pprofAddress, "pprof-bind-address", "0",
+		`Address that profiles are served at, below /debug/pprof, to everyone who reaches it, such as "127.0.0.1:6060"; "0" serves none.`)
 	flag.BoolVar(&s.leaderElect, "leader-elect", false, "Let one of several managers work at a time.")
 	flag.StringVar(&s.leaseNamespace, "leader-election-namespace", "",
 		"Namespace of the leader's lease; needed outside a cluster only.")
@@ -78,6 +87,9 @@ func main() {
 	flag.Parse()
 
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	ctrl.Log.Info("starting", "version", version)
 	if err := run(s); err != nil {
 		ctrl.Log.Error(err, "the manager stops")
@@ -112,13 +124,15 @@ func run(s settings) error {
 		}},
 	}
 	if s.metricsSecure {
-		serving.FilterProvider = filters.WithAuthenticationAndAuthorization
+		serving.FilterProvider = scrape.Filter
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         caching,
+		NewCache:                      controller.NewCache,
 		Metrics:                       serving,
 		HealthProbeBindAddress:        s.probeAddress,
+		PprofBindAddress:              s.pprofAddress,
 		LeaderElection:                s.leaderElect,
 		LeaderElectionID:              "manager.apps.appstack.dev",
 		LeaderElectionNamespace:       s.leaseNamespace,
@@ -128,7 +142,7 @@ func run(s settings) error {
 		return fmt.Errorf("building the manager: %w", err)
 	}
 	ctx := ctrl.SetupSignalHandler()
-	err = controller.Setup(ctx, mgr, controller.Options{
+	err = controller.Setup(mgr, controller.Options{
 		Workers:    s.workers,
 		Defaults:   render.StandardDefaults(),
 		Registries: registries,

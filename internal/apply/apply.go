@@ -5,8 +5,8 @@
 // revisions.
 //
 // Services, autoscalers and disruption budgets are written by server-side
-// apply, which leaves alone what others own in them. A Deployment is read live
-// and updated under its resource version: its pod template belongs to the
+// apply, which leaves alone what others own in them. A Deployment is patched
+// under its resource version: its pod template belongs to the
 // stack whole (R28), and server-side apply can only take away fields that the
 // applier itself once set; and a replica count that the spec stops naming must
 // stay as it is, while apply would take it away and have it default to 1.
@@ -39,7 +39,12 @@ type Applier struct {
 	Ledger *ledger.Ledger
 	// Clock tells when it did.
 	Clock clock.PassiveClock
+
+	recent recent
 }
+
+// Forget forgets a stack that is gone.
+func (a *Applier) Forget(stack types.NamespacedName) { a.recent.forget(stack) }
 
 // pass is one Apply.
 type pass struct {
@@ -57,6 +62,14 @@ type pass struct {
 func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan) (model.Outcome, error) {
 	p := &pass{Applier: a, stack: stack}
 	if plan.Move == nil && len(plan.Steps) == 0 {
+		a.recent.forget(p.key())
+		return p.outcome, nil
+	}
+	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
+		return step.Verb == model.VerbCreate && p.isMade(step)
+	})
+	p.outcome.Behind = len(steps) < len(plan.Steps)
+	if plan.Move == nil && len(steps) == 0 {
 		return p.outcome, nil
 	}
 	if current, err := p.current(ctx); err != nil || !current {
@@ -68,7 +81,7 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 			return p.outcome, err
 		}
 	}
-	err := p.keepUp(ctx, plan.Steps)
+	err := p.keepUp(ctx, steps)
 	p.outcome.Again = p.outcome.Again || p.silent
 	return p.outcome, err
 }
@@ -90,10 +103,7 @@ func (p *pass) current(ctx context.Context) (bool, error) {
 
 // move starts a rollout: nothing of it is written before all of it was tried.
 func (p *pass) move(ctx context.Context, step model.Step) error {
-	if free, err := p.namesAreFree(ctx, slices.Concat(step.Trial, []model.Step{step})); err != nil || !free {
-		if p.outcome.Problem != nil {
-			p.remember(step, model.Refusal{Message: p.outcome.Problem.Message})
-		}
+	if free, err := p.mayWrite(ctx, step, step.Trial); err != nil || !free {
 		return err
 	}
 	rev, err := p.try(ctx, step)
@@ -101,7 +111,20 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 		return p.sort(step, err)
 	}
 	step.Revision = &rev
-	return p.take(ctx, step)
+	if err := p.take(ctx, step); err != nil || len(p.outcome.Done) == 0 {
+		return err
+	}
+	p.foundFree(step.Trial)
+	return nil
+}
+
+// mayWrite says whether the names of the steps, of which a move consists, are free.
+func (p *pass) mayWrite(ctx context.Context, move model.Step, steps []model.Step) (bool, error) {
+	free, err := p.namesAreFree(ctx, steps)
+	if p.outcome.Problem != nil {
+		p.remember(move, model.Refusal{Message: p.outcome.Problem.Message})
+	}
+	return free, err
 }
 
 // keepUp takes the steps. One that is refused is in nobody's way: the others
@@ -128,7 +151,9 @@ func (p *pass) take(ctx context.Context, step model.Step) error {
 	var err error
 	switch step.Verb {
 	case model.VerbRecord:
-		err = p.record(ctx, step)
+		if err = p.record(ctx, step); apierrors.IsAlreadyExists(err) {
+			return p.numbered(ctx, step)
+		}
 	case model.VerbAnnotate:
 		err = p.annotate(ctx, step)
 	case model.VerbDelete:
@@ -138,13 +163,24 @@ func (p *pass) take(ctx context.Context, step model.Step) error {
 		if answer, err = p.write(ctx, step); err == nil && !p.note(step, answer) {
 			step.Event = "" // nothing changed, so there is nothing to tell
 		}
+		if err == nil && step.Verb == model.VerbCreate {
+			p.made(step)
+		}
 	}
 	if err != nil {
 		return p.sort(step, err)
 	}
-	p.Ledger.Took(p.key(), model.Target{Kind: step.Kind, Name: step.Name})
+	p.Ledger.Took(p.key(), step.Target())
 	p.outcome.Done = append(p.outcome.Done, step)
 	return nil
+}
+
+// numbered sees whose the record is that has the number of the step's already.
+// Creating one is what says so (R1): it is not asked for before.
+func (p *pass) numbered(ctx context.Context, step model.Step) error {
+	free, err := p.mayWrite(ctx, step, []model.Step{step})
+	p.outcome.Again = p.outcome.Again || free // it is gone again
+	return err
 }
 
 // write writes a child, or tries to without effect.
@@ -176,6 +212,7 @@ func (p *pass) remove(ctx context.Context, step model.Step) error {
 		return fmt.Errorf("deleting %s %s: %w", step.Kind, step.Name, err)
 	}
 	p.Ledger.Drop(p.key(), step.UID)
+	p.removed(step)
 	if step.Kind == model.KindRevision {
 		p.Ledger.Erased(p.key(), step.Name)
 	}

@@ -66,7 +66,7 @@ func (p *pass) refuse(step model.Step, err error) {
 // remember keeps that the step cannot be taken, for the next plan.
 func (p *pass) remember(step model.Step, refusal model.Refusal) {
 	refusal.Asked, refusal.At = step.Hash, p.Clock.Now()
-	news := p.Ledger.Refuse(p.key(), model.Target{Kind: step.Kind, Name: step.Name}, refusal)
+	news := p.Ledger.Refuse(p.key(), step.Target(), refusal)
 	p.silent = p.silent || news
 }
 

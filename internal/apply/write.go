@@ -7,13 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +19,6 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
-	"github.com/appstack-dev/appstack/internal/plan"
 )
 
 // writeOption is an option of every way to write.
@@ -45,56 +42,6 @@ func newObject(kind model.Kind) client.Object {
 	default:
 		return &appsv1.ControllerRevision{}
 	}
-}
-
-// writeDeployment creates the Deployment, or replaces what the stack decides in it.
-func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
-	if step.Verb == model.VerbCreate {
-		created := step.Deployment.DeepCopy()
-		if created.Spec.Replicas == nil {
-			created.Spec.Replicas = step.Initial
-		}
-		if err := p.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
-			return nil, fmt.Errorf("creating Deployment %s: %w", created.Name, err)
-		}
-		return created, nil
-	}
-	live := &appsv1.Deployment{}
-	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(step.Deployment), live); err != nil {
-		return nil, fmt.Errorf("reading Deployment %s: %w", step.Name, err)
-	}
-	if live.UID != step.UID || plan.Conflict(p.stack, step.Kind, live) != nil {
-		return nil, errReplaced
-	}
-	if live.ResourceVersion != step.ResourceVersion {
-		return nil, errOutdated
-	}
-	merge(live, step.Deployment)
-	if err := p.Client.Update(ctx, live, with[client.UpdateOption](naming.FieldOwner, options)...); err != nil {
-		return nil, fmt.Errorf("updating Deployment %s: %w", step.Name, err)
-	}
-	return live, nil
-}
-
-// merge sets in a live Deployment what the stack decides, and leaves the rest.
-func merge(live, want *appsv1.Deployment) {
-	if live.Labels == nil {
-		live.Labels = map[string]string{}
-	}
-	if live.Annotations == nil {
-		live.Annotations = map[string]string{}
-	}
-	maps.Copy(live.Labels, want.Labels)
-	maps.Copy(live.Annotations, want.Annotations)
-	if metav1.GetControllerOfNoCopy(live) == nil {
-		live.OwnerReferences = append(live.OwnerReferences, want.OwnerReferences...)
-	}
-	spec := *want.Spec.DeepCopy()
-	spec.Selector = live.Spec.Selector // cannot be changed
-	if spec.Replicas == nil {
-		spec.Replicas = live.Spec.Replicas
-	}
-	live.Spec = spec
 }
 
 // applyConfig writes a child of another kind by server-side apply. The first

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -42,7 +41,7 @@ const (
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/status,verbs=patch
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/finalizers,verbs=update
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;patch;delete
@@ -62,6 +61,8 @@ type Reconciler struct {
 	Metrics *telemetry.Metrics
 	Ledger  *ledger.Ledger
 	Clock   clock.PassiveClock
+
+	statuses statuses
 }
 
 // Reconcile brings one stack a step closer to its spec.
@@ -73,6 +74,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			r.Images.Forget(req.NamespacedName)
 			r.Ledger.Forget(req.NamespacedName)
 			r.Events.Forget(req.NamespacedName)
+			r.Apply.Forget(req.NamespacedName)
+			r.statuses.forget(req.NamespacedName)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("reading the stack: %w", err)
@@ -87,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, fmt.Errorf("observing: %w", err)
 	}
 	if state.Stale {
-		return ctrl.Result{RequeueAfter: soon}, nil
+		return ctrl.Result{RequeueAfter: soon}, r.release(ctx, stack)
 	}
 	now := r.Clock.Now()
 	state.Images = r.Images.Look(ctx, req.NamespacedName, r.Plan.Lookup(state, now))
@@ -102,39 +105,27 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, next)
-	written, err := r.write(ctx, stack, next)
+	tell := r.write
+	if passing(outcome) && applyErr == nil {
+		tell = r.hold
+	}
+	due, err := tell(ctx, stack, next)
 	if err := errors.Join(applyErr, err); err != nil {
 		return ctrl.Result{}, err
 	}
-	if !written {
-		return ctrl.Result{RequeueAfter: soon}, nil
-	}
-	return ctrl.Result{RequeueAfter: wait(state, steps, outcome)}, nil
+	return ctrl.Result{RequeueAfter: model.Sooner(wait(state, steps, outcome), due)}, nil
 }
 
-// write writes the status, if it is another one. It is not written where the
-// stack is another one by now, or gone: what was found out is not of that one.
-func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) (written bool, err error) {
-	if equality.Semantic.DeepEqual(stack.Status, next) {
-		return true, nil
-	}
-	changed := stack.DeepCopy()
-	changed.Status = next
-	patch := client.MergeFromWithOptions(stack, client.MergeFromWithOptimisticLock{})
-	err = r.Client.Status().Patch(ctx, changed, patch)
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("writing the status: %w", err)
-	}
-	return true, nil
+// passing says whether the next pass sees more than this one: what was written
+// is about to show in the cache, and nothing stood in the way.
+func passing(outcome model.Outcome) bool {
+	return (len(outcome.Done) > 0 || outcome.Behind) && outcome.Problem == nil && outcome.Predecessor == ""
 }
 
 // wait is the time until the next pass, 0 where an event brings it.
 func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Duration {
 	switch {
-	case outcome.Again:
+	case outcome.Again, outcome.Behind:
 		return soon
 	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "",
 		plan.Problem != nil && plan.Problem.Reason == v1alpha1.ReasonNameConflict:

@@ -5,20 +5,15 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -29,17 +24,15 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
 	"github.com/appstack-dev/appstack/internal/image"
+	"github.com/appstack-dev/appstack/internal/inventory"
 	"github.com/appstack-dev/appstack/internal/ledger"
-	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/podwatch"
@@ -79,29 +72,10 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// watched are the kinds that belong to stacks.
-func watched() []client.Object {
-	return []client.Object{
-		&appsv1.Deployment{},
-		&corev1.Service{},
-		&autoscalingv2.HorizontalPodAutoscaler{},
-		&policyv1.PodDisruptionBudget{},
-		&appsv1.ControllerRevision{},
-	}
-}
-
-// Cache keeps what belongs to stacks, and no more of it than is read: in these
-// namespaces, or in all where none is named.
+// Cache is of the stacks, and what belongs to them, in these namespaces, or in
+// all where none is named. It is for a manager with NewCache.
 func Cache(namespaces ...string) (cache.Options, error) {
-	ofStacks, err := labels.NewRequirement(naming.LabelStack, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("building the cache's selector: %w", err)
-	}
-	byObject := map[client.Object]cache.ByObject{}
-	for _, object := range watched() {
-		byObject[object] = cache.ByObject{Label: labels.NewSelector().Add(*ofStacks)}
-	}
-	options := cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()}
+	options := cache.Options{}
 	for _, namespace := range namespaces {
 		if words := validation.IsDNS1123Label(namespace); len(words) > 0 {
 			return cache.Options{}, fmt.Errorf("%q is no name of a namespace: %s", namespace, strings.Join(words, ", "))
@@ -114,22 +88,24 @@ func Cache(namespaces ...string) (cache.Options, error) {
 	return options, nil
 }
 
+// NewCache makes the cache of the controller's manager. A manager that waits to
+// lead fills it too.
+var NewCache cache.NewCacheFunc = inventory.New
+
+// errOtherCache is a manager that was made without NewCache.
+var errOtherCache = errors.New("the manager's cache is another one than the controller's")
+
 // Setup adds the controller to the manager.
-func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
-	for _, object := range watched() {
-		if err := mgr.GetFieldIndexer().IndexField(ctx, object, observe.StackIndex, observe.Indexed); err != nil {
-			return fmt.Errorf("indexing the cache: %w", err)
-		}
-	}
-	// A manager that waits to lead reads the stacks too: the cache of one that is ready is whole.
-	if _, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.AppStack{}); err != nil {
-		return fmt.Errorf("watching stacks: %w", err)
+func Setup(mgr ctrl.Manager, options Options) error {
+	kept, ok := mgr.GetCache().(*inventory.Cache)
+	if !ok {
+		return errOtherCache
 	}
 	pods, err := podWatcher(mgr, options.Clock)
 	if err != nil {
 		return err
 	}
-	counts, err := telemetry.NewMetrics(options.Metrics, mgr.GetCache(), mgr.Elected(), pods.Len)
+	counts, err := telemetry.NewMetrics(options.Metrics, inventory.Conditions{Cache: kept}, mgr.Elected(), pods.Len)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -141,7 +117,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	reconciler := &Reconciler{
 		Client: mgr.GetClient(),
 		Observe: &observe.Observer{
-			Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Ledger: memory, Pods: pods, Clock: options.Clock,
+			Cache: kept, Live: mgr.GetAPIReader(), Ledger: memory, Pods: pods, Clock: options.Clock,
 		},
 		Images:  images,
 		Plan:    plan.Planner{Defaults: options.Defaults},
@@ -151,25 +127,24 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Ledger:  memory,
 		Clock:   options.Clock,
 	}
-	build := ctrl.NewControllerManagedBy(mgr).
+	err = ctrl.NewControllerManagedBy(mgr).
 		Named(Name).
-		For(&v1alpha1.AppStack{}). // status changes too: one that someone else wrote is put right
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.Workers,
 			SkipNameValidation:      &options.SkipNameValidation,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](soon, longest),
-		})
-	for _, object := range watched() {
-		build = build.Watches(object, handler.EnqueueRequestsFromMapFunc(stackOf))
-	}
-	build = build.WatchesRawSource(source.Func(
-		func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-			changed := func(stack types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: stack}) }
-			pods.Start(ctx, changed)
-			images.Start(ctx, changed)
-			return nil
-		}))
-	if err := build.Complete(reconciler); err != nil {
+		}).
+		// changes of a status too: one that someone else wrote is put right
+		WatchesRawSource(inventory.Source{Cache: kept}).
+		WatchesRawSource(source.Func(
+			func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+				changed := func(stack types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: stack}) }
+				pods.Start(ctx, changed)
+				images.Start(ctx, changed)
+				return nil
+			})).
+		Complete(reconciler)
+	if err != nil {
 		return fmt.Errorf("building the controller: %w", err)
 	}
 	return nil
@@ -212,11 +187,4 @@ func resolver(mgr ctrl.Manager, options Options, counts *telemetry.Metrics) (*im
 		return nil, fmt.Errorf("reaching registries: %w", err)
 	}
 	return images, nil
-}
-
-// stackOf is the stack that an object names, owned by it or not: one that lost
-// its owner is to be taken back.
-func stackOf(_ context.Context, object client.Object) []reconcile.Request {
-	name := types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetLabels()[naming.LabelStack]}
-	return []reconcile.Request{{NamespacedName: name}}
 }

@@ -7,6 +7,7 @@ package ledger
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,9 +19,15 @@ import (
 // Ledger is safe for concurrent use. Its zero value is empty and ready.
 type Ledger struct {
 	mu      sync.Mutex
-	byStack map[types.NamespacedName]map[types.UID]model.Acceptance
+	byStack map[types.NamespacedName][]answer // few of each stack, for which a map is large
 	refused map[types.NamespacedName]map[model.Target]model.Refusal
 	records map[types.NamespacedName]map[string]Write
+}
+
+// answer is the last to a write of a child.
+type answer struct {
+	child types.UID
+	model.Acceptance
 }
 
 // Write is a write of a revision's record.
@@ -36,12 +43,16 @@ func (l *Ledger) Note(stack types.NamespacedName, child types.UID, next func(las
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byStack == nil {
-		l.byStack = map[types.NamespacedName]map[types.UID]model.Acceptance{}
+		l.byStack = map[types.NamespacedName][]answer{}
 	}
-	if l.byStack[stack] == nil {
-		l.byStack[stack] = map[types.UID]model.Acceptance{}
+	answers := l.byStack[stack]
+	at := slices.IndexFunc(answers, func(a answer) bool { return a.child == child })
+	if at < 0 {
+		at = len(answers)
+		answers = append(slices.Grow(answers, 1), answer{child: child})
+		l.byStack[stack] = answers
 	}
-	l.byStack[stack][child] = next(l.byStack[stack][child])
+	answers[at].Acceptance = next(answers[at].Acceptance)
 }
 
 // Refuse remembers that the API server refused a write, and says whether it did
@@ -69,7 +80,15 @@ func (l *Ledger) Refuse(stack types.NamespacedName, target model.Target, refusal
 func (l *Ledger) Took(stack types.NamespacedName, target model.Target) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.refused[stack], target)
+	remove(l.refused, stack, target)
+}
+
+// remove deletes a key of the stack's map, and with the last one the map.
+func remove[K comparable, V any](all map[types.NamespacedName]map[K]V, stack types.NamespacedName, key K) {
+	delete(all[stack], key)
+	if len(all[stack]) == 0 {
+		delete(all, stack)
+	}
 }
 
 // Refused is a copy of what the API server refused of a stack.
@@ -99,25 +118,38 @@ func (l *Ledger) Records(stack types.NamespacedName) map[string]Write {
 	return maps.Clone(l.records[stack])
 }
 
-// Erased forgets the record of a revision that is gone.
+// Erased forgets the write of a record: it was seen since, or its revision is gone.
 func (l *Ledger) Erased(stack types.NamespacedName, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.records[stack], name)
+	remove(l.records, stack, name)
 }
 
 // Of is a copy of what is remembered of a stack.
 func (l *Ledger) Of(stack types.NamespacedName) map[types.UID]model.Acceptance {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.byStack[stack])
+	answers := l.byStack[stack]
+	if len(answers) == 0 {
+		return nil
+	}
+	of := make(map[types.UID]model.Acceptance, len(answers))
+	for _, a := range answers {
+		of[a.child] = a.Acceptance
+	}
+	return of
 }
 
 // Drop forgets a child that is gone.
 func (l *Ledger) Drop(stack types.NamespacedName, child types.UID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.byStack[stack], child)
+	answers := slices.DeleteFunc(l.byStack[stack], func(a answer) bool { return a.child == child })
+	if len(answers) == 0 {
+		delete(l.byStack, stack)
+		return
+	}
+	l.byStack[stack] = answers
 }
 
 // Forget forgets a stack that is gone.

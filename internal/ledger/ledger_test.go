@@ -85,7 +85,7 @@ func TestRefused(t *testing.T) {
 			func(l *ledger.Ledger) { l.Took(shop, deployment) }, refused{service: never}, refused{other: no},
 		},
 		"all are": {
-			func(l *ledger.Ledger) { l.Took(shop, deployment); l.Took(shop, service) }, refused{}, refused{other: no},
+			func(l *ledger.Ledger) { l.Took(shop, deployment); l.Took(shop, service) }, nil, refused{other: no},
 		},
 		"one is taken that was not refused": {
 			func(l *ledger.Ledger) { l.Took(shop, other) }, refused{deployment: no, service: never}, refused{other: no},
@@ -208,6 +208,28 @@ func TestForgetForgetsAnswersToo(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Repeats: 1}}, l.Of(blog)); diff != "" {
 		t.Errorf("answers of another stack (-want +got):\n%s", diff)
+	}
+}
+
+// TestDrop shows that an answer about a child is forgotten with it, and no other.
+func TestDrop(t *testing.T) {
+	var l ledger.Ledger
+	for i, child := range []types.UID{"first", "second", "third"} {
+		l.Note(shop, child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Generation: int64(i)} })
+	}
+	for _, test := range []struct {
+		drop types.UID
+		want map[types.UID]model.Acceptance
+	}{
+		{"second", map[types.UID]model.Acceptance{"first": {Generation: 0}, "third": {Generation: 2}}},
+		{"other", map[types.UID]model.Acceptance{"first": {Generation: 0}, "third": {Generation: 2}}},
+		{"first", map[types.UID]model.Acceptance{"third": {Generation: 2}}},
+		{"third", nil},
+	} {
+		l.Drop(shop, test.drop)
+		if diff := cmp.Diff(test.want, l.Of(shop)); diff != "" {
+			t.Errorf("after Drop(%s) (-want +got):\n%s", test.drop, diff)
+		}
 	}
 }
 

@@ -102,6 +102,9 @@ type Step struct {
 	Hash string
 }
 
+// Target is what the step writes.
+func (s Step) Target() Target { return Target{Kind: s.Kind, Name: s.Name} }
+
 // String is the line that logs and transcripts show.
 func (s Step) String() string {
 	return fmt.Sprintf("%s %s %s: %s", s.Verb, s.Kind, s.Name, s.Reason)
@@ -142,6 +145,8 @@ type Outcome struct {
 	// Trouble is what failed and is tried again, in words that do not change from
 	// one try to the next; empty where nothing failed.
 	Trouble string
+	// Behind says that the cache does not show yet what was made a moment ago.
+	Behind bool
 	// Again says that no event will follow, and another pass is due.
 	Again bool
 }

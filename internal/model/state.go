@@ -90,7 +90,7 @@ type Refusal struct {
 
 // Refusal is how the API server refused the very same step before; ok is false where it did not.
 func (s State) Refusal(step Step) (refusal Refusal, ok bool) {
-	refusal, ok = s.Refused[Target{Kind: step.Kind, Name: step.Name}]
+	refusal, ok = s.Refused[step.Target()]
 	return refusal, ok && refusal.Asked == step.Hash
 }
 

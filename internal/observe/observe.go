@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/inventory"
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
@@ -34,8 +35,8 @@ import (
 
 // Observer reads what belongs to a stack.
 type Observer struct {
-	// Cache holds the objects that carry a stack's labels, indexed by StackIndex.
-	Cache client.Reader
+	// Cache holds the objects that carry a stack's labels.
+	Cache Cache
 	// Live reads past the cache.
 	Live client.Reader
 	// Ledger remembers the last writes.
@@ -46,17 +47,14 @@ type Observer struct {
 	Clock clock.PassiveClock
 }
 
+// Cache reads what carries a stack's labels.
+type Cache interface {
+	Of(stack types.NamespacedName) (inventory.Objects, error)
+}
+
 // catchUp is how long the cache may take to show a write. After that what it
 // shows is true, as when the cluster was restored from a backup.
 const catchUp = 10 * time.Second
-
-// StackIndex is the cache index of children and revisions by the stack they name.
-const StackIndex = "stack"
-
-// Indexed is the value of StackIndex for an object.
-func Indexed(object client.Object) []string {
-	return []string{object.GetLabels()[naming.LabelStack]}
-}
 
 // State observes the stack.
 func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.State, error) {
@@ -69,26 +67,16 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 		Accepted:    o.Ledger.Of(client.ObjectKeyFromObject(stack)),
 		Refused:     o.Ledger.Refused(client.ObjectKeyFromObject(stack)),
 	}
-	var (
-		deployments appsv1.DeploymentList
-		services    corev1.ServiceList
-		autoscalers autoscalingv2.HorizontalPodAutoscalerList
-		budgets     policyv1.PodDisruptionBudgetList
-		revisions   appsv1.ControllerRevisionList
-	)
-	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets, &revisions} {
-		// shared with the cache, and only read
-		if err := o.Cache.List(ctx, list, client.InNamespace(stack.Namespace),
-			client.MatchingFields{StackIndex: stack.Name}, client.UnsafeDisableDeepCopy); err != nil {
-			return model.State{}, fmt.Errorf("reading the cache: %w", err)
-		}
+	objects, err := o.Cache.Of(client.ObjectKeyFromObject(stack))
+	if err != nil {
+		return model.State{}, fmt.Errorf("reading the cache: %w", err)
 	}
-	collect(&state, model.KindDeployment, state.Deployments, deployments.Items)
-	collect(&state, model.KindService, state.Services, services.Items)
-	collect(&state, model.KindAutoscaler, state.Autoscalers, autoscalers.Items)
-	collect(&state, model.KindBudget, state.Budgets, budgets.Items)
-	decode(&state, revisions.Items)
-	state.Stale = o.recordsBehind(stack, revisions.Items)
+	collect(&state, model.KindDeployment, state.Deployments, objects.Deployments)
+	collect(&state, model.KindService, state.Services, objects.Services)
+	collect(&state, model.KindAutoscaler, state.Autoscalers, objects.Autoscalers)
+	collect(&state, model.KindBudget, state.Budgets, objects.Budgets)
+	decode(&state, objects.Revisions)
+	state.Stale = o.recordsBehind(stack, objects.Revisions)
 	for _, deployment := range state.Deployments {
 		written := state.Accepted[deployment.UID]
 		if deployment.Generation < written.Generation && o.Clock.Since(written.At) < catchUp {
@@ -107,17 +95,22 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 // recordsBehind says whether the cache does not show yet what was last recorded
 // of a revision. Rollouts are numbered by all records together: without the last
 // one the next would get its number again (R5).
-func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []appsv1.ControllerRevision) bool {
-	for name, write := range o.Ledger.Records(client.ObjectKeyFromObject(stack)) {
+//
+// What the cache has shown once need not be remembered: it never goes back.
+func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []*appsv1.ControllerRevision) (behind bool) {
+	key := client.ObjectKeyFromObject(stack)
+	for name, write := range o.Ledger.Records(key) {
 		shown := ""
-		if at := slices.IndexFunc(items, func(c appsv1.ControllerRevision) bool { return c.Name == name }); at >= 0 {
+		if at := slices.IndexFunc(items, func(c *appsv1.ControllerRevision) bool { return c.Name == name }); at >= 0 {
 			shown = items[at].ResourceVersion
 		}
 		if shown == write.Before && o.Clock.Since(write.At) < catchUp {
-			return true
+			behind = true
+		} else {
+			o.Ledger.Erased(key, name)
 		}
 	}
-	return false
+	return behind
 }
 
 // Forget ends what is done for a stack that is gone, or about to go.
@@ -140,12 +133,8 @@ func (o *Observer) pods(ctx context.Context, state *model.State) {
 }
 
 // collect puts children into the state by name.
-func collect[T any, P interface {
-	*T
-	client.Object
-}](state *model.State, kind model.Kind, into map[string]P, items []T) {
-	for i := range items {
-		object := P(&items[i])
+func collect[P client.Object](state *model.State, kind model.Kind, into map[string]P, items []P) {
+	for _, object := range items {
 		if model.OwnershipOf(state.Stack, object) == model.Inherited {
 			state.Predecessor = fmt.Sprintf("%s %q", kind, object.GetName())
 		}
@@ -154,9 +143,8 @@ func collect[T any, P interface {
 }
 
 // decode puts revisions into the state by number.
-func decode(state *model.State, items []appsv1.ControllerRevision) {
-	for i := range items {
-		stored := &items[i]
+func decode(state *model.State, items []*appsv1.ControllerRevision) {
+	for _, stored := range items {
 		switch model.OwnershipOf(state.Stack, stored) {
 		case model.Owned, model.Orphaned:
 			if stored.Name != naming.Revision(state.Stack.Name, stored.Revision) {

@@ -24,7 +24,7 @@ import (
 
 // child is an object that a component is to have.
 type child struct {
-	component model.Desired
+	component *model.Desired
 	// step writes it.
 	step model.Step
 	// live is the object as it is; nil where there is none.
@@ -37,22 +37,23 @@ type child struct {
 func children(state model.State, components []model.Desired, rollout model.Rollout) []child {
 	stack := state.Stack
 	var all []child
-	for _, component := range components {
+	for i := range components {
+		component := &components[i]
 		all = append(all, deployment(state, component, rollout))
 		all = appendApplied(all, stack, model.KindService, component,
 			render.Service(stack, component.Component), state.Services)
 		all = appendApplied(all, stack, model.KindAutoscaler, component,
-			render.Autoscaler(stack, component), state.Autoscalers)
+			render.Autoscaler(stack, *component), state.Autoscalers)
 		all = appendApplied(all, stack, model.KindBudget, component,
-			render.Budget(stack, component), state.Budgets)
+			render.Budget(stack, *component), state.Budgets)
 	}
 	return all
 }
 
 // deployment is written whole where it is the stack's, so that what others
 // added to its pod template goes (R28).
-func deployment(state model.State, component model.Desired, rollout model.Rollout) child {
-	want := render.Deployment(state.Stack, component)
+func deployment(state model.State, component *model.Desired, rollout model.Rollout) child {
+	want := render.Deployment(state.Stack, *component)
 	want.Spec.Paused = state.Stopped()
 	live, found := state.Deployments[want.Name]
 	if rollout.Outcome == v1alpha1.OutcomeSucceeded && (!found || live.Status.ObservedGeneration == 0) {
@@ -83,7 +84,7 @@ type configuration[T any] interface {
 // appendApplied adds a child that is written by server-side apply, if there is
 // to be one: what others own in it stays (R28).
 func appendApplied[T configuration[T], L metav1.Object](
-	all []child, stack *v1alpha1.AppStack, kind model.Kind, component model.Desired, config T, live map[string]L,
+	all []child, stack *v1alpha1.AppStack, kind model.Kind, component *model.Desired, config T, live map[string]L,
 ) []child {
 	var none T
 	if config == none {

@@ -54,7 +54,10 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 	}
 	serving := revision.Serving(revision.Timeline(revisions), target.Number)
 	var desired []model.Desired
-	provenances := target.Record.Provenance[revision.SourceHash(stack.Spec)]
+	var provenances map[string]model.Provenance
+	if len(target.Record.Provenance) > 0 {
+		provenances = target.Record.Provenance[revision.SourceHash(stack.Spec)]
+	}
 	for _, component := range target.Content.Components {
 		if said, found := provenances[component.Name]; found {
 			component.Provenance.Resolved, component.Provenance.Unresolved = said.Resolved, said.Unresolved

@@ -4,7 +4,6 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -13,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // deploymentDrift is the path of the first field of the Deployment that is not
@@ -36,23 +36,42 @@ func deploymentDrift(want, live *appsv1.Deployment) string {
 	case want.Spec.Paused != live.Spec.Paused:
 		return "spec.paused"
 	}
-	return missing("metadata", metadata(want), metadata(live))
+	return metadataDrift(want, live)
 }
 
-func metadata(object metav1.Object) any {
-	return decoded(map[string]any{
-		"labels":          object.GetLabels(),
-		"annotations":     object.GetAnnotations(),
-		"ownerReferences": object.GetOwnerReferences(),
-	})
+// metadataDrift is the same of what the operator sets in the metadata.
+func metadataDrift(want, live metav1.Object) string {
+	if key := lacking(want.GetAnnotations(), live.GetAnnotations()); key != "" {
+		return "metadata.annotations." + key
+	}
+	if key := lacking(want.GetLabels(), live.GetLabels()); key != "" {
+		return "metadata.labels." + key
+	}
+	owners := live.GetOwnerReferences()
+	for i, owner := range want.GetOwnerReferences() {
+		at := slices.IndexFunc(owners, func(o metav1.OwnerReference) bool { return o.UID == owner.UID })
+		if at < 0 || !equality.Semantic.DeepEqual(owner, owners[at]) {
+			return fmt.Sprintf("metadata.ownerReferences[%d]", i)
+		}
+	}
+	return ""
+}
+
+// lacking is the first key under which the live values are not as they are to be, or empty.
+func lacking(want, live map[string]string) (first string) {
+	for key, value := range want {
+		if have, found := live[key]; (!found || have != value) && (first == "" || key < first) {
+			first = key
+		}
+	}
+	return first
 }
 
 // appliedDrift is the path of the first field of the configuration that the
 // live object does not have as it is to be, or empty. What the configuration
 // does not name is left to others; what it no longer names shows in its hash.
 func appliedDrift(config any, live metav1.Object) string {
-	want, _ := decoded(config).(map[string]any)
-	have, _ := decoded(live).(map[string]any)
+	want, have := fields(config), fields(live)
 	delete(want, "apiVersion") // typed objects from the cache have neither
 	delete(want, "kind")
 	if at := missing("spec", want["spec"], have["spec"]); at != "" {
@@ -117,14 +136,11 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func decoded(value any) any {
-	raw, err := json.Marshal(value)
+// fields are those of an API type, as in its JSON form.
+func fields(object any) map[string]any {
+	all, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
-		panic(fmt.Sprintf("encoding a %T: %v", value, err)) // only API types come here
+		panic(fmt.Sprintf("reading a %T: %v", object, err)) // only API types come here
 	}
-	var out any
-	if err := json.Unmarshal(raw, &out); err != nil {
-		panic(fmt.Sprintf("decoding a %T: %v", value, err))
-	}
-	return out
+	return all
 }

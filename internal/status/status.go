@@ -8,6 +8,7 @@ package status
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 		History:            history(timeline, in.State.Revisions),
 		Failure:            failure(timeline),
 		Selector:           labels.SelectorFromSet(naming.Selector(stack.Name, naming.Main)).String(),
-		Conditions:         stack.DeepCopy().Status.Conditions,
+		Conditions:         slices.Clone(stack.Status.Conditions),
 	}
 	if in.Plan.Rollout != nil {
 		status.Revision = in.Plan.Rollout.Revision

@@ -27,9 +27,10 @@ var _ = Describe("kubectl", func() {
 			w.Kubectl("scale", "appstack/my-app", "--replicas="+step.replicas)
 			w.Kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
 			// wait does not return before the new number is reached
-			Expect(w.ReadyPods(ctx)).To(HaveLen(step.pods))
-			// pods beyond it may be counted for a moment longer
+			Expect(len(w.ReadyPods(ctx))).To(BeNumerically(">=", step.pods))
+			// pods beyond it may be there, and counted, for a moment longer
 			Eventually(ctx, func(g Gomega) {
+				g.Expect(w.ReadyPods(ctx)).To(HaveLen(step.pods))
 				g.Expect(w.Kubectl("get", "aps/my-app", "-o", "jsonpath={.status.readySummary}")).
 					To(Equal(step.replicas + "/" + step.replicas))
 				g.Expect(w.Kubectl("get", "--raw", "/apis/apps.appstack.dev/v1alpha1/namespaces/"+w.Namespace+

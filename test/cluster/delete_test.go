@@ -13,6 +13,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -73,7 +74,7 @@ var _ = Describe("Deleting a stack", func() {
 		Expect(identities()).To(Equal(identity))
 		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
 		Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
-		Expect(owners()).To(And(HaveLen(5), HaveEach(HaveField("UID", after.UID))))
+		Eventually(ctx, owners).Should(And(HaveLen(5), HaveEach(HaveField("UID", after.UID))))
 
 		By("going back to a revision of the stack that was deleted")
 		w.Apply(fixture.Stack(app, fixture.Image("my-app:2"), fixture.RollbackTo(1, 0)))
@@ -99,10 +100,12 @@ var _ = Describe("Deleting a stack", func() {
 				&autoscalingv2.HorizontalPodAutoscalerList{}, &appsv1.ControllerRevisionList{},
 			}
 		}
-		for _, kind := range kinds() {
-			Expect(world.Kube.List(ctx, kind, client.InNamespace(w.Namespace))).To(Succeed())
-			Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: there was none to begin with", kind)
-		}
+		Eventually(ctx, func(g Gomega) {
+			for _, kind := range kinds() {
+				g.Expect(world.Kube.List(ctx, kind, client.InNamespace(w.Namespace))).To(Succeed())
+				g.Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: there was none to begin with", kind)
+			}
+		}).Should(Succeed())
 
 		w.Kubectl("delete", "aps/my-app")
 		Eventually(ctx, func(g Gomega) {
@@ -123,7 +126,9 @@ var _ = Describe("Deleting a stack", func() {
 		w.KubectlApply(example)
 		after := w.BecomesReady(ctx)
 		Expect(world.History(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
-		Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
+		// those of the old one are deleted after its Deployment, in their own time
+		Eventually(ctx, func() []types.UID { return world.UIDs(w.ReadyPods(ctx)) }).Should(
+			And(HaveLen(3), HaveEach(Not(BeElementOf(pods)))))
 		Consistently(ctx, func() []corev1.Pod { return w.ReadyPods(ctx) }).Should(HaveLen(3))
 	})
 
@@ -136,7 +141,7 @@ var _ = Describe("Deleting a stack", func() {
 		// without waiting: kubectl would wait for the ReplicaSet, which has the same name when it is made again
 		Expect(w.Kubectl("delete", "all", "--all", "--wait=false")).NotTo(ContainSubstring("apps.appstack.dev"))
 		Eventually(ctx, func(g Gomega) {
-			g.Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(3), Not(ContainElements(pods))))
+			g.Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(3), HaveEach(Not(BeElementOf(pods)))))
 			g.Expect(w.Endpoints(ctx, app)).To(Equal(map[int32]int{80: 3}))
 		}).Should(Succeed())
 		after := w.BecomesReady(ctx)

@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/test/fixture"
@@ -52,7 +53,7 @@ var _ = Describe("A release that fails", func() {
 		after := w.rolledBack(ctx)
 		Expect(world.History(after)).To(Equal([]string{"1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"}))
 		Eventually(ctx, func() []types.UID { return world.UIDs(w.Pods(ctx)) }).Should(ConsistOf(pods))
-		Expect(w.ActiveReplicaSets(ctx)).To(ConsistOf(sets))
+		Eventually(ctx, func() []types.UID { return w.ActiveReplicaSets(ctx) }).Should(ConsistOf(sets))
 		Expect(lowest()).To(Equal(3))
 
 		By("keeping the autopsy after the pods are gone")
@@ -74,10 +75,10 @@ var _ = Describe("A release that fails", func() {
 		By("telling other tools")
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: revision 2 failed"))
 		Expect(w.Kubectl("get", "aps", "-o", "wide")).To(MatchRegexp(`my-app +my-app:1 +1 +False +RolledBack +3/3 .* 2\n`))
-		events := w.Kubectl("events", "--for", "appstack/my-app")
-		Expect(events).To(And(MatchRegexp(`Warning +RolloutFailed +AppStack/my-app +revision 2 failed: component main, container app`),
+		Eventually(ctx, func() string { return w.Kubectl("events", "--for", "appstack/my-app") }).Should(And(
+			MatchRegexp(`Warning +RolloutFailed +AppStack/my-app +revision 2 failed: component main, container app`),
 			MatchRegexp(`Warning +RolledBack`), MatchRegexp(`Normal +RolloutStarted +AppStack/my-app +revision 1: revision 2 failed`)))
-		Expect(counted(registry)).To(And(
+		Eventually(ctx, func() map[string]float64 { return counted(registry) }).Should(And(
 			HaveKeyWithValue("appstack_rollouts_total outcome=Failed reason=CrashLoopBackOff", 1.0),
 			HaveKeyWithValue("appstack_rollbacks_total trigger=AutoRollback", 1.0),
 			HaveKeyWithValue("appstack_stacks condition=Stalled reason=RolledBack status=True", BeNumerically(">", 0)),
@@ -177,8 +178,8 @@ var _ = Describe("A release that fails", func() {
 			ContainSubstring("so did going back to revision 1"), ContainSubstring("ReplicaFailure")))
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: "))
 
+		world.MarkNow().Quiet(ctx, w.World) // the last of it may be on its way
 		start := world.MarkNow()
-		start.Quiet(ctx, w.World)
 		Consistently(ctx, func() []string { return start.Requests(w.World) }).WithTimeout(10 * time.Second).Should(BeEmpty())
 	}, SpecTimeout(4*time.Minute))
 })
@@ -234,6 +235,7 @@ func (w scene) mend(ctx context.Context) {
 		if pod.Status.Phase != corev1.PodRunning || world.IsReady(pod) {
 			continue
 		}
+		before := pod.DeepCopy()
 		for i := range pod.Status.Conditions {
 			switch pod.Status.Conditions[i].Type {
 			case corev1.PodReady, corev1.ContainersReady:
@@ -241,7 +243,8 @@ func (w scene) mend(ctx context.Context) {
 				pod.Status.Conditions[i].LastTransitionTime = metav1.Now()
 			}
 		}
-		Expect(world.Kube.Status().Update(ctx, &pod)).To(Succeed())
+		// whatever else of the pod others write meanwhile
+		Expect(world.Kube.Status().Patch(ctx, &pod, client.StrategicMergeFrom(before))).To(Succeed())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -46,11 +47,11 @@ var _ = Describe("A paused stack", func() {
 
 	It("stops a rollout that is under way, and goes on with it (R16a)", func(ctx SpecContext) {
 		w := newScene(ctx)
-		stack := fixture.Stack(app, fixture.Replicas(6), slowStart("1s"))
+		stack := fixture.Stack(app, fixture.Replicas(6))
 		w.Apply(stack)
 		w.BecomesReady(ctx)
 
-		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
+		w.Apply(fixture.With(stack, fixture.Image("my-app:2"), slowStart("3s")))
 		updated := func() int32 { return w.Deployment(ctx, app).Status.UpdatedReplicas }
 		w.IsHalfWayTo(ctx, "my-app:2")
 		w.Apply(fixture.With(stack, fixture.Paused(true)))
@@ -58,6 +59,16 @@ var _ = Describe("A paused stack", func() {
 			deployment := w.Deployment(ctx, app)
 			g.Expect(deployment.Spec.Paused).To(BeTrue())
 			g.Expect(deployment.Status.ObservedGeneration).To(Equal(deployment.Generation))
+			// what was on its way has come about and is counted
+			for _, set := range world.List[appsv1.ReplicaSetList](ctx, w.Namespace).Items {
+				g.Expect(set.Status.ObservedGeneration).To(Equal(set.Generation))
+				g.Expect(set.Spec.Replicas).To(HaveValue(Equal(set.Status.Replicas)))
+				if set.Spec.Template.Spec.Containers[0].Image == "my-app:2" {
+					g.Expect(deployment.Status.UpdatedReplicas).To(Equal(set.Status.Replicas))
+				}
+			}
+			// so that nothing but the pause keeps it from going on
+			g.Expect(deployment.Status.AvailableReplicas).To(Equal(deployment.Status.Replicas))
 		}).Should(Succeed())
 		held := updated()
 		Expect(held).To(BeNumerically("<", 6), "the rollout was over already")

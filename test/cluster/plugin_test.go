@@ -109,7 +109,15 @@ var _ = Describe("kubectl appstack", func() {
 		w := newScene(ctx)
 		result := w.appstack(ctx, "create", app, "--image", "my-app:unready", "--port", "80", "--wait", "--timeout", "3s")
 		Expect(result.code).To(Equal(2))
-		Expect(result.stderr).To(And(ContainSubstring("not ready after 3s"), ContainSubstring("0 of 1 new pods")))
+		Expect(result.stderr).To(ContainSubstring("not ready after 3s"))
+
+		By("saying what was waited for, once that is known")
+		const newPods = "0 of 1 new pods"
+		Eventually(ctx, w.Stack).Should(HaveField("Status.Conditions", ContainElement(And(
+			HaveField("Type", v1alpha1.ConditionReady), HaveField("Message", ContainSubstring(newPods))))))
+		result = w.appstack(ctx, "wait", app, "--timeout", "3s")
+		Expect(result.code).To(Equal(2))
+		Expect(result.stderr).To(And(ContainSubstring("not ready after 3s"), ContainSubstring(newPods)))
 	})
 
 	DescribeTable("imports Compose files, whose stacks become ready", func(ctx SpecContext, project string, stacks []string) {

@@ -116,9 +116,7 @@ func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[
 			Expect(err).NotTo(HaveOccurred())
 			Expect(world.Kube.Patch(ctx, fixture.With(stack.DeepCopy(), breakage.by), client.MergeFrom(stack))).To(Succeed())
 			// one after the other, as it is not the queue that is measured
-			Eventually(ctx, func() string {
-				return w.Deployment(ctx, stack.Name).Annotations[naming.AnnotationRevision]
-			}).ShouldNot(Equal("1"))
+			Eventually(ctx, func() bool { return seen.isReleased(stack.Name) }).Should(BeTrue())
 		}
 	}
 	times := map[string][]time.Duration{}
@@ -133,7 +131,7 @@ func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[
 					"1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"))
 			}).WithTimeout(2 * time.Minute).Should(Succeed())
 			Expect(stack.Status.Failure.Reason).To(Equal(breakage.reason), stack.Name)
-			times[name] = append(times[name], seen.took(stack.Name, breakage.grace).Round(time.Millisecond))
+			times[name] = append(times[name], seen.took(ctx, stack.Name, breakage.grace).Round(time.Millisecond))
 		}
 	}
 	return times
@@ -142,28 +140,50 @@ func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[
 // failures are the moments, by stack, that a test sees.
 type failures struct {
 	mu sync.Mutex
+	// released says that the Deployment was seen at another revision than the first.
+	released map[string]bool
 	// shown is when the cause was first seen; progressed is the Deployment's word on when it last made progress.
 	shown, progressed, patched map[string]time.Time
 }
 
+// isReleased says whether the Deployment of the stack has been written since. It
+// may be back at the first revision by now.
+func (f *failures) isReleased(stack string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.released[stack]
+}
+
+// isPatched says whether the Deployment of the stack was written back.
+func (f *failures) isPatched(stack string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, patched := f.patched[stack]
+	return patched
+}
+
 // took is the time from when the release of the stack qualified as failed until
 // its Deployment was patched back.
-func (f *failures) took(stack string, grace time.Duration) time.Duration {
+func (f *failures) took(ctx context.Context, stack string, grace time.Duration) time.Duration {
 	GinkgoHelper()
+	// the history may be ahead of the watch
+	Eventually(ctx, func() bool { return f.isPatched(stack) }).Should(BeTrue())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	shown, ok := f.shown[stack]
 	if !ok {
 		shown = f.progressed[stack] // left to the deadline
 	}
-	Expect(f.patched).To(HaveKey(stack))
 	return f.patched[stack].Sub(shown.Add(grace))
 }
 
 // watchFailures watches the pods and Deployments from now on.
 func (w scene) watchFailures(ctx context.Context) *failures {
 	GinkgoHelper()
-	f := &failures{shown: map[string]time.Time{}, progressed: map[string]time.Time{}, patched: map[string]time.Time{}}
+	f := &failures{
+		released: map[string]bool{},
+		shown:    map[string]time.Time{}, progressed: map[string]time.Time{}, patched: map[string]time.Time{},
+	}
 	for _, objects := range []client.ObjectList{&corev1.PodList{}, &appsv1.DeploymentList{}} {
 		Expect(world.Kube.List(ctx, objects, client.InNamespace(w.Namespace))).To(Succeed())
 		events, err := world.Kube.Watch(ctx, objects, client.InNamespace(w.Namespace),
@@ -197,12 +217,12 @@ func (f *failures) note(event watch.Event) {
 func (f *failures) noteDeployment(deployment *appsv1.Deployment, now time.Time) {
 	name := deployment.Name
 	if deployment.Annotations[naming.AnnotationRevision] == "1" {
-		if _, known := f.patched[name]; !known {
+		if _, known := f.patched[name]; !known && f.released[name] { // it was at revision 1 before the release, too
 			f.patched[name] = now
 		}
 		return
 	}
-	delete(f.patched, name) // it was at revision 1 before the release
+	f.released[name] = true
 	for _, condition := range deployment.Status.Conditions {
 		switch condition.Type {
 		case appsv1.DeploymentReplicaFailure:

@@ -4,6 +4,7 @@
 package cluster_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
@@ -56,7 +57,21 @@ func (w scene) operatorAccount(ctx context.Context) account {
 		Subjects:   w.subjects("operator"),
 	})).To(Succeed())
 	made.rights = append(made.rights, granted.Rights(w.Namespace, role.Rules)...)
+	w.areKnown(ctx, made.config, made.rights)
 	return made
+}
+
+// areKnown waits until the API server says that somebody has the rights in the
+// namespace of the spec: of a binding it hears as everyone does, a moment after
+// it was made.
+func (w scene) areKnown(ctx context.Context, config *rest.Config, rights []granted.Right) {
+	GinkgoHelper()
+	var here []granted.Right
+	for _, right := range rights {
+		right.Namespace = ""
+		here = append(here, right)
+	}
+	Eventually(ctx, func() []granted.Right { return rightsOf(ctx, config, w.Namespace) }).Should(ContainElements(here))
 }
 
 // as makes a service account, and is the way to the API server as it.
@@ -141,16 +156,40 @@ func buildManager() string {
 // has the variables, too.
 func (w scene) startManager(program string, as account, variables ...string) process {
 	GinkgoHelper()
-	started := process{metrics: freeAddress()}
-	command := exec.Command(program, "--kubeconfig="+kubeconfig(as.config), "--registry-skip=*",
-		"--leader-elect", "--leader-election-namespace="+w.Namespace,
-		"--metrics-bind-address="+started.metrics, "--health-probe-bind-address=0")
-	command.Env = append(os.Environ(), variables...)
-	var err error
-	started.session, err = gexec.Start(command, GinkgoWriter, GinkgoWriter)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { started.session.Kill().Wait() })
-	return started
+	config := kubeconfig(as.config)
+	for {
+		started := process{metrics: freeAddress()}
+		command := exec.Command(program, "--kubeconfig="+config, "--registry-skip=*",
+			"--leader-elect", "--leader-election-namespace="+w.Namespace,
+			"--metrics-bind-address="+started.metrics, "--health-probe-bind-address=0")
+		command.Env = append(os.Environ(), variables...)
+		var err error
+		started.session, err = gexec.Start(command, GinkgoWriter, GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { started.session.Kill().Wait() })
+		if started.serves() {
+			return started
+		}
+	}
+}
+
+// serves waits until the manager listens. It does not where something else has
+// taken its address since that was free: any connection out of this machine may.
+func (p process) serves() bool {
+	GinkgoHelper()
+	taken := false
+	Eventually(func(g Gomega) {
+		if p.session.ExitCode() >= 0 {
+			if taken = bytes.Contains(p.session.Err.Contents(), []byte("address already in use")); !taken {
+				StopTrying("the manager has ended").Now()
+			}
+			return
+		}
+		connection, err := net.Dial("tcp", p.metrics)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(connection.Close()).To(Succeed())
+	}).Should(Succeed())
+	return !taken
 }
 
 // stop has the manager end as it does when its pod is deleted.
@@ -188,7 +227,7 @@ func freeAddress() string {
 func (w scene) readMetrics(ctx context.Context, from process) {
 	GinkgoHelper()
 	stranger, reader := w.as(ctx, "stranger"), w.as(ctx, "reader")
-	w.grant(ctx, "metrics_reader_role.yaml", "reader")
+	w.areKnown(ctx, reader, granted.Rights("", w.grant(ctx, "metrics_reader_role.yaml", "reader")))
 	get := func(as *rest.Config) (int, string) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+from.metrics+"/metrics", http.NoBody)
 		Expect(err).NotTo(HaveOccurred())

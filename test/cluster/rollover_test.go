@@ -32,10 +32,9 @@ var _ = Describe("A rollout", func() {
 		w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
 		Eventually(ctx, func() []corev1.Pod { return w.Pods(ctx) }).Should(HaveLen(4))
 		Consistently(ctx, func() []corev1.Pod { return w.ReadyPods(ctx) }).Should(HaveLen(3))
-		during, err := w.Stack(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(world.History(during)).To(Equal([]string{"2 SpecChanged Progressing", "1 SpecChanged Succeeded"}))
-		Expect(during.Status.LastGoodRevision).To(BeEquivalentTo(1))
+		Eventually(ctx, w.Stack).Should(And(
+			WithTransform(world.History, HaveExactElements("2 SpecChanged Progressing", "1 SpecChanged Succeeded")),
+			HaveField("Status.LastGoodRevision", BeEquivalentTo(1))))
 
 		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
 		after := w.BecomesReady(ctx)

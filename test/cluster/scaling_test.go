@@ -31,13 +31,12 @@ var _ = Describe("The number of pods", func() {
 
 		w.Apply(fixture.With(stack, scaledByItself(2, 5)))
 		w.BecomesReady(ctx)
-		scaler, err := world.Get[autoscalingv2.HorizontalPodAutoscaler](ctx, w.Namespace, app)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(scaler.Spec.ScaleTargetRef).To(Equal(autoscalingv2.CrossVersionObjectReference{
-			APIVersion: "apps/v1", Kind: "Deployment", Name: app,
-		}))
-		Expect(scaler.Spec.MinReplicas).To(HaveValue(BeEquivalentTo(2)))
-		Expect(scaler.Spec.MaxReplicas).To(BeEquivalentTo(5))
+		Eventually(ctx, func() (*autoscalingv2.HorizontalPodAutoscaler, error) {
+			return world.Get[autoscalingv2.HorizontalPodAutoscaler](ctx, w.Namespace, app)
+		}).Should(HaveField("Spec", And(
+			HaveField("ScaleTargetRef", autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: app}),
+			HaveField("MinReplicas", HaveValue(BeEquivalentTo(2))),
+			HaveField("MaxReplicas", BeEquivalentTo(5)))))
 		Consistently(ctx, replicas(ctx, w)).Should(BeEquivalentTo(3))
 
 		w.Apply(fixture.With(stack, notScaled))

@@ -34,7 +34,7 @@ var stopOperator func() error
 func TestCluster(t *testing.T) {
 	RegisterFailHandler(Fail)
 	format.MaxLength = 4000
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(90 * time.Second) // on a machine with much else to do
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(time.Second)

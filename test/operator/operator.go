@@ -71,14 +71,15 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 		cache.SyncPeriod = &options.Resync
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:  scheme,
-		Cache:   cache,
-		Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme:   scheme,
+		Cache:    cache,
+		NewCache: controller.NewCache,
+		Metrics:  metricsserver.Options{BindAddress: "0"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
-	err = controller.Setup(ctx, mgr, controller.Options{
+	err = controller.Setup(mgr, controller.Options{
 		Workers:            4,
 		Defaults:           options.Defaults,
 		Registries:         *options.Registries,

@@ -38,7 +38,7 @@ var (
 func TestTenants(t *testing.T) {
 	RegisterFailHandler(Fail)
 	format.MaxLength = 4000
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(90 * time.Second)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(time.Second)

@@ -21,7 +21,7 @@ import (
 func TestWalk(t *testing.T) {
 	RegisterFailHandler(Fail)
 	format.MaxLength = 0
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(90 * time.Second)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(time.Second)

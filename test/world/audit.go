@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"strings"
 	"time"
@@ -72,19 +73,8 @@ func (e entry) opens() bool { return e.Stage == "ResponseStarted" }
 // entries are the operator's since the mark.
 func (m Mark) entries() []entry {
 	GinkgoHelper()
-	file, err := os.Open(auditLog)
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { _ = file.Close() }()
-	_, err = file.Seek(int64(m), io.SeekStart)
-	Expect(err).NotTo(HaveOccurred())
 	var all []entry
-	reader := bufio.NewReader(file)
-	for {
-		line, err := reader.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return all // the last line may not be written whole yet
-		}
-		Expect(err).NotTo(HaveOccurred())
+	for line := range m.Lines() {
 		if !bytes.Contains(line, []byte(OperatorAgent)) {
 			continue
 		}
@@ -92,6 +82,33 @@ func (m Mark) entries() []entry {
 		Expect(json.Unmarshal(line, &read)).To(Succeed())
 		if read.UserAgent == OperatorAgent {
 			all = append(all, read)
+		}
+	}
+	return all
+}
+
+// Lines are those that the API server has begun since the mark and written
+// whole. The one that it was in the middle of at the mark is none of them.
+func (m Mark) Lines() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		GinkgoHelper()
+		file, err := os.Open(auditLog)
+		Expect(err).NotTo(HaveOccurred())
+		defer func() { _ = file.Close() }()
+		_, err = file.Seek(max(int64(m)-1, 0), io.SeekStart)
+		Expect(err).NotTo(HaveOccurred())
+		reader := bufio.NewReader(file)
+		before := m > 0 // the end of the line before the mark, or of the one that it is in
+		for {
+			line, err := reader.ReadBytes('\n')
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			Expect(err).NotTo(HaveOccurred())
+			if !before && !yield(line) {
+				return
+			}
+			before = false
 		}
 	}
 }

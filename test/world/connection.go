@@ -54,9 +54,6 @@ func Open(ctx context.Context) {
 	expectNoOtherOperator(ctx)
 }
 
-// AuditLog is where the API server writes down every request.
-func AuditLog() string { return auditLog }
-
 // ClusterFolder is where the cluster's logs and the numbers of its processes are.
 func ClusterFolder() string { return filepath.Dir(filepath.Dir(auditLog)) }
 

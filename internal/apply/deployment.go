@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// writeDeployment creates the Deployment, or replaces what the stack decides in it.
+func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
+	if step.Verb == model.VerbCreate {
+		created := step.Deployment.DeepCopy()
+		if created.Spec.Replicas == nil {
+			created.Spec.Replicas = step.Initial
+		}
+		if err := p.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
+			return nil, fmt.Errorf("creating Deployment %s: %w", created.Name, err)
+		}
+		return created, nil
+	}
+	body, err := replacement(step)
+	if err != nil {
+		return nil, fmt.Errorf("encoding Deployment %s: %w", step.Name, err)
+	}
+	answer := &appsv1.Deployment{}
+	answer.SetNamespace(p.stack.Namespace)
+	answer.SetName(step.Name)
+	patch := client.RawPatch(types.StrategicMergePatchType, body)
+	if err := p.Client.Patch(ctx, answer, patch, with[client.PatchOption](naming.FieldOwner, options)...); err != nil {
+		return nil, fmt.Errorf("updating Deployment %s: %w", step.Name, err)
+	}
+	return answer, nil
+}
+
+// replacement is the strategic merge patch by which a Deployment gets what the
+// stack decides. Its template and strategy are replaced whole (R28); labels,
+// annotations and owners of others stay, and so does the selector, which cannot be
+// changed, and a number of pods that the spec does not name. It is for the object
+// that the step was planned for as it was then: any other version is a conflict.
+func replacement(step model.Step) ([]byte, error) {
+	want := step.Deployment
+	template, err := whole(&want.Spec.Template)
+	if err != nil {
+		return nil, err
+	}
+	strategy, err := whole(&want.Spec.Strategy)
+	if err != nil {
+		return nil, err
+	}
+	spec := map[string]any{
+		"template":                template,
+		"strategy":                strategy,
+		"minReadySeconds":         want.Spec.MinReadySeconds,
+		"progressDeadlineSeconds": want.Spec.ProgressDeadlineSeconds,
+		"revisionHistoryLimit":    want.Spec.RevisionHistoryLimit,
+		"paused":                  want.Spec.Paused,
+	}
+	if want.Spec.Replicas != nil {
+		spec["replicas"] = *want.Spec.Replicas
+	}
+	return json.Marshal(map[string]any{
+		"metadata": map[string]any{
+			"uid":             step.UID,
+			"resourceVersion": step.ResourceVersion,
+			"labels":          want.Labels,
+			"annotations":     want.Annotations,
+			"ownerReferences": want.OwnerReferences,
+		},
+		"spec": spec,
+	})
+}
+
+// whole is the value in a patch that replaces it, and is not merged with it.
+func whole(value any) (map[string]any, error) {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(value)
+	if err != nil {
+		return nil, err
+	}
+	fields["$patch"] = "replace"
+	return fields, nil
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// moment is how long what was seen of a name is believed.
+const moment = 2 * time.Second
+
+// recent remembers what was seen of children's names a moment ago, while a stack
+// has something to be written. It is only memory: without it, they are looked at
+// once more. Its zero value is empty and ready.
+type recent struct {
+	mu      sync.Mutex
+	byStack map[types.NamespacedName]*sightings
+}
+
+// sightings are those of the children of a stack, by when they were.
+type sightings struct {
+	stack types.UID
+	// free were names that a move found free, for the pass that follows it. Who takes
+	// one meanwhile is found by the write: the first one of an object makes it, or is refused.
+	free map[model.Target]time.Time
+	// made are children that were made. The cache may not show them yet.
+	made map[model.Target]time.Time
+}
+
+// of changes or reads what is remembered of a stack.
+func (r *recent) of(stack types.NamespacedName, uid types.UID, do func(*sightings)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byStack == nil {
+		r.byStack = map[types.NamespacedName]*sightings{}
+	}
+	if last := r.byStack[stack]; last == nil || last.stack != uid {
+		r.byStack[stack] = &sightings{
+			stack: uid, free: map[model.Target]time.Time{}, made: map[model.Target]time.Time{},
+		}
+	}
+	do(r.byStack[stack])
+}
+
+func (r *recent) forget(stack types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byStack, stack)
+}
+
+// justNow says whether the time is a moment ago.
+func justNow(at, now time.Time) bool {
+	passed := now.Sub(at)
+	return !at.IsZero() && passed >= 0 && passed <= moment
+}
+
+// foundFree notes that the names of the steps are free.
+func (p *pass) foundFree(steps []model.Step) {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
+		for _, step := range steps {
+			if step.Verb == model.VerbCreate {
+				seen.free[step.Target()] = p.Clock.Now()
+			}
+		}
+	})
+}
+
+// isFree says whether the name of the step was free a moment ago. It is good for one write.
+func (p *pass) isFree(step model.Step) (free bool) {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
+		free = justNow(seen.free[step.Target()], p.Clock.Now())
+		delete(seen.free, step.Target())
+	})
+	return free
+}
+
+// made notes that the child of the step was made.
+func (p *pass) made(step model.Step) {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { seen.made[step.Target()] = p.Clock.Now() })
+}
+
+// removed notes that the child of the step was removed.
+func (p *pass) removed(step model.Step) {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { delete(seen.made, step.Target()) })
+}
+
+// isMade says whether the child of the step was made a moment ago.
+func (p *pass) isMade(step model.Step) (made bool) {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { made = justNow(seen.made[step.Target()], p.Clock.Now()) })
+	return made
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/render"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// server is an API server that notes what the applier asks, and the applier.
+type server struct {
+	*Applier
+	clock *clocktesting.FakeClock
+	asked []string
+}
+
+func newServer(t *testing.T, objects ...client.Object) *server {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &server{clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
+	note := func(verb string, object client.Object, name string) {
+		kind := object.GetObjectKind().GroupVersionKind().Kind
+		if kind == "" {
+			kind = fmt.Sprintf("%T", object)
+		}
+		s.asked = append(s.asked, fmt.Sprintf("%s %s %s", verb, kind, name))
+	}
+	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			note("get", object, key.Name)
+			return c.Get(ctx, key, object, options...)
+		},
+		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
+			note("create", object, object.GetName())
+			return c.Create(ctx, object, options...)
+		},
+		Patch: func(
+			ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption,
+		) error {
+			note("patch", object, object.GetName())
+			return c.Patch(ctx, object, patch, options...)
+		},
+	}).Build()
+	s.Applier = &Applier{Client: api, Live: api, Ledger: &ledger.Ledger{}, Clock: s.clock}
+	return s
+}
+
+// take carries out what is to be done about the state, and is what was asked for that.
+func (s *server) take(t *testing.T, state model.State) (model.Outcome, []string) {
+	t.Helper()
+	s.asked = nil
+	steps := plan.Planner{Defaults: render.StandardDefaults()}.Make(state, s.clock.Now())
+	outcome, err := s.Apply(t.Context(), state.Stack, steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome, s.asked
+}
+
+// created is a stack, and its state.
+func created() (*v1alpha1.AppStack, model.State) {
+	stack := Stack("shop", Replicas(1), func(s *v1alpha1.AppStack) { s.UID = "stack" })
+	return stack, model.State{Stack: stack}
+}
+
+// TestRequestsOfAFirstRelease shows that each name is looked at once.
+func TestRequestsOfAFirstRelease(t *testing.T) {
+	stack, state := created()
+	s := newServer(t, stack)
+	outcome, asked := s.take(t, state)
+	if diff := cmp.Diff([]string{
+		"get AppStack shop", "get Deployment shop", "get Service shop",
+		"create *v1.Deployment shop", "patch *v1.Service shop", "create *v1.ControllerRevision shop-1",
+	}, asked); diff != "" {
+		t.Errorf("R26 the move (-want +got):\n%s", diff)
+	}
+	state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+
+	outcome, asked = s.take(t, state)
+	if diff := cmp.Diff([]string{
+		"get AppStack shop", "create *v1.Deployment shop", "patch *v1.Service shop",
+	}, asked); diff != "" {
+		t.Errorf("its children (-want +got):\n%s", diff)
+	}
+	if outcome.Behind || len(outcome.Done) != 2 {
+		t.Errorf("behind: %v, done: %v", outcome.Behind, outcome.Done)
+	}
+
+	outcome, asked = s.take(t, state)
+	if !outcome.Behind || len(outcome.Done)+len(asked) > 0 {
+		t.Errorf("while the cache does not show them: behind %v, asked %v", outcome.Behind, asked)
+	}
+	s.clock.Step(moment + 1)
+	outcome, asked = s.take(t, state)
+	if diff := cmp.Diff([]string{"get AppStack shop", "get Deployment shop"}, asked); diff != "" || !outcome.Again {
+		t.Errorf("after a moment they are looked for: again %v (-want +got):\n%s", outcome.Again, diff)
+	}
+}
+
+// TestNamesAreLookedAtAgain shows when a name that was free is looked at once more.
+func TestNamesAreLookedAtAgain(t *testing.T) {
+	tests := map[string]func(*server, *model.State){
+		"after a moment":              func(s *server, _ *model.State) { s.clock.Step(moment + 1) },
+		"where the clock is set back": func(s *server, _ *model.State) { s.clock.Step(-time.Hour) },
+		"for another operator":        func(s *server, _ *model.State) { s.recent.forget(client.ObjectKey{Namespace: Namespace, Name: "shop"}) },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			stack, state := created()
+			s := newServer(t, stack)
+			outcome, _ := s.take(t, state)
+			state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+			change(s, &state)
+			_, asked := s.take(t, state)
+			if diff := cmp.Diff([]string{"get AppStack shop", "get Deployment shop", "get Service shop"}, asked[:3]); diff != "" {
+				t.Errorf("R26 asked (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNamesThatAreTaken shows that nothing is written where someone takes a name
+// in the moment between the look and the write.
+func TestNamesThatAreTaken(t *testing.T) {
+	stack, state := created()
+	s := newServer(t, stack)
+	outcome, _ := s.take(t, state)
+	state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+	theirs := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "shop"}}
+	if err := s.Client.Create(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	if outcome, _ = s.take(t, state); !outcome.Again || len(outcome.Done) > 0 {
+		t.Errorf("R26 again: %v, done: %v", outcome.Again, outcome.Done)
+	}
+	if outcome, _ = s.take(t, state); outcome.Problem == nil || outcome.Problem.Reason != v1alpha1.ReasonNameConflict {
+		t.Errorf("R26 the problem is %+v, want a conflict", outcome.Problem)
+	}
+}
+
+// TestNumbersThatAreTaken shows whose a record can be that has the next number.
+func TestNumbersThatAreTaken(t *testing.T) {
+	record := func(change func(*appsv1.ControllerRevision)) *appsv1.ControllerRevision {
+		object := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{
+			Namespace: Namespace, Name: "shop-1", Labels: map[string]string{v1alpha1.GroupName + "/stack": "shop"},
+		}}
+		change(object)
+		return object
+	}
+	owner := func(uid types.UID, name string) func(*appsv1.ControllerRevision) {
+		return func(object *appsv1.ControllerRevision) {
+			object.OwnerReferences = []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppStack", Name: name, UID: uid, Controller: ptr.To(true),
+			}}
+		}
+	}
+	again := func(o model.Outcome) bool { return o.Again && o.Problem == nil }
+	waits := func(o model.Outcome) bool { return o.Predecessor != "" && !o.Again }
+	conflicts := func(o model.Outcome) bool { return o.Problem != nil && o.Problem.Reason == v1alpha1.ReasonNameConflict }
+	tests := map[string]struct {
+		record *appsv1.ControllerRevision
+		want   func(model.Outcome) bool
+	}{
+		"the stack's own":           {record(owner("stack", "shop")), again},
+		"a deleted stack's":         {record(owner("other", "shop")), waits},
+		"another stack's":           {record(owner("other", "blog")), conflicts},
+		"nobody's, with our labels": {record(func(*appsv1.ControllerRevision) {}), again},
+		"nobody's, without":         {record(func(r *appsv1.ControllerRevision) { r.Labels = nil }), conflicts},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			stack, state := created()
+			s := newServer(t, stack, test.record)
+			outcome, _ := s.take(t, state)
+			if len(outcome.Done) > 0 || !test.want(outcome) {
+				t.Errorf("R1 R26 the outcome is %+v", outcome)
+			}
+			if err := s.Live.Get(t.Context(), client.ObjectKey{Namespace: Namespace, Name: "shop"}, &corev1.Service{}); err == nil {
+				t.Error("a child was written")
+			}
+		})
+	}
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/test/fixture"
+)
+
+// desk is a reconciler with an API server that has one stack.
+type desk struct {
+	*Reconciler
+	clock *clocktesting.FakeClock
+	// writes is how many statuses were sent, and refusal what the API server says to the next.
+	writes  int
+	refusal error
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	scheme, err := Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
+	d.Reconciler = &Reconciler{
+		Clock: d.clock,
+		Client: fake.NewClientBuilder().WithScheme(scheme).
+			WithObjects(fixture.Stack("shop")).WithStatusSubresource(&v1alpha1.AppStack{}).
+			WithInterceptorFuncs(interceptor.Funcs{SubResourcePatch: func(
+				ctx context.Context, c client.Client, name string, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption,
+			) error {
+				if err := d.refusal; err != nil {
+					d.refusal = nil
+					return err
+				}
+				d.writes++
+				return c.SubResource(name).Patch(ctx, object, patch, options...)
+			}}).Build(),
+	}
+	return d
+}
+
+// stack is the stack as the API server has it.
+func (d *desk) stack(t *testing.T) *v1alpha1.AppStack {
+	t.Helper()
+	stack := &v1alpha1.AppStack{}
+	if err := d.Client.Get(t.Context(), client.ObjectKey{Namespace: fixture.Namespace, Name: "shop"}, stack); err != nil {
+		t.Fatal(err)
+	}
+	return stack
+}
+
+// counts is a status with so many ready pods.
+func counts(summary string) v1alpha1.AppStackStatus {
+	return v1alpha1.AppStackStatus{ReadySummary: summary, Revision: 1}
+}
+
+// ready is the same with all that was asked for.
+func ready(summary string) v1alpha1.AppStackStatus {
+	status := counts(summary)
+	status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Succeeded"}}
+	return status
+}
+
+// act is a pass that has a status to tell, after some time.
+type act struct {
+	after  time.Duration
+	status v1alpha1.AppStackStatus
+	// wrote says that the pass wrote something, and behind that the cache is and nothing can be told but what was held.
+	wrote, behind bool
+	// due is the time until the next pass for the status, and shown what the API server has then.
+	due   time.Duration
+	shown string
+}
+
+func TestStatuses(t *testing.T) {
+	tests := map[string]struct {
+		acts   []act
+		writes int
+	}{
+		"the first is written at once, and the same one not again": {[]act{
+			{status: counts("0/3"), shown: "0/3"}, {status: counts("0/3"), shown: "0/3"},
+		}, 1},
+		"numbers are told once a second": {[]act{
+			{status: counts("0/3"), shown: "0/3"},
+			{after: 300 * time.Millisecond, status: counts("1/3"), due: 700 * time.Millisecond, shown: "0/3"},
+			{after: 300 * time.Millisecond, status: counts("2/3"), due: 400 * time.Millisecond, shown: "0/3"},
+			{after: 400 * time.Millisecond, status: counts("2/3"), shown: "2/3"},
+		}, 2},
+		"a condition that turns waits for nothing": {[]act{
+			{status: counts("0/3"), shown: "0/3"},
+			{after: time.Millisecond, status: ready("3/3"), shown: "3/3"},
+			{after: time.Millisecond, status: counts("2/3"), shown: "2/3"},
+		}, 3},
+		"numbers that come back are not told": {[]act{
+			{status: counts("3/3"), shown: "3/3"},
+			{after: 100 * time.Millisecond, status: counts("2/3"), due: 900 * time.Millisecond, shown: "3/3"},
+			{after: 100 * time.Millisecond, status: counts("3/3"), shown: "3/3"},
+		}, 1},
+		"a clock that is set back holds up nothing": {[]act{
+			{status: counts("0/3"), shown: "0/3"},
+			{after: -time.Hour, status: counts("1/3"), shown: "1/3"},
+		}, 2},
+		"a pass that wrote leaves it to the next to tell": {[]act{
+			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
+			{after: 10 * time.Millisecond, status: ready("3/3"), shown: "3/3"},
+		}, 1},
+		"but not where the cache is behind": {[]act{
+			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
+			{behind: true, shown: "0/3"},
+			{behind: true, shown: "0/3"},
+		}, 1},
+		"nor where every pass writes": {[]act{
+			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
+			{after: 900 * time.Millisecond, status: counts("1/3"), wrote: true, due: soon, shown: ""},
+			{after: 100 * time.Millisecond, status: counts("2/3"), wrote: true, shown: "2/3"},
+			{after: 100 * time.Millisecond, status: counts("3/3"), wrote: true, due: soon, shown: "2/3"},
+		}, 1},
+		"what was held back is forgotten once more is known": {[]act{
+			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
+			{status: counts("1/3"), shown: "1/3"},
+			{behind: true, shown: "1/3"},
+		}, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			for i, act := range test.acts {
+				d.clock.SetTime(d.clock.Now().Add(act.after))
+				var due time.Duration
+				var err error
+				switch stack := d.stack(t); {
+				case act.behind:
+					err = d.release(t.Context(), stack)
+				case act.wrote:
+					due, err = d.hold(t.Context(), stack, act.status)
+				default:
+					due, err = d.write(t.Context(), stack, act.status)
+				}
+				if shown := d.stack(t).Status.ReadySummary; err != nil || due != act.due || shown != act.shown {
+					t.Fatalf("pass %d: due in %v, shown %q, error %v; want %v, %q", i, due, shown, err, act.due, act.shown)
+				}
+			}
+			if d.writes != test.writes {
+				t.Errorf("%d writes, want %d", d.writes, test.writes)
+			}
+		})
+	}
+}
+
+// TestStatusBehindTheCache shows that a status is not sent for a stack as it was
+// before the last one: it would be refused.
+func TestStatusBehindTheCache(t *testing.T) {
+	d := newDesk(t)
+	before := d.stack(t)
+	if _, err := d.write(t.Context(), before, counts("0/3")); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := d.write(t.Context(), before, ready("3/3")); err != nil || due != soon || d.writes != 1 {
+		t.Errorf("due in %v, error %v, %d writes, want %v and 1", due, err, d.writes, soon)
+	}
+	d.clock.Step(catchUp)
+	if due, err := d.write(t.Context(), before, ready("3/3")); err != nil || due != soon || d.writes != 2 {
+		t.Errorf("after %v it is tried: due in %v, error %v, %d writes, want a conflict", catchUp, due, err, d.writes)
+	}
+}
+
+func TestStatusThatIsRefused(t *testing.T) {
+	resource := schema.GroupResource{Group: v1alpha1.GroupName, Resource: "appstacks"}
+	tests := map[string]struct {
+		refusal error
+		due     time.Duration
+		fails   bool
+	}{
+		"the stack is another one by now": {apierrors.NewConflict(resource, "shop", errors.New("changed")), soon, false},
+		"the stack is gone":               {apierrors.NewNotFound(resource, "shop"), soon, false},
+		"the API server fails":            {apierrors.NewInternalError(errors.New("oops")), 0, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.refusal = test.refusal
+			if due, err := d.write(t.Context(), d.stack(t), counts("1/3")); due != test.due || (err != nil) != test.fails {
+				t.Errorf("due in %v, error %v, want %v, an error: %v", due, err, test.due, test.fails)
+			}
+			if due, err := d.write(t.Context(), d.stack(t), counts("1/3")); due != 0 || err != nil || d.writes != 1 {
+				t.Errorf("the next try: due in %v, error %v, %d writes", due, err, d.writes)
+			}
+		})
+	}
+}
+
+func TestStatusesForgetSettledStacks(t *testing.T) {
+	d := newDesk(t)
+	for range 2 {
+		if _, err := d.write(t.Context(), d.stack(t), counts("3/3")); err != nil {
+			t.Fatal(err)
+		}
+		d.clock.Step(catchUp)
+	}
+	if left := len(d.statuses.byStack); left != 0 {
+		t.Errorf("%d stacks are remembered, want none", left)
+	}
+}
+
+func TestPassing(t *testing.T) {
+	step := []model.Step{{Verb: model.VerbUpdate}}
+	tests := map[string]struct {
+		outcome model.Outcome
+		want    bool
+	}{
+		"nothing was written":                {model.Outcome{}, false},
+		"something was":                      {model.Outcome{Done: step}, true},
+		"what was made does not show yet":    {model.Outcome{Behind: true}, true},
+		"something else is in the way":       {model.Outcome{Done: step, Problem: &model.Problem{}}, false},
+		"a stack of the same name is to go":  {model.Outcome{Done: step, Predecessor: "Deployment"}, false},
+		"only another pass is due, not more": {model.Outcome{Again: true}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := passing(test.outcome); got != test.want {
+				t.Errorf("passing = %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// patience is how long a test waits for what is to happen at once.
+const patience = 10 * time.Second
+
+// server serves watches: what there is of a resource, that this was all, and what comes later.
+type server struct {
+	objects map[string][]client.Object
+	later   map[string]chan client.Object
+	// without is a resource that may not be read.
+	without string
+
+	mu    sync.Mutex
+	asked []string
+}
+
+// ServeHTTP implements http.Handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	parts := strings.Split(r.URL.Path, "/")
+	resource := parts[len(parts)-1]
+	s.mu.Lock()
+	s.asked = append(s.asked, r.URL.Path+" "+r.URL.Query().Get("labelSelector"))
+	s.mu.Unlock()
+	if resource == s.without || r.URL.Query().Get("watch") == "" {
+		http.Error(w, "forbidden", http.StatusForbidden)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	stream := json.NewEncoder(w)
+	send := func(eventType string, object client.Object) {
+		// who went away is told by the context
+		_ = stream.Encode(map[string]any{"type": eventType, "object": object})
+		_ = http.NewResponseController(w).Flush()
+	}
+	var last client.Object
+	for _, object := range s.objects[resource] {
+		send("ADDED", object)
+	}
+	for _, object := range s.objects[resource+"/sample"] {
+		last = object
+	}
+	last.SetResourceVersion("7")
+	last.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+	send("BOOKMARK", last)
+	for {
+		select {
+		case object := <-s.later[resource]:
+			send("MODIFIED", object)
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// paths are those that were asked for, each once.
+func (s *server) paths() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Compact(slices.Sorted(slices.Values(s.asked)))
+}
+
+// open starts a cache that the server fills. It ends with the test.
+func (s *server) open(t *testing.T, options cache.Options) *Cache {
+	t.Helper()
+	options.Scheme = runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(options.Scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kinds, err := newKinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.objects == nil {
+		s.objects = map[string][]client.Object{}
+	}
+	for _, k := range kinds { // clients want to know what kind they get
+		resource := k.resource.Resource
+		gvks, _, err := options.Scheme.ObjectKinds(k.fresh())
+		if err != nil {
+			t.Fatal(err)
+		}
+		bookmark := k.fresh()
+		for _, object := range append(s.objects[resource], bookmark) {
+			object.GetObjectKind().SetGroupVersionKind(gvks[0])
+		}
+		s.objects[resource+"/sample"] = []client.Object{bookmark}
+	}
+	api := httptest.NewServer(s)
+	config := &rest.Config{Host: api.URL}
+	options.HTTPClient = api.Client()
+	made, err := New(config, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- made.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Start ended: %v", err)
+			}
+		case <-time.After(patience):
+			t.Errorf("the cache did not end within %s", patience)
+		}
+		api.Close()
+	})
+	c, ok := made.(*Cache)
+	if !ok {
+		t.Fatalf("New makes a %T", made)
+	}
+	return c
+}
+
+func synced(t *testing.T, c *Cache, within time.Duration) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	return c.WaitForCacheSync(ctx)
+}
+
+func TestCacheIsFilled(t *testing.T) {
+	s := &server{objects: map[string][]client.Object{
+		"appstacks": {Stack("shop")}, "services": {service("shop", "shop", "1")},
+	}}
+	c := s.open(t, cache.Options{})
+	if !synced(t, c, patience) {
+		t.Fatal("the cache is not filled")
+	}
+	key := types.NamespacedName{Namespace: Namespace, Name: "shop"}
+	if err := c.Get(t.Context(), key, &v1alpha1.AppStack{}); err != nil {
+		t.Errorf("reading the stack: %v", err)
+	}
+	objects, err := c.Of(key)
+	if err != nil || len(objects.Services) != 1 {
+		t.Errorf("what belongs to the stack: %+v, %v, want a Service", objects, err)
+	}
+	const selector = " apps.appstack.dev/stack"
+	want := []string{
+		"/api/v1/services" + selector,
+		"/apis/apps.appstack.dev/v1alpha1/appstacks ",
+		"/apis/apps/v1/controllerrevisions" + selector,
+		"/apis/apps/v1/deployments" + selector,
+		"/apis/autoscaling/v2/horizontalpodautoscalers" + selector,
+		"/apis/policy/v1/poddisruptionbudgets" + selector,
+	}
+	if diff := cmp.Diff(want, s.paths()); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+}
+
+func TestCacheOfNamespaces(t *testing.T) {
+	s := &server{}
+	c := s.open(t, cache.Options{DefaultNamespaces: map[string]cache.Config{"red": {}, "blue": {}}})
+	if !synced(t, c, patience) {
+		t.Fatal("the cache is not filled")
+	}
+	paths := s.paths()
+	if len(paths) != 12 {
+		t.Errorf("asked for %v, want six kinds in two namespaces", paths)
+	}
+	for _, path := range paths {
+		if !strings.Contains(path, "/namespaces/red/") && !strings.Contains(path, "/namespaces/blue/") {
+			t.Errorf("asked for %s, outside the namespaces", path)
+		}
+	}
+}
+
+// TestCacheIsNotFilled is of an operator that lacks a right.
+func TestCacheIsNotFilled(t *testing.T) {
+	for _, k := range []string{"appstacks", "controllerrevisions", "poddisruptionbudgets"} {
+		t.Run(k, func(t *testing.T) {
+			s := &server{without: k}
+			c := s.open(t, cache.Options{})
+			for _, store := range c.stores {
+				if store.resource.Resource != k {
+					select {
+					case <-store.filled:
+					case <-time.After(patience):
+						t.Fatalf("%s are not known", store.resource.Resource)
+					}
+				}
+			}
+			if c.synced() || synced(t, c, time.Millisecond) {
+				t.Errorf("the cache is filled without %s", k)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := (Source{c}).WaitForSync(ctx); err == nil {
+				t.Errorf("the source is synced without %s", k)
+			}
+		})
+	}
+}
+
+// take is what comes next out of the queue, and its priority.
+func take(t *testing.T, queue priorityqueue.PriorityQueue[reconcile.Request]) (string, int) {
+	t.Helper()
+	type next struct {
+		request  reconcile.Request
+		priority int
+	}
+	came := make(chan next, 1)
+	go func() {
+		request, priority, _ := queue.GetWithPriority()
+		queue.Done(request)
+		came <- next{request, priority}
+	}()
+	select {
+	case n := <-came:
+		return n.request.String(), n.priority
+	case <-time.After(patience):
+		t.Fatalf("nothing came within %s", patience)
+		panic("unreachable")
+	}
+}
+
+func TestSource(t *testing.T) {
+	s := &server{
+		objects: map[string][]client.Object{"appstacks": {Stack("shop")}, "services": {service("blog", "blog", "1")}},
+		later:   map[string]chan client.Object{"services": make(chan client.Object)},
+	}
+	c := s.open(t, cache.Options{})
+	if !synced(t, c, patience) {
+		t.Fatal("the cache is not filled")
+	}
+	queue := priorityqueue.New[reconcile.Request]("test")
+	defer queue.ShutDown()
+	watched := Source{c}
+	if err := watched.Start(t.Context(), queue); err != nil {
+		t.Fatal(err)
+	}
+	if err := watched.WaitForSync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if name, priority := take(t, queue); name != "default/shop" || priority >= 0 {
+		t.Errorf("%s came, with priority %d, want default/shop behind what happens", name, priority)
+	}
+	changed := service("shop", "shop", "2")
+	changed.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}
+	s.later["services"] <- changed
+	if name, priority := take(t, queue); name != "default/shop" || priority != 0 {
+		t.Errorf("%s came, with priority %d, want default/shop at once", name, priority)
+	}
+}
+
+func TestSourceWithAPlainQueue(t *testing.T) {
+	k := newKept(t).fill()
+	k.do(k.store("appstacks").Add(Stack("shop")))
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer queue.ShutDown()
+	k.do(Source{k.Cache}.Start(t.Context(), queue))
+	if got, _ := queue.Get(); got.Name != "shop" {
+		t.Errorf("%s came, want default/shop", got)
+	}
+}
+
+// TestNoOtherKind shows that reading what is not kept fails, and opens no watch.
+func TestNoOtherKind(t *testing.T) {
+	c := newKept(t).fill().Cache
+	informer, err := c.GetInformer(t.Context(), &v1alpha1.AppStack{})
+	if informer != nil || err == nil {
+		t.Errorf("GetInformer = %v, %v, want an error", informer, err)
+	}
+	informer, err = c.GetInformerForKind(t.Context(), v1alpha1.GroupVersion.WithKind("AppStack"))
+	if informer != nil || err == nil {
+		t.Errorf("GetInformerForKind = %v, %v, want an error", informer, err)
+	}
+	for name, err := range map[string]error{
+		"List":           c.List(t.Context(), &v1alpha1.AppStackList{}),
+		"RemoveInformer": c.RemoveInformer(t.Context(), &v1alpha1.AppStack{}),
+		"IndexField":     c.IndexField(t.Context(), &v1alpha1.AppStack{}, "spec.image", nil),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

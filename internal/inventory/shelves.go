@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package inventory
+
+import (
+	"sync"
+	"unique"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// shelves hold what is kept, by stack.
+type shelves struct {
+	mu      sync.Mutex
+	byStack map[types.NamespacedName]*shelf
+	// changed is told which stacks changed, and whether something happened to
+	// them or they are just to be looked at; nil until somebody listens.
+	changed func(stacks []types.NamespacedName, happened bool)
+}
+
+// shelf has a stack, and what names it as the one that it belongs to.
+type shelf struct {
+	stack types.NamespacedName
+	first *object
+	// conditions of the stack, in short.
+	conditions unique.Handle[string]
+}
+
+// object is one that is kept.
+type object struct {
+	kind   *kind
+	shelf  *shelf
+	next   *object
+	packed string
+}
+
+// of is the shelf of the stack.
+func (s *shelves) of(stack types.NamespacedName) *shelf {
+	if found := s.byStack[stack]; found != nil {
+		return found
+	}
+	if s.byStack == nil {
+		s.byStack = map[types.NamespacedName]*shelf{}
+	}
+	made := &shelf{stack: stack}
+	s.byStack[stack] = made
+	return made
+}
+
+// objects lists what is kept of the stack.
+func (s *shelves) objects(stack types.NamespacedName) []object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.byStack[stack]
+	if found == nil {
+		return nil
+	}
+	var all []object
+	for at := found.first; at != nil; at = at.next {
+		all = append(all, *at)
+	}
+	return all
+}
+
+// stacks lists the stacks that there are. Others may be named only.
+func (s *shelves) stacks() []types.NamespacedName {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []types.NamespacedName
+	for name, shelf := range s.byStack {
+		if shelf.conditions != (unique.Handle[string]{}) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// listen has the function told of changes from now on.
+func (s *shelves) listen(changed func(stacks []types.NamespacedName, happened bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = changed
+}
+
+func (s *shelves) listener() func([]types.NamespacedName, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *shelves) tell(stacks []types.NamespacedName) {
+	if changed := s.listener(); changed != nil && len(stacks) > 0 {
+		changed(stacks, true)
+	}
+}
+
+func (s *shelves) tellAll() {
+	if changed := s.listener(); changed != nil {
+		changed(s.stacks(), false)
+	}
+}

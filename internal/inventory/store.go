@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package inventory
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"unique"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// store keeps the objects of one kind, in one namespace or in all. A reflector fills it.
+type store struct {
+	*kind
+	shelves *shelves
+	filled  chan struct{}
+	once    sync.Once
+
+	// byName is guarded by the lock of the shelves.
+	byName map[types.NamespacedName]*object
+}
+
+var _ cache.TransformingStore = &store{}
+
+// item is an object on its way into the store: packed, and what has to be known
+// of it without unpacking it.
+type item struct {
+	name       types.NamespacedName
+	stack      types.NamespacedName
+	conditions unique.Handle[string]
+	packed     string
+}
+
+// Transformer implements cache.TransformingStore: what arrives is packed one by
+// one, so that a first list is never in memory as it is.
+func (s *store) Transformer() cache.TransformFunc {
+	return func(object any) (any, error) { return s.itemOf(object) }
+}
+
+func (s *store) itemOf(object any) (*item, error) {
+	if packed, ok := object.(*item); ok {
+		return packed, nil
+	}
+	plain, ok := object.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("a %T among %s", object, s.resource.Resource)
+	}
+	i := &item{name: client.ObjectKeyFromObject(plain)}
+	i.stack = types.NamespacedName{Namespace: i.name.Namespace, Name: plain.GetLabels()[naming.LabelStack]}
+	if stack, ok := plain.(*v1alpha1.AppStack); ok {
+		stack.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack")) // a watch leaves it out, a list does not
+		i.stack = i.name
+		i.conditions = conditionsOf(stack)
+	}
+	var err error
+	i.packed, err = s.pack(plain)
+	return i, err
+}
+
+// Add implements cache.ReflectorStore.
+func (s *store) Add(object any) error { return s.Update(object) }
+
+// Update implements cache.ReflectorStore.
+func (s *store) Update(object any) error {
+	i, err := s.itemOf(object)
+	if err != nil {
+		return err
+	}
+	s.shelves.mu.Lock()
+	changed := s.put(i)
+	s.shelves.mu.Unlock()
+	s.shelves.tell(changed)
+	return nil
+}
+
+// Delete implements cache.ReflectorStore.
+func (s *store) Delete(object any) error {
+	plain, ok := object.(client.Object)
+	if !ok {
+		return fmt.Errorf("a %T among %s", object, s.resource.Resource)
+	}
+	s.shelves.mu.Lock()
+	changed := s.drop(client.ObjectKeyFromObject(plain))
+	s.shelves.mu.Unlock()
+	s.shelves.tell(changed)
+	return nil
+}
+
+// Replace implements cache.ReflectorStore: the objects are all that there are.
+func (s *store) Replace(objects []any, _ string) error {
+	there := make(map[types.NamespacedName]bool, len(objects))
+	var changed []types.NamespacedName
+	for n, object := range objects {
+		i, err := s.itemOf(object)
+		if err != nil {
+			return err
+		}
+		objects[n] = i
+		there[i.name] = true
+	}
+	s.shelves.mu.Lock()
+	for _, name := range slices.Collect(maps.Keys(s.byName)) {
+		if !there[name] {
+			changed = append(changed, s.drop(name)...)
+		}
+	}
+	for _, object := range objects {
+		if i, ok := object.(*item); ok {
+			changed = append(changed, s.put(i)...)
+		}
+	}
+	s.shelves.mu.Unlock()
+	s.once.Do(func() { close(s.filled) })
+	s.shelves.tell(changed)
+	return nil
+}
+
+// Resync implements cache.ReflectorStore: every stack is looked at again.
+func (s *store) Resync() error {
+	if s.resource == stackResource {
+		s.shelves.tellAll()
+	}
+	return nil
+}
+
+// put keeps the item, and says which stacks it changes.
+func (s *store) put(i *item) (changed []types.NamespacedName) {
+	before := s.byName[i.name]
+	if before != nil && before.packed == i.packed {
+		return nil
+	}
+	if before != nil && before.shelf.stack == i.stack {
+		before.packed = i.packed
+		before.shelf.conditions = latest(before.shelf.conditions, i.conditions)
+		return []types.NamespacedName{i.stack}
+	}
+	changed = s.drop(i.name)
+	shelf := s.shelves.of(i.stack)
+	shelf.conditions = latest(shelf.conditions, i.conditions)
+	kept := &object{kind: s.kind, shelf: shelf, next: shelf.first, packed: i.packed}
+	shelf.first = kept
+	name := types.NamespacedName{Namespace: shelf.stack.Namespace, Name: i.name.Name} // one copy of the namespace's name does
+	if name == shelf.stack {
+		name = shelf.stack
+	}
+	if s.byName == nil {
+		s.byName = map[types.NamespacedName]*object{}
+	}
+	s.byName[name] = kept
+	return append(changed, shelf.stack)
+}
+
+// drop forgets the object of that name, and says which stack that changes.
+func (s *store) drop(name types.NamespacedName) (changed []types.NamespacedName) {
+	gone := s.byName[name]
+	if gone == nil {
+		return nil
+	}
+	delete(s.byName, name)
+	for at := &gone.shelf.first; *at != nil; at = &(*at).next {
+		if *at == gone {
+			*at = gone.next
+			break
+		}
+	}
+	if s.resource == stackResource {
+		gone.shelf.conditions = unique.Handle[string]{}
+	}
+	if gone.shelf.first == nil {
+		delete(s.shelves.byStack, gone.shelf.stack)
+	}
+	return []types.NamespacedName{gone.shelf.stack}
+}
+
+// latest are the conditions that are known now. Only a stack has any.
+func latest(before, now unique.Handle[string]) unique.Handle[string] {
+	if now == (unique.Handle[string]{}) {
+		return before
+	}
+	return now
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package observe_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/inventory"
+	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/observe"
+	"github.com/appstack-dev/appstack/internal/podwatch"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+var (
+	shop = types.NamespacedName{Namespace: Namespace, Name: "shop"}
+	noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// cache has objects, or an error.
+type cache struct {
+	inventory.Objects
+	err error
+}
+
+func (c *cache) Of(types.NamespacedName) (inventory.Objects, error) { return c.Objects, c.err }
+
+// scene is an observer of stack shop at noon, with what the cache shows it.
+type scene struct {
+	*observe.Observer
+	cache *cache
+	stack *v1alpha1.AppStack
+	clock *clocktesting.FakeClock
+}
+
+func newScene(options ...Option) *scene {
+	s := &scene{cache: &cache{}, stack: Stack("shop", options...), clock: clocktesting.NewFakeClock(noon)}
+	s.stack.UID = "shop"
+	pods := &podwatch.Watcher{Clock: s.clock}
+	pods.Start(context.Background(), func(types.NamespacedName) {})
+	s.Observer = &observe.Observer{Cache: s.cache, Ledger: &ledger.Ledger{}, Pods: pods, Clock: s.clock}
+	return s
+}
+
+// revision is a record that succeeded, changed by edit where that is not nil.
+func (s *scene) revision(t *testing.T, number int64, edit func(*appsv1.ControllerRevision)) {
+	t.Helper()
+	content, err := render.Content(render.Input{Stack: s.stack, Defaults: render.StandardDefaults()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := revision.Encode(s.stack, model.Revision{Number: number, Content: content, Record: model.Record{
+		Rollouts: []model.Rollout{{Sequence: number, Outcome: v1alpha1.OutcomeSucceeded, StartedAt: noon}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored.ResourceVersion = "1"
+	if edit != nil {
+		edit(stored)
+	}
+	s.cache.Revisions = append(s.cache.Revisions, stored)
+}
+
+func (s *scene) state(t *testing.T) model.State {
+	t.Helper()
+	state, err := s.State(t.Context(), s.stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func TestRevisions(t *testing.T) {
+	type record = *appsv1.ControllerRevision
+	other := func(r record) { r.OwnerReferences[0].Kind, r.OwnerReferences[0].UID = "Other", "other" }
+	tests := map[string]struct {
+		edit        func(record)
+		want        []int64
+		damaged     bool
+		predecessor string
+	}{
+		"R5 the stack's":        {nil, []int64{1, 2}, false, ""},
+		"R26 left by a stack":   {func(r record) { r.OwnerReferences = nil }, []int64{1, 2}, false, ""},
+		"R26 of something else": {other, []int64{1}, false, ""},
+		"R26 of a deleted stack": {
+			func(r record) { r.OwnerReferences[0].UID = "old" }, []int64{1}, false, `ControllerRevision "shop-2"`,
+		},
+		"R5 a copy that someone made":       {func(r record) { r.Name = "shop-copy" }, []int64{1}, false, ""},
+		"R5 with another number":            {func(r record) { r.Revision = 3 }, []int64{1}, false, ""},
+		"R30 with damaged content":          {func(r record) { r.Data.Raw = []byte("{") }, []int64{1}, true, ""},
+		"R30 with no content":               {func(r record) { r.Data.Raw = nil }, []int64{1}, true, ""},
+		"R30 with content of nothing":       {func(r record) { r.Data.Raw = []byte(`{"components":[]}`) }, []int64{1}, true, ""},
+		"R30 without a record":              {func(r record) { delete(r.Annotations, naming.AnnotationRecord) }, []int64{1}, true, ""},
+		"R30 a damaged copy":                {func(r record) { r.Name, r.Data.Raw = "shop-copy", nil }, []int64{1}, false, ""},
+		"R30 damaged, and something else's": {func(r record) { other(r); r.Data.Raw = nil }, []int64{1}, false, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newScene()
+			s.revision(t, 2, test.edit)
+			s.revision(t, 1, nil)
+			state := s.state(t)
+			var got []int64
+			for _, rev := range state.Revisions {
+				got = append(got, rev.Number)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("revisions (-want +got):\n%s", diff)
+			}
+			if damaged := state.Damaged != nil; damaged != test.damaged {
+				t.Errorf("damaged: %+v, want %v", state.Damaged, test.damaged)
+			}
+			if state.Predecessor != test.predecessor {
+				t.Errorf("predecessor %q, want %q", state.Predecessor, test.predecessor)
+			}
+		})
+	}
+}
+
+// TestStale shows when the cache is known to be behind the operator's own writes.
+func TestStale(t *testing.T) {
+	tests := map[string]struct {
+		write ledger.Write
+		name  string
+		after time.Duration
+		stale bool
+	}{
+		"R5 a record that is not shown yet":           {ledger.Write{At: noon}, "shop-2", 0, true},
+		"R5 a record that is shown":                   {ledger.Write{At: noon}, "shop-1", 0, false},
+		"R5 a change that is not shown yet":           {ledger.Write{Before: "1", At: noon}, "shop-1", 0, true},
+		"R5 a change that is shown":                   {ledger.Write{Before: "0", At: noon}, "shop-1", 0, false},
+		"R5 a change that has not been shown for 9 s": {ledger.Write{Before: "1", At: noon}, "shop-1", 9 * time.Second, true},
+		"R5 a change that was not shown for 10 s":     {ledger.Write{Before: "1", At: noon}, "shop-1", 10 * time.Second, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newScene()
+			s.revision(t, 1, nil)
+			s.Ledger.Recorded(shop, test.name, test.write)
+			s.clock.Step(test.after)
+			if state := s.state(t); state.Stale != test.stale {
+				t.Errorf("stale: %v, want %v", state.Stale, test.stale)
+			}
+			// what is waited for is remembered, and nothing else
+			if left := len(s.Ledger.Records(shop)); (left > 0) != test.stale {
+				t.Errorf("%d writes are remembered", left)
+			}
+		})
+	}
+}
+
+func TestNoCacheIsAnError(t *testing.T) {
+	s := newScene()
+	s.cache.err = errors.New("not filled")
+	if state, err := s.State(t.Context(), s.stack); !errors.Is(err, s.cache.err) {
+		t.Errorf("State = %+v, %v, want the cache's error", state, err)
+	}
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"testing"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// sizes are the stacks that are planned for: one that is like most, and one with more in it.
+var sizes = []struct {
+	name    string
+	options []Option
+}{
+	{"one", nil},
+	{"five", []Option{
+		Component("a", 2, nil, "a"), Component("b", 2, nil, "b"), Component("c", 2, nil, "c"), Component("d", 2, nil, "d"),
+	}},
+}
+
+// BenchmarkMakeSettled is what it costs to find that there is nothing to do.
+func BenchmarkMakeSettled(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(size.name, func(b *testing.B) {
+			state := settled(size.options...)
+			if steps := stepsOf(state); len(steps) > 0 {
+				b.Fatalf("a settled stack has steps: %v", steps)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				planFor(state)
+			}
+		})
+	}
+}
+
+// BenchmarkMakeNew is what it costs to plan a first release.
+func BenchmarkMakeNew(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(size.name, func(b *testing.B) {
+			state := model.State{Stack: Stack("shop", size.options...)}
+			if planFor(state).Move == nil {
+				b.Fatal("a new stack has no move")
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				planFor(state)
+			}
+		})
+	}
+}
+
+// BenchmarkLookup is what it costs to find that no image is to be looked up.
+func BenchmarkLookup(b *testing.B) {
+	state := settled()
+	b.ReportAllocs()
+	for b.Loop() {
+		planner.Lookup(state, noon)
+	}
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+)
+
+// Pressing says whether the next status tells what someone waits for: that a
+// condition has turned, a failure, a revision, an outcome. How many pods there are
+// meanwhile, and the words that count them, can be told a little later.
+func Pressing(before, next v1alpha1.AppStackStatus) bool {
+	return !equality.Semantic.DeepEqual(uncounted(before), uncounted(next))
+}
+
+// uncounted is the status without what follows the number of pods, and without
+// addresses, which load balancers are given in their own time.
+func uncounted(status v1alpha1.AppStackStatus) v1alpha1.AppStackStatus {
+	status.Replicas, status.ReadySummary, status.Address = nil, "", ""
+	status.Components = slices.Clone(status.Components)
+	for i := range status.Components {
+		component := &status.Components[i]
+		component.DesiredReplicas, component.Replicas, component.UpdatedReplicas = nil, nil, nil
+		component.ReadyReplicas, component.AvailableReplicas, component.Address = nil, nil, ""
+	}
+	status.Conditions = slices.Clone(status.Conditions)
+	for i := range status.Conditions {
+		switch condition := &status.Conditions[i]; condition.Type {
+		case v1alpha1.ConditionReady, v1alpha1.ConditionAvailable, v1alpha1.ConditionReconciling:
+			condition.Message = "" // what is wrong is in the message of Stalled too
+		}
+	}
+	return status
+}

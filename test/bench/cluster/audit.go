@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// quiet is for how long nothing is asked until nothing more is expected.
+const quiet = 3 * time.Second
+
+// Mark is a point in the audit log.
+type Mark int64
+
+// Request is one to the API server, as its audit log has it (audit.k8s.io/v1, Event).
+type Request struct {
+	Stage                    string
+	UserAgent                string
+	Verb                     string
+	RequestURI               string
+	ObjectRef                Object
+	ResponseStatus           struct{ Code int32 }
+	RequestReceivedTimestamp metav1.MicroTime
+	// StageTimestamp is when it was answered.
+	StageTimestamp metav1.MicroTime
+}
+
+// Object is what a request is about.
+type Object struct{ Resource, Namespace, Name, Subresource string }
+
+// Lease says whether the request keeps or looks at the leader's lease.
+func (r Request) Lease() bool { return r.ObjectRef.Resource == "leases" }
+
+// Event says whether the request tells of an event.
+func (r Request) Event() bool { return r.ObjectRef.Resource == "events" }
+
+// Write says whether the request changes what is stored.
+func (r Request) Write() bool {
+	switch r.Verb {
+	case "create", "update", "patch", "delete", "deletecollection":
+		return r.ObjectRef.Resource != "selfsubjectreviews"
+	}
+	return false
+}
+
+// Lists says whether the request reads all of a kind: a list, or a watch that begins with one.
+func (r Request) Lists() bool {
+	return r.Verb == "list" || r.Verb == "watch" && strings.Contains(r.RequestURI, "sendInitialEvents=true")
+}
+
+// Failed says whether the API server refused it.
+func (r Request) Failed() bool { return r.ResponseStatus.Code >= 400 }
+
+// What is the request in two words, such as "patch appstacks/status".
+func (r Request) What() string {
+	what := r.Verb + " " + r.ObjectRef.Resource
+	if r.ObjectRef.Subresource != "" {
+		what += "/" + r.ObjectRef.Subresource
+	}
+	return what
+}
+
+func (c *Cluster) auditLog() string { return filepath.Join(c.folder, "logs", "audit.log") }
+
+// Mark is the end of the audit log.
+func (c *Cluster) Mark() (Mark, error) {
+	info, err := os.Stat(c.auditLog())
+	if err != nil {
+		return 0, fmt.Errorf("reading the audit log: %w", err)
+	}
+	return Mark(info.Size()), nil
+}
+
+// Requests are those since the mark of clients whose agent begins so; of a watch
+// its begin, and not its end.
+func (c *Cluster) Requests(since Mark, agent string) ([]Request, error) {
+	requests, _, err := c.requests(since, agent)
+	return requests, err
+}
+
+// requests are those since the mark, and a mark behind the last of them.
+func (c *Cluster) requests(since Mark, agent string) ([]Request, Mark, error) {
+	file, err := os.Open(c.auditLog())
+	if err != nil {
+		return nil, since, fmt.Errorf("reading the audit log: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	if _, err := file.Seek(int64(since), io.SeekStart); err != nil {
+		return nil, since, fmt.Errorf("reading the audit log: %w", err)
+	}
+	var all []Request
+	reader := bufio.NewReaderSize(file, 1<<20)
+	for {
+		line, err := reader.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return all, since, nil // the last line may not be written whole yet
+		}
+		if err != nil {
+			return nil, since, fmt.Errorf("reading the audit log: %w", err)
+		}
+		since += Mark(len(line))
+		if !bytes.Contains(line, []byte(`"userAgent":"`+agent)) {
+			continue
+		}
+		var request Request
+		if err := json.Unmarshal(line, &request); err != nil {
+			return nil, since, fmt.Errorf("reading the audit log: %w", err)
+		}
+		if request.Verb == "watch" && request.Stage != "ResponseStarted" {
+			continue
+		}
+		all = append(all, request)
+	}
+}
+
+// Settle waits until clients of the agent have asked for nothing but leases and
+// watches for some seconds, and is what they have asked for since the mark.
+func (c *Cluster) Settle(ctx context.Context, since Mark, agent string) ([]Request, error) {
+	var all []Request
+	end, last := since, time.Now()
+	for {
+		fresh, next, err := c.requests(end, agent)
+		if err != nil {
+			return nil, err
+		}
+		end, all = next, append(all, fresh...)
+		for _, request := range fresh {
+			if !request.Lease() && request.Verb != "watch" {
+				last = time.Now()
+			}
+		}
+		if time.Since(last) >= quiet {
+			return all, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for %s to ask for nothing more: %w", agent, ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

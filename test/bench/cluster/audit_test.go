@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package cluster
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// TestRequests reads an audit log whose last line is not written whole yet.
+func TestRequests(t *testing.T) {
+	c := &Cluster{folder: t.TempDir()}
+	if err := os.Mkdir(filepath.Join(c.folder, "logs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	log := `{"stage":"ResponseComplete","userAgent":"other","verb":"list","objectRef":{"resource":"pods"}}
+{"stage":"ResponseStarted","userAgent":"manager/1","verb":"watch","requestURI":"/?sendInitialEvents=true","objectRef":{"resource":"services"}}
+{"stage":"ResponseComplete","userAgent":"manager/1","verb":"watch","requestURI":"/s","objectRef":{"resource":"services"}}
+{"userAgent":"manager/1","verb":"patch","objectRef":{"resource":"appstacks","subresource":"status"},"responseStatus":{"code":409}}
+{"userAgent":"manager/1","verb":"update","objectRef":{"resource":"leases"},"responseStatus":{"code":200}}
+{"userAgent":"manager/1","verb":"crea`
+	if err := os.WriteFile(c.auditLog(), []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	requests, err := c.Requests(0, "manager/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var what []string
+	for _, request := range requests {
+		what = append(what, request.What())
+	}
+	if want := []string{"watch services", "patch appstacks/status", "update leases"}; !slices.Equal(what, want) {
+		t.Fatalf("%v, want %v", what, want)
+	}
+	if first := requests[0]; !first.Lists() || first.Write() {
+		t.Errorf("a watch that begins with a list is one: %+v", first)
+	}
+	if second := requests[1]; !second.Write() || !second.Failed() || second.Lease() {
+		t.Errorf("a write that was refused: %+v", second)
+	}
+	if !requests[2].Lease() {
+		t.Errorf("a lease: %+v", requests[2])
+	}
+}
+
+// TestProcess measures this very process.
+func TestProcess(t *testing.T) {
+	self := Process(os.Getpid())
+	held, err := self.Memory()
+	if err != nil || held.Resident < 1<<20 || held.Anonymous > held.Resident {
+		t.Errorf("%+v, %v", held, err)
+	}
+	if _, err := self.CPU(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Process(1 << 30).Memory(); err == nil {
+		t.Error("a process that is not there holds something")
+	}
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package measure
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/test/bench/cluster"
+	"github.com/appstack-dev/appstack/test/bench/contender"
+	"github.com/appstack-dev/appstack/test/bench/result"
+)
+
+var latency = Measure{
+	Name: "latency",
+	Doc: "how soon the operator answers a changed spec and a pod that fails, idle and while many other stacks roll, " +
+		"by the API server's own clock",
+	Plan: func(scale Scale) []result.Key { return alone("latency", scale.Storm, scale.Trials) },
+	Run:  runLatency,
+}
+
+// probes is how many stacks the timed changes take turns at.
+const probes = 20
+
+const (
+	// probePause is the time from one timed change to the next.
+	probePause = 100 * time.Millisecond
+	// brokenImage has pods that run and never get ready, until somebody says what is wrong.
+	brokenImage = "my-app:unready-%s-%d"
+)
+
+func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *result.Sample) error {
+	apps, err := watch(ctx, on)
+	if err != nil {
+		return err
+	}
+	who := contender.AppStack{}
+	program, err := who.Start(ctx, on)
+	if err != nil {
+		return err
+	}
+	probed := make([]string, probes)
+	for i := range probed {
+		probed[i] = fmt.Sprintf("probe-%05d", i)
+	}
+	others := names(scale.Storm)
+	mark, err := on.Mark()
+	if err != nil {
+		return err
+	}
+	everybody := slices.Concat(probed, others)
+	err = each(ctx, everybody, func(ctx context.Context, name string) error { return who.Create(ctx, apps.kube, name, firstImage) })
+	if err != nil {
+		return err
+	}
+	if err := apps.runs(ctx, everybody, firstImage); err != nil {
+		return err
+	}
+	if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {
+		return err
+	}
+	probe := prober{on: on, apps: apps, names: probed, sample: sample, changes: scale.Changes}
+	if err := probe.changed(ctx, "change.idle"); err != nil {
+		return err
+	}
+	if err := probe.failed(ctx, "failure.idle"); err != nil {
+		return err
+	}
+	for _, storm := range []struct {
+		name  string
+		image string
+		probe func(context.Context, string) error
+	}{{"change.storm", secondImage, probe.changed}, {"failure.storm", "my-app:3", probe.failed}} {
+		if err := inStorm(ctx, apps, others, storm.image, func(ctx context.Context) error { return storm.probe(ctx, storm.name) }); err != nil {
+			return err
+		}
+		if mark, err = on.Mark(); err != nil {
+			return err
+		}
+		if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {
+			return err
+		}
+	}
+	return program.Stop()
+}
+
+// inStorm probes while all others go from one image to another again and again.
+func inStorm(ctx context.Context, apps *fleet, others []string, image string, probe func(context.Context) error) error {
+	weather, calm := context.WithCancel(ctx)
+	defer calm()
+	storm := make(chan error, 1)
+	go func() {
+		round := 0
+		for weather.Err() == nil {
+			round++
+			err := each(ctx, others, func(ctx context.Context, name string) error {
+				return contender.AppStack{}.Update(ctx, apps.kube, name, fmt.Sprintf("%s-%d", image, round))
+			})
+			if err == nil {
+				err = apps.runs(ctx, others, fmt.Sprintf("%s-%d", image, round))
+			}
+			if err != nil {
+				storm <- err
+				return
+			}
+		}
+		storm <- nil
+	}()
+	err := probe(ctx)
+	calm()
+	if stormErr := <-storm; err == nil {
+		err = stormErr
+	}
+	return err
+}
+
+// prober makes changes of some stacks, and looks up in the audit log when they were answered.
+type prober struct {
+	on      *cluster.Cluster
+	apps    *fleet
+	names   []string
+	sample  *result.Sample
+	changes int
+}
+
+// changed times how soon a Deployment gets the image of a changed spec.
+func (p prober) changed(ctx context.Context, name string) error {
+	mark, err := p.on.Mark()
+	if err != nil {
+		return err
+	}
+	for round := range rounds(p.changes, len(p.names)) {
+		image := fmt.Sprintf("my-app:%s-%d", name, round)
+		err := paced(ctx, p.names, probePause, func(ctx context.Context, stack string) error {
+			return contender.AppStack{}.Update(ctx, p.apps.kube, stack, image)
+		})
+		if err != nil {
+			return err
+		}
+		if err := p.apps.runs(ctx, p.names, image); err != nil {
+			return err
+		}
+	}
+	asked, err := p.on.Requests(mark, contender.UserAgent)
+	if err != nil {
+		return err
+	}
+	asked = slices.DeleteFunc(asked, func(r cluster.Request) bool { return r.What() != "patch appstacks" })
+	return p.time(name, mark, asked, func(r cluster.Request) string { return r.ObjectRef.Name })
+}
+
+// failed times how soon a Deployment is put back whose pod failed.
+func (p prober) failed(ctx context.Context, name string) error {
+	who := contender.AppStack{}
+	goodImage := fmt.Sprintf("my-app:%s", name)
+	settle := func(image string) error {
+		err := each(ctx, p.names, func(ctx context.Context, stack string) error { return who.Update(ctx, p.apps.kube, stack, image) })
+		if err != nil {
+			return err
+		}
+		if err := p.apps.runs(ctx, p.names, image); err != nil {
+			return err
+		}
+		return p.apps.ready(ctx, p.names) // else there would be nothing good to go back to
+	}
+	if err := settle(goodImage); err != nil {
+		return err
+	}
+	mark, err := p.on.Mark()
+	if err != nil {
+		return err
+	}
+	for round := range rounds(p.changes, len(p.names)) {
+		image := fmt.Sprintf(brokenImage, name, round)
+		if err := each(ctx, p.names, func(ctx context.Context, stack string) error {
+			return who.Update(ctx, p.apps.kube, stack, image)
+		}); err != nil {
+			return err
+		}
+		pods, err := p.podsOf(ctx, image)
+		if err != nil {
+			return err
+		}
+		stacks := make([]string, 0, len(pods))
+		for stack := range pods {
+			stacks = append(stacks, stack)
+		}
+		slices.Sort(stacks)
+		err = paced(ctx, stacks, probePause, func(ctx context.Context, stack string) error { return p.fail(ctx, pods[stack]) })
+		if err != nil {
+			return err
+		}
+		if err := p.apps.runs(ctx, p.names, goodImage); err != nil {
+			return err
+		}
+	}
+	failed, err := p.on.Requests(mark, contender.UserAgent)
+	if err != nil {
+		return err
+	}
+	failed = slices.DeleteFunc(failed, func(r cluster.Request) bool { return r.What() != "patch pods/status" })
+	return p.time(name, mark, failed, func(r cluster.Request) string {
+		stack, _, _ := cutLast(r.ObjectRef.Name, 2) // <stack>-<hash of the ReplicaSet>-<random>
+		return stack
+	})
+}
+
+// podsOf waits for a running pod of the image for each of the stacks.
+func (p prober) podsOf(ctx context.Context, image string) (map[string]*corev1.Pod, error) {
+	pods := map[string]*corev1.Pod{}
+	for {
+		list := &corev1.PodList{}
+		if err := p.apps.kube.List(ctx, list, client.InNamespace(contender.Namespace)); err != nil {
+			return nil, fmt.Errorf("listing pods: %w", err)
+		}
+		for i := range list.Items {
+			pod := &list.Items[i]
+			stack, _, _ := cutLast(pod.Name, 2)
+			if pod.Spec.Containers[0].Image == image && pod.Status.Phase == corev1.PodRunning && slices.Contains(p.names, stack) {
+				pods[stack] = pod
+			}
+		}
+		if len(pods) == len(p.names) {
+			return pods, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for pods of %s, %d are there: %w", image, len(pods), ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// fail has a pod's container fail for a reason that waiting does not mend: the third crash of a loop.
+func (p prober) fail(ctx context.Context, pod *corev1.Pod) error {
+	failing := pod.DeepCopy()
+	now := metav1.Now()
+	failing.Status.ContainerStatuses[0].RestartCount = 3
+	failing.Status.ContainerStatuses[0].Ready = false
+	failing.Status.ContainerStatuses[0].State = corev1.ContainerState{
+		Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"},
+	}
+	failing.Status.ContainerStatuses[0].LastTerminationState = corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", FinishedAt: now, StartedAt: now},
+	}
+	if err := p.apps.kube.Status().Patch(ctx, failing, client.MergeFrom(pod)); err != nil {
+		return fmt.Errorf("failing pod %s: %w", pod.Name, err)
+	}
+	return nil
+}
+
+// time finds for each request the operator's next write of the Deployment, and
+// keeps what lay between the request and the answer to the write.
+func (p prober) time(name string, mark cluster.Mark, asked []cluster.Request, stackOf func(cluster.Request) string) error {
+	written, err := p.on.Requests(mark, contender.AppStack{}.Agent())
+	if err != nil {
+		return err
+	}
+	answers := map[string][]time.Time{} // by stack, in order
+	for _, request := range written {
+		if request.ObjectRef.Resource == "deployments" && request.Write() && !request.Failed() {
+			answers[request.ObjectRef.Name] = append(answers[request.ObjectRef.Name], request.StageTimestamp.Time)
+		}
+	}
+	var took []float64
+	for _, request := range asked {
+		if request.Failed() {
+			continue
+		}
+		for _, at := range answers[stackOf(request)] {
+			if asked := request.RequestReceivedTimestamp.Time; at.After(asked) {
+				took = append(took, at.Sub(asked).Seconds()*1000)
+				break
+			}
+		}
+	}
+	if len(took) < p.changes {
+		return fmt.Errorf("%s: %d changes were answered, of %d", name, len(took), p.changes)
+	}
+	slices.Sort(took)
+	for label, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1} {
+		p.sample.Values[name+"."+label+".ms"] = result.Quantile(took, q)
+	}
+	p.sample.Values[name+".changes"] = float64(len(took))
+	return nil
+}
+
+// rounds is how often so many stacks change, for so many changes at least.
+func rounds(changes, stacks int) int { return (changes + stacks - 1) / stacks }
+
+// cutLast cuts the last parts off a name with dashes.
+func cutLast(name string, parts int) (before, after string, found bool) {
+	at := len(name)
+	for range parts {
+		if at = strings.LastIndexByte(name[:at], '-'); at < 0 {
+			return name, "", false
+		}
+	}
+	return name[:at], name[at+1:], true
+}

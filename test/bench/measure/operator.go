@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package measure
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/appstack-dev/appstack/test/bench/cluster"
+	"github.com/appstack-dev/appstack/test/bench/contender"
+)
+
+// manager is an operator of which several run, and what it says of itself.
+type manager struct {
+	*contender.Program
+	metrics, profiles, probes string
+}
+
+// managers numbers those of one trial, so that each has ports and a log of its own.
+type managers struct {
+	on      *cluster.Cluster
+	started int
+}
+
+// start starts a manager, which waits to lead where another one does.
+func (m *managers) start(ctx context.Context) (manager, error) {
+	m.started++
+	slot := m.started % 10
+	one := manager{
+		metrics:  fmt.Sprintf("127.0.0.1:1810%d", slot),
+		profiles: fmt.Sprintf("127.0.0.1:1811%d", slot),
+		probes:   fmt.Sprintf("127.0.0.1:1812%d", slot),
+	}
+	program, err := contender.Operator(ctx, m.on, fmt.Sprintf("manager-%d", slot),
+		"--leader-elect", "--leader-election-namespace="+contender.Namespace,
+		"--metrics-bind-address="+one.metrics, "--pprof-bind-address="+one.profiles,
+		"--health-probe-bind-address="+one.probes)
+	if err != nil {
+		return manager{}, err
+	}
+	one.Program = program
+	return one, one.until(ctx, "its cache is filled", func() bool {
+		_, err := get(ctx, "http://"+one.probes+"/readyz")
+		return err == nil
+	})
+}
+
+// leads waits until the manager leads.
+func (m manager) leads(ctx context.Context) error {
+	return m.until(ctx, "it leads", func() bool {
+		values, err := scrape(ctx, m.metrics)
+		return err == nil && values["leader_election_master_status"] == 1
+	})
+}
+
+// until waits until something is so.
+func (m manager) until(ctx context.Context, what string, is func() bool) error {
+	for !is() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("manager %d: waiting until %s: %w", m.Process, what, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// series is the name under which scrape has the number of all series.
+const series = "series"
+
+// scrape reads the metrics at an address: for each name the sum over its series.
+func scrape(ctx context.Context, address string) (map[string]float64, error) {
+	body, err := get(ctx, "http://"+address+"/metrics")
+	if err != nil {
+		return nil, err
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(string(body)))
+	if err != nil {
+		return nil, fmt.Errorf("reading metrics: %w", err)
+	}
+	values := map[string]float64{}
+	for name, family := range families {
+		for _, metric := range family.GetMetric() {
+			values[name] += metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+			values[series]++
+		}
+	}
+	return values, nil
+}
+
+// memory collects garbage, waits until no more is given back, and is what the process holds.
+func (m manager) memory(ctx context.Context) (cluster.Memory, error) {
+	if _, err := get(ctx, "http://"+m.profiles+"/debug/pprof/heap?gc=1"); err != nil {
+		return cluster.Memory{}, err
+	}
+	const still = 5 // times in a row
+	var last cluster.Memory
+	for same := 0; same < still; {
+		held, err := m.Memory()
+		if err != nil {
+			return cluster.Memory{}, err
+		}
+		const little = 256 << 10
+		if held.Resident < last.Resident-little || held.Resident > last.Resident+little {
+			same, last = 0, held
+		} else {
+			same++
+		}
+		select {
+		case <-ctx.Done():
+			return cluster.Memory{}, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	return m.Memory()
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", url, err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", url, err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", url, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("asking %s: %s", url, answer.Status)
+	}
+	return body, nil
+}

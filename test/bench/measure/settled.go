@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package measure
+
+import (
+	"context"
+	"time"
+
+	"github.com/appstack-dev/appstack/test/bench/cluster"
+	"github.com/appstack-dev/appstack/test/bench/contender"
+	"github.com/appstack-dev/appstack/test/bench/result"
+)
+
+var settled = Measure{
+	Name: "settled",
+	Doc:  "the requests and the processor time of stacks that are left alone, and of the operator's start with them",
+	Plan: func(scale Scale) []result.Key { return alone("settled", scale.Settled, 1) },
+	Run:  runSettled,
+}
+
+func runSettled(ctx context.Context, scale Scale, on *cluster.Cluster, sample *result.Sample) error {
+	apps, err := watch(ctx, on)
+	if err != nil {
+		return err
+	}
+	who := contender.AppStack{}
+	start := func() (*contender.Program, error) {
+		return contender.Operator(ctx, on, "settled", "--resync="+scale.Resync.String())
+	}
+	program, err := start()
+	if err != nil {
+		return err
+	}
+	mark, err := on.Mark()
+	if err != nil {
+		return err
+	}
+	all := names(scale.Settled)
+	err = each(ctx, all, func(ctx context.Context, name string) error { return who.Create(ctx, apps.kube, name, firstImage) })
+	if err != nil {
+		return err
+	}
+	if err := apps.runs(ctx, all, firstImage); err != nil {
+		return err
+	}
+	if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {
+		return err
+	}
+
+	if mark, err = on.Mark(); err != nil {
+		return err
+	}
+	before, err := program.CPU()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(scale.SettledFor): // what is measured is that nothing happens in this time
+	}
+	after, err := program.CPU()
+	if err != nil {
+		return err
+	}
+	requests, err := on.Requests(mark, who.Agent())
+	if err != nil {
+		return err
+	}
+	count(sample, "settled", requests)
+	sample.Values["settled.seconds"] = scale.SettledFor.Seconds()
+	sample.Values["settled.cpu.seconds"] = (after - before).Seconds()
+
+	if err := program.Stop(); err != nil {
+		return err
+	}
+	if mark, err = on.Mark(); err != nil {
+		return err
+	}
+	if program, err = start(); err != nil {
+		return err
+	}
+	if requests, err = on.Settle(ctx, mark, who.Agent()); err != nil {
+		return err
+	}
+	count(sample, "restart", requests)
+	lists := 0
+	for _, request := range requests {
+		if request.Lists() {
+			lists++
+		}
+	}
+	sample.Values["restart.lists"] = float64(lists)
+	used, err := program.CPU()
+	if err != nil {
+		return err
+	}
+	sample.Values["restart.cpu.seconds"] = used.Seconds()
+	return program.Stop()
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/appstack-dev/appstack/test/bench/measure"
+	"github.com/appstack-dev/appstack/test/bench/result"
+)
+
+// Verdict is how a measured value stands to its goal.
+type Verdict string
+
+// The verdicts.
+const (
+	Met         Verdict = "met"
+	Missed      Verdict = "**missed**"
+	NotMeasured Verdict = "not measured"
+)
+
+// Row is a goal and what was measured.
+type Row struct {
+	ID, Measure, Goal, Measured string
+	Verdict                     Verdict
+}
+
+// historyLimit is how many revisions a stack keeps besides the one that runs, where its spec does not say.
+const historyLimit = 10
+
+// Goals holds the samples against the goals.
+func Goals(samples result.Samples) []Row {
+	g := goals{samples: samples}
+	for _, setting := range []struct {
+		name string
+		goal float64
+	}{{measure.Stock, 1.05}, {measure.Unthrottled, 1.25}} {
+		for _, size := range g.sizes(setting.name) {
+			g.ratio("P1", fmt.Sprintf("%s stacks to converged, %s, against raw", thousands(size), setting.name),
+				g.converge(setting.name, "appstack", size), g.converge(setting.name, "raw", size), "create.seconds", setting.goal)
+		}
+	}
+	g.linear()
+	for _, phase := range []struct {
+		id, name       string
+		writes, events float64
+	}{{"P2", "create", 6, 2}, {"P3", "update", 5, 2}, {"P3", "rollback", 4, 2}} {
+		size := g.middle()
+		each := g.converge(measure.Unthrottled, "appstack", size)
+		g.most(phase.id, phase.name+": writes a stack", each.Of(phase.name+".writes").over(size), phase.writes, 2, "")
+		g.most(phase.id, phase.name+": events a stack", each.Of(phase.name+".events").over(size), phase.events, 2, "")
+		if phase.name == "create" {
+			g.most("P2", "create: reads a stack (of the stack before a pass that writes, and one of a child at most)",
+				each.Of("create.reads").over(size), 4, 2, "")
+		}
+	}
+	g.settled()
+	g.memory()
+	g.latencies()
+	g.processorTime()
+	g.soak()
+	g.stored()
+	return g.rows
+}
+
+type goals struct {
+	samples result.Samples
+	rows    []Row
+}
+
+// most adds a row: the median is to be so much at most.
+func (g *goals) most(id, what string, measured summary, goal float64, decimals int, unit string) {
+	row := Row{ID: id, Measure: what, Goal: "≤ " + number(goal, decimalsOf(goal)) + unit, Measured: "–", Verdict: NotMeasured}
+	if measured.Trials > 0 {
+		row.Measured = measured.text(decimals) + unit
+		row.Verdict = verdict(measured.Median <= goal)
+	}
+	g.rows = append(g.rows, row)
+}
+
+// ratio adds a row: the median of a value is to be so many times another one's at most.
+func (g *goals) ratio(id, what string, ours, theirs samples, name string, goal float64) {
+	a, b := ours.Of(name), theirs.Of(name)
+	row := Row{ID: id, Measure: what, Goal: fmt.Sprintf("≤ %s ×", number(goal, 2)), Measured: "–", Verdict: NotMeasured}
+	if a.Trials > 0 && b.Trials > 0 {
+		row.Measured = fmt.Sprintf("%.2f × (%s s against %s s)", a.Median/b.Median, a.text(1), b.text(1))
+		row.Verdict = verdict(a.Median/b.Median <= goal)
+	}
+	g.rows = append(g.rows, row)
+}
+
+func (g *goals) converge(setting, who string, size int) samples {
+	return samples{g.samples.Where(func(k result.Key) bool {
+		return k.Measure == "converge" && k.Setting == setting && k.Contender == who && k.Size == size
+	})}
+}
+
+func (g *goals) of(name string) samples {
+	return samples{g.samples.Where(func(k result.Key) bool { return k.Measure == name })}
+}
+
+// sizes are those that were measured in the setting.
+func (g *goals) sizes(setting string) []int {
+	var all []int
+	for _, sample := range g.of("converge").Samples {
+		if sample.Setting == setting {
+			all = append(all, sample.Size)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// middle is the size that requests and processor time are told of: 1,000, or the largest below.
+func (g *goals) middle() int {
+	size := 0
+	for _, other := range g.sizes(measure.Unthrottled) {
+		if other <= 1000 {
+			size = other
+		}
+	}
+	return size
+}
+
+// linear compares the time for a stack among many with that among few.
+func (g *goals) linear() {
+	sizes := g.sizes(measure.Unthrottled)
+	row := Row{ID: "P1", Measure: "time a stack, among many against among few", Goal: "linear: ≤ 1.25 ×", Measured: "–", Verdict: NotMeasured}
+	if len(sizes) > 1 {
+		few, many := sizes[len(sizes)-2], sizes[len(sizes)-1]
+		a := g.converge(measure.Unthrottled, "appstack", few).Of("create.seconds").over(few)
+		b := g.converge(measure.Unthrottled, "appstack", many).Of("create.seconds").over(many)
+		row.Measure += fmt.Sprintf(" (%s against %s)", thousands(many), thousands(few))
+		row.Measured = fmt.Sprintf("%.2f × (%.1f ms against %.1f ms)", b.Median/a.Median, b.Median*1000, a.Median*1000)
+		row.Verdict = verdict(b.Median/a.Median <= 1.25)
+	}
+	g.rows = append(g.rows, row)
+}
+
+func (g *goals) settled() {
+	all := g.of("settled")
+	what := "settled stacks"
+	if len(all.Samples) > 0 {
+		what = fmt.Sprintf("%s settled stacks, looked at again and again for %s s",
+			thousands(all.Samples[0].Size), number(all.Of("settled.seconds").Median, 0))
+	}
+	g.most("P4", what+": writes", all.Of("settled.writes"), 0, 0, "")
+	g.most("P4", what+": reads", all.Of("settled.reads"), 0, 0, "")
+	g.most("P4", "restart of the operator: writes", all.Of("restart.writes"), 0, 0, "")
+	g.most("P4", "restart of the operator: lists", all.Of("restart.lists"), 6, 0, " (one a kind)")
+	g.most("P4", "restart of the operator: reads of single objects",
+		all.Of("restart.reads").minus(all.Of("restart.lists").Median), 2, 0, " (discovery)")
+}
+
+func (g *goals) memory() {
+	all := g.of("memory")
+	empty := all.Of("0.leader.resident.bytes")
+	g.most("P5", "resident memory of the empty operator, leader", empty.times(1e-6), 40, 1, " MB")
+	for _, role := range []string{"leader", "standby"} {
+		base := all.Of("0." + role + ".resident.bytes")
+		for _, size := range g.memorySizes() {
+			measured := all.Of(fmt.Sprintf("%d.%s.resident.bytes", size, role))
+			g.most("P5", fmt.Sprintf("%s stacks with their history, %s: memory a stack over the empty operator", thousands(size), role),
+				measured.minus(base.Median).over(size).times(1e-3), 25, 1, " KB")
+		}
+	}
+	foreign := g.of("foreign")
+	objects := 0
+	if len(foreign.Samples) > 0 {
+		objects = foreign.Samples[0].Size
+	}
+	g.most("P6", fmt.Sprintf("%s Deployments, Secrets and pods each that are nobody's: memory", thousands(objects)),
+		foreign.Of("with.resident.bytes").minus(foreign.Of("without.resident.bytes").Median).times(1e-6), 5, 1, " MB")
+	g.most("P6", "the same: processor time while they are made", foreign.Of("cpu.seconds"), 0.5, 2, " s")
+}
+
+func (g *goals) memorySizes() []int {
+	var sizes []int
+	for _, sample := range g.of("memory").Samples {
+		for name := range sample.Repeats {
+			var size int
+			if _, err := fmt.Sscanf(name, "%d.leader.resident.bytes", &size); err == nil && size > 0 {
+				sizes = append(sizes, size)
+			}
+		}
+	}
+	slices.Sort(sizes)
+	return slices.Compact(sizes)
+}
+
+func (g *goals) latencies() {
+	all := g.of("latency")
+	storm := 0
+	if len(all.Samples) > 0 {
+		storm = all.Samples[0].Size
+	}
+	for _, row := range []struct {
+		id, what, name string
+		goal           float64
+	}{
+		{"P7", "changed spec → Deployment patched, idle, p50", "change.idle.p50.ms", 25},
+		{"P7", "changed spec → Deployment patched, idle, p99", "change.idle.p99.ms", 100},
+		{"P7", fmt.Sprintf("the same while %s others roll, p99", thousands(storm)), "change.storm.p99.ms", 500},
+		{"P8", "failed pod → Deployment patched back, idle, p50", "failure.idle.p50.ms", 100},
+		{"P8", "failed pod → Deployment patched back, idle, p99", "failure.idle.p99.ms", 500},
+		{"P8", fmt.Sprintf("the same while %s others roll, p99", thousands(storm)), "failure.storm.p99.ms", 2000},
+	} {
+		g.most(row.id, row.what, all.Of(row.name), row.goal, 0, " ms")
+	}
+	memory := g.of("memory")
+	g.most("P9", "the leader gets SIGTERM → a waiting change is served", memory.Of("failover.terminated.seconds"), 2.5, 1, " s")
+	g.most("P9", "the leader gets SIGKILL → a waiting change is served", memory.Of("failover.killed.seconds"), 17, 1, " s (lease + 2 s)")
+}
+
+func (g *goals) processorTime() {
+	size := g.middle()
+	for _, phase := range []string{"create", "update"} {
+		ours, theirs := g.converge(measure.Unthrottled, "appstack", size), g.converge(measure.Unthrottled, "raw", size)
+		g.ratio("P10", fmt.Sprintf("%s of %s stacks: processor time of the API server, against raw", phase, thousands(size)),
+			ours, theirs, phase+".cpu.kube-apiserver.seconds", 1.5)
+	}
+}
+
+// soak compares the last quarter of the soak with the second one: what is flat
+// does not grow by more than a twentieth.
+func (g *goals) soak() {
+	for _, name := range []string{"resident.bytes", "heap.bytes", "goroutines", "series"} {
+		row := Row{ID: "P11", Measure: "soak: " + name, Goal: "flat: ≤ 1.05 ×", Measured: "–", Verdict: NotMeasured}
+		for _, sample := range g.of("soak").Samples {
+			points := sample.Series[name]
+			if len(points) < 8 {
+				continue
+			}
+			quarter := len(points) / 4
+			early, late := median(points[quarter:2*quarter]), median(points[3*quarter:])
+			row.Measure = fmt.Sprintf("changes for %s s: %s, last quarter against the second", number(sample.Values["soak.seconds"], 0), name)
+			row.Measured = fmt.Sprintf("%.3f × (%s against %s)", late/early, thousands(int(late)), thousands(int(early)))
+			row.Verdict = verdict(late/early <= 1.05)
+		}
+		g.rows = append(g.rows, row)
+	}
+}
+
+func (g *goals) stored() {
+	all := g.of("stored")
+	row := Row{
+		ID: "P12", Measure: "bytes in etcd for a stack after 50 updates", Measured: "–", Verdict: NotMeasured,
+		Goal: "≤ 11 × a revision + 20 KB",
+	}
+	if total := all.Of("stored.bytes"); total.Trials > 0 {
+		one := all.Of("revision.bytes").Median
+		goal := (historyLimit+1)*one + 20e3
+		row.Measured = fmt.Sprintf("%.1f KB, of %.1f KB", total.Median/1e3, goal/1e3)
+		row.Verdict = verdict(total.Median <= goal)
+	}
+	g.rows = append(g.rows, row)
+}
+
+func median(points []result.Point) float64 {
+	values := make([]float64, len(points))
+	for i, point := range points {
+		values[i] = point.Value
+	}
+	slices.Sort(values)
+	return result.Quantile(values, 0.5)
+}
+
+func verdict(met bool) Verdict {
+	if met {
+		return Met
+	}
+	return Missed
+}
+
+// samples are some whose summaries can be calculated with.
+type samples struct{ result.Samples }
+
+// Of is the summary of a value.
+func (s samples) Of(name string) summary { return summary{s.Samples.Of(name)} }
+
+type summary struct{ result.Summary }
+
+// times is the summary in another unit.
+func (s summary) times(factor float64) summary {
+	s.Median, s.Least, s.Most = s.Median*factor, s.Least*factor, s.Most*factor
+	return s
+}
+
+// over is the summary for one of so many.
+func (s summary) over(size int) summary { return s.times(1 / float64(max(size, 1))) }
+
+// minus is the summary of what is more than that.
+func (s summary) minus(base float64) summary {
+	s.Median, s.Least, s.Most = s.Median-base, s.Least-base, s.Most-base
+	return s
+}
+
+// text is the median, and the range where there is one.
+func (s summary) text(decimals int) string {
+	middle, least, most := number(s.Median, decimals), number(s.Least, decimals), number(s.Most, decimals)
+	if least == most {
+		return middle
+	}
+	return fmt.Sprintf("%s [%s–%s]", middle, least, most)
+}
+
+func decimalsOf(value float64) int {
+	switch {
+	case value == math.Trunc(value):
+		return 0
+	case value*10 == math.Trunc(value*10):
+		return 1
+	}
+	return 2
+}
+
+// number is a value with so many decimals, and commas between thousands.
+func number(value float64, decimals int) string {
+	text := fmt.Sprintf("%.*f", decimals, value)
+	whole, fraction, found := strings.Cut(text, ".")
+	sign := ""
+	if strings.HasPrefix(whole, "-") {
+		sign, whole = "-", whole[1:]
+	}
+	for at := len(whole) - 3; at > 0; at -= 3 {
+		whole = whole[:at] + "," + whole[at:]
+	}
+	if found {
+		whole += "." + fraction
+	}
+	return sign + whole
+}
+
+func thousands(n int) string { return number(float64(n), 0) }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package report tells what was measured: as JSON, as tables and as plots.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/appstack-dev/appstack/test/bench/contender"
+	"github.com/appstack-dev/appstack/test/bench/measure"
+	"github.com/appstack-dev/appstack/test/bench/result"
+)
+
+// Write writes results.json, tables.md and the plots into the folder. Samples
+// of other versions of the operator are left out.
+func Write(folder string, all result.Samples, version string) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(s result.Sample) bool { return s.Version != version })
+	raw, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		return fmt.Errorf("encoding the results: %w", err)
+	}
+	tables := Tables(all)
+	for name, content := range map[string][]byte{"results.json": append(raw, '\n'), "tables.md": []byte(tables)} {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
+			return fmt.Errorf("writing the results: %w", err)
+		}
+	}
+	fmt.Print(tables)
+	return plots(folder, all)
+}
+
+// Tables are the goals and what was measured, who was how fast, and which
+// requests were made, in Markdown.
+func Tables(all result.Samples) string {
+	var text strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
+	line("| | measure | goal | measured: median [range] | |")
+	line("|---|---|---|---|---|")
+	for _, row := range Goals(all) {
+		line("| %s | %s | %s | %s | %s |", row.ID, row.Measure, row.Goal, row.Measured, row.Verdict)
+	}
+	line("")
+	line("| setting | stacks | who | trials | created s | updated s | requests a stack to create: writes, events, reads " +
+		"| to update | processor s to create: API server, etcd, controllers, its own |")
+	line("|---|---|---|---|---|---|---|---|---|")
+	g := goals{samples: all}
+	for _, setting := range []string{measure.Unthrottled, measure.Stock} {
+		for _, size := range g.sizes(setting) {
+			for _, who := range contender.All() {
+				s := g.converge(setting, who.Name(), size)
+				if len(s.Samples) == 0 {
+					continue
+				}
+				requests := func(phase string) string {
+					var parts []string
+					for _, kind := range []string{"writes", "events", "reads"} {
+						parts = append(parts, number(s.Of(phase+"."+kind).over(size).Median, 2))
+					}
+					return strings.Join(parts, ", ")
+				}
+				var times []string
+				for _, program := range []string{"kube-apiserver", "etcd", "kube-controller-manager", "contender"} {
+					times = append(times, number(s.Of("create.cpu."+program+".seconds").Median, 1))
+				}
+				line("| %s | %s | %s | %d | %s | %s | %s | %s | %s |", setting, thousands(size), who.Name(), len(s.Samples),
+					s.Of("create.seconds").text(1), s.Of("update.seconds").text(1), requests("create"), requests("update"),
+					strings.Join(times, ", "))
+			}
+		}
+	}
+	return text.String()
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package report_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/appstack-dev/appstack/test/bench/report"
+	"github.com/appstack-dev/appstack/test/bench/result"
+)
+
+// converged are samples of two contenders, of whom AppStack takes so many times as long.
+func converged(ratio float64) result.Samples {
+	var all result.Samples
+	for who, factor := range map[string]float64{"raw": 1, "appstack": ratio} {
+		for _, size := range []int{100, 1000} {
+			sample := result.New(result.Key{Measure: "converge", Setting: "unthrottled", Contender: who, Size: size, Trial: 1})
+			sample.Version = "this"
+			sample.Values["create.seconds"] = factor * float64(size) / 50
+			sample.Values["create.writes"] = 6 * float64(size)
+			all = append(all, *sample)
+		}
+	}
+	return all
+}
+
+func find(t *testing.T, rows []report.Row, id, measure string) report.Row {
+	t.Helper()
+	for _, row := range rows {
+		if row.ID == id && strings.Contains(row.Measure, measure) {
+			return row
+		}
+	}
+	t.Fatalf("no row %s %q", id, measure)
+	return report.Row{}
+}
+
+func TestGoals(t *testing.T) {
+	tests := map[string]struct {
+		ratio float64
+		want  report.Verdict
+	}{
+		"within the goal":    {1.2, report.Met},
+		"just over the goal": {1.3, report.Missed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			rows := report.Goals(converged(test.ratio))
+			if row := find(t, rows, "P1", "1,000 stacks to converged, unthrottled"); row.Verdict != test.want {
+				t.Errorf("%+v, want %s", row, test.want)
+			}
+			if row := find(t, rows, "P1", "among many"); row.Verdict != report.Met || !strings.HasPrefix(row.Measured, "1.00 ×") {
+				t.Errorf("it is linear: %+v", row)
+			}
+			if row := find(t, rows, "P2", "create: writes"); row.Verdict != report.Met || row.Measured != "6.00" {
+				t.Errorf("six writes are within the goal: %+v", row)
+			}
+			if row := find(t, rows, "P9", "SIGKILL"); row.Verdict != report.NotMeasured {
+				t.Errorf("nobody was killed: %+v", row)
+			}
+		})
+	}
+}
+
+func TestSoakIsFlat(t *testing.T) {
+	for name, test := range map[string]struct {
+		growth float64 // a point
+		want   report.Verdict
+	}{"flat": {0, report.Met}, "growing": {1, report.Missed}} {
+		t.Run(name, func(t *testing.T) {
+			sample := result.New(result.Key{Measure: "soak", Contender: "appstack", Size: 10, Trial: 1})
+			for i := range 40 {
+				sample.Series["goroutines"] = append(sample.Series["goroutines"],
+					result.Point{Second: float64(i), Value: 100 + test.growth*float64(i)})
+			}
+			if row := find(t, report.Goals(result.Samples{*sample}), "P11", "goroutines"); row.Verdict != test.want {
+				t.Errorf("%+v, want %s", row, test.want)
+			}
+		})
+	}
+}
+
+func TestWrite(t *testing.T) {
+	folder := t.TempDir()
+	all := converged(1)
+	other := result.New(result.Key{Measure: "converge", Setting: "unthrottled", Contender: "raw", Size: 7, Trial: 1})
+	other.Version = "another"
+	if err := report.Write(folder, append(all, *other), "this"); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := os.ReadFile(filepath.Join(folder, "tables.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(tables), "| 7 |") {
+		t.Error("it tells of another version")
+	}
+	plot, err := os.ReadFile(filepath.Join(folder, "converge-unthrottled.svg"))
+	if err != nil || !strings.Contains(string(plot), "<svg") {
+		t.Errorf("no plot: %v", err)
+	}
+}
