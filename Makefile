@@ -103,6 +103,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint: style, API conventions, architecture.
 	@$(GOLANGCI_LINT) run
+	@cd test/bench && $(GOLANGCI_LINT) run
 
 .PHONY: lint-fix
 lint-fix: $(GOLANGCI_LINT) ## Lint, and mend what can be mended by itself.

@@ -40,6 +40,11 @@ var version = "development"
 // garbage collector next to nothing to look at.
 const garbage = 50
 
+// retryPeriod is how often the leader renews its lease, and how often another
+// manager looks whether it may lead: that one waits for up to 2.2 times as long
+// (client-go's leaderelection.JitterFactor), and so do stacks when a leader goes.
+const retryPeriod = time.Second
+
 // settings are what the flags say.
 type settings struct {
 	metricsAddress string
@@ -137,6 +142,7 @@ func run(s settings) error {
 		LeaderElectionID:              "manager.apps.appstack.dev",
 		LeaderElectionNamespace:       s.leaseNamespace,
 		LeaderElectionReleaseOnCancel: true, // the process ends right after the manager stops
+		RetryPeriod:                   new(retryPeriod),
 	})
 	if err != nil {
 		return fmt.Errorf("building the manager: %w", err)

@@ -37,8 +37,8 @@ const (
 // KindRevision is the kind of a stack's records.
 const KindRevision Kind = "ControllerRevision"
 
-// State is a stack and all that was observed of it. Nobody writes to it: its
-// objects are shared with the cache.
+// State is a stack and all that was observed of it, read anew for each pass.
+// Nobody writes to it.
 type State struct {
 	Stack *v1alpha1.AppStack
 	// Revisions in the order of their numbers.

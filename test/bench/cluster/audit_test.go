@@ -17,8 +17,8 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := `{"stage":"ResponseComplete","userAgent":"other","verb":"list","objectRef":{"resource":"pods"}}
-{"stage":"ResponseStarted","userAgent":"manager/1","verb":"watch","requestURI":"/?sendInitialEvents=true","objectRef":{"resource":"services"}}
-{"stage":"ResponseComplete","userAgent":"manager/1","verb":"watch","requestURI":"/s","objectRef":{"resource":"services"}}
+{"stage":"ResponseStarted","userAgent":"manager/1","verb":"watch","requestURI":"?sendInitialEvents=true","objectRef":{"resource":"pods"}}
+{"stage":"ResponseComplete","userAgent":"manager/1","verb":"watch","requestURI":"/s","objectRef":{"resource":"pods"}}
 {"userAgent":"manager/1","verb":"patch","objectRef":{"resource":"appstacks","subresource":"status"},"responseStatus":{"code":409}}
 {"userAgent":"manager/1","verb":"update","objectRef":{"resource":"leases"},"responseStatus":{"code":200}}
 {"userAgent":"manager/1","verb":"crea`
@@ -33,7 +33,7 @@ func TestRequests(t *testing.T) {
 	for _, request := range requests {
 		what = append(what, request.What())
 	}
-	if want := []string{"watch services", "patch appstacks/status", "update leases"}; !slices.Equal(what, want) {
+	if want := []string{"watch pods", "patch appstacks/status", "update leases"}; !slices.Equal(what, want) {
 		t.Fatalf("%v, want %v", what, want)
 	}
 	if first := requests[0]; !first.Lists() || first.Write() {
