@@ -164,10 +164,34 @@ func run(s settings) error {
 	if err := mgr.AddReadyzCheck("readyz", filled(mgr.GetCache())); err != nil {
 		return fmt.Errorf("adding the readiness check: %w", err)
 	}
-	if err := mgr.Start(ctx); err != nil {
+	if err := start(ctx, mgr); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
 	return nil
+}
+
+// start runs the manager until the context ends. One whose cache is not filled by
+// then, as it lacks rights, is not waited for: it has never led, and would go on
+// waiting for its cache, with all the processor there is, until it is killed.
+func start(ctx context.Context, mgr ctrl.Manager) error {
+	ended, works := make(chan error, 1), make(chan struct{})
+	go func() { ended <- mgr.Start(ctx) }()
+	go func() {
+		if mgr.GetCache().WaitForCacheSync(ctx) {
+			close(works)
+		}
+	}()
+	select {
+	case err := <-ended:
+		return err //nolint:wrapcheck // the caller says of what
+	case <-ctx.Done():
+	}
+	select {
+	case <-works:
+		return <-ended //nolint:wrapcheck // the caller says of what
+	default:
+		return nil
+	}
 }
 
 // filled is the check of a manager that knows the cluster, and can take over at

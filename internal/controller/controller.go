@@ -90,7 +90,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, fmt.Errorf("observing: %w", err)
 	}
 	if state.Stale {
-		return ctrl.Result{RequeueAfter: soon}, r.release(ctx, stack)
+		if err := r.release(ctx, stack); err != nil {
+			return ctrl.Result{}, err
+		}
+		return ctrl.Result{RequeueAfter: soon}, nil
 	}
 	now := r.Clock.Now()
 	state.Images = r.Images.Look(ctx, req.NamespacedName, r.Plan.Lookup(state, now))

@@ -32,7 +32,7 @@ const (
 // until the next pass, 0 where the status is written.
 func (r *Reconciler) hold(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) (time.Duration, error) {
 	key, now := client.ObjectKeyFromObject(stack), r.Clock.Now()
-	last := r.statuses.of(key)
+	last := r.statuses.of(stack)
 	if last.held == nil {
 		last.since = now
 	} else if !within(calm, last.since, now) {
@@ -44,13 +44,16 @@ func (r *Reconciler) hold(ctx context.Context, stack *v1alpha1.AppStack, next v1
 }
 
 // release tells what was held back, if anything was: the cache is behind, and a
-// pass that knows more has to wait for it.
+// pass that knows more has to wait for it. What cannot be told yet stays held back.
 func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack) error {
-	held := r.statuses.of(client.ObjectKeyFromObject(stack)).held
-	if held == nil || held.ObservedGeneration != stack.Generation {
+	last := r.statuses.of(stack)
+	if last.held == nil || last.held.ObservedGeneration != stack.Generation {
 		return nil
 	}
-	_, err := r.write(ctx, stack, *held)
+	due, err := r.write(ctx, stack, *last.held)
+	if due > 0 || err != nil {
+		r.statuses.keep(client.ObjectKeyFromObject(stack), last)
+	}
 	return err
 }
 
@@ -60,7 +63,7 @@ func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack) erro
 // is the time until it is due again, 0 where nothing is left to tell.
 func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) (time.Duration, error) {
 	key, now := client.ObjectKeyFromObject(stack), r.Clock.Now()
-	last := r.statuses.of(key)
+	last := r.statuses.of(stack)
 	if last.held != nil {
 		last.held = nil
 		r.statuses.keep(key, last)
@@ -86,7 +89,7 @@ func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v
 	if err != nil {
 		return 0, fmt.Errorf("writing the status: %w", err)
 	}
-	r.statuses.keep(key, told{replaced: stack.ResourceVersion, at: now})
+	r.statuses.keep(key, told{stack: stack.UID, replaced: stack.ResourceVersion, at: now})
 	return 0, nil
 }
 
@@ -106,6 +109,7 @@ type statuses struct {
 
 // told is the last status of a stack that was written.
 type told struct {
+	stack types.UID
 	// replaced is the resource version of the stack that the write replaced.
 	replaced string
 	at       time.Time
@@ -115,10 +119,16 @@ type told struct {
 	since time.Time
 }
 
-func (s *statuses) of(stack types.NamespacedName) told {
+// of is what is remembered of the stack. That of an earlier one of its name, whose
+// end no pass saw, is not told of it.
+func (s *statuses) of(stack *v1alpha1.AppStack) told {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byStack[stack]
+	last := s.byStack[client.ObjectKeyFromObject(stack)]
+	if last.stack != stack.UID {
+		return told{stack: stack.UID}
+	}
+	return last
 }
 
 func (s *statuses) keep(stack types.NamespacedName, last told) {

@@ -181,6 +181,64 @@ func TestStatusBehindTheCache(t *testing.T) {
 	}
 }
 
+// TestStatusOfAnEarlierStack shows that what was held back of a stack is not told
+// of another one of its name.
+func TestStatusOfAnEarlierStack(t *testing.T) {
+	d := newDesk(t)
+	earlier := d.stack(t)
+	earlier.UID = "earlier"
+	if _, err := d.hold(t.Context(), earlier, ready("3/3")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.release(t.Context(), d.stack(t)); err != nil || d.writes > 0 {
+		t.Errorf("error %v, %d writes, want none", err, d.writes)
+	}
+	if due, err := d.hold(t.Context(), d.stack(t), counts("0/3")); due != soon || err != nil {
+		t.Errorf("the next: due in %v, error %v, want %v", due, err, soon)
+	}
+	if err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
+		t.Errorf("error %v, the status is %q, want its own", err, d.stack(t).Status.ReadySummary)
+	}
+}
+
+// TestStatusIsHeldUntilItIsTold shows that what was held back is told once the API
+// server takes it, though each pass is behind.
+func TestStatusIsHeldUntilItIsTold(t *testing.T) {
+	resource := schema.GroupResource{Group: v1alpha1.GroupName, Resource: "appstacks"}
+	tests := map[string]struct {
+		refusal error
+		// cached says that the cache shows the stack as it was before the last status.
+		cached bool
+		fails  bool
+	}{
+		"the cache shows the last one later": {nil, true, false},
+		"the stack is another one by now":    {apierrors.NewConflict(resource, "shop", errors.New("changed")), false, false},
+		"the API server fails":               {apierrors.NewInternalError(errors.New("oops")), false, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			shown := d.stack(t)
+			if _, err := d.write(t.Context(), shown, counts("0/3")); err != nil {
+				t.Fatal(err)
+			}
+			if !test.cached {
+				shown = d.stack(t)
+			}
+			if _, err := d.hold(t.Context(), shown, ready("3/3")); err != nil {
+				t.Fatal(err)
+			}
+			d.refusal = test.refusal
+			if err := d.release(t.Context(), shown); (err != nil) != test.fails || d.writes != 1 {
+				t.Fatalf("error %v, %d writes, want an error: %v", err, d.writes, test.fails)
+			}
+			if err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
+				t.Errorf("error %v, the status is %q, want what was held back", err, d.stack(t).Status.ReadySummary)
+			}
+		})
+	}
+}
+
 func TestStatusThatIsRefused(t *testing.T) {
 	resource := schema.GroupResource{Group: v1alpha1.GroupName, Resource: "appstacks"}
 	tests := map[string]struct {

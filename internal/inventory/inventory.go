@@ -92,10 +92,7 @@ func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, opti
 	kept := &store{kind: kind, shelves: c.shelves, filled: make(chan struct{})}
 	watch := toolscache.NewFilteredListWatchFromClient(getter, kind.resource.Resource, namespace,
 		func(options *metav1.ListOptions) { options.LabelSelector = kind.selector.String() })
-	settings := toolscache.ReflectorOptions{
-		Name:   kind.resource.Resource,
-		Logger: ptr.To(log.Log.WithName("cache")),
-	}
+	settings := toolscache.ReflectorOptions{Name: kind.resource.Resource}
 	if kind.resource == stackResource {
 		settings.ResyncPeriod = ptr.Deref(options.SyncPeriod, 0)
 	}
@@ -103,8 +100,10 @@ func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, opti
 	c.reflectors = append(c.reflectors, toolscache.NewReflectorWithOptions(watch, kind.fresh(), kept, settings))
 }
 
-// Start implements cache.Cache: it watches until the context ends.
+// Start implements cache.Cache: it watches until the context ends. What goes wrong,
+// as where the operator lacks rights, is in its log.
 func (c *Cache) Start(ctx context.Context) error {
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("cache")) // the logger of a reflector's options says next to nothing
 	var running sync.WaitGroup
 	for _, reflector := range c.reflectors {
 		running.Go(func() { reflector.RunWithContext(ctx) })

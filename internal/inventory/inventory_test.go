@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,6 +41,8 @@ type server struct {
 	later   map[string]chan client.Object
 	// without is a resource that may not be read.
 	without string
+	// log is told what goes wrong.
+	log logr.Logger
 
 	mu    sync.Mutex
 	asked []string
@@ -124,7 +128,7 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(logr.NewContext(context.Background(), s.log))
 	ended := make(chan error, 1)
 	go func() { ended <- made.Start(ctx) }()
 	t.Cleanup(func() {
@@ -224,6 +228,28 @@ func TestCacheIsNotFilled(t *testing.T) {
 				t.Errorf("the source is synced without %s", k)
 			}
 		})
+	}
+}
+
+// TestWhatIsMissingIsLogged shows where an administrator finds the right that is missing.
+func TestWhatIsMissingIsLogged(t *testing.T) {
+	lines := make(chan string)
+	s := &server{without: "services", log: funcr.New(func(prefix, args string) {
+		select {
+		case lines <- prefix + " " + args:
+		case <-t.Context().Done():
+		}
+	}, funcr.Options{})}
+	s.open(t, cache.Options{})
+	for {
+		select {
+		case line := <-lines:
+			if strings.HasPrefix(line, "cache") && strings.Contains(line, `"reflector"="services"`) && strings.Contains(line, "forbidden") {
+				return
+			}
+		case <-time.After(patience):
+			t.Fatal("the log does not say that Services may not be read")
+		}
 	}
 }
 

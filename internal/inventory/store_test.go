@@ -4,7 +4,10 @@
 package inventory
 
 import (
+	"errors"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -198,6 +201,51 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Errorf("%d of the %s are still known", left, store.resource.Resource)
 		}
 	}
+}
+
+// TestManyAtATime reads, while the watches write, what packing and unpacking share.
+func TestManyAtATime(t *testing.T) {
+	const rounds = 50
+	k := newKept(t).fill()
+	k.shelves.listen(func([]types.NamespacedName, bool) {})
+	stacks, services := k.store("appstacks"), k.store("services")
+	names := []string{"blog", "forum", "shop"}
+	for _, name := range names {
+		k.do(stacks.Add(Stack(name)))
+		k.do(services.Add(service(name, name, "0")))
+	}
+	var all sync.WaitGroup
+	for _, name := range names {
+		key := types.NamespacedName{Namespace: Namespace, Name: name}
+		all.Go(func() {
+			for i := range rounds {
+				stack := Stack(name)
+				stack.ResourceVersion = strconv.Itoa(i)
+				if err := errors.Join(stacks.Update(stack), services.Update(service(name, name, strconv.Itoa(i)))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for range 2 {
+			all.Go(func() {
+				for range rounds {
+					stack := &v1alpha1.AppStack{}
+					if err := k.Get(t.Context(), key, stack); err != nil || stack.Name != name {
+						t.Errorf("stack %q is read for %s: %v", stack.Name, name, err)
+					}
+					objects, err := k.Of(key)
+					if err != nil || len(objects.Services) != 1 || objects.Services[0].Name != name {
+						t.Errorf("of %s there is %+v: %v", name, objects.Services, err)
+					}
+					var list v1alpha1.AppStackList
+					if err := (Conditions{k.Cache}).List(t.Context(), &list); err != nil || len(list.Items) != len(names) {
+						t.Errorf("%d stacks are counted: %v", len(list.Items), err)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
 }
 
 // TestTransformed shows that what was packed on the way is kept as it is.

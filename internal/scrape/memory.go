@@ -22,7 +22,8 @@ const (
 // maxAnswers is how many are remembered. Those who read metrics are few.
 const maxAnswers = 256
 
-// memory has the latest answers. It knows tokens by their hashes only.
+// memory has the latest answers. It knows questions by their hashes only: a token
+// is a secret, and a method that anyone may send can be a megabyte long.
 type memory struct {
 	clock clock.PassiveClock
 
@@ -31,8 +32,7 @@ type memory struct {
 }
 
 type key struct {
-	token      [sha256.Size]byte
-	verb, path string
+	token, verb, path [sha256.Size]byte
 }
 
 type answer struct {
@@ -41,7 +41,11 @@ type answer struct {
 }
 
 func keyOf(asked question) key {
-	return key{token: sha256.Sum256([]byte(asked.token)), verb: asked.verb, path: asked.path}
+	return key{
+		token: sha256.Sum256([]byte(asked.token)),
+		verb:  sha256.Sum256([]byte(asked.verb)),
+		path:  sha256.Sum256([]byte(asked.path)),
+	}
 }
 
 // recall is an answer that still holds.

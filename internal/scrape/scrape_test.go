@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
@@ -41,7 +42,7 @@ func newDoor(t *testing.T) *door {
 	t.Helper()
 	d := &door{clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
 	api := fake.NewClientset()
-	api.PrependReactor("create", "tokenreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+	api.PrependReactor("create", "tokenreviews", func(action clienttesting.Action) (bool, apiruntime.Object, error) {
 		review := created[*authenticationv1.TokenReview](t, action)
 		d.asked = append(d.asked, "token "+review.Spec.Token)
 		if known := review.Spec.Token; known == "prometheus" || known == "stranger" {
@@ -51,7 +52,7 @@ func newDoor(t *testing.T) *door {
 		}
 		return true, review, d.broken
 	})
-	api.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+	api.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, apiruntime.Object, error) {
 		review := created[*authorizationv1.SubjectAccessReview](t, action)
 		spec := review.Spec
 		d.asked = append(d.asked, fmt.Sprintf("may %s %s %s%v %s %s", spec.User, spec.UID, spec.Extra["pod"], spec.Groups,
@@ -75,7 +76,7 @@ func newDoor(t *testing.T) *door {
 	return d
 }
 
-func created[T runtime.Object](t *testing.T, action clienttesting.Action) T {
+func created[T apiruntime.Object](t *testing.T, action clienttesting.Action) T {
 	t.Helper()
 	create, _ := action.(clienttesting.CreateAction)
 	object, ok := create.GetObject().DeepCopyObject().(T)
@@ -205,6 +206,36 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if _, known := m.recall(question{token: fmt.Sprint(10*maxAnswers - 1)}); !known {
 		t.Error("the last answer is not remembered")
+	}
+}
+
+// TestLongQuestionsTakeNoRoom shows that nobody fills the memory with requests
+// that they need no rights for.
+func TestLongQuestionsTakeNoRoom(t *testing.T) {
+	const long, requests = 1 << 20, 16
+	taken := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	d := newDoor(t)
+	before := taken()
+	for i := range requests {
+		method := strings.Repeat("M", long+i)
+		if status := d.get(method, "/metrics", "Bearer other"); status != http.StatusUnauthorized {
+			t.Fatalf("answered with %d, want 401", status)
+		}
+	}
+	if after := taken(); after > before+4*long {
+		t.Errorf("%d requests take %d MiB", requests, (after-before)/long)
+	}
+	if len(d.asked) != requests {
+		t.Errorf("asked %d times, want once for each", len(d.asked))
+	}
+	d.get(strings.Repeat("M", long), "/metrics", "Bearer other")
+	if len(d.asked) != requests {
+		t.Errorf("the answer to the first is not remembered: asked %d times", len(d.asked))
 	}
 }
 

@@ -35,7 +35,7 @@ const (
 	// retries is how many writes more than in peace a fault may lead to, besides those
 	// that went wrong: what is tried again without effect before a rollout begins, what
 	// another operator repeats, which knows only what is written, and statuses that tell of it.
-	retries = 12
+	retries = 20
 )
 
 // point is one fault at one write of one workload, and what came of it.
