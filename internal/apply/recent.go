@@ -26,8 +26,9 @@ type recent struct {
 // sightings are those of the children of a stack, by when they were.
 type sightings struct {
 	stack types.UID
-	// free were names that a move found free, for the pass that follows it. Who takes
-	// one meanwhile is found by the write: the first one of an object makes it, or is refused.
+	// free were names of Deployments that a move found free, for the pass that follows it.
+	// Who takes one meanwhile is found by the write, which makes it, or is refused. What is
+	// applied would be merged into an object that somebody has made, and is looked for (R26).
 	free map[model.Target]time.Time
 	// made are children that were made. The cache may not show them yet.
 	made map[model.Target]time.Time
@@ -64,7 +65,7 @@ func justNow(at, now time.Time) bool {
 func (p *pass) foundFree(steps []model.Step) {
 	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
 		for _, step := range steps {
-			if step.Verb == model.VerbCreate {
+			if step.Verb == model.VerbCreate && step.Kind == model.KindDeployment {
 				seen.free[step.Target()] = p.Clock.Now()
 			}
 		}

@@ -91,7 +91,8 @@ func created() (*v1alpha1.AppStack, model.State) {
 	return stack, model.State{Stack: stack}
 }
 
-// TestRequestsOfAFirstRelease shows that each name is looked at once.
+// TestRequestsOfAFirstRelease shows that a name is looked at once where the write
+// tells whether it is taken, and else before each.
 func TestRequestsOfAFirstRelease(t *testing.T) {
 	stack, state := created()
 	s := newServer(t, stack)
@@ -106,9 +107,9 @@ func TestRequestsOfAFirstRelease(t *testing.T) {
 
 	outcome, asked = s.take(t, state)
 	if diff := cmp.Diff([]string{
-		"get AppStack shop", "create *v1.Deployment shop", "patch *v1.Service shop",
+		"get AppStack shop", "get Service shop", "create *v1.Deployment shop", "patch *v1.Service shop",
 	}, asked); diff != "" {
-		t.Errorf("its children (-want +got):\n%s", diff)
+		t.Errorf("R26 its children (-want +got):\n%s", diff)
 	}
 	if outcome.Behind || len(outcome.Done) != 2 {
 		t.Errorf("behind: %v, done: %v", outcome.Behind, outcome.Done)

@@ -25,6 +25,9 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
+// maxToken is how long a token may be. Those of service accounts are a tenth of it.
+const maxToken = 16 << 10
+
 // patience is how long the API server has for both answers.
 const patience = 10 * time.Second
 
@@ -82,7 +85,7 @@ func (k *keeper) filter(log logr.Logger, next http.Handler) (http.Handler, error
 // bearer is the token that comes with a request, or empty.
 func bearer(header http.Header) string {
 	scheme, token, _ := strings.Cut(strings.TrimSpace(header.Get("Authorization")), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") || len(token) > maxToken {
 		return ""
 	}
 	return strings.TrimSpace(token)

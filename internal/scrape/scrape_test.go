@@ -115,6 +115,7 @@ func TestFilter(t *testing.T) {
 		"no token":                 {"GET", "/metrics", "Bearer ", nil, 401, nil},
 		"a password":               {"GET", "/metrics", "Basic cHJvbWV0aGV1cw==", nil, 401, nil},
 		"a token without a scheme": {"GET", "/metrics", "prometheus", nil, 401, nil},
+		"a token that is none":     {"GET", "/metrics", "Bearer " + strings.Repeat("x", maxToken+1), nil, 401, nil},
 		"an unknown token":         {"GET", "/metrics", "Bearer other", nil, 401, []string{"token other"}},
 		"who may not": {"GET", "/metrics", "Bearer stranger", nil, 403,
 			[]string{"token stranger", "may stranger 7 [a][monitoring] get /metrics"}},

@@ -6,6 +6,7 @@ package measure
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/appstack-dev/appstack/test/bench/cluster"
@@ -129,10 +130,10 @@ func (p phase) run(
 	return nil
 }
 
-// count counts requests: writes, events, reads, refused ones; and each kind by itself.
+// count counts requests: writes, also those without effect and those that were refused, events and reads; and each kind by itself.
 func count(sample *result.Sample, prefix string, requests []cluster.Request) {
 	counts := map[string]int{}
-	var writes, events, reads, failed float64
+	var writes, events, reads, children, failed float64
 	for _, request := range requests {
 		switch {
 		case request.Lease():
@@ -148,14 +149,18 @@ func count(sample *result.Sample, prefix string, requests []cluster.Request) {
 			reads++
 		default:
 			reads++
+			if slices.Contains([]string{"deployments", "services"}, request.ObjectRef.Resource) {
+				children++
+			}
 		}
-		if request.Failed() {
+		if request.Failed() && request.Write() {
 			failed++
 		}
 		counts[request.What()]++
 	}
 	sample.Values[prefix+".writes"], sample.Values[prefix+".events"] = writes, events
-	sample.Values[prefix+".reads"], sample.Values[prefix+".refused"] = reads, failed
+	sample.Values[prefix+".reads"], sample.Values[prefix+".reads.children"] = reads, children
+	sample.Values[prefix+".refused"] = failed
 	sample.Counts[prefix] = counts
 }
 
