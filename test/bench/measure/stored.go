@@ -16,7 +16,7 @@ import (
 var stored = Measure{
 	Name: "stored",
 	Doc:  "the bytes in etcd of a stack that was updated again and again",
-	Plan: func(scale Scale) []result.Key { return alone("stored", 1, 1) },
+	Plan: func(Scale) []result.Key { return alone("stored", 1, 1) },
 	Run:  runStored,
 }
 
