@@ -47,8 +47,14 @@ func (r Request) Lease() bool { return r.ObjectRef.Resource == "leases" }
 // Event says whether the request tells of an event.
 func (r Request) Event() bool { return r.ObjectRef.Resource == "events" }
 
-// Write says whether the request changes what is stored.
+// Trial says whether the request asks what a write would do, and changes nothing.
+func (r Request) Trial() bool { return strings.Contains(r.RequestURI, "dryRun=All") }
+
+// Write says whether the request changes what is stored, or would, had it not been refused.
 func (r Request) Write() bool {
+	if r.Trial() {
+		return false
+	}
 	switch r.Verb {
 	case "create", "update", "patch", "delete", "deletecollection":
 		return r.ObjectRef.Resource != "selfsubjectreviews"
@@ -67,6 +73,9 @@ func (r Request) Failed() bool { return r.ResponseStatus.Code >= 400 }
 // What is the request in two words, such as "patch appstacks/status".
 func (r Request) What() string {
 	what := r.Verb + " " + r.ObjectRef.Resource
+	if r.Trial() {
+		what = "try to " + what
+	}
 	if r.ObjectRef.Subresource != "" {
 		what += "/" + r.ObjectRef.Subresource
 	}

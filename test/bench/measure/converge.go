@@ -58,7 +58,7 @@ func runConverge(ctx context.Context, _ Scale, on *cluster.Cluster, sample *resu
 	if err != nil {
 		return err
 	}
-	program, err := who.Start(ctx, on)
+	program, err := startReady(ctx, on, who)
 	if err != nil {
 		return err
 	}
@@ -84,6 +84,27 @@ func runConverge(ctx context.Context, _ Scale, on *cluster.Cluster, sample *resu
 		return nil
 	}
 	return program.Stop()
+}
+
+// startReady starts the contender, and waits until it has seen what there is.
+func startReady(ctx context.Context, on *cluster.Cluster, who contender.Contender) (*contender.Program, error) {
+	mark, err := on.Mark()
+	if err != nil {
+		return nil, err
+	}
+	program, err := who.Start(ctx, on)
+	if err != nil || program == nil {
+		return nil, err
+	}
+	for {
+		requests, err := on.Settle(ctx, mark, who.Agent())
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(requests, cluster.Request.Lists) {
+			return program, nil
+		}
+	}
 }
 
 // phase is a change of all apps.
@@ -130,16 +151,19 @@ func (p phase) run(
 	return nil
 }
 
-// count counts requests: writes, also those without effect and those that were refused, events and reads; and each kind by itself.
+// count counts requests: writes, also those that were refused, trials without effect, events and reads; and each
+// kind by itself.
 func count(sample *result.Sample, prefix string, requests []cluster.Request) {
 	counts := map[string]int{}
-	var writes, events, reads, children, failed float64
+	var writes, trials, events, reads, children, failed float64
 	for _, request := range requests {
 		switch {
 		case request.Lease():
 			continue
 		case request.Event():
 			events++
+		case request.Trial():
+			trials++
 		case request.Write():
 			writes++
 		case request.Verb == "watch":
@@ -158,7 +182,7 @@ func count(sample *result.Sample, prefix string, requests []cluster.Request) {
 		}
 		counts[request.What()]++
 	}
-	sample.Values[prefix+".writes"], sample.Values[prefix+".events"] = writes, events
+	sample.Values[prefix+".writes"], sample.Values[prefix+".trials"], sample.Values[prefix+".events"] = writes, trials, events
 	sample.Values[prefix+".reads"], sample.Values[prefix+".reads.children"] = reads, children
 	sample.Values[prefix+".refused"] = failed
 	sample.Counts[prefix] = counts

@@ -43,7 +43,7 @@ func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 		return err
 	}
 	who := contender.AppStack{}
-	program, err := who.Start(ctx, on)
+	program, err := startReady(ctx, on, who)
 	if err != nil {
 		return err
 	}

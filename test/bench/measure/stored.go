@@ -26,7 +26,7 @@ func runStored(ctx context.Context, scale Scale, on *cluster.Cluster, sample *re
 		return err
 	}
 	who := contender.AppStack{}
-	program, err := who.Start(ctx, on)
+	program, err := startReady(ctx, on, who)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func Tables(all result.Samples) string {
 		line("| %s | %s | %s | %s | %s |", row.ID, row.Measure, row.Goal, row.Measured, row.Verdict)
 	}
 	line("")
-	line("| setting | stacks | who | trials | created s | updated s | requests a stack to create: writes, events, reads " +
+	line("| setting | stacks | who | trials | created s | updated s | requests a stack to create: writes, trials, events, reads " +
 		"| to update | processor s to create: API server, etcd, controllers, its own |")
 	line("|---|---|---|---|---|---|---|---|---|")
 	g := goals{samples: all}
@@ -59,7 +59,7 @@ func Tables(all result.Samples) string {
 				}
 				requests := func(phase string) string {
 					var parts []string
-					for _, kind := range []string{"writes", "events", "reads"} {
+					for _, kind := range []string{"writes", "trials", "events", "reads"} {
 						parts = append(parts, number(s.Of(phase+"."+kind).over(size).Median, 2))
 					}
 					return strings.Join(parts, ", ")
