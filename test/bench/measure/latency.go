@@ -31,8 +31,9 @@ var latency = Measure{
 const probes = 20
 
 const (
-	// probePause is the time from one timed change to the next.
-	probePause = 100 * time.Millisecond
+	// probePause is the time from one timed change to the next. Each leads to a
+	// rollout, which has ended by then where nothing else happens.
+	probePause = time.Second
 	// brokenImage has pods that run and never get ready, until somebody says what is wrong.
 	brokenImage = "my-app:unready-%s-%d"
 )
