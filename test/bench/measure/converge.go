@@ -54,11 +54,7 @@ func runConverge(ctx context.Context, _ Scale, on *cluster.Cluster, sample *resu
 	if err != nil {
 		return err
 	}
-	apps, err := watch(ctx, on)
-	if err != nil {
-		return err
-	}
-	program, err := startReady(ctx, on, who)
+	apps, program, err := begin(ctx, on, who)
 	if err != nil {
 		return err
 	}
@@ -84,6 +80,16 @@ func runConverge(ctx context.Context, _ Scale, on *cluster.Cluster, sample *resu
 		return nil
 	}
 	return program.Stop()
+}
+
+// begin follows the apps of the cluster, and starts the contender.
+func begin(ctx context.Context, on *cluster.Cluster, who contender.Contender) (*fleet, *contender.Program, error) {
+	apps, err := watch(ctx, on)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := startReady(ctx, on, who)
+	return apps, program, err
 }
 
 // startReady starts the contender, and waits until it has seen what there is.

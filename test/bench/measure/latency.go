@@ -39,12 +39,8 @@ const (
 )
 
 func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *result.Sample) error {
-	apps, err := watch(ctx, on)
-	if err != nil {
-		return err
-	}
 	who := contender.AppStack{}
-	program, err := startReady(ctx, on, who)
+	apps, program, err := begin(ctx, on, who)
 	if err != nil {
 		return err
 	}
