@@ -192,6 +192,7 @@ $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/g
 bench: ## Measure AppStack beside other ways to the same end, on control planes of its own: hours; with SCALE=short one.
 	@hack/controlplane/assets cluster >/dev/null
 	@go build -ldflags '-s -w' -o $(BIN)/bench/manager ./cmd
+	@$(TESTREPORT) -C test/bench ./...
 	@cd test/bench && go build -o $(BIN)/bench/bench .
 	@$(BIN)/bench/bench -root '$(ROOT)' -scale '$(SCALE)' -only '$(MEASURES)'
 
