@@ -15,12 +15,6 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 )
 
-// Where the operator serves what it says of itself, on loopback.
-const (
-	MetricsAddress = "127.0.0.1:18080"
-	ProfileAddress = "127.0.0.1:18081"
-)
-
 // AppStack is the operator, as it is released.
 type AppStack struct{}
 
@@ -32,8 +26,7 @@ func (AppStack) Agent() string { return "manager/" }
 
 // Start implements Contender.
 func (AppStack) Start(ctx context.Context, on *cluster.Cluster) (*Program, error) {
-	return Operator(ctx, on, "appstack",
-		"--metrics-bind-address="+MetricsAddress, "--pprof-bind-address="+ProfileAddress)
+	return Operator(ctx, on, "appstack")
 }
 
 // Operator starts bin/bench/manager with these flags besides those that all need here. It logs to bin/bench/<name>.log.

@@ -138,6 +138,25 @@ func (f *fleet) runs(ctx context.Context, names []string, image string) error {
 	}
 }
 
+// create makes stacks of the names, waits until they run, and until the operator
+// has nothing more to do.
+func (f *fleet) create(ctx context.Context, on *cluster.Cluster, names []string) error {
+	mark, err := on.Mark()
+	if err != nil {
+		return err
+	}
+	who := contender.AppStack{}
+	err = each(ctx, names, func(ctx context.Context, name string) error { return who.Create(ctx, f.kube, name, firstImage) })
+	if err != nil {
+		return err
+	}
+	if err := f.runs(ctx, names, firstImage); err != nil {
+		return err
+	}
+	_, err = on.Settle(ctx, mark, who.Agent())
+	return err
+}
+
 // ready waits until the stacks of the names say so of the spec that they have now.
 func (f *fleet) ready(ctx context.Context, names []string) error {
 	return each(ctx, names, func(ctx context.Context, name string) error {

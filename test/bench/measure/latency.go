@@ -49,19 +49,7 @@ func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 		probed[i] = fmt.Sprintf("probe-%05d", i)
 	}
 	others := names(scale.Storm)
-	mark, err := on.Mark()
-	if err != nil {
-		return err
-	}
-	everybody := slices.Concat(probed, others)
-	err = each(ctx, everybody, func(ctx context.Context, name string) error { return who.Create(ctx, apps.kube, name, firstImage) })
-	if err != nil {
-		return err
-	}
-	if err := apps.runs(ctx, everybody, firstImage); err != nil {
-		return err
-	}
-	if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {
+	if err := apps.create(ctx, on, slices.Concat(probed, others)); err != nil {
 		return err
 	}
 	probe := prober{on: on, apps: apps, names: probed, sample: sample, changes: scale.Changes}
@@ -79,7 +67,8 @@ func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 		if err := inStorm(ctx, apps, others, storm.image, func(ctx context.Context) error { return storm.probe(ctx, storm.name) }); err != nil {
 			return err
 		}
-		if mark, err = on.Mark(); err != nil {
+		mark, err := on.Mark()
+		if err != nil {
 			return err
 		}
 		if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {

@@ -52,13 +52,14 @@ type Bench struct {
 
 // Run carries out the trials of the measures that are not in the file yet.
 func (b Bench) Run(ctx context.Context, measures []Measure) error {
-	done, err := b.File.Load()
+	all, err := b.File.Load()
 	if err != nil {
 		return err
 	}
+	done := all.OfVersion(b.Version)
 	for _, measure := range measures {
 		for _, key := range measure.Plan(b.Scale) {
-			if b.has(done, key) {
+			if done.Has(key) {
 				log.Printf("%s: measured before", key)
 				continue
 			}
@@ -68,15 +69,6 @@ func (b Bench) Run(ctx context.Context, measures []Measure) error {
 		}
 	}
 	return nil
-}
-
-func (b Bench) has(done result.Samples, key result.Key) bool {
-	for _, sample := range done {
-		if sample.Key == key && sample.Version == b.Version {
-			return true
-		}
-	}
-	return false
 }
 
 func (b Bench) trial(ctx context.Context, measure Measure, key result.Key) (err error) {

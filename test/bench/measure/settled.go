@@ -32,23 +32,12 @@ func runSettled(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	if err != nil {
 		return err
 	}
-	mark, err := on.Mark()
-	if err != nil {
-		return err
-	}
-	all := names(scale.Settled)
-	err = each(ctx, all, func(ctx context.Context, name string) error { return who.Create(ctx, apps.kube, name, firstImage) })
-	if err != nil {
-		return err
-	}
-	if err := apps.runs(ctx, all, firstImage); err != nil {
-		return err
-	}
-	if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {
+	if err := apps.create(ctx, on, names(scale.Settled)); err != nil {
 		return err
 	}
 
-	if mark, err = on.Mark(); err != nil {
+	mark, err := on.Mark()
+	if err != nil {
 		return err
 	}
 	before, err := program.CPU()

@@ -29,7 +29,6 @@ func runSoak(ctx context.Context, scale Scale, on *cluster.Cluster, sample *resu
 	if err != nil {
 		return err
 	}
-	who := contender.AppStack{}
 	one, err := (&managers{on: on}).start(ctx)
 	if err != nil {
 		return err
@@ -38,11 +37,7 @@ func runSoak(ctx context.Context, scale Scale, on *cluster.Cluster, sample *resu
 		return err
 	}
 	all := names(scale.Soaked)
-	err = each(ctx, all, func(ctx context.Context, name string) error { return who.Create(ctx, apps.kube, name, firstImage) })
-	if err != nil {
-		return err
-	}
-	if err := apps.runs(ctx, all, firstImage); err != nil {
+	if err := apps.create(ctx, on, all); err != nil {
 		return err
 	}
 	churning, stop := context.WithTimeout(ctx, scale.Soak)

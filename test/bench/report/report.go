@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/appstack-dev/appstack/test/bench/contender"
@@ -20,7 +19,7 @@ import (
 // Write writes results.json, tables.md and the plots into the folder. Samples
 // of other versions of the operator are left out.
 func Write(folder string, all result.Samples, version string) error {
-	all = slices.DeleteFunc(slices.Clone(all), func(s result.Sample) bool { return s.Version != version })
+	all = all.OfVersion(version)
 	raw, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
 		return fmt.Errorf("encoding the results: %w", err)

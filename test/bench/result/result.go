@@ -117,6 +117,11 @@ func (s Samples) Where(take func(Key) bool) Samples {
 	return slices.DeleteFunc(slices.Clone(s), func(sample Sample) bool { return !take(sample.Key) })
 }
 
+// OfVersion are those of that version of the operator.
+func (s Samples) OfVersion(version string) Samples {
+	return slices.DeleteFunc(slices.Clone(s), func(sample Sample) bool { return sample.Version != version })
+}
+
 // Has says whether there is a sample of the key.
 func (s Samples) Has(key Key) bool {
 	return slices.ContainsFunc(s, func(sample Sample) bool { return sample.Key == key })
