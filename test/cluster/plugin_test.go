@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -28,11 +29,12 @@ type said struct {
 	code           int
 }
 
-// appstack runs the plugin, as kubectl does.
+// appstack runs the plugin, as kubectl does, for someone whose locale has UTF-8.
 func (w scene) appstack(ctx context.Context, args ...string) said {
 	GinkgoHelper()
 	var out, errs bytes.Buffer
 	command := exec.CommandContext(ctx, filepath.Join(world.Root(), "bin", "kubectl-appstack"), append(args, "--namespace", w.Namespace)...)
+	command.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	command.Stdout, command.Stderr = &out, &errs
 	err := command.Run()
 	_, _ = fmt.Fprintf(GinkgoWriter, "$ kubectl appstack %s\n%s%s", strings.Join(args, " "), out.String(), errs.String())
