@@ -62,7 +62,7 @@ type pass struct {
 func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan) (model.Outcome, error) {
 	p := &pass{Applier: a, stack: stack}
 	if plan.Move == nil && len(plan.Steps) == 0 {
-		a.recent.forget(p.key())
+		p.rest()
 		return p.outcome, nil
 	}
 	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
@@ -88,8 +88,12 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 
 // current says whether the stack is what the plan was made for. The cache may be
 // behind, for long where the operator has just started or its watch was broken:
-// what an earlier spec asked for is not done again.
+// what an earlier spec asked for is not done again. Within a moment the stack is not
+// looked at twice.
 func (p *pass) current(ctx context.Context) (bool, error) {
+	if p.isCurrent() {
+		return true, nil
+	}
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack"))
 	if err := p.Live.Get(ctx, p.key(), live); err != nil {
@@ -98,16 +102,21 @@ func (p *pass) current(ctx context.Context) (bool, error) {
 		}
 		return false, fmt.Errorf("reading the stack: %w", err)
 	}
-	return live.UID == p.stack.UID && live.Generation == p.stack.Generation, nil
+	if live.UID != p.stack.UID || live.Generation != p.stack.Generation {
+		return false, nil
+	}
+	p.foundCurrent()
+	return true, nil
 }
 
 // move starts a rollout: nothing of it is written before all of it was tried.
 func (p *pass) move(ctx context.Context, step model.Step) error {
-	if free, err := p.mayWrite(ctx, step, step.Trial); err != nil || !free {
-		return err
-	}
 	rev, err := p.try(ctx, step)
 	if err != nil {
+		// a name that is not free is what to tell, before what came of that
+		if free, lookErr := p.mayWrite(ctx, step, step.Trial); lookErr != nil || !free {
+			return lookErr
+		}
 		return p.sort(step, err)
 	}
 	step.Revision = &rev

@@ -33,7 +33,7 @@ func (p *pass) sort(step model.Step, err error) error {
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil // nothing can be made there, and what is there goes
-	case errors.Is(err, errReplaced), errors.Is(err, errOutdated),
+	case errors.Is(err, errReplaced), errors.Is(err, errOutdated), errors.Is(err, errTaken),
 		apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
 		p.outcome.Again = true
 		return nil

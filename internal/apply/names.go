@@ -19,7 +19,8 @@ import (
 // namesAreFree looks live at every name that is about to be written for the
 // first time, before anything is written (R26). The cache does not show objects
 // without the stack's labels. Names of Deployments that were free a moment ago, when
-// the move was tried that the steps follow, are not looked at again.
+// the move was tried that the steps follow, are not looked at. A move itself is
+// tried before: the API server's answer says whether a name is free.
 func (p *pass) namesAreFree(ctx context.Context, steps []model.Step) (bool, error) {
 	for _, step := range steps {
 		if step.Verb != model.VerbCreate && step.Verb != model.VerbRecord || p.isFree(step) {

@@ -23,9 +23,12 @@ type recent struct {
 	byStack map[types.NamespacedName]*sightings
 }
 
-// sightings are those of the children of a stack, by when they were.
+// sightings are those of a stack and its children, by when they were.
 type sightings struct {
 	stack types.UID
+	// current is when the stack was found to have this generation.
+	current    time.Time
+	generation int64
 	// free were names of Deployments that a move found free, for the pass that follows it.
 	// Who takes one meanwhile is found by the write, which makes it, or is refused. What is
 	// applied would be merged into an object that somebody has made, and is looked for (R26).
@@ -42,9 +45,7 @@ func (r *recent) of(stack types.NamespacedName, uid types.UID, do func(*sighting
 		r.byStack = map[types.NamespacedName]*sightings{}
 	}
 	if last := r.byStack[stack]; last == nil || last.stack != uid {
-		r.byStack[stack] = &sightings{
-			stack: uid, free: map[model.Target]time.Time{}, made: map[model.Target]time.Time{},
-		}
+		r.byStack[stack] = &sightings{stack: uid}
 	}
 	do(r.byStack[stack])
 }
@@ -61,12 +62,45 @@ func justNow(at, now time.Time) bool {
 	return !at.IsZero() && passed >= 0 && passed <= moment
 }
 
+// note is the map with the time of the target.
+func note(times map[model.Target]time.Time, target model.Target, at time.Time) map[model.Target]time.Time {
+	if times == nil {
+		times = map[model.Target]time.Time{}
+	}
+	times[target] = at
+	return times
+}
+
+// foundCurrent notes that the stack is what the plan was made for.
+func (p *pass) foundCurrent() {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
+		seen.current, seen.generation = p.Clock.Now(), p.stack.Generation
+	})
+}
+
+// isCurrent says whether the stack was what the plan was made for a moment ago.
+func (p *pass) isCurrent() (current bool) {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
+		current = justNow(seen.current, p.Clock.Now()) && seen.generation == p.stack.Generation
+	})
+	return current
+}
+
+// rest forgets what is remembered of a stack that has nothing to be written, but
+// that it was looked at a moment ago: its rollout may end in another.
+func (p *pass) rest() {
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { seen.free, seen.made = nil, nil })
+	if !p.isCurrent() {
+		p.recent.forget(p.key())
+	}
+}
+
 // foundFree notes that the names of the steps are free.
 func (p *pass) foundFree(steps []model.Step) {
 	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
 		for _, step := range steps {
 			if step.Verb == model.VerbCreate && step.Kind == model.KindDeployment {
-				seen.free[step.Target()] = p.Clock.Now()
+				seen.free = note(seen.free, step.Target(), p.Clock.Now())
 			}
 		}
 	})
@@ -83,7 +117,7 @@ func (p *pass) isFree(step model.Step) (free bool) {
 
 // made notes that the child of the step was made.
 func (p *pass) made(step model.Step) {
-	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { seen.made[step.Target()] = p.Clock.Now() })
+	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { seen.made = note(seen.made, step.Target(), p.Clock.Now()) })
 }
 
 // removed notes that the child of the step was removed.

@@ -6,6 +6,7 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,8 +21,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
+// errTaken is an object that is there already, under a name that is to be taken.
+var errTaken = errors.New("there is an object of that name already")
+
 // try tries the writes that the revision of a step leads to, without effect:
-// what the API server refuses is not begun (R4). The answer is the revision
+// what the API server refuses is not begun (R4), and neither is what would be
+// merged into an object that somebody else has made (R26). The answer is the revision
 // with its pod templates as the API server would store them, so that they can
 // be compared with live ones.
 func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error) {
@@ -31,6 +36,9 @@ func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error)
 		answer, err := p.write(ctx, trial, client.DryRunAll)
 		if err != nil {
 			return model.Revision{}, err
+		}
+		if trial.Verb == model.VerbCreate && answer.GetResourceVersion() != "" {
+			return model.Revision{}, fmt.Errorf("%s %s: %w", trial.Kind, trial.Name, errTaken)
 		}
 		deployment, ok := answer.(*appsv1.Deployment)
 		if !ok {

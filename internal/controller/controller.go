@@ -13,6 +13,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,14 +24,18 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/queue"
 	"github.com/appstack-dev/appstack/internal/status"
 	"github.com/appstack-dev/appstack/internal/telemetry"
 )
 
 // How long until a stack is looked at again where no event will tell.
 const (
-	// soon is for a cache that is about to change.
+	// soon is for what another look may find otherwise.
 	soon = 200 * time.Millisecond
+	// behind is for a cache that does not show yet what was written. What it shows
+	// next brings a pass; this is for where nothing comes.
+	behind = time.Second
 	// later is for a problem that may be mended outside the stack.
 	later = 30 * time.Second
 	// longest is for what has failed again and again. Passes that events bring
@@ -93,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if err := r.release(ctx, stack); err != nil {
 			return ctrl.Result{}, err
 		}
-		return ctrl.Result{RequeueAfter: soon}, nil
+		return ctrl.Result{RequeueAfter: behind}, nil // as pressing as it was
 	}
 	now := r.Clock.Now()
 	state.Images = r.Images.Look(ctx, req.NamespacedName, r.Plan.Lookup(state, now))
@@ -116,7 +121,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := errors.Join(applyErr, err); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: model.Sooner(wait(state, steps, outcome), due)}, nil
+	return ctrl.Result{
+		RequeueAfter: model.Sooner(wait(state, steps, outcome), due),
+		Priority:     ptr.To(int(queue.Change)), // what was pressing is done
+	}, nil
 }
 
 // passing says whether the next pass sees more than this one: what was written
@@ -128,8 +136,10 @@ func passing(outcome model.Outcome) bool {
 // wait is the time until the next pass, 0 where an event brings it.
 func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Duration {
 	switch {
-	case outcome.Again, outcome.Behind:
+	case outcome.Again:
 		return soon
+	case outcome.Behind:
+		return behind
 	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "",
 		plan.Problem != nil && plan.Problem.Reason == v1alpha1.ReasonNameConflict:
 		return cmp.Or(min(plan.Wait, later), later)

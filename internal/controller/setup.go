@@ -36,6 +36,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/podwatch"
+	"github.com/appstack-dev/appstack/internal/queue"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/telemetry"
 )
@@ -137,10 +138,9 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		// changes of a status too: one that someone else wrote is put right
 		WatchesRawSource(inventory.Source{Cache: kept}).
 		WatchesRawSource(source.Func(
-			func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-				changed := func(stack types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: stack}) }
-				pods.Start(ctx, changed)
-				images.Start(ctx, changed)
+			func(ctx context.Context, into queue.Queue) error {
+				pods.Start(ctx, func(stack types.NamespacedName, why queue.Why) { queue.Add(into, why, stack) })
+				images.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Pressing, stack) })
 				return nil
 			})).
 		Complete(reconciler)

@@ -40,7 +40,7 @@ func (r *Reconciler) hold(ctx context.Context, stack *v1alpha1.AppStack, next v1
 	}
 	last.held = &next
 	r.statuses.keep(key, last)
-	return soon, nil
+	return last.since.Add(calm).Sub(now), nil
 }
 
 // release tells what was held back, if anything was: the cache is behind, and a
@@ -75,7 +75,7 @@ func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v
 		}
 		return 0, nil
 	case stack.ResourceVersion == last.replaced && within(catchUp, last.at, now):
-		return soon, nil // the cache does not show the last one yet, and this one would be refused
+		return behind, nil // the cache does not show the last one yet, and this one would be refused
 	case within(calm, last.at, now) && !status.Pressing(stack.Status, next):
 		return last.at.Add(calm).Sub(now), nil
 	}

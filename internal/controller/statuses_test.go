@@ -118,22 +118,22 @@ func TestStatuses(t *testing.T) {
 			{after: -time.Hour, status: counts("1/3"), shown: "1/3"},
 		}, 2},
 		"a pass that wrote leaves it to the next to tell": {[]act{
-			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
+			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
 			{after: 10 * time.Millisecond, status: ready("3/3"), shown: "3/3"},
 		}, 1},
 		"but not where the cache is behind": {[]act{
-			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
+			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
 			{behind: true, shown: "0/3"},
 			{behind: true, shown: "0/3"},
 		}, 1},
 		"nor where every pass writes": {[]act{
-			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
-			{after: 900 * time.Millisecond, status: counts("1/3"), wrote: true, due: soon, shown: ""},
+			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
+			{after: 900 * time.Millisecond, status: counts("1/3"), wrote: true, due: 100 * time.Millisecond, shown: ""},
 			{after: 100 * time.Millisecond, status: counts("2/3"), wrote: true, shown: "2/3"},
-			{after: 100 * time.Millisecond, status: counts("3/3"), wrote: true, due: soon, shown: "2/3"},
+			{after: 100 * time.Millisecond, status: counts("3/3"), wrote: true, due: calm, shown: "2/3"},
 		}, 1},
 		"what was held back is forgotten once more is known": {[]act{
-			{status: counts("0/3"), wrote: true, due: soon, shown: ""},
+			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
 			{status: counts("1/3"), shown: "1/3"},
 			{behind: true, shown: "1/3"},
 		}, 1},
@@ -172,8 +172,8 @@ func TestStatusBehindTheCache(t *testing.T) {
 	if _, err := d.write(t.Context(), before, counts("0/3")); err != nil {
 		t.Fatal(err)
 	}
-	if due, err := d.write(t.Context(), before, ready("3/3")); err != nil || due != soon || d.writes != 1 {
-		t.Errorf("due in %v, error %v, %d writes, want %v and 1", due, err, d.writes, soon)
+	if due, err := d.write(t.Context(), before, ready("3/3")); err != nil || due != behind || d.writes != 1 {
+		t.Errorf("due in %v, error %v, %d writes, want %v and 1", due, err, d.writes, behind)
 	}
 	d.clock.Step(catchUp)
 	if due, err := d.write(t.Context(), before, ready("3/3")); err != nil || due != soon || d.writes != 2 {
@@ -193,8 +193,8 @@ func TestStatusOfAnEarlierStack(t *testing.T) {
 	if err := d.release(t.Context(), d.stack(t)); err != nil || d.writes > 0 {
 		t.Errorf("error %v, %d writes, want none", err, d.writes)
 	}
-	if due, err := d.hold(t.Context(), d.stack(t), counts("0/3")); due != soon || err != nil {
-		t.Errorf("the next: due in %v, error %v, want %v", due, err, soon)
+	if due, err := d.hold(t.Context(), d.stack(t), counts("0/3")); due != calm || err != nil {
+		t.Errorf("the next: due in %v, error %v, want %v", due, err, calm)
 	}
 	if err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
 		t.Errorf("error %v, the status is %q, want its own", err, d.stack(t).Status.ReadySummary)

@@ -42,6 +42,9 @@ var samples embed.FS
 // stackResource is what the API calls stacks.
 var stackResource = v1alpha1.GroupVersion.WithResource("appstacks")
 
+// revisionResource is what the API calls what keeps revisions.
+var revisionResource = appsv1.SchemeGroupVersion.WithResource("controllerrevisions")
+
 // newKinds are stacks, and the kinds of what belongs to them, which is told by a label.
 func newKinds() ([]*kind, error) {
 	ofStacks, err := labels.NewRequirement(naming.LabelStack, selection.Exists, nil)
@@ -59,7 +62,7 @@ func newKinds() ([]*kind, error) {
 			func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} }, belonging, nil},
 		{policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"),
 			func() client.Object { return &policyv1.PodDisruptionBudget{} }, belonging, nil},
-		{appsv1.SchemeGroupVersion.WithResource("controllerrevisions"),
+		{revisionResource,
 			func() client.Object { return &appsv1.ControllerRevision{} }, belonging, nil},
 	}
 	for _, k := range kinds {

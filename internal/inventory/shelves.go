@@ -8,15 +8,16 @@ import (
 	"unique"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // shelves hold what is kept, by stack.
 type shelves struct {
 	mu      sync.Mutex
 	byStack map[types.NamespacedName]*shelf
-	// changed is told which stacks changed, and whether something happened to
-	// them or they are just to be looked at; nil until somebody listens.
-	changed func(stacks []types.NamespacedName, happened bool)
+	// changed is told which stacks are to be reconciled, and why; nil until somebody listens.
+	changed func(stacks []types.NamespacedName, why queue.Why)
 }
 
 // shelf has a stack, and what names it as the one that it belongs to.
@@ -25,6 +26,8 @@ type shelf struct {
 	first *object
 	// conditions of the stack, in short.
 	conditions unique.Handle[string]
+	// generation of the stack, which its spec has.
+	generation int64
 }
 
 // object is one that is kept.
@@ -77,26 +80,26 @@ func (s *shelves) stacks() []types.NamespacedName {
 }
 
 // listen has the function told of changes from now on.
-func (s *shelves) listen(changed func(stacks []types.NamespacedName, happened bool)) {
+func (s *shelves) listen(changed func(stacks []types.NamespacedName, why queue.Why)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changed = changed
 }
 
-func (s *shelves) listener() func([]types.NamespacedName, bool) {
+func (s *shelves) listener() func([]types.NamespacedName, queue.Why) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
 }
 
-func (s *shelves) tell(stacks []types.NamespacedName) {
+func (s *shelves) tell(stacks []types.NamespacedName, why queue.Why) {
 	if changed := s.listener(); changed != nil && len(stacks) > 0 {
-		changed(stacks, true)
+		changed(stacks, why)
 	}
 }
 
 func (s *shelves) tellAll() {
 	if changed := s.listener(); changed != nil {
-		changed(s.stacks(), false)
+		changed(s.stacks(), queue.Look)
 	}
 }

@@ -7,12 +7,9 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // Source brings a controller the stacks: all of them at first, and then those
@@ -25,23 +22,10 @@ var _ source.SyncingSource = Source{}
 func (Source) String() string { return "stacks and what belongs to them" }
 
 // Start implements source.Source.
-func (s Source) Start(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-	s.shelves.listen(func(stacks []types.NamespacedName, happened bool) { enqueue(queue, stacks, happened) })
+func (s Source) Start(_ context.Context, into queue.Queue) error {
+	s.shelves.listen(func(stacks []types.NamespacedName, why queue.Why) { queue.Add(into, why, stacks...) })
 	s.shelves.tellAll()
 	return nil
-}
-
-// enqueue puts stacks into the queue: behind the others those that are just to be looked at.
-func enqueue(queue workqueue.TypedRateLimitingInterface[reconcile.Request], stacks []types.NamespacedName, happened bool) {
-	priorities, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request])
-	for _, stack := range stacks {
-		request := reconcile.Request{NamespacedName: stack}
-		if ok && !happened {
-			priorities.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(handler.LowPriority)}, request)
-			continue
-		}
-		queue.Add(request)
-	}
 }
 
 // WaitForSync implements source.SyncingSource.

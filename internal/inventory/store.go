@@ -16,6 +16,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // store keeps the objects of one kind, in one namespace or in all. A reflector fills it.
@@ -37,6 +38,7 @@ type item struct {
 	name       types.NamespacedName
 	stack      types.NamespacedName
 	conditions unique.Handle[string]
+	generation int64
 	packed     string
 }
 
@@ -59,7 +61,7 @@ func (s *store) itemOf(object any) (*item, error) {
 	if stack, ok := plain.(*v1alpha1.AppStack); ok {
 		stack.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack")) // a watch leaves it out, a list does not
 		i.stack = i.name
-		i.conditions = conditionsOf(stack)
+		i.conditions, i.generation = conditionsOf(stack), stack.Generation
 	}
 	var err error
 	i.packed, err = s.pack(plain)
@@ -76,9 +78,10 @@ func (s *store) Update(object any) error {
 		return err
 	}
 	s.shelves.mu.Lock()
+	why := s.why(i)
 	changed := s.put(i)
 	s.shelves.mu.Unlock()
-	s.shelves.tell(changed)
+	s.shelves.tell(changed, why)
 	return nil
 }
 
@@ -91,7 +94,7 @@ func (s *store) Delete(object any) error {
 	s.shelves.mu.Lock()
 	changed := s.drop(client.ObjectKeyFromObject(plain))
 	s.shelves.mu.Unlock()
-	s.shelves.tell(changed)
+	s.shelves.tell(changed, queue.Change)
 	return nil
 }
 
@@ -120,7 +123,7 @@ func (s *store) Replace(objects []any, _ string) error {
 	}
 	s.shelves.mu.Unlock()
 	s.once.Do(func() { close(s.filled) })
-	s.shelves.tell(changed)
+	s.shelves.tell(changed, queue.Change)
 	return nil
 }
 
@@ -132,6 +135,20 @@ func (s *store) Resync() error {
 	return nil
 }
 
+// why says how pressing it is that the item is another one now. Revisions change
+// when a rollout begins or ends.
+func (s *store) why(i *item) queue.Why {
+	switch s.resource {
+	case stackResource:
+		if shelf := s.shelves.byStack[i.stack]; shelf == nil || shelf.generation != i.generation {
+			return queue.Pressing
+		}
+	case revisionResource:
+		return queue.Pressing
+	}
+	return queue.Change
+}
+
 // put keeps the item, and says which stacks it changes.
 func (s *store) put(i *item) (changed []types.NamespacedName) {
 	before := s.byName[i.name]
@@ -140,12 +157,12 @@ func (s *store) put(i *item) (changed []types.NamespacedName) {
 	}
 	if before != nil && before.shelf.stack == i.stack {
 		before.packed = i.packed
-		before.shelf.conditions = latest(before.shelf.conditions, i.conditions)
+		before.shelf.describe(i)
 		return []types.NamespacedName{i.stack}
 	}
 	changed = s.drop(i.name)
 	shelf := s.shelves.of(i.stack)
-	shelf.conditions = latest(shelf.conditions, i.conditions)
+	shelf.describe(i)
 	kept := &object{kind: s.kind, shelf: shelf, next: shelf.first, packed: i.packed}
 	shelf.first = kept
 	name := types.NamespacedName{Namespace: shelf.stack.Namespace, Name: i.name.Name} // one copy of the namespace's name does
@@ -173,7 +190,7 @@ func (s *store) drop(name types.NamespacedName) (changed []types.NamespacedName)
 		}
 	}
 	if s.resource == stackResource {
-		gone.shelf.conditions = unique.Handle[string]{}
+		gone.shelf.conditions, gone.shelf.generation = unique.Handle[string]{}, 0
 	}
 	if gone.shelf.first == nil {
 		delete(s.shelves.byStack, gone.shelf.stack)
@@ -181,10 +198,9 @@ func (s *store) drop(name types.NamespacedName) (changed []types.NamespacedName)
 	return []types.NamespacedName{gone.shelf.stack}
 }
 
-// latest are the conditions that are known now. Only a stack has any.
-func latest(before, now unique.Handle[string]) unique.Handle[string] {
-	if now == (unique.Handle[string]{}) {
-		return before
+// describe notes what the item says of the stack, if it is one.
+func (s *shelf) describe(i *item) {
+	if i.conditions != (unique.Handle[string]{}) {
+		s.conditions, s.generation = i.conditions, i.generation
 	}
-	return now
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/queue"
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
@@ -26,6 +28,8 @@ type kept struct {
 	*Cache
 	t    *testing.T
 	told []string
+	// pressing are those of them that somebody waits for.
+	pressing []string
 	// lookedAt are those that nothing happened to.
 	lookedAt []string
 }
@@ -40,13 +44,17 @@ func newKept(t *testing.T) *kept {
 	for _, kind := range kinds {
 		k.stores = append(k.stores, &store{kind: kind, shelves: k.shelves, filled: make(chan struct{})})
 	}
-	k.shelves.listen(func(stacks []types.NamespacedName, happened bool) {
+	k.shelves.listen(func(stacks []types.NamespacedName, why queue.Why) {
 		for _, stack := range stacks {
-			if happened {
-				k.told = append(k.told, stack.String())
-			} else {
+			switch why {
+			case queue.Look:
 				k.lookedAt = append(k.lookedAt, stack.String())
+				continue
+			case queue.Pressing:
+				k.pressing = append(k.pressing, stack.String())
+			case queue.Change:
 			}
+			k.told = append(k.told, stack.String())
 		}
 	})
 	return k
@@ -207,7 +215,7 @@ func TestNothingIsLeft(t *testing.T) {
 func TestManyAtATime(t *testing.T) {
 	const rounds = 50
 	k := newKept(t).fill()
-	k.shelves.listen(func([]types.NamespacedName, bool) {})
+	k.shelves.listen(func([]types.NamespacedName, queue.Why) {})
 	stacks, services := k.store("appstacks"), k.store("services")
 	names := []string{"blog", "forum", "shop"}
 	for _, name := range names {
@@ -280,6 +288,41 @@ func TestWhatIsNoObjectIsAnError(t *testing.T) {
 	}
 	if k.synced() {
 		t.Error("the cache is filled, with what is no object")
+	}
+}
+
+func TestWhatIsPressing(t *testing.T) {
+	stack := func(generation int64, image string) *v1alpha1.AppStack {
+		made := Stack("shop")
+		made.Generation, made.Status.Image = generation, image
+		return made
+	}
+	record := func(version string) *appsv1.ControllerRevision {
+		return &appsv1.ControllerRevision{ObjectMeta: service("shop-1", "shop", version).ObjectMeta}
+	}
+	k := newKept(t).fill()
+	stacks, services, revisions := k.store("appstacks"), k.store("services"), k.store("controllerrevisions")
+	for i, step := range []struct {
+		change func(any) error
+		object any
+		want   bool
+	}{
+		{stacks.Add, stack(1, ""), true},
+		{stacks.Update, stack(1, "my-app:1"), false},
+		{stacks.Update, stack(2, "my-app:1"), true},
+		{services.Add, service("shop", "shop", "1"), false},
+		{services.Update, service("shop", "shop", "2"), false},
+		{revisions.Add, record("1"), true},
+		{revisions.Update, record("2"), true},
+		{revisions.Delete, record("2"), false},
+		{stacks.Delete, stack(2, ""), false},
+		{stacks.Add, stack(2, ""), true},
+	} {
+		k.told, k.pressing = nil, nil
+		k.do(step.change(step.object))
+		if len(k.told) != 1 || (len(k.pressing) == 1) != step.want {
+			t.Errorf("change %d: told %v, pressing %v, want that it is: %v", i+1, k.told, k.pressing, step.want)
+		}
 	}
 }
 

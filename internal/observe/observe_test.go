@@ -21,6 +21,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/podwatch"
+	"github.com/appstack-dev/appstack/internal/queue"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
 	. "github.com/appstack-dev/appstack/test/fixture"
@@ -51,7 +52,7 @@ func newScene(options ...Option) *scene {
 	s := &scene{cache: &cache{}, stack: Stack("shop", options...), clock: clocktesting.NewFakeClock(noon)}
 	s.stack.UID = "shop"
 	pods := &podwatch.Watcher{Clock: s.clock}
-	pods.Start(context.Background(), func(types.NamespacedName) {})
+	pods.Start(context.Background(), func(types.NamespacedName, queue.Why) {})
 	s.Observer = &observe.Observer{Cache: s.cache, Ledger: &ledger.Ledger{}, Pods: pods, Clock: s.clock}
 	return s
 }

@@ -188,7 +188,10 @@ func start(state model.State, verb model.Verb, rev model.Revision, begin model.R
 	}
 	var trial []model.Step
 	for _, child := range children {
-		trial = append(trial, child.step)
+		// a Deployment is tried all the same: its template is recorded as the answer has it
+		if child.step.Kind == model.KindDeployment || !settled(state, child) {
+			trial = append(trial, child.step)
+		}
 	}
 	return decision{move: &model.Step{
 		Verb:     verb,

@@ -131,19 +131,30 @@ func TestAnEmptyRolloutBecomesGoodWithPods(t *testing.T) {
 }
 
 // TestRollbacksAreTriedToo shows that a move to an earlier revision is tried
-// before it begins, like one to a new revision.
+// before it begins, like one to a new revision: what it changes, and Deployments.
 func TestRollbacksAreTriedToo(t *testing.T) {
-	state := after(Image("my-app:2")).State()
-	With(state.Stack, RollbackTo(1, 0))
-	move := planFor(state).Move
-	if move == nil || move.Verb != model.VerbAnnotate {
-		t.Fatalf("R10 the move is %v, want one to revision 1", move)
+	tests := map[string]struct {
+		since Option
+		want  []model.Kind
+	}{
+		"another image": {Image("my-app:2"), []model.Kind{model.KindDeployment}},
+		"another port":  {Ports(9090), []model.Kind{model.KindDeployment, model.KindService}},
 	}
-	var tried []model.Kind
-	for _, step := range move.Trial {
-		tried = append(tried, step.Kind)
-	}
-	if diff := cmp.Diff([]model.Kind{model.KindDeployment, model.KindService, model.KindBudget}, tried); diff != "" {
-		t.Errorf("R4 tried before it begins (-want +got):\n%s", diff)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := after(test.since).State()
+			With(state.Stack, RollbackTo(1, 0))
+			move := planFor(state).Move
+			if move == nil || move.Verb != model.VerbAnnotate {
+				t.Fatalf("R10 the move is %v, want one to revision 1", move)
+			}
+			var tried []model.Kind
+			for _, step := range move.Trial {
+				tried = append(tried, step.Kind)
+			}
+			if diff := cmp.Diff(test.want, tried); diff != "" {
+				t.Errorf("R4 tried before it begins (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // Watcher watches pods. It is safe for concurrent use.
@@ -35,7 +36,7 @@ type Watcher struct {
 
 	mu      sync.Mutex
 	running context.Context // watches outlive the pass that asks for them
-	changed func(types.NamespacedName)
+	changed func(types.NamespacedName, queue.Why)
 	stacks  map[types.NamespacedName]*watch
 }
 
@@ -49,7 +50,7 @@ type watch struct {
 
 // Start lets watches run until the context ends, and has them tell of stacks
 // whose pods changed.
-func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName)) {
+func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, queue.Why)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.running, w.changed, w.stacks = ctx, changed, map[types.NamespacedName]*watch{}
@@ -99,7 +100,7 @@ func (w *Watcher) begin(stack types.NamespacedName) *watch {
 	watched := &watch{
 		store: &store{
 			now:     w.Clock.Now,
-			changed: func() { changed(stack) },
+			changed: func(why queue.Why) { changed(stack, why) },
 			asked:   w.Clock.Now(),
 			byUID:   map[types.UID]model.Pod{},
 		},

@@ -28,6 +28,7 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // patience is how long a test waits for what is to happen at once.
@@ -124,7 +125,7 @@ func startWith(t *testing.T, live client.Reader, serves *server) *bench {
 		t.Fatal(err)
 	}
 	b.Watcher = &Watcher{Pods: core.RESTClient(), Live: live, Clock: clocktesting.NewFakePassiveClock(noon)}
-	b.Start(t.Context(), func(stack types.NamespacedName) { b.changed <- stack })
+	b.Start(t.Context(), func(stack types.NamespacedName, _ queue.Why) { b.changed <- stack })
 	return b
 }
 
@@ -219,7 +220,7 @@ func TestStopEndsTheRequest(t *testing.T) {
 func TestWatchesEndWithTheOperator(t *testing.T) {
 	b := start(t, none())
 	ctx, cancel := context.WithCancel(t.Context())
-	b.Start(ctx, func(stack types.NamespacedName) { b.changed <- stack })
+	b.Start(ctx, func(stack types.NamespacedName, _ queue.Why) { b.changed <- stack })
 	b.seen(t, shop)
 	cancel()
 	next(t, "the end of the watch", b.left)

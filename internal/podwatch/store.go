@@ -17,12 +17,13 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // store keeps what is seen of a stack's pods. A reflector fills it.
 type store struct {
 	now     func() time.Time
-	changed func()
+	changed func(queue.Why)
 	asked   time.Time
 
 	mu    sync.Mutex
@@ -54,8 +55,11 @@ func (s *store) Update(object any) error {
 	seen := reduce(pod, before, s.now())
 	s.byUID[pod.UID] = seen
 	s.mu.Unlock()
-	if !found || !reflect.DeepEqual(before, seen) {
-		s.changed()
+	switch {
+	case !reflect.DeepEqual(before.Containers, seen.Containers):
+		s.changed(queue.Pressing) // one is in trouble, or was
+	case !found || !reflect.DeepEqual(before, seen):
+		s.changed(queue.Change)
 	}
 	return nil
 }
@@ -69,7 +73,7 @@ func (s *store) Delete(object any) error {
 	s.mu.Lock()
 	delete(s.byUID, pod.UID)
 	s.mu.Unlock()
-	s.changed()
+	s.changed(queue.Change)
 	return nil
 }
 
@@ -84,7 +88,7 @@ func (s *store) Replace(objects []any, _ string) error {
 	}
 	s.byUID, s.known = all, true
 	s.mu.Unlock()
-	s.changed()
+	s.changed(queue.Change)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // shelf is a store whose clock is set, and that counts what it tells.
@@ -20,15 +21,22 @@ type shelf struct {
 	*store
 	now  time.Time
 	told int
+	// pressing is how many of those were of a pod in trouble.
+	pressing int
 }
 
 func newShelf() *shelf {
 	s := &shelf{now: noon}
 	s.store = &store{
-		now:     func() time.Time { return s.now },
-		changed: func() { s.told++ },
-		asked:   noon,
-		byUID:   map[types.UID]model.Pod{},
+		now: func() time.Time { return s.now },
+		changed: func(why queue.Why) {
+			s.told++
+			if why == queue.Pressing {
+				s.pressing++
+			}
+		},
+		asked: noon,
+		byUID: map[types.UID]model.Pod{},
 	}
 	return s
 }
@@ -56,6 +64,28 @@ func (s *shelf) holds(t *testing.T, told int, want model.Pods) {
 // noPull is what is kept of a container whose image cannot be pulled since a time.
 func noPull(since time.Time) model.Container {
 	return model.Container{Name: "app", Waiting: "ErrImagePull", Message: "about ErrImagePull", Since: since}
+}
+
+func TestTroubleIsPressing(t *testing.T) {
+	s := newShelf()
+	for i, step := range []struct {
+		change   func(any) error
+		pod      any
+		pressing int
+	}{
+		{s.Add, pod("a", waiting("ContainerCreating")), 0},
+		{s.Update, pod("a", running()), 0},
+		{s.Update, pod("a", waiting("ErrImagePull")), 1},
+		{s.Update, pod("a", waiting("ErrImagePull")), 1},
+		{s.Update, pod("a", running()), 2},
+		{s.Add, pod("b", waiting("ErrImagePull")), 3},
+		{s.Delete, pod("b", waiting("ErrImagePull")), 3},
+	} {
+		s.takes(t, step.change, step.pod)
+		if s.pressing != step.pressing {
+			t.Errorf("after %d changes %d were pressing, want %d", i+1, s.pressing, step.pressing)
+		}
+	}
 }
 
 func TestStoreTellsWhatMatters(t *testing.T) {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+// Package queue puts stacks into the controller's queue: what someone waits for
+// before what counts pods, and that before what is just to be looked at.
+package queue
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// Queue is that of a controller.
+type Queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// Why is why a stack is to be reconciled. Each has a priority in the queue.
+type Why int
+
+// From the least to the most pressing.
+const (
+	// Look is for a stack that nothing is known to have happened to.
+	Look Why = handler.LowPriority
+	// Change is for one of which something changed.
+	Change Why = 0
+	// Pressing is for one whose spec is another, whose rollout begins or ends, or
+	// that has a pod in trouble: however many others roll out, it does not wait for them.
+	Pressing Why = 100
+)
+
+// Add puts the stacks into the queue, behind those that wait for the same reason.
+func Add(queue Queue, why Why, stacks ...types.NamespacedName) {
+	priorities, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request])
+	for _, stack := range stacks {
+		request := reconcile.Request{NamespacedName: stack}
+		if ok {
+			priorities.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(int(why))}, request)
+		} else {
+			queue.Add(request)
+		}
+	}
+}

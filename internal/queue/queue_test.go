@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package queue
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// take is the order in which the queue gives away what it has.
+func take(into Queue, count int) []string {
+	var names []string
+	for range count {
+		request, _ := into.Get()
+		into.Done(request)
+		names = append(names, request.Name)
+	}
+	return names
+}
+
+// add puts stacks into the queue for each reason, the least pressing first.
+func add(into Queue) {
+	for _, waiting := range []struct {
+		why  Why
+		name string
+	}{{Look, "looked-at"}, {Change, "counted"}, {Change, "counted-later"}, {Pressing, "released"}, {Change, "released"}} {
+		Add(into, waiting.why, types.NamespacedName{Name: waiting.name})
+	}
+}
+
+func TestOrder(t *testing.T) {
+	into := priorityqueue.New[reconcile.Request]("test")
+	defer into.ShutDown()
+	add(into)
+	if diff := cmp.Diff([]string{"released", "counted", "counted-later", "looked-at"}, take(into, 4)); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
+func TestQueueWithoutPriorities(t *testing.T) {
+	into := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer into.ShutDown()
+	add(into)
+	if diff := cmp.Diff([]string{"looked-at", "counted", "counted-later", "released"}, take(into, 4)); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
