@@ -157,14 +157,17 @@ func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
 // take takes a step, and notes what came of it.
 func (p *pass) take(ctx context.Context, step model.Step) error {
 	log.FromContext(ctx).Info(step.Reason, "verb", step.Verb, "kind", step.Kind, "object", step.Name)
+	var stored model.Revision
 	var err error
 	switch step.Verb {
 	case model.VerbRecord:
-		if err = p.record(ctx, step); apierrors.IsAlreadyExists(err) {
+		if stored, err = p.record(ctx, step); apierrors.IsAlreadyExists(err) {
 			return p.numbered(ctx, step)
 		}
+		step.Revision = &stored
 	case model.VerbAnnotate:
-		err = p.annotate(ctx, step)
+		stored, err = p.annotate(ctx, step)
+		step.Revision = &stored
 	case model.VerbDelete:
 		err = p.remove(ctx, step)
 	default:

@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/revision"
@@ -53,25 +52,26 @@ func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error)
 	return rev, nil
 }
 
-// record makes a revision.
-func (p *pass) record(ctx context.Context, step model.Step) error {
+// record makes a revision. The answer is the revision as it is stored.
+func (p *pass) record(ctx context.Context, step model.Step) (model.Revision, error) {
 	stored, err := revision.Encode(p.stack, *step.Revision)
 	if err != nil {
-		return err
+		return model.Revision{}, err
 	}
 	if err := p.Client.Create(ctx, stored, client.FieldOwner(naming.FieldOwner)); err != nil {
-		return fmt.Errorf("creating ControllerRevision %s: %w", stored.Name, err)
+		return model.Revision{}, fmt.Errorf("creating ControllerRevision %s: %w", stored.Name, err)
 	}
-	p.Ledger.Recorded(p.key(), stored.Name, ledger.Write{At: p.Clock.Now()})
-	return nil
+	p.Ledger.Recorded(p.key(), stored.Name, "", p.Clock.Now())
+	return revision.Decode(stored)
 }
 
 // annotate updates what is recorded of a revision, and makes it the stack's.
-// The content is immutable, so only metadata is sent.
-func (p *pass) annotate(ctx context.Context, step model.Step) error {
+// The content is immutable, so only metadata is sent. The answer is the revision
+// as it is stored.
+func (p *pass) annotate(ctx context.Context, step model.Step) (model.Revision, error) {
 	encoded, err := revision.Encode(p.stack, *step.Revision)
 	if err != nil {
-		return err
+		return model.Revision{}, err
 	}
 	metadata := map[string]any{
 		"uid":             encoded.UID,
@@ -83,15 +83,15 @@ func (p *pass) annotate(ctx context.Context, step model.Step) error {
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
-		return fmt.Errorf("encoding the record of revision %d: %w", step.Revision.Number, err)
+		return model.Revision{}, fmt.Errorf("encoding the record of revision %d: %w", step.Revision.Number, err)
 	}
 	target := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: p.stack.Namespace, Name: step.Name}}
 	err = p.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
 	if err != nil {
-		return fmt.Errorf("updating ControllerRevision %s: %w", step.Name, err)
+		return model.Revision{}, fmt.Errorf("updating ControllerRevision %s: %w", step.Name, err)
 	}
 	if target.ResourceVersion != encoded.ResourceVersion {
-		p.Ledger.Recorded(p.key(), step.Name, ledger.Write{Before: encoded.ResourceVersion, At: p.Clock.Now()})
+		p.Ledger.Recorded(p.key(), step.Name, encoded.ResourceVersion, p.Clock.Now())
 	}
-	return nil
+	return revision.Decode(target)
 }

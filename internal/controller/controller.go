@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,6 +26,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/queue"
+	"github.com/appstack-dev/appstack/internal/revision"
 	"github.com/appstack-dev/appstack/internal/status"
 	"github.com/appstack-dev/appstack/internal/telemetry"
 )
@@ -95,19 +97,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, fmt.Errorf("observing: %w", err)
 	}
 	if state.Stale {
-		if err := r.release(ctx, stack); err != nil {
+		due, err := r.release(ctx, stack)
+		if err != nil {
 			return ctrl.Result{}, err
 		}
-		return ctrl.Result{RequeueAfter: behind}, nil // as pressing as it was
+		return ctrl.Result{RequeueAfter: model.Sooner(behind, due)}, nil // as pressing as it was
 	}
 	now := r.Clock.Now()
 	state.Images = r.Images.Look(ctx, req.NamespacedName, r.Plan.Lookup(state, now))
-	steps := r.Plan.Make(state, now)
-	outcome, applyErr := r.Apply.Apply(ctx, stack, steps)
-	for _, step := range outcome.Done {
-		r.Events.Took(stack, step)
-		r.Metrics.Took(step, now)
-	}
+	steps, outcome, applyErr := r.act(ctx, &state, now)
 	if state.Images.Briefly > 0 && applyErr == nil {
 		return ctrl.Result{RequeueAfter: state.Images.Briefly}, nil // a status that would be another one at once
 	}
@@ -127,10 +125,48 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}, nil
 }
 
+// rounds is how many plans a pass carries out at most: that a rollout failed, that
+// another begins, and what it consists of.
+const rounds = 3
+
+// act plans and applies. What it records of revisions, it knows: a rollout that
+// begins goes on at once, and does not wait until the cache shows its record.
+func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time) (model.Plan, model.Outcome, error) {
+	var done []model.Step
+	for round := 1; ; round++ {
+		steps := r.Plan.Make(*state, now)
+		outcome, err := r.Apply.Apply(ctx, state.Stack, steps)
+		for _, step := range outcome.Done {
+			r.Events.Took(state.Stack, step)
+			r.Metrics.Took(step, now)
+		}
+		for _, step := range outcome.Done {
+			if records(step) {
+				state.Revisions = revision.With(state.Revisions, *step.Revision)
+			}
+		}
+		over := err != nil || outcome.Problem != nil || outcome.Again || round == rounds || !recorded(outcome.Done)
+		done = append(done, outcome.Done...)
+		if outcome.Done = done; over {
+			return steps, outcome, err
+		}
+	}
+}
+
+// recorded says whether what was done is only that revisions have other records.
+func recorded(done []model.Step) bool {
+	return len(done) > 0 && !slices.ContainsFunc(done, func(step model.Step) bool { return !records(step) })
+}
+
+func records(step model.Step) bool {
+	return step.Verb == model.VerbRecord || step.Verb == model.VerbAnnotate
+}
+
 // passing says whether the next pass sees more than this one: what was written
 // is about to show in the cache, and nothing stood in the way.
 func passing(outcome model.Outcome) bool {
-	return (len(outcome.Done) > 0 || outcome.Behind) && outcome.Problem == nil && outcome.Predecessor == ""
+	wrote := len(outcome.Done) > 0 && !recorded(outcome.Done)
+	return (wrote || outcome.Behind) && outcome.Problem == nil && outcome.Predecessor == ""
 }
 
 // wait is the time until the next pass, 0 where an event brings it.

@@ -43,18 +43,22 @@ func (r *Reconciler) hold(ctx context.Context, stack *v1alpha1.AppStack, next v1
 	return last.since.Add(calm).Sub(now), nil
 }
 
-// release tells what was held back, if anything was: the cache is behind, and a
-// pass that knows more has to wait for it. What cannot be told yet stays held back.
-func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack) error {
-	last := r.statuses.of(stack)
+// release tells what was held back for long enough, if anything was: the cache is
+// behind, and a pass that knows more has to wait for it. What cannot be told yet
+// stays held back. The result is the time until it is due, 0 where nothing is.
+func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack) (time.Duration, error) {
+	last, now := r.statuses.of(stack), r.Clock.Now()
 	if last.held == nil || last.held.ObservedGeneration != stack.Generation {
-		return nil
+		return 0, nil
+	}
+	if within(calm, last.since, now) {
+		return last.since.Add(calm).Sub(now), nil
 	}
 	due, err := r.write(ctx, stack, *last.held)
 	if due > 0 || err != nil {
 		r.statuses.keep(client.ObjectKeyFromObject(stack), last)
 	}
-	return err
+	return due, err
 }
 
 // write writes the status, if it is another one, unless all that is new are

@@ -121,9 +121,10 @@ func TestStatuses(t *testing.T) {
 			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
 			{after: 10 * time.Millisecond, status: ready("3/3"), shown: "3/3"},
 		}, 1},
-		"but not where the cache is behind": {[]act{
+		"but not where the cache is behind for long": {[]act{
 			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
-			{behind: true, shown: "0/3"},
+			{after: 900 * time.Millisecond, behind: true, due: 100 * time.Millisecond, shown: ""},
+			{after: 100 * time.Millisecond, behind: true, shown: "0/3"},
 			{behind: true, shown: "0/3"},
 		}, 1},
 		"nor where every pass writes": {[]act{
@@ -147,7 +148,7 @@ func TestStatuses(t *testing.T) {
 				var err error
 				switch stack := d.stack(t); {
 				case act.behind:
-					err = d.release(t.Context(), stack)
+					due, err = d.release(t.Context(), stack)
 				case act.wrote:
 					due, err = d.hold(t.Context(), stack, act.status)
 				default:
@@ -190,13 +191,15 @@ func TestStatusOfAnEarlierStack(t *testing.T) {
 	if _, err := d.hold(t.Context(), earlier, ready("3/3")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.release(t.Context(), d.stack(t)); err != nil || d.writes > 0 {
+	d.clock.Step(calm)
+	if _, err := d.release(t.Context(), d.stack(t)); err != nil || d.writes > 0 {
 		t.Errorf("error %v, %d writes, want none", err, d.writes)
 	}
 	if due, err := d.hold(t.Context(), d.stack(t), counts("0/3")); due != calm || err != nil {
 		t.Errorf("the next: due in %v, error %v, want %v", due, err, calm)
 	}
-	if err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
+	d.clock.Step(calm)
+	if _, err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
 		t.Errorf("error %v, the status is %q, want its own", err, d.stack(t).Status.ReadySummary)
 	}
 }
@@ -229,10 +232,11 @@ func TestStatusIsHeldUntilItIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.refusal = test.refusal
-			if err := d.release(t.Context(), shown); (err != nil) != test.fails || d.writes != 1 {
+			d.clock.Step(calm)
+			if _, err := d.release(t.Context(), shown); (err != nil) != test.fails || d.writes != 1 {
 				t.Fatalf("error %v, %d writes, want an error: %v", err, d.writes, test.fails)
 			}
-			if err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
+			if _, err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
 				t.Errorf("error %v, the status is %q, want what was held back", err, d.stack(t).Status.ReadySummary)
 			}
 		})
@@ -279,12 +283,15 @@ func TestStatusesForgetSettledStacks(t *testing.T) {
 
 func TestPassing(t *testing.T) {
 	step := []model.Step{{Verb: model.VerbUpdate}}
+	record := []model.Step{{Verb: model.VerbRecord}, {Verb: model.VerbAnnotate}}
 	tests := map[string]struct {
 		outcome model.Outcome
 		want    bool
 	}{
 		"nothing was written":                {model.Outcome{}, false},
 		"something was":                      {model.Outcome{Done: step}, true},
+		"only a record was, which it knows":  {model.Outcome{Done: record}, false},
+		"a record and something else were":   {model.Outcome{Done: append(record, step...)}, true},
 		"what was made does not show yet":    {model.Outcome{Behind: true}, true},
 		"something else is in the way":       {model.Outcome{Done: step, Problem: &model.Problem{}}, false},
 		"a stack of the same name is to go":  {model.Outcome{Done: step, Predecessor: "Deployment"}, false},

@@ -30,11 +30,11 @@ type answer struct {
 	model.Acceptance
 }
 
-// Write is a write of a revision's record.
+// Write is what was written of a revision's record since it was seen last.
 type Write struct {
-	// Before is the resource version that it replaced; empty where it made the record.
-	Before string
-	// At is when the API server answered.
+	// Before are the resource versions that were replaced; an empty one where the record was made.
+	Before []string
+	// At is when the API server answered last.
 	At time.Time
 }
 
@@ -98,8 +98,8 @@ func (l *Ledger) Refused(stack types.NamespacedName) map[model.Target]model.Refu
 	return maps.Clone(l.refused[stack])
 }
 
-// Recorded remembers that a revision's record was written.
-func (l *Ledger) Recorded(stack types.NamespacedName, name string, write Write) {
+// Recorded remembers that a revision's record was written, in place of what it was before.
+func (l *Ledger) Recorded(stack types.NamespacedName, name, before string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.records == nil {
@@ -108,7 +108,7 @@ func (l *Ledger) Recorded(stack types.NamespacedName, name string, write Write) 
 	if l.records[stack] == nil {
 		l.records[stack] = map[string]Write{}
 	}
-	l.records[stack][name] = write
+	l.records[stack][name] = Write{Before: append(l.records[stack][name].Before, before), At: at}
 }
 
 // Records is a copy of the last writes of the stack's records, by name.

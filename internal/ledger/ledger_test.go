@@ -163,12 +163,14 @@ func TestRefusedSince(t *testing.T) {
 // TestRecords shows which writes of records are remembered.
 func TestRecords(t *testing.T) {
 	var l ledger.Ledger
-	l.Recorded(shop, "shop-1", ledger.Write{})
-	l.Recorded(shop, "shop-2", ledger.Write{})
-	l.Recorded(shop, "shop-1", ledger.Write{Before: "7"})
-	l.Recorded(blog, "blog-1", ledger.Write{})
+	first := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	later := first.Add(time.Second)
+	l.Recorded(shop, "shop-1", "", first)
+	l.Recorded(shop, "shop-2", "", first)
+	l.Recorded(shop, "shop-1", "7", later)
+	l.Recorded(blog, "blog-1", "", first)
 	l.Erased(shop, "shop-2")
-	want := map[string]ledger.Write{"shop-1": {Before: "7"}}
+	want := map[string]ledger.Write{"shop-1": {Before: []string{"", "7"}, At: later}}
 	if diff := cmp.Diff(want, l.Records(shop)); diff != "" {
 		t.Errorf("R5 Records (-want +got):\n%s", diff)
 	}

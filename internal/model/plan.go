@@ -81,7 +81,7 @@ type Step struct {
 	// Event is the reason of the event that tells users of the step; empty where none does.
 	Event string
 
-	// Revision is what VerbRecord and VerbAnnotate write.
+	// Revision is what VerbRecord and VerbAnnotate write; in a step that took effect, as it is stored.
 	Revision *Revision
 	// Begun is the rollout that the step starts; nil where it starts none.
 	Begun *Rollout

@@ -104,7 +104,7 @@ func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []*appsv1.Contr
 		if at := slices.IndexFunc(items, func(c *appsv1.ControllerRevision) bool { return c.Name == name }); at >= 0 {
 			shown = items[at].ResourceVersion
 		}
-		if shown == write.Before && o.Clock.Since(write.At) < catchUp {
+		if slices.Contains(write.Before, shown) && o.Clock.Since(write.At) < catchUp {
 			behind = true
 		} else {
 			o.Ledger.Erased(key, name)

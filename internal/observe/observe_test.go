@@ -136,23 +136,27 @@ func TestRevisions(t *testing.T) {
 // TestStale shows when the cache is known to be behind the operator's own writes.
 func TestStale(t *testing.T) {
 	tests := map[string]struct {
-		write ledger.Write
-		name  string
-		after time.Duration
-		stale bool
+		before []string
+		name   string
+		after  time.Duration
+		stale  bool
 	}{
-		"R5 a record that is not shown yet":           {ledger.Write{At: noon}, "shop-2", 0, true},
-		"R5 a record that is shown":                   {ledger.Write{At: noon}, "shop-1", 0, false},
-		"R5 a change that is not shown yet":           {ledger.Write{Before: "1", At: noon}, "shop-1", 0, true},
-		"R5 a change that is shown":                   {ledger.Write{Before: "0", At: noon}, "shop-1", 0, false},
-		"R5 a change that has not been shown for 9 s": {ledger.Write{Before: "1", At: noon}, "shop-1", 9 * time.Second, true},
-		"R5 a change that was not shown for 10 s":     {ledger.Write{Before: "1", At: noon}, "shop-1", 10 * time.Second, false},
+		"R5 a record that is not shown yet":           {[]string{""}, "shop-2", 0, true},
+		"R5 a record that is shown":                   {[]string{""}, "shop-1", 0, false},
+		"R5 a change that is not shown yet":           {[]string{"1"}, "shop-1", 0, true},
+		"R5 the first of two that are not":            {[]string{"1", "2"}, "shop-1", 0, true},
+		"R5 the second of two":                        {[]string{"0", "1"}, "shop-1", 0, true},
+		"R5 a change that is shown":                   {[]string{"0"}, "shop-1", 0, false},
+		"R5 a change that has not been shown for 9 s": {[]string{"1"}, "shop-1", 9 * time.Second, true},
+		"R5 a change that was not shown for 10 s":     {[]string{"1"}, "shop-1", 10 * time.Second, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newScene()
 			s.revision(t, 1, nil)
-			s.Ledger.Recorded(shop, test.name, test.write)
+			for _, before := range test.before {
+				s.Ledger.Recorded(shop, test.name, before, noon)
+			}
 			s.clock.Step(test.after)
 			if state := s.state(t); state.Stale != test.stale {
 				t.Errorf("stale: %v, want %v", state.Stale, test.stale)

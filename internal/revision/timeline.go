@@ -142,6 +142,16 @@ func Replace(rev model.Revision, rollout model.Rollout) model.Revision {
 	return rev
 }
 
+// With is the revisions with this one in place of what was known of it.
+func With(revisions []model.Revision, rev model.Revision) []model.Revision {
+	revisions = slices.Clone(revisions)
+	if known := Find(revisions, rev.Number); known != nil {
+		*known = rev
+		return revisions
+	}
+	return append(revisions, rev)
+}
+
 // Find is the revision of that number, or nil.
 func Find(revisions []model.Revision, number int64) *model.Revision {
 	for i := range revisions {
