@@ -16,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,12 +73,13 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 	if plan.Move == nil && len(steps) == 0 {
 		return p.outcome, nil
 	}
-	if current, err := p.current(ctx); err != nil || !current {
-		p.outcome.Again = err == nil
-		return p.outcome, err
-	}
 	if plan.Move != nil {
 		if err := p.move(ctx, *plan.Move); err != nil || p.outcome.Problem == nil {
+			return p.outcome, err
+		}
+	} else if !p.isCurrent() {
+		if current, err := p.current(ctx); err != nil || !current {
+			p.outcome.Again = err == nil
 			return p.outcome, err
 		}
 	}
@@ -88,12 +90,8 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 
 // current says whether the stack is what the plan was made for. The cache may be
 // behind, for long where the operator has just started or its watch was broken:
-// what an earlier spec asked for is not done again. Within a moment the stack is not
-// looked at twice.
+// what an earlier spec asked for is not done again.
 func (p *pass) current(ctx context.Context) (bool, error) {
-	if p.isCurrent() {
-		return true, nil
-	}
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack"))
 	if err := p.Live.Get(ctx, p.key(), live); err != nil {
@@ -109,9 +107,19 @@ func (p *pass) current(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// move starts a rollout: nothing of it is written before all of it was tried.
+// move starts a rollout: nothing of it is written before all of it was tried, and
+// the stack was looked at meanwhile.
 func (p *pass) move(ctx context.Context, step model.Step) error {
-	rev, err := p.try(ctx, step)
+	var rev model.Revision
+	var err error
+	var trial sync.WaitGroup
+	trial.Go(func() { rev, err = p.try(ctx, step) })
+	current, lookErr := p.current(ctx)
+	trial.Wait()
+	if lookErr != nil || !current {
+		p.outcome.Again = lookErr == nil
+		return lookErr
+	}
 	if err != nil {
 		// a name that is not free is what to tell, before what came of that
 		if free, lookErr := p.mayWrite(ctx, step, step.Trial); lookErr != nil || !free {

@@ -6,14 +6,18 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -30,12 +34,22 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
+// look is the request that sees whether the stack is still what the cache shows. It
+// comes at any time before what has an effect, and is noted first.
+const look = "get AppStack shop"
+
 // server is an API server that notes what the applier asks, and the applier.
 type server struct {
 	*Applier
 	clock *clocktesting.FakeClock
+
+	mu    sync.Mutex // a move is tried while the stack is looked at
 	asked []string
 }
+
+// isTrial says whether a request is to have no effect. The fake client answers such
+// ones without looking at what there is.
+func isTrial(dryRun []string) bool { return slices.Contains(dryRun, metav1.DryRunAll) }
 
 func newServer(t *testing.T, objects ...client.Object) *server {
 	t.Helper()
@@ -51,7 +65,14 @@ func newServer(t *testing.T, objects ...client.Object) *server {
 		if kind == "" {
 			kind = fmt.Sprintf("%T", object)
 		}
-		s.asked = append(s.asked, fmt.Sprintf("%s %s %s", verb, kind, name))
+		asked := fmt.Sprintf("%s %s %s", verb, kind, name)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if asked == look {
+			s.asked = slices.Insert(s.asked, 0, asked)
+		} else {
+			s.asked = append(s.asked, asked)
+		}
 	}
 	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
@@ -60,12 +81,19 @@ func newServer(t *testing.T, objects ...client.Object) *server {
 		},
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
 			note("create", object, object.GetName())
+			if there := object.DeepCopyObject().(client.Object); isTrial((&client.CreateOptions{}).ApplyOptions(options).DryRun) &&
+				c.Get(ctx, client.ObjectKeyFromObject(object), there) == nil {
+				return apierrors.NewAlreadyExists(schema.GroupResource{Resource: "objects"}, object.GetName())
+			}
 			return c.Create(ctx, object, options...)
 		},
 		Patch: func(
 			ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption,
 		) error {
 			note("patch", object, object.GetName())
+			if isTrial((&client.PatchOptions{}).ApplyOptions(options).DryRun) {
+				return client.IgnoreNotFound(c.Get(ctx, client.ObjectKeyFromObject(object), object))
+			}
 			return c.Patch(ctx, object, patch, options...)
 		},
 	}).Build()
@@ -76,7 +104,7 @@ func newServer(t *testing.T, objects ...client.Object) *server {
 // take carries out what is to be done about the state, and is what was asked for that.
 func (s *server) take(t *testing.T, state model.State) (model.Outcome, []string) {
 	t.Helper()
-	s.asked = nil
+	s.asked = nil // nothing is asked between two passes
 	steps := plan.Planner{Defaults: render.StandardDefaults()}.Make(state, s.clock.Now())
 	outcome, err := s.Apply(t.Context(), state.Stack, steps)
 	if err != nil {
@@ -163,6 +191,40 @@ func TestNamesThatAreTaken(t *testing.T) {
 	}
 	if outcome, _ = s.take(t, state); outcome.Problem == nil || outcome.Problem.Reason != v1alpha1.ReasonNameConflict {
 		t.Errorf("R26 the problem is %+v, want a conflict", outcome.Problem)
+	}
+}
+
+// TestMovesThatFindNames shows that nothing is written where a rollout would take an
+// object that somebody has made, and which it is.
+func TestMovesThatFindNames(t *testing.T) {
+	meta := metav1.ObjectMeta{Namespace: Namespace, Name: "shop"}
+	for name, theirs := range map[string]client.Object{
+		"a Deployment": &appsv1.Deployment{ObjectMeta: meta},
+		"a Service":    &corev1.Service{ObjectMeta: meta},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack, state := created()
+			s := newServer(t, stack, theirs)
+			outcome, asked := s.take(t, state)
+			if outcome.Problem == nil || outcome.Problem.Reason != v1alpha1.ReasonNameConflict || len(outcome.Done) > 0 {
+				t.Errorf("R26 the problem is %+v, done: %v, want a conflict", outcome.Problem, outcome.Done)
+			}
+			if slices.Contains(asked, "create *v1.ControllerRevision shop-1") {
+				t.Errorf("R4 a rollout has begun: %v", asked)
+			}
+		})
+	}
+}
+
+// TestMovesOfAnEarlierSpec shows that a rollout does not begin for a spec that is
+// another one by now, though it was tried.
+func TestMovesOfAnEarlierSpec(t *testing.T) {
+	stack, state := created()
+	now := stack.DeepCopy()
+	now.Generation++
+	s := newServer(t, now)
+	if outcome, asked := s.take(t, state); !outcome.Again || len(outcome.Done) > 0 {
+		t.Errorf("again: %v, done: %v, asked: %v", outcome.Again, outcome.Done, asked)
 	}
 }
 

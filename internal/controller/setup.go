@@ -140,7 +140,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		WatchesRawSource(source.Func(
 			func(ctx context.Context, into queue.Queue) error {
 				pods.Start(ctx, func(stack types.NamespacedName, why queue.Why) { queue.Add(into, why, stack) })
-				images.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Pressing, stack) })
+				images.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Release, stack) })
 				return nil
 			})).
 		Complete(reconciler)

@@ -42,9 +42,6 @@ var samples embed.FS
 // stackResource is what the API calls stacks.
 var stackResource = v1alpha1.GroupVersion.WithResource("appstacks")
 
-// revisionResource is what the API calls what keeps revisions.
-var revisionResource = appsv1.SchemeGroupVersion.WithResource("controllerrevisions")
-
 // newKinds are stacks, and the kinds of what belongs to them, which is told by a label.
 func newKinds() ([]*kind, error) {
 	ofStacks, err := labels.NewRequirement(naming.LabelStack, selection.Exists, nil)
@@ -62,7 +59,7 @@ func newKinds() ([]*kind, error) {
 			func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} }, belonging, nil},
 		{policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"),
 			func() client.Object { return &policyv1.PodDisruptionBudget{} }, belonging, nil},
-		{revisionResource,
+		{appsv1.SchemeGroupVersion.WithResource("controllerrevisions"),
 			func() client.Object { return &appsv1.ControllerRevision{} }, belonging, nil},
 	}
 	for _, k := range kinds {

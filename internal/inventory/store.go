@@ -135,18 +135,16 @@ func (s *store) Resync() error {
 	return nil
 }
 
-// why says how pressing it is that the item is another one now. Revisions change
-// when a rollout begins or ends.
+// why says how pressing it is that the item is another one now: a stack's spec is
+// what somebody asks for.
 func (s *store) why(i *item) queue.Why {
-	switch s.resource {
-	case stackResource:
-		if shelf := s.shelves.byStack[i.stack]; shelf == nil || shelf.generation != i.generation {
-			return queue.Pressing
-		}
-	case revisionResource:
-		return queue.Pressing
+	if s.resource != stackResource {
+		return queue.Change
 	}
-	return queue.Change
+	if shelf := s.shelves.byStack[i.stack]; shelf != nil && shelf.generation == i.generation {
+		return queue.Change
+	}
+	return queue.Release
 }
 
 // put keeps the item, and says which stacks it changes.

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,8 +27,8 @@ type kept struct {
 	*Cache
 	t    *testing.T
 	told []string
-	// pressing are those of them that somebody waits for.
-	pressing []string
+	// released are those of them whose spec is another.
+	released []string
 	// lookedAt are those that nothing happened to.
 	lookedAt []string
 }
@@ -50,9 +49,9 @@ func newKept(t *testing.T) *kept {
 			case queue.Look:
 				k.lookedAt = append(k.lookedAt, stack.String())
 				continue
-			case queue.Pressing:
-				k.pressing = append(k.pressing, stack.String())
-			case queue.Change:
+			case queue.Release:
+				k.released = append(k.released, stack.String())
+			case queue.Change, queue.Trouble:
 			}
 			k.told = append(k.told, stack.String())
 		}
@@ -291,17 +290,14 @@ func TestWhatIsNoObjectIsAnError(t *testing.T) {
 	}
 }
 
-func TestWhatIsPressing(t *testing.T) {
+func TestWhatIsReleased(t *testing.T) {
 	stack := func(generation int64, image string) *v1alpha1.AppStack {
 		made := Stack("shop")
 		made.Generation, made.Status.Image = generation, image
 		return made
 	}
-	record := func(version string) *appsv1.ControllerRevision {
-		return &appsv1.ControllerRevision{ObjectMeta: service("shop-1", "shop", version).ObjectMeta}
-	}
 	k := newKept(t).fill()
-	stacks, services, revisions := k.store("appstacks"), k.store("services"), k.store("controllerrevisions")
+	stacks, services := k.store("appstacks"), k.store("services")
 	for i, step := range []struct {
 		change func(any) error
 		object any
@@ -312,16 +308,13 @@ func TestWhatIsPressing(t *testing.T) {
 		{stacks.Update, stack(2, "my-app:1"), true},
 		{services.Add, service("shop", "shop", "1"), false},
 		{services.Update, service("shop", "shop", "2"), false},
-		{revisions.Add, record("1"), true},
-		{revisions.Update, record("2"), true},
-		{revisions.Delete, record("2"), false},
 		{stacks.Delete, stack(2, ""), false},
 		{stacks.Add, stack(2, ""), true},
 	} {
-		k.told, k.pressing = nil, nil
+		k.told, k.released = nil, nil
 		k.do(step.change(step.object))
-		if len(k.told) != 1 || (len(k.pressing) == 1) != step.want {
-			t.Errorf("change %d: told %v, pressing %v, want that it is: %v", i+1, k.told, k.pressing, step.want)
+		if len(k.told) != 1 || (len(k.released) == 1) != step.want {
+			t.Errorf("change %d: told %v, released %v, want that it is: %v", i+1, k.told, k.released, step.want)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (s *store) Update(object any) error {
 	s.mu.Unlock()
 	switch {
 	case !reflect.DeepEqual(before.Containers, seen.Containers):
-		s.changed(queue.Pressing) // one is in trouble, or was
+		s.changed(queue.Trouble) // one is in trouble, or was
 	case !found || !reflect.DeepEqual(before, seen):
 		s.changed(queue.Change)
 	}

@@ -21,8 +21,8 @@ type shelf struct {
 	*store
 	now  time.Time
 	told int
-	// pressing is how many of those were of a pod in trouble.
-	pressing int
+	// trouble is how many of those were of a pod in trouble.
+	trouble int
 }
 
 func newShelf() *shelf {
@@ -31,8 +31,8 @@ func newShelf() *shelf {
 		now: func() time.Time { return s.now },
 		changed: func(why queue.Why) {
 			s.told++
-			if why == queue.Pressing {
-				s.pressing++
+			if why == queue.Trouble {
+				s.trouble++
 			}
 		},
 		asked: noon,
@@ -66,12 +66,12 @@ func noPull(since time.Time) model.Container {
 	return model.Container{Name: "app", Waiting: "ErrImagePull", Message: "about ErrImagePull", Since: since}
 }
 
-func TestTroubleIsPressing(t *testing.T) {
+func TestTroubleIsTold(t *testing.T) {
 	s := newShelf()
 	for i, step := range []struct {
-		change   func(any) error
-		pod      any
-		pressing int
+		change  func(any) error
+		pod     any
+		trouble int
 	}{
 		{s.Add, pod("a", waiting("ContainerCreating")), 0},
 		{s.Update, pod("a", running()), 0},
@@ -82,8 +82,8 @@ func TestTroubleIsPressing(t *testing.T) {
 		{s.Delete, pod("b", waiting("ErrImagePull")), 3},
 	} {
 		s.takes(t, step.change, step.pod)
-		if s.pressing != step.pressing {
-			t.Errorf("after %d changes %d were pressing, want %d", i+1, s.pressing, step.pressing)
+		if s.trouble != step.trouble {
+			t.Errorf("after %d changes %d were of trouble, want %d", i+1, s.trouble, step.trouble)
 		}
 	}
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package queue puts stacks into the controller's queue: what someone waits for
-// before what counts pods, and that before what is just to be looked at.
+// Package queue puts stacks into the controller's queue: what fails before what is
+// released, that before what counts pods, and what is just to be looked at last.
 package queue
 
 import (
@@ -26,9 +26,12 @@ const (
 	Look Why = handler.LowPriority
 	// Change is for one of which something changed.
 	Change Why = 0
-	// Pressing is for one whose spec is another, whose rollout begins or ends, or
-	// that has a pod in trouble: however many others roll out, it does not wait for them.
-	Pressing Why = 100
+	// Release is for one whose spec is another, or whose images are found: it does not
+	// wait for those that count pods.
+	Release Why = 100
+	// Trouble is for one with a container that fails: however many others are
+	// released, it does not wait for them.
+	Trouble Why = 200
 )
 
 // Add puts the stacks into the queue, behind those that wait for the same reason.

@@ -29,7 +29,10 @@ func add(into Queue) {
 	for _, waiting := range []struct {
 		why  Why
 		name string
-	}{{Look, "looked-at"}, {Change, "counted"}, {Change, "counted-later"}, {Pressing, "released"}, {Change, "released"}} {
+	}{
+		{Look, "looked-at"}, {Change, "counted"}, {Change, "counted-later"},
+		{Release, "released"}, {Change, "released"}, {Trouble, "failing"},
+	} {
 		Add(into, waiting.why, types.NamespacedName{Name: waiting.name})
 	}
 }
@@ -38,7 +41,7 @@ func TestOrder(t *testing.T) {
 	into := priorityqueue.New[reconcile.Request]("test")
 	defer into.ShutDown()
 	add(into)
-	if diff := cmp.Diff([]string{"released", "counted", "counted-later", "looked-at"}, take(into, 4)); diff != "" {
+	if diff := cmp.Diff([]string{"failing", "released", "counted", "counted-later", "looked-at"}, take(into, 5)); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }
@@ -47,7 +50,7 @@ func TestQueueWithoutPriorities(t *testing.T) {
 	into := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer into.ShutDown()
 	add(into)
-	if diff := cmp.Diff([]string{"looked-at", "counted", "counted-later", "released"}, take(into, 4)); diff != "" {
+	if diff := cmp.Diff([]string{"looked-at", "counted", "counted-later", "released", "failing"}, take(into, 5)); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/apply"
+	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/telemetry"
+	"github.com/appstack-dev/appstack/test/fixture"
+)
+
+// newActor is a desk that also plans and applies.
+func newActor(t *testing.T) *desk {
+	t.Helper()
+	d := newDesk(t)
+	counts, err := telemetry.NewMetrics(prometheus.NewRegistry(), d.Client, nil, func() int { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, ok := d.Client.(client.WithWatch)
+	if !ok {
+		t.Fatalf("a %T cannot be built on", d.Client)
+	}
+	d.Client = interceptor.NewClient(api, interceptor.Funcs{Patch: func(
+		ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption,
+	) error {
+		if len((&client.PatchOptions{}).ApplyOptions(options).DryRun) == 0 {
+			return c.Patch(ctx, object, patch, options...)
+		}
+		// the fake client answers nothing, and a Deployment's template is replaced whole
+		body, err := patch.Data(object)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(body, object)
+	}})
+	d.Ledger = &ledger.Ledger{}
+	d.Plan = plan.Planner{Defaults: render.StandardDefaults()}
+	d.Apply = &apply.Applier{Client: d.Client, Live: d.Client, Ledger: d.Ledger, Clock: d.clock}
+	d.Metrics, d.Events = counts, &telemetry.Events{Recorder: events.NewFakeRecorder(100)}
+	return d
+}
+
+// done is what a pass did, in order.
+func (d *desk) done(t *testing.T, state *model.State) []string {
+	t.Helper()
+	_, outcome, err := d.act(t.Context(), state, d.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done []string
+	for _, step := range outcome.Done {
+		done = append(done, string(step.Verb)+" "+string(step.Kind)+" "+step.Name)
+	}
+	return done
+}
+
+// look has the state show what the API server has.
+func (d *desk) look(t *testing.T, state *model.State) {
+	t.Helper()
+	key := client.ObjectKeyFromObject(state.Stack)
+	deployment, service, budget := &appsv1.Deployment{}, &corev1.Service{}, &policyv1.PodDisruptionBudget{}
+	for _, object := range []client.Object{deployment, service, budget} {
+		if err := d.Client.Get(t.Context(), key, object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state.Deployments = map[string]*appsv1.Deployment{key.Name: deployment}
+	state.Services = map[string]*corev1.Service{key.Name: service}
+	state.Budgets = map[string]*policyv1.PodDisruptionBudget{key.Name: budget}
+	state.Accepted = d.Ledger.Of(key)
+}
+
+// TestAPassGoesOnWithWhatItRecords shows that what follows a record is done in the
+// pass that made it.
+func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
+	d := newActor(t)
+	state := &model.State{Stack: d.stack(t)}
+	if diff := cmp.Diff([]string{
+		"Record ControllerRevision shop-1", "Create Deployment shop", "Create Service shop", "Create PodDisruptionBudget shop",
+	}, d.done(t, state)); diff != "" {
+		t.Errorf("a first release (-want +got):\n%s", diff)
+	}
+	if len(state.Revisions) != 1 || state.Revisions[0].ResourceVersion == "" {
+		t.Errorf("revisions %+v, want the one that was made, as it is stored", state.Revisions)
+	}
+
+	d.look(t, state)
+	desired := *state.Deployments["shop"].Spec.Replicas
+	state.Deployments["shop"].Status = appsv1.DeploymentStatus{
+		Replicas: desired, UpdatedReplicas: desired, ReadyReplicas: desired, AvailableReplicas: desired,
+	}
+	state.Pods = model.Pods{Known: true}
+	if diff := cmp.Diff([]string{"Annotate ControllerRevision shop-1"}, d.done(t, state)); diff != "" {
+		t.Errorf("it ends (-want +got):\n%s", diff)
+	}
+	if got := state.Revisions[0].Record.Rollouts[0].Outcome; got != v1alpha1.OutcomeSucceeded {
+		t.Errorf("the outcome is %q, want what was noted", got)
+	}
+
+	fixture.With(state.Stack, fixture.Image("my-app:2"))
+	if diff := cmp.Diff([]string{
+		"Record ControllerRevision shop-2", "Update Deployment shop",
+	}, d.done(t, state)); diff != "" {
+		t.Errorf("another release (-want +got):\n%s", diff)
+	}
+
+	d.look(t, state)
+	d.clock.Step(time.Second)
+	state.Pods.All = []model.Pod{{
+		Name: "shop-2-a", Component: naming.Main, Made: d.clock.Now(),
+		Template: model.TemplateHash(state.Deployments["shop"].Spec.Template),
+		Containers: []model.Container{{
+			Name: "app", Waiting: "CrashLoopBackOff", Exits: 3, LastExit: &model.Exit{Code: 1, At: d.clock.Now()},
+		}},
+	}}
+	if diff := cmp.Diff([]string{
+		"Annotate ControllerRevision shop-2", "Annotate ControllerRevision shop-1", "Update Deployment shop",
+	}, d.done(t, state)); diff != "" {
+		t.Errorf("R12 it fails (-want +got):\n%s", diff)
+	}
+}
