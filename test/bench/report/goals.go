@@ -55,7 +55,7 @@ func Goals(samples result.Samples) []Row {
 			each.Of(phase.name+".writes").over(size), phase.writes, 2, "")
 		g.most(phase.id, phase.name+": events a stack", each.Of(phase.name+".events").over(size), phase.events, 2, "")
 		if phase.name == "create" {
-			g.most("P2", "create: reads a child, a stack has two (each name is looked for before it is taken)",
+			g.most("P2", "create: reads a child, a stack has two (a Service's name is looked for before it is taken)",
 				each.Of("create.reads.children").over(2*size), 1, 2, "")
 		}
 	}
