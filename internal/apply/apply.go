@@ -59,11 +59,12 @@ type pass struct {
 
 // Apply carries out the plan: its move, or, where there is none or it is
 // refused, its steps. An error is worth another try; what only a person can
-// mend is in the outcome.
-func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan) (model.Outcome, error) {
+// mend is in the outcome. That the stack is current is known where a plan was
+// carried out for it in the same pass of the controller; else it is asked for.
+func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan, current bool) (model.Outcome, error) {
 	p := &pass{Applier: a, stack: stack}
 	if plan.Move == nil && len(plan.Steps) == 0 {
-		p.rest()
+		a.recent.forget(p.key())
 		return p.outcome, nil
 	}
 	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
@@ -77,7 +78,7 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 		if err := p.move(ctx, *plan.Move); err != nil || p.outcome.Problem == nil {
 			return p.outcome, err
 		}
-	} else if !p.isCurrent() {
+	} else if !current {
 		if current, err := p.current(ctx); err != nil || !current {
 			p.outcome.Again = err == nil
 			return p.outcome, err
@@ -100,22 +101,18 @@ func (p *pass) current(ctx context.Context) (bool, error) {
 		}
 		return false, fmt.Errorf("reading the stack: %w", err)
 	}
-	if live.UID != p.stack.UID || live.Generation != p.stack.Generation {
-		return false, nil
-	}
-	p.foundCurrent()
-	return true, nil
+	return live.UID == p.stack.UID && live.Generation == p.stack.Generation, nil
 }
 
 // move starts a rollout: nothing of it is written before all of it was tried, and
 // the stack was looked at meanwhile.
 func (p *pass) move(ctx context.Context, step model.Step) error {
-	var rev model.Revision
-	var err error
-	var trial sync.WaitGroup
-	trial.Go(func() { rev, err = p.try(ctx, step) })
-	current, lookErr := p.current(ctx)
-	trial.Wait()
+	var current bool
+	var lookErr error
+	var look sync.WaitGroup
+	look.Go(func() { current, lookErr = p.current(ctx) })
+	rev, err := p.try(ctx, step)
+	look.Wait()
 	if lookErr != nil || !current {
 		p.outcome.Again = lookErr == nil
 		return lookErr
@@ -132,6 +129,7 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 		return err
 	}
 	p.foundFree(step.Trial)
+	p.outcome.Again = p.silent
 	return nil
 }
 

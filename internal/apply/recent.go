@@ -23,12 +23,9 @@ type recent struct {
 	byStack map[types.NamespacedName]*sightings
 }
 
-// sightings are those of a stack and its children, by when they were.
+// sightings are those of the children of a stack, by when they were.
 type sightings struct {
 	stack types.UID
-	// current is when the stack was found to have this generation.
-	current    time.Time
-	generation int64
 	// free were names of Deployments that a move found free, for the pass that follows it.
 	// Who takes one meanwhile is found by the write, which makes it, or is refused. What is
 	// applied would be merged into an object that somebody has made, and is looked for (R26).
@@ -69,30 +66,6 @@ func note(times map[model.Target]time.Time, target model.Target, at time.Time) m
 	}
 	times[target] = at
 	return times
-}
-
-// foundCurrent notes that the stack is what the plan was made for.
-func (p *pass) foundCurrent() {
-	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
-		seen.current, seen.generation = p.Clock.Now(), p.stack.Generation
-	})
-}
-
-// isCurrent says whether the stack was what the plan was made for a moment ago.
-func (p *pass) isCurrent() (current bool) {
-	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
-		current = justNow(seen.current, p.Clock.Now()) && seen.generation == p.stack.Generation
-	})
-	return current
-}
-
-// rest forgets what is remembered of a stack that has nothing to be written, but
-// that it was looked at a moment ago: its rollout may end in another.
-func (p *pass) rest() {
-	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { seen.free, seen.made = nil, nil })
-	if !p.isCurrent() {
-		p.recent.forget(p.key())
-	}
 }
 
 // foundFree notes that the names of the steps are free.

@@ -90,7 +90,9 @@ func (p *pass) annotate(ctx context.Context, step model.Step) (model.Revision, e
 	if err != nil {
 		return model.Revision{}, fmt.Errorf("updating ControllerRevision %s: %w", step.Name, err)
 	}
-	if target.ResourceVersion != encoded.ResourceVersion {
+	if target.ResourceVersion == encoded.ResourceVersion {
+		p.silent = true
+	} else {
 		p.Ledger.Recorded(p.key(), step.Name, encoded.ResourceVersion, p.Clock.Now())
 	}
 	return revision.Decode(target)

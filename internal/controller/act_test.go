@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -24,13 +26,20 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/queue"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/telemetry"
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// newActor is a desk that also plans and applies.
-func newActor(t *testing.T) *desk {
+// actor is a desk that also plans and applies.
+type actor struct {
+	*desk
+	// createError is what the API server says to new Deployments.
+	createError error
+}
+
+func newActor(t *testing.T) *actor {
 	t.Helper()
 	d := newDesk(t)
 	counts, err := telemetry.NewMetrics(prometheus.NewRegistry(), d.Client, nil, func() int { return 0 })
@@ -41,28 +50,38 @@ func newActor(t *testing.T) *desk {
 	if !ok {
 		t.Fatalf("a %T cannot be built on", d.Client)
 	}
-	d.Client = interceptor.NewClient(api, interceptor.Funcs{Patch: func(
-		ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption,
-	) error {
-		if len((&client.PatchOptions{}).ApplyOptions(options).DryRun) == 0 {
-			return c.Patch(ctx, object, patch, options...)
-		}
-		// the fake client answers nothing, and a Deployment's template is replaced whole
-		body, err := patch.Data(object)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(body, object)
-	}})
+	actor := &actor{desk: d}
+	d.Client = interceptor.NewClient(api, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
+			_, child := object.(*appsv1.Deployment)
+			if child && len((&client.CreateOptions{}).ApplyOptions(options).DryRun) == 0 && actor.createError != nil {
+				return actor.createError
+			}
+			return c.Create(ctx, object, options...)
+		},
+		Patch: func(
+			ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption,
+		) error {
+			if len((&client.PatchOptions{}).ApplyOptions(options).DryRun) == 0 {
+				return c.Patch(ctx, object, patch, options...)
+			}
+			// the fake client answers nothing, and a Deployment's template is replaced whole
+			body, err := patch.Data(object)
+			if err != nil {
+				return err
+			}
+			return json.Unmarshal(body, object)
+		},
+	})
 	d.Ledger = &ledger.Ledger{}
 	d.Plan = plan.Planner{Defaults: render.StandardDefaults()}
 	d.Apply = &apply.Applier{Client: d.Client, Live: d.Client, Ledger: d.Ledger, Clock: d.clock}
 	d.Metrics, d.Events = counts, &telemetry.Events{Recorder: events.NewFakeRecorder(100)}
-	return d
+	return actor
 }
 
 // done is what a pass did, in order.
-func (d *desk) done(t *testing.T, state *model.State) []string {
+func (d *actor) done(t *testing.T, state *model.State) []string {
 	t.Helper()
 	_, outcome, err := d.act(t.Context(), state, d.clock.Now())
 	if err != nil {
@@ -75,8 +94,47 @@ func (d *desk) done(t *testing.T, state *model.State) []string {
 	return done
 }
 
+// TestAnErrorKeepsWhatWasDoneBefore shows that what a pass has done is told of, though
+// what follows fails.
+func TestAnErrorKeepsWhatWasDoneBefore(t *testing.T) {
+	d := newActor(t)
+	d.createError = apierrors.NewInternalError(errors.New("oops"))
+	state := &model.State{Stack: d.stack(t)}
+	_, outcome, err := d.act(t.Context(), state, d.clock.Now())
+	if err == nil || len(outcome.Done) != 1 || outcome.Done[0].Verb != model.VerbRecord || len(state.Revisions) != 1 {
+		t.Errorf("error %v, done %v, %d revisions, want an error, and the record", err, outcome.Done, len(state.Revisions))
+	}
+	if recorder, ok := d.Events.Recorder.(*events.FakeRecorder); !ok || len(recorder.Events) != 1 {
+		t.Errorf("%d events, want one", len(recorder.Events))
+	}
+}
+
+func TestWhy(t *testing.T) {
+	failing := []model.Pod{{Containers: []model.Container{{Waiting: "ErrImagePull"}}}}
+	ending := []model.Pod{{Terminating: true, Containers: failing[0].Containers}}
+	open := &model.Rollout{Outcome: v1alpha1.OutcomeProgressing}
+	tests := map[string]struct {
+		pods    []model.Pod
+		rollout *model.Rollout
+		want    queue.Why
+	}{
+		"nothing rolls out":                  {failing, nil, queue.Change},
+		"it has ended":                       {failing, &model.Rollout{Outcome: v1alpha1.OutcomeSucceeded}, queue.Change},
+		"its pods are well":                  {[]model.Pod{{}}, open, queue.Change},
+		"a pod of an earlier revision exits": {ending, open, queue.Change},
+		"a pod fails":                        {failing, open, queue.Trouble},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := why(model.State{Pods: model.Pods{All: test.pods}}, model.Plan{Rollout: test.rollout}); got != test.want {
+				t.Errorf("why = %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
 // look has the state show what the API server has.
-func (d *desk) look(t *testing.T, state *model.State) {
+func (d *actor) look(t *testing.T, state *model.State) {
 	t.Helper()
 	key := client.ObjectKeyFromObject(state.Stack)
 	deployment, service, budget := &appsv1.Deployment{}, &corev1.Service{}, &policyv1.PodDisruptionBudget{}

@@ -120,9 +120,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{
-		RequeueAfter: model.Sooner(wait(state, steps, outcome), due),
-		Priority:     ptr.To(int(queue.Change)), // what was pressing is done
+		RequeueAfter: model.Sooner(wait(state, steps, outcome), due), Priority: ptr.To(int(why(state, steps))),
 	}, nil
+}
+
+// why is what the next pass is for where no event brings it. What a rollout may
+// fail of once it has lasted for a while is as pressing then as what it fails of at once.
+func why(state model.State, plan model.Plan) queue.Why {
+	if plan.Rollout != nil && plan.Rollout.Open() && slices.ContainsFunc(state.Pods.All, model.Pod.InTrouble) {
+		return queue.Trouble
+	}
+	return queue.Change
 }
 
 // rounds is how many plans a pass carries out at most: that a rollout failed, that
@@ -135,31 +143,28 @@ func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time)
 	var done []model.Step
 	for round := 1; ; round++ {
 		steps := r.Plan.Make(*state, now)
-		outcome, err := r.Apply.Apply(ctx, state.Stack, steps)
+		outcome, err := r.Apply.Apply(ctx, state.Stack, steps, round > 1)
 		for _, step := range outcome.Done {
 			r.Events.Took(state.Stack, step)
 			r.Metrics.Took(step, now)
 		}
-		for _, step := range outcome.Done {
-			if records(step) {
-				state.Revisions = revision.With(state.Revisions, *step.Revision)
-			}
-		}
 		over := err != nil || outcome.Problem != nil || outcome.Again || round == rounds || !recorded(outcome.Done)
-		done = append(done, outcome.Done...)
+		made := outcome.Done
+		done = append(done, made...)
 		if outcome.Done = done; over {
 			return steps, outcome, err
+		}
+		for _, step := range made {
+			state.Revisions = revision.With(state.Revisions, *step.Revision)
 		}
 	}
 }
 
 // recorded says whether what was done is only that revisions have other records.
 func recorded(done []model.Step) bool {
-	return len(done) > 0 && !slices.ContainsFunc(done, func(step model.Step) bool { return !records(step) })
-}
-
-func records(step model.Step) bool {
-	return step.Verb == model.VerbRecord || step.Verb == model.VerbAnnotate
+	return len(done) > 0 && !slices.ContainsFunc(done, func(step model.Step) bool {
+		return step.Verb != model.VerbRecord && step.Verb != model.VerbAnnotate
+	})
 }
 
 // passing says whether the next pass sees more than this one: what was written

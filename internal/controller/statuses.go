@@ -20,7 +20,7 @@ import (
 
 const (
 	// calm is how often numbers of pods are told of a stack while nothing else has
-	// changed, and how long a status is held back at most.
+	// changed, and how long a status is held back, where a worker is free then.
 	calm = time.Second
 	// catchUp is how long the cache may take to show a status that was written.
 	catchUp = 10 * time.Second
@@ -35,12 +35,10 @@ func (r *Reconciler) hold(ctx context.Context, stack *v1alpha1.AppStack, next v1
 	last := r.statuses.of(stack)
 	if last.held == nil {
 		last.since = now
-	} else if !within(calm, last.since, now) {
-		return r.write(ctx, stack, next)
 	}
 	last.held = &next
 	r.statuses.keep(key, last)
-	return last.since.Add(calm).Sub(now), nil
+	return r.release(ctx, stack)
 }
 
 // release tells what was held back for long enough, if anything was: the cache is

@@ -45,6 +45,9 @@ type Pod struct {
 // Counts says whether the pod is one of those that its ReplicaSet is to have.
 func (p Pod) Counts() bool { return !p.Terminating && !p.Ended }
 
+// InTrouble says whether one of its containers fails, or did.
+func (p Pod) InTrouble() bool { return p.Counts() && len(p.Containers) > 0 }
+
 // Owner names the object that owns another.
 type Owner struct {
 	Name string

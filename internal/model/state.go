@@ -38,7 +38,7 @@ const (
 const KindRevision Kind = "ControllerRevision"
 
 // State is a stack and all that was observed of it, read anew for each pass.
-// Nobody writes to it.
+// Nobody writes to it, but that the controller adds what it records itself.
 type State struct {
 	Stack *v1alpha1.AppStack
 	// Revisions in the order of their numbers.

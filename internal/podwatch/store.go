@@ -56,8 +56,8 @@ func (s *store) Update(object any) error {
 	s.byUID[pod.UID] = seen
 	s.mu.Unlock()
 	switch {
-	case !reflect.DeepEqual(before.Containers, seen.Containers):
-		s.changed(queue.Trouble) // one is in trouble, or was
+	case seen.Counts() && !reflect.DeepEqual(before.Containers, seen.Containers):
+		s.changed(queue.Trouble) // one fails, or did; that of a pod which is to end may exit
 	case !found || !reflect.DeepEqual(before, seen):
 		s.changed(queue.Change)
 	}
@@ -88,7 +88,13 @@ func (s *store) Replace(objects []any, _ string) error {
 	}
 	s.byUID, s.known = all, true
 	s.mu.Unlock()
-	s.changed(queue.Change)
+	why := queue.Change
+	for _, pod := range all {
+		if pod.InTrouble() {
+			why = queue.Trouble
+		}
+	}
+	s.changed(why)
 	return nil
 }
 

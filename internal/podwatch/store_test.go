@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/queue"
@@ -68,6 +69,9 @@ func noPull(since time.Time) model.Container {
 
 func TestTroubleIsTold(t *testing.T) {
 	s := newShelf()
+	ending := pod("a", terminated(0))
+	ending.DeletionTimestamp = ptr.To(metav1.NewTime(noon))
+	list := func(pod any) error { return s.Replace([]any{pod}, "") }
 	for i, step := range []struct {
 		change  func(any) error
 		pod     any
@@ -80,6 +84,9 @@ func TestTroubleIsTold(t *testing.T) {
 		{s.Update, pod("a", running()), 2},
 		{s.Add, pod("b", waiting("ErrImagePull")), 3},
 		{s.Delete, pod("b", waiting("ErrImagePull")), 3},
+		{s.Update, ending, 3}, // the pod of an earlier revision, whose container exits
+		{list, pod("a", running()), 3},
+		{list, pod("a", waiting("ErrImagePull")), 4},
 	} {
 		s.takes(t, step.change, step.pod)
 		if s.trouble != step.trouble {

@@ -29,8 +29,8 @@ const (
 	// Release is for one whose spec is another, or whose images are found: it does not
 	// wait for those that count pods.
 	Release Why = 100
-	// Trouble is for one with a container that fails: however many others are
-	// released, it does not wait for them.
+	// Trouble is for one with a container that fails, while it rolls out: however many
+	// others are released, it does not wait for them.
 	Trouble Why = 200
 )
 
