@@ -232,7 +232,8 @@ func TestMovesOfAnEarlierSpec(t *testing.T) {
 	now := stack.DeepCopy()
 	now.Generation++
 	s := newServer(t, now)
-	if outcome, asked := s.take(t, state); !outcome.Again || len(outcome.Done) > 0 || slices.Contains(asked, "create *v1.ControllerRevision shop-1") {
+	outcome, asked := s.take(t, state)
+	if !outcome.Again || len(outcome.Done) > 0 || slices.Contains(asked, "create *v1.ControllerRevision shop-1") {
 		t.Errorf("again: %v, done: %v, asked: %v", outcome.Again, outcome.Done, asked)
 	}
 }
