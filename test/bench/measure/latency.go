@@ -23,7 +23,7 @@ var latency = Measure{
 	Name: "latency",
 	Doc: "how soon the operator answers a changed spec and a pod that fails, idle and while many other stacks roll, " +
 		"by the API server's own clock",
-	Plan: func(scale Scale) []result.Key { return alone("latency", scale.Storm, scale.Trials) },
+	Plan: func(scale Scale) []result.Key { return alone("latency", scale.Storm, scale.Timed) },
 	Run:  runLatency,
 }
 

@@ -19,8 +19,8 @@ type Scale struct {
 	Revisions int
 	// Foreign is the number of Deployments, of Secrets and of pods that are nobody's.
 	Foreign int
-	// Changes is how many changes are timed, idle and while Storm others roll.
-	Changes, Storm int
+	// Changes is how many changes are timed, idle and while Storm others roll, and Timed how often all of that.
+	Changes, Storm, Timed int
 	// Soak is for how long stacks change, SoakRate times a second, and Soaked how many there are.
 	Soak     time.Duration
 	SoakRate int
@@ -36,7 +36,7 @@ var Scales = map[string]Scale{
 		Trials: 5, Unthrottled: []int{100, 1000, 5000}, Stock: []int{100, 1000},
 		Settled: 1000, SettledFor: 10 * time.Minute, Resync: time.Minute,
 		Memory: []int{0, 1000, 10000}, Revisions: 10, Foreign: 10000,
-		Changes: 200, Storm: 1000,
+		Changes: 200, Storm: 1000, Timed: 3,
 		Soak: time.Hour, SoakRate: 5, Soaked: 200,
 		Updates: 50,
 	},
@@ -45,7 +45,7 @@ var Scales = map[string]Scale{
 		Trials: 3, Unthrottled: []int{100, 1000}, Stock: []int{100},
 		Settled: 500, SettledFor: 2 * time.Minute, Resync: 20 * time.Second,
 		Memory: []int{0, 1000}, Revisions: 10, Foreign: 2000,
-		Changes: 100, Storm: 300,
+		Changes: 100, Storm: 300, Timed: 1,
 		Soak: 5 * time.Minute, SoakRate: 5, Soaked: 100,
 		Updates: 50,
 	},
@@ -54,7 +54,7 @@ var Scales = map[string]Scale{
 		Trials: 1, Unthrottled: []int{20}, Stock: []int{5},
 		Settled: 20, SettledFor: 10 * time.Second, Resync: 2 * time.Second,
 		Memory: []int{0, 50}, Revisions: 3, Foreign: 50,
-		Changes: 5, Storm: 20,
+		Changes: 5, Storm: 20, Timed: 1,
 		Soak: 10 * time.Second, SoakRate: 5, Soaked: 10,
 		Updates: 12,
 	},
