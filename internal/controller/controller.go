@@ -106,6 +106,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	now := r.Clock.Now()
 	state.Images = r.Images.Look(ctx, req.NamespacedName, r.Plan.Lookup(state, now))
 	steps, outcome, applyErr := r.act(ctx, &state, now)
+	r.Observe.Follow(state)
 	if state.Images.Briefly > 0 && applyErr == nil {
 		return ctrl.Result{RequeueAfter: state.Images.Briefly}, nil // a status that would be another one at once
 	}

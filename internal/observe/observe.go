@@ -83,7 +83,9 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 			state.Stale = true
 		}
 	}
-	o.pods(ctx, &state)
+	if !state.Stale { // else it is not known whether a rollout is open
+		o.pods(ctx, &state)
+	}
 	if model.Adopts(stack) {
 		if err := o.findAdoptable(ctx, &state); err != nil {
 			return model.State{}, err
@@ -116,15 +118,25 @@ func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []*appsv1.Contr
 // Forget ends what is done for a stack that is gone, or about to go.
 func (o *Observer) Forget(stack types.NamespacedName) { o.Pods.Stop(stack) }
 
-// pods are seen while a rollout is open; paused, nothing is judged by them (R16a).
-func (o *Observer) pods(ctx context.Context, state *model.State) {
+// Follow has the stack's pods watched while a rollout is open, from when it begins
+// until it ends. Paused, nothing is judged by them (R16a).
+func (o *Observer) Follow(state model.State) (follows bool) {
 	stack := client.ObjectKeyFromObject(state.Stack)
 	timeline := revision.Timeline(state.Revisions)
 	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
 		o.Pods.Stop(stack)
+		return false
+	}
+	o.Pods.Begin(stack)
+	return true
+}
+
+// pods are what is seen of them, where they are followed.
+func (o *Observer) pods(ctx context.Context, state *model.State) {
+	if !o.Follow(*state) {
 		return
 	}
-	pods, err := o.Pods.Watch(ctx, stack)
+	pods, err := o.Pods.Watch(ctx, client.ObjectKeyFromObject(state.Stack))
 	if err != nil {
 		// the rest goes on without them, and the plan asks for another look soon
 		log.FromContext(ctx).Error(err, "the pods are left out of account for now")

@@ -6,12 +6,16 @@ package observe_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -167,6 +171,46 @@ func TestStale(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPodsAreFollowed shows that pods are watched from when a rollout begins until it
+// ends, whatever a cache shows that is behind.
+func TestPodsAreFollowed(t *testing.T) {
+	s := newScene()
+	api := httptest.NewServer(http.NotFoundHandler()) // nothing is seen of the pods
+	t.Cleanup(api.Close)
+	core, err := corev1client.NewForConfig(&rest.Config{Host: api.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Pods = &podwatch.Watcher{Pods: core.RESTClient(), Clock: s.clock}
+	s.Pods.Start(t.Context(), func(types.NamespacedName, queue.Why) {})
+	s.revision(t, 1, nil)
+	state := s.state(t)
+	follows := func(what string, want int) {
+		t.Helper()
+		if got := s.Pods.Len(); got != want {
+			t.Errorf("R17 %s: the pods of %d stacks are watched, want %d", what, got, want)
+		}
+	}
+	follows("a rollout that has ended", 0)
+
+	begun := revision.Begin(state.Revisions[0], revision.Timeline(state.Revisions), model.Rollout{StartedAt: noon.Add(time.Minute)})
+	state.Revisions = revision.With(state.Revisions, begun)
+	s.Ledger.Recorded(shop, "shop-1", "1", noon)
+	s.Follow(state)
+	follows("one that has begun", 1)
+	s.state(t)
+	follows("while the cache does not show it", 1)
+
+	s.Ledger.Erased(shop, "shop-1")
+	s.state(t)
+	follows("once the cache shows that it has ended", 0)
+
+	s.Follow(state)
+	s.stack.Spec.Paused = true
+	s.Follow(state)
+	follows("R16a paused", 0)
 }
 
 func TestNoCacheIsAnError(t *testing.T) {

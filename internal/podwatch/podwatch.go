@@ -72,6 +72,9 @@ func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName) (model.
 	return pods, nil
 }
 
+// Begin begins to watch the stack's pods, where that was not so yet.
+func (w *Watcher) Begin(stack types.NamespacedName) { w.begin(stack) }
+
 // Stop ends the watch of the stack, if there is one.
 func (w *Watcher) Stop(stack types.NamespacedName) {
 	w.mu.Lock()
