@@ -189,7 +189,7 @@ $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/g
 	@cd hack/registry && go build -o $@ .
 
 .PHONY: bench
-bench: ## Measure AppStack beside other ways to the same end, on control planes of its own: hours; with SCALE=short one.
+bench: ## Measure AppStack beside other ways to the same end, on control planes of its own: hours; with SCALE=short fewer.
 	@hack/controlplane/assets cluster >/dev/null
 	@go build -ldflags '-s -w' -o $(BIN)/bench/manager ./cmd
 	@$(TESTREPORT) -C test/bench ./...

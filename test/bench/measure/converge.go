@@ -26,18 +26,18 @@ var converge = Measure{
 func planConverge(scale Scale) []result.Key {
 	var keys []result.Key
 	contenders := contender.All()
-	for trial := 1; trial <= scale.Trials; trial++ {
-		for _, group := range []struct {
-			setting string
-			sizes   []int
-		}{{Unthrottled, scale.Unthrottled}, {Stock, scale.Stock}} {
-			for _, size := range group.sizes {
-				for i := range contenders {
-					keys = append(keys, result.Key{
-						Measure: "converge", Setting: group.setting, Size: size, Trial: trial,
-						Contender: contenders[(i+trial)%len(contenders)].Name(),
-					})
-				}
+	for trial, more := 1, true; more; trial++ {
+		more = false
+		for _, group := range scale.Converged {
+			if trial > group.Trials {
+				continue
+			}
+			more = true
+			for i := range contenders {
+				keys = append(keys, result.Key{
+					Measure: "converge", Setting: group.Setting, Size: group.Stacks, Trial: trial,
+					Contender: contenders[(i+trial)%len(contenders)].Name(),
+				})
 			}
 		}
 	}
@@ -49,7 +49,7 @@ const (
 	secondImage = "my-app:2"
 )
 
-func runConverge(ctx context.Context, _ Scale, on *cluster.Cluster, sample *result.Sample) error {
+func runConverge(ctx context.Context, scale Scale, on *cluster.Cluster, sample *result.Sample) error {
 	who, err := contenderOf(sample.Contender)
 	if err != nil {
 		return err
@@ -70,6 +70,11 @@ func runConverge(ctx context.Context, _ Scale, on *cluster.Cluster, sample *resu
 		phases = append(phases, phase{"rollback", firstImage, func(ctx context.Context, name string) error {
 			return contender.Change(ctx, apps.kube, name, `{"spec":{"rollback":{"toRevision":1}}}`)
 		}})
+	}
+	if slices.ContainsFunc(scale.Converged, func(c Converged) bool {
+		return c.CreateOnly && c.Setting == sample.Setting && c.Stacks == sample.Size
+	}) {
+		phases = phases[:1]
 	}
 	for _, phase := range phases {
 		if err := phase.run(ctx, on, apps, who, program, sample); err != nil {

@@ -32,7 +32,7 @@ func runForeign(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	}
 	others := &managers{on: on}
 	measured := func(when string) error {
-		for range scale.Trials {
+		for range scale.Restarts {
 			one, err := others.start(ctx)
 			if err != nil {
 				return err

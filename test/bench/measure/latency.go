@@ -5,7 +5,9 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +23,9 @@ import (
 
 var latency = Measure{
 	Name: "latency",
-	Doc: "how soon the operator answers a changed spec and a pod that fails, idle and while many other stacks roll, " +
-		"by the API server's own clock",
-	Plan: func(scale Scale) []result.Key { return alone("latency", scale.Storm, scale.Timed) },
+	Doc: "how soon the operator answers a changed spec and a pod that fails: idle, while many other stacks roll, and while " +
+		"many are released at once, by the API server's own clock",
+	Plan: func(scale Scale) []result.Key { return alone("latency", scale.Rolling, scale.Timed) },
 	Run:  runLatency,
 }
 
@@ -48,50 +50,104 @@ func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	for i := range probed {
 		probed[i] = fmt.Sprintf("probe-%05d", i)
 	}
-	others := names(scale.Storm)
+	others := names(max(scale.Rolling, scale.Storm))
 	if err := apps.create(ctx, on, slices.Concat(probed, others)); err != nil {
 		return err
 	}
 	probe := prober{on: on, apps: apps, names: probed, sample: sample, changes: scale.Changes}
-	if err := probe.changed(ctx, "change.idle"); err != nil {
-		return err
+	calm := func(ctx context.Context, during func(context.Context) error) error { return during(ctx) }
+	rolling := func(ctx context.Context, during func(context.Context) error) error {
+		return whileRolling(ctx, apps, others[:scale.Rolling], during)
 	}
-	if err := probe.failed(ctx, "failure.idle"); err != nil {
-		return err
+	storm := func(ctx context.Context, during func(context.Context) error) error {
+		return inStorm(ctx, apps, others[:scale.Storm], during)
 	}
-	for _, storm := range []struct {
-		name  string
-		image string
-		probe func(context.Context, string) error
-	}{{"change.storm", secondImage, probe.changed}, {"failure.storm", "my-app:3", probe.failed}} {
-		if err := inStorm(ctx, apps, others, storm.image, func(ctx context.Context) error { return storm.probe(ctx, storm.name) }); err != nil {
-			return err
-		}
-		mark, err := on.Mark()
-		if err != nil {
-			return err
-		}
-		if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {
-			return err
+	for _, in := range []struct {
+		name    string
+		weather func(context.Context, func(context.Context) error) error
+	}{{"idle", calm}, {"rolling", rolling}, {"storm", storm}} {
+		for _, what := range []struct {
+			name  string
+			probe func(context.Context, string) error
+		}{{"change", probe.changed}, {"failure", probe.failed}} {
+			name := what.name + "." + in.name
+			log.Printf("latency: %s", name)
+			if err := in.weather(ctx, func(ctx context.Context) error { return what.probe(ctx, name) }); err != nil {
+				return err
+			}
+			mark, err := on.Mark()
+			if err != nil {
+				return err
+			}
+			if _, err := on.Settle(ctx, mark, who.Agent()); err != nil {
+				return err
+			}
 		}
 	}
 	return program.Stop()
 }
 
-// inStorm probes while all others go from one image to another again and again.
-func inStorm(ctx context.Context, apps *fleet, others []string, image string, probe func(context.Context) error) error {
+// rollingRate is how many rollouts begin, and end, each second while others roll.
+const rollingRate = 5
+
+// whileRolling does something while all others roll out: so many begin each second, and each lasts until the others
+// have begun, for its pod has to be ready that long. Then they run what they ran.
+func whileRolling(ctx context.Context, apps *fleet, others []string, during func(context.Context) error) error {
+	lasts := max(len(others)/rollingRate, 1) // seconds
+	rolling, end := context.WithCancel(ctx)
+	defer end()
+	all, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for round := 0; ; round++ {
+			patch := fmt.Sprintf(`{"spec":{"image":"my-app:rolling-%d","rollout":{"minReadySeconds":%d}}}`, round, lasts)
+			err := paced(rolling, others, time.Second/rollingRate, func(ctx context.Context, name string) error {
+				return contender.Change(ctx, apps.kube, name, patch)
+			})
+			if err != nil {
+				ended <- err
+				return
+			}
+			if round == 0 {
+				close(all)
+			}
+		}
+	}()
+	var err error
+	select {
+	case <-all:
+		err = during(ctx)
+	case err = <-ended:
+		return err
+	}
+	end()
+	if rollErr := <-ended; err == nil && ctx.Err() == nil && !errors.Is(rollErr, context.Canceled) {
+		err = rollErr
+	}
+	if err != nil {
+		return err
+	}
+	err = each(ctx, others, func(ctx context.Context, name string) error {
+		return contender.Change(ctx, apps.kube, name, fmt.Sprintf(`{"spec":{"image":%q,"rollout":{"minReadySeconds":0}}}`, firstImage))
+	})
+	if err != nil {
+		return err
+	}
+	return apps.runs(ctx, others, firstImage)
+}
+
+// inStorm does something while all others are released at once, again and again.
+func inStorm(ctx context.Context, apps *fleet, others []string, during func(context.Context) error) error {
 	weather, calm := context.WithCancel(ctx)
 	defer calm()
 	storm := make(chan error, 1)
 	go func() {
-		round := 0
-		for weather.Err() == nil {
-			round++
+		for round := 0; weather.Err() == nil; round++ {
+			image := fmt.Sprintf("my-app:storm-%d", round)
 			err := each(ctx, others, func(ctx context.Context, name string) error {
-				return contender.AppStack{}.Update(ctx, apps.kube, name, fmt.Sprintf("%s-%d", image, round))
+				return contender.AppStack{}.Update(ctx, apps.kube, name, image)
 			})
 			if err == nil {
-				err = apps.runs(ctx, others, fmt.Sprintf("%s-%d", image, round))
+				err = apps.runs(ctx, others, image)
 			}
 			if err != nil {
 				storm <- err
@@ -100,7 +156,7 @@ func inStorm(ctx context.Context, apps *fleet, others []string, image string, pr
 		}
 		storm <- nil
 	}()
-	err := probe(ctx)
+	err := during(ctx)
 	calm()
 	if stormErr := <-storm; err == nil {
 		err = stormErr

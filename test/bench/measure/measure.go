@@ -23,7 +23,7 @@ const (
 )
 
 // limit is how long a trial may take, its steps that last by themselves aside.
-const limit = 40 * time.Minute
+const limit = 90 * time.Minute
 
 // Measure is one kind of measurement.
 type Measure struct {

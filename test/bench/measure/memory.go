@@ -75,7 +75,7 @@ func runMemory(ctx context.Context, scale Scale, on *cluster.Cluster, sample *re
 			}
 		}
 		known = size
-		for range scale.Trials {
+		for range scale.Restarts {
 			if err := measureMemory(ctx, apps, pair, size, sample); err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ func runMemory(ctx context.Context, scale Scale, on *cluster.Cluster, sample *re
 	if known == 0 {
 		return nil
 	}
-	return failover(ctx, apps, pair, scale.Trials, sample)
+	return failover(ctx, apps, pair, scale.Restarts, sample)
 }
 
 // measureMemory starts both managers anew, has stacks change, and measures.
@@ -122,11 +122,11 @@ func measureMemory(ctx context.Context, apps *fleet, pair *pair, size int, sampl
 
 // failover ends the leader in the moment in which a spec changes, and times
 // until the Deployment was written by the one that takes over.
-func failover(ctx context.Context, apps *fleet, pair *pair, trials int, sample *result.Sample) error {
+func failover(ctx context.Context, apps *fleet, pair *pair, times int, sample *result.Sample) error {
 	if err := pair.start(ctx); err != nil {
 		return err
 	}
-	for trial := range 2 * trials {
+	for trial := range 2 * times {
 		signal, label := syscall.SIGTERM, "terminated"
 		if trial%2 == 1 {
 			signal, label = syscall.SIGKILL, "killed"

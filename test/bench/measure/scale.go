@@ -7,20 +7,20 @@ import "time"
 
 // Scale says how much is measured.
 type Scale struct {
-	// Trials is how often each contender is measured, each time on a fresh cluster.
-	Trials int
-	// Unthrottled and Stock are the numbers of stacks that are created, by the setting of the control plane.
-	Unthrottled, Stock []int
+	// Converged are the numbers of stacks that each contender has to bring to run.
+	Converged []Converged
 	// Settled is how many stacks are left alone for SettledFor, and looked at every Resync.
 	Settled            int
 	SettledFor, Resync time.Duration
-	// Memory are the numbers of stacks at which the memory is measured, each stack with Revisions.
-	Memory    []int
-	Revisions int
+	// Memory are the numbers of stacks at which the memory is measured, each stack with Revisions,
+	// and Restarts is how often the operator starts for that, and for each way to end its leader.
+	Memory              []int
+	Revisions, Restarts int
 	// Foreign is the number of Deployments, of Secrets and of pods that are nobody's.
 	Foreign int
-	// Changes is how many changes are timed, idle and while Storm others roll, and Timed how often all of that.
-	Changes, Storm, Timed int
+	// Changes is how many changes are timed: idle, while Rolling others roll, and while Storm others are released at
+	// once, again and again. Timed is how often all of that is measured.
+	Changes, Rolling, Storm, Timed int
 	// Soak is for how long stacks change, SoakRate times a second, and Soaked how many there are.
 	Soak     time.Duration
 	SoakRate int
@@ -29,32 +29,53 @@ type Scale struct {
 	Updates int
 }
 
+// Converged is a number of stacks under a setting of the control plane, each trial on a fresh cluster.
+type Converged struct {
+	Setting        string
+	Stacks, Trials int
+	// CreateOnly leaves them as they were created: they are neither updated nor rolled back.
+	CreateOnly bool
+}
+
 // Scales by their names.
 var Scales = map[string]Scale{
 	// what docs/performance.md shows
 	"full": {
-		Trials: 5, Unthrottled: []int{100, 1000, 5000}, Stock: []int{100, 1000},
+		Converged: []Converged{
+			{Setting: Unthrottled, Stacks: 100, Trials: 5},
+			{Setting: Unthrottled, Stacks: 1000, Trials: 5},
+			{Setting: Unthrottled, Stacks: 5000, Trials: 1, CreateOnly: true},
+			{Setting: Stock, Stacks: 100, Trials: 5, CreateOnly: true},
+			{Setting: Stock, Stacks: 1000, Trials: 1, CreateOnly: true},
+		},
 		Settled: 1000, SettledFor: 10 * time.Minute, Resync: time.Minute,
-		Memory: []int{0, 1000, 10000}, Revisions: 10, Foreign: 10000,
-		Changes: 200, Storm: 1000, Timed: 3,
+		Memory: []int{0, 1000, 10000}, Revisions: 10, Restarts: 3, Foreign: 10000,
+		Changes: 100, Rolling: 1000, Storm: 300, Timed: 1,
 		Soak: time.Hour, SoakRate: 5, Soaked: 200,
 		Updates: 50,
 	},
-	// the same in an hour, to see what a change did
+	// the same with fewer, to see what a change did
 	"short": {
-		Trials: 3, Unthrottled: []int{100, 1000}, Stock: []int{100},
+		Converged: []Converged{
+			{Setting: Unthrottled, Stacks: 100, Trials: 3},
+			{Setting: Unthrottled, Stacks: 1000, Trials: 1},
+			{Setting: Stock, Stacks: 100, Trials: 1, CreateOnly: true},
+		},
 		Settled: 500, SettledFor: 2 * time.Minute, Resync: 20 * time.Second,
-		Memory: []int{0, 1000}, Revisions: 10, Foreign: 2000,
-		Changes: 100, Storm: 300, Timed: 1,
+		Memory: []int{0, 1000}, Revisions: 10, Restarts: 3, Foreign: 2000,
+		Changes: 100, Rolling: 300, Storm: 300, Timed: 1,
 		Soak: 5 * time.Minute, SoakRate: 5, Soaked: 100,
 		Updates: 50,
 	},
 	// that all of it works
 	"smoke": {
-		Trials: 1, Unthrottled: []int{20}, Stock: []int{5},
+		Converged: []Converged{
+			{Setting: Unthrottled, Stacks: 20, Trials: 1},
+			{Setting: Stock, Stacks: 5, Trials: 1, CreateOnly: true},
+		},
 		Settled: 20, SettledFor: 10 * time.Second, Resync: 2 * time.Second,
-		Memory: []int{0, 50}, Revisions: 3, Foreign: 50,
-		Changes: 5, Storm: 20, Timed: 1,
+		Memory: []int{0, 50}, Revisions: 3, Restarts: 1, Foreign: 50,
+		Changes: 5, Rolling: 20, Storm: 20, Timed: 1,
 		Soak: 10 * time.Second, SoakRate: 5, Soaked: 10,
 		Updates: 12,
 	},
