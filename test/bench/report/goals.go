@@ -304,8 +304,11 @@ func (s summary) minus(base float64) summary {
 	return s
 }
 
-// text is the median, and the range where there is one.
+// text is the median, and the range where there is one; a dash for what was not measured.
 func (s summary) text(decimals int) string {
+	if s.Trials == 0 {
+		return "–"
+	}
 	middle, least, most := number(s.Median, decimals), number(s.Least, decimals), number(s.Most, decimals)
 	if least == most {
 		return middle

@@ -57,6 +57,9 @@ func Tables(all result.Samples) string {
 					continue
 				}
 				requests := func(phase string) string {
+					if s.Of(phase+".writes").Trials == 0 {
+						return "–"
+					}
 					var parts []string
 					for _, kind := range []string{"writes", "trials", "events", "reads"} {
 						parts = append(parts, number(s.Of(phase+"."+kind).over(size).Median, 2))

@@ -96,6 +96,9 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(tables), "| unthrottled | 100 | appstack | 1 | 2.0 | – |") {
+		t.Errorf("an update that was not measured took no time:\n%s", tables)
+	}
 	if strings.Contains(string(tables), "| 7 |") {
 		t.Error("it tells of another version")
 	}
