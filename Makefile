@@ -165,7 +165,7 @@ test-walk: ## Walk over every field of the schema and through random changes, ag
 test-tenants: plugin ## Test what authors of stacks get beyond their rights, against `make cluster`, and what is rendered against Pod Security.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@$(TESTREPORT) -C test/podsecurity $(TEST_FLAGS) ./...
-	@cd test/podsecurity && go test -run '^$$' -fuzz FuzzRestricted -fuzztime $(FUZZTIME) .
+	@hack/fuzz $(FUZZTIME) test/podsecurity
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) ./test/tenants/...
 
 .PHONY: bench-micro

@@ -5,13 +5,13 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -94,39 +94,19 @@ const rollingRate = 5
 // have begun, for its pod has to be ready that long. Then they run what they ran.
 func whileRolling(ctx context.Context, apps *fleet, others []string, during func(context.Context) error) error {
 	lasts := max(len(others)/rollingRate, 1) // seconds
-	rolling, end := context.WithCancel(ctx)
-	defer end()
-	all, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		for round := 0; ; round++ {
-			patch := fmt.Sprintf(`{"spec":{"image":"my-app:rolling-%d","rollout":{"minReadySeconds":%d}}}`, round, lasts)
-			err := paced(rolling, others, time.Second/rollingRate, func(ctx context.Context, name string) error {
-				return contender.Change(ctx, apps.kube, name, patch)
-			})
-			if err != nil {
-				ended <- err
-				return
-			}
-			if round == 0 {
-				close(all)
-			}
-		}
-	}()
-	var err error
-	select {
-	case <-all:
-		err = during(ctx)
-	case err = <-ended:
+	round := func(ctx context.Context, round int) error {
+		patch := fmt.Sprintf(`{"spec":{"image":"my-app:rolling-%d","rollout":{"minReadySeconds":%d}}}`, round, lasts)
+		return paced(ctx, others, time.Second/rollingRate, func(ctx context.Context, name string) error {
+			return contender.Change(ctx, apps.kube, name, patch)
+		})
+	}
+	if err := round(ctx, 0); err != nil {
 		return err
 	}
-	end()
-	if rollErr := <-ended; err == nil && ctx.Err() == nil && !errors.Is(rollErr, context.Canceled) {
-		err = rollErr
-	}
-	if err != nil {
+	if err := beside(ctx, 1, round, during); err != nil {
 		return err
 	}
-	err = each(ctx, others, func(ctx context.Context, name string) error {
+	err := each(ctx, others, func(ctx context.Context, name string) error {
 		return contender.Change(ctx, apps.kube, name, fmt.Sprintf(`{"spec":{"image":%q,"rollout":{"minReadySeconds":0}}}`, firstImage))
 	})
 	if err != nil {
@@ -137,31 +117,39 @@ func whileRolling(ctx context.Context, apps *fleet, others []string, during func
 
 // inStorm does something while all others are released at once, again and again.
 func inStorm(ctx context.Context, apps *fleet, others []string, during func(context.Context) error) error {
-	weather, calm := context.WithCancel(ctx)
-	defer calm()
-	storm := make(chan error, 1)
-	go func() {
-		for round := 0; weather.Err() == nil; round++ {
-			image := fmt.Sprintf("my-app:storm-%d", round)
-			err := each(ctx, others, func(ctx context.Context, name string) error {
-				return contender.AppStack{}.Update(ctx, apps.kube, name, image)
-			})
-			if err == nil {
-				err = apps.runs(ctx, others, image)
-			}
-			if err != nil {
-				storm <- err
-				return
+	round := func(ctx context.Context, round int) error {
+		image := fmt.Sprintf("my-app:storm-%d", round)
+		err := each(ctx, others, func(ctx context.Context, name string) error {
+			return contender.AppStack{}.Update(ctx, apps.kube, name, image)
+		})
+		if err != nil {
+			return err
+		}
+		return apps.runs(ctx, others, image)
+	}
+	return beside(ctx, 0, round, during)
+}
+
+// beside does something while rounds are made, counted from first, of which the last is cut where it is done. A round
+// that fails ends both.
+func beside(ctx context.Context, first int, round func(context.Context, int) error, during func(context.Context) error) error {
+	both, ctx := errgroup.WithContext(ctx)
+	rounds, done := context.WithCancel(ctx)
+	both.Go(func() error {
+		for at := first; ; at++ {
+			switch err := round(rounds, at); {
+			case rounds.Err() != nil:
+				return nil // for it is done, or the other one says why not
+			case err != nil:
+				return err
 			}
 		}
-		storm <- nil
-	}()
-	err := during(ctx)
-	calm()
-	if stormErr := <-storm; err == nil {
-		err = stormErr
-	}
-	return err
+	})
+	both.Go(func() error {
+		defer done()
+		return during(ctx)
+	})
+	return both.Wait()
 }
 
 // prober makes changes of some stacks, and looks up in the audit log when they were answered.
