@@ -62,27 +62,24 @@ func runForeign(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	if err := watching.leads(ctx); err != nil {
 		return err
 	}
-	before, err := watching.CPU()
-	if err != nil {
+	if err := spends(watching.Program, sample, "idle", func() error { return wait(ctx, scale.Idle) }); err != nil {
 		return err
 	}
 	mark, err := on.Mark()
 	if err != nil {
 		return err
 	}
-	if err := each(ctx, names(scale.Foreign), func(ctx context.Context, name string) error {
-		return createForeign(ctx, apps.kube, name)
+	if err := spends(watching.Program, sample, "made", func() error {
+		err := each(ctx, names(scale.Foreign), func(ctx context.Context, name string) error {
+			return createForeign(ctx, apps.kube, name)
+		})
+		if err == nil {
+			_, err = on.Settle(ctx, mark, "kube-controller-manager")
+		}
+		return err
 	}); err != nil {
 		return err
 	}
-	if _, err := on.Settle(ctx, mark, "kube-controller-manager"); err != nil {
-		return err
-	}
-	after, err := watching.CPU()
-	if err != nil {
-		return err
-	}
-	sample.Values["cpu.seconds"] = (after - before).Seconds()
 	if err := watching.Stop(); err != nil {
 		return err
 	}

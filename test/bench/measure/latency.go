@@ -136,14 +136,12 @@ func beside(ctx context.Context, first int, round func(context.Context, int) err
 	both, ctx := errgroup.WithContext(ctx)
 	rounds, done := context.WithCancel(ctx)
 	both.Go(func() error {
-		for at := first; ; at++ {
-			switch err := round(rounds, at); {
-			case rounds.Err() != nil:
-				return nil // for it is done, or the other one says why not
-			case err != nil:
+		for at := first; rounds.Err() == nil; at++ {
+			if err := round(rounds, at); err != nil && rounds.Err() == nil {
 				return err
 			}
 		}
+		return nil
 	})
 	both.Go(func() error {
 		defer done()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 	"github.com/appstack-dev/appstack/test/bench/contender"
+	"github.com/appstack-dev/appstack/test/bench/result"
 )
 
 // manager is an operator of which several run, and what it says of itself.
@@ -24,7 +26,7 @@ type manager struct {
 	metrics, profiles, probes string
 }
 
-// managers numbers those of one trial, so that each has ports and a log of its own.
+// managers numbers those of one trial, so that each has a log of its own.
 type managers struct {
 	on      *cluster.Cluster
 	started int
@@ -33,13 +35,12 @@ type managers struct {
 // start starts a manager, which waits to lead where another one does.
 func (m *managers) start(ctx context.Context) (manager, error) {
 	m.started++
-	slot := m.started % 10
-	one := manager{
-		metrics:  fmt.Sprintf("127.0.0.1:1810%d", slot),
-		profiles: fmt.Sprintf("127.0.0.1:1811%d", slot),
-		probes:   fmt.Sprintf("127.0.0.1:1812%d", slot),
+	addresses, err := freeAddresses(ctx, 3)
+	if err != nil {
+		return manager{}, err
 	}
-	program, err := contender.Operator(ctx, m.on, fmt.Sprintf("manager-%d", slot),
+	one := manager{metrics: addresses[0], profiles: addresses[1], probes: addresses[2]}
+	program, err := contender.Operator(ctx, m.on, fmt.Sprintf("manager-%d", m.started%10),
 		"--leader-elect", "--leader-election-namespace="+contender.Namespace,
 		"--metrics-bind-address="+one.metrics, "--pprof-bind-address="+one.profiles,
 		"--health-probe-bind-address="+one.probes)
@@ -51,6 +52,20 @@ func (m *managers) start(ctx context.Context) (manager, error) {
 		_, err := get(ctx, "http://"+one.probes+"/readyz")
 		return err == nil
 	})
+}
+
+// freeAddresses are so many that nobody listens at.
+func freeAddresses(ctx context.Context, count int) ([]string, error) {
+	var addresses []string
+	for range count {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", err)
+		}
+		defer func() { _ = listener.Close() }() // at the end, else the next one might be the same
+		addresses = append(addresses, listener.Addr().String())
+	}
+	return addresses, nil
 }
 
 // leads waits until the manager leads.
@@ -71,6 +86,35 @@ func (m manager) until(ctx context.Context, what string, is func() bool) error {
 		}
 	}
 	return nil
+}
+
+// spends keeps how long something takes, and the processor time of a program meanwhile.
+func spends(program *contender.Program, sample *result.Sample, name string, during func() error) error {
+	before, err := program.CPU()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := during(); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	after, err := program.CPU()
+	if err != nil {
+		return err
+	}
+	sample.Values[name+".seconds"], sample.Values[name+".cpu.seconds"] = took.Seconds(), (after - before).Seconds()
+	return nil
+}
+
+// wait waits for so long.
+func wait(ctx context.Context, duration time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(duration):
+		return nil
+	}
 }
 
 // series is the name under which scrape has the number of all series.

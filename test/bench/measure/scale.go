@@ -16,8 +16,10 @@ type Scale struct {
 	// and Restarts is how often the operator starts for that, and for each way to end its leader.
 	Memory              []int
 	Revisions, Restarts int
-	// Foreign is the number of Deployments, of Secrets and of pods that are nobody's.
+	// Foreign is the number of Deployments, of Secrets and of pods that are nobody's, and Idle for how long the operator is
+	// looked at before there are any.
 	Foreign int
+	Idle    time.Duration
 	// Changes is how many changes are timed: idle, while Rolling others roll, and while Storm others are released at
 	// once, again and again. Timed is how often all of that is measured.
 	Changes, Rolling, Storm, Timed int
@@ -49,7 +51,7 @@ var Scales = map[string]Scale{
 			{Setting: Stock, Stacks: 1000, Trials: 1, CreateOnly: true},
 		},
 		Settled: 1000, SettledFor: 10 * time.Minute, Resync: time.Minute,
-		Memory: []int{0, 1000, 10000}, Revisions: 10, Restarts: 3, Foreign: 10000,
+		Memory: []int{0, 1000, 10000}, Revisions: 10, Restarts: 3, Foreign: 10000, Idle: 2 * time.Minute,
 		Changes: 100, Rolling: 1000, Storm: 300, Timed: 1,
 		Soak: time.Hour, SoakRate: 5, Soaked: 200,
 		Updates: 50,
@@ -62,7 +64,7 @@ var Scales = map[string]Scale{
 			{Setting: Stock, Stacks: 100, Trials: 1, CreateOnly: true},
 		},
 		Settled: 500, SettledFor: 2 * time.Minute, Resync: 20 * time.Second,
-		Memory: []int{0, 1000}, Revisions: 10, Restarts: 3, Foreign: 2000,
+		Memory: []int{0, 1000}, Revisions: 10, Restarts: 3, Foreign: 2000, Idle: time.Minute,
 		Changes: 100, Rolling: 300, Storm: 300, Timed: 1,
 		Soak: 5 * time.Minute, SoakRate: 5, Soaked: 100,
 		Updates: 50,
@@ -74,7 +76,7 @@ var Scales = map[string]Scale{
 			{Setting: Stock, Stacks: 5, Trials: 1, CreateOnly: true},
 		},
 		Settled: 20, SettledFor: 10 * time.Second, Resync: 2 * time.Second,
-		Memory: []int{0, 50}, Revisions: 3, Restarts: 1, Foreign: 50,
+		Memory: []int{0, 50}, Revisions: 3, Restarts: 1, Foreign: 50, Idle: 5 * time.Second,
 		Changes: 5, Rolling: 20, Storm: 20, Timed: 1,
 		Soak: 10 * time.Second, SoakRate: 5, Soaked: 10,
 		Updates: 12,

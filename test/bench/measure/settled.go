@@ -5,7 +5,6 @@ package measure
 
 import (
 	"context"
-	"time"
 
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 	"github.com/appstack-dev/appstack/test/bench/contender"
@@ -40,17 +39,8 @@ func runSettled(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	if err != nil {
 		return err
 	}
-	before, err := program.CPU()
-	if err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(scale.SettledFor): // what is measured is that nothing happens in this time
-	}
-	after, err := program.CPU()
-	if err != nil {
+	// what is measured is that nothing happens in this time
+	if err := spends(program, sample, "settled", func() error { return wait(ctx, scale.SettledFor) }); err != nil {
 		return err
 	}
 	requests, err := on.Requests(mark, who.Agent())
@@ -58,8 +48,6 @@ func runSettled(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 		return err
 	}
 	count(sample, "settled", requests)
-	sample.Values["settled.seconds"] = scale.SettledFor.Seconds()
-	sample.Values["settled.cpu.seconds"] = (after - before).Seconds()
 
 	if err := program.Stop(); err != nil {
 		return err
