@@ -6,6 +6,7 @@ package inventory
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -29,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/queue"
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
@@ -301,6 +303,40 @@ func TestSource(t *testing.T) {
 	s.later["services"] <- changed
 	if name, priority := take(t, queue); name != "default/shop" || priority != 0 {
 		t.Errorf("%s came, with priority %d, want default/shop at once", name, priority)
+	}
+}
+
+// TestSourceTellsFirstWhatSomebodyWaitsFor shows that a manager that takes over from another one does first what that
+// one has left.
+func TestSourceTellsFirstWhatSomebodyWaitsFor(t *testing.T) {
+	at := func(name string, generation, observed int64, reconciling metav1.ConditionStatus) *v1alpha1.AppStack {
+		stack := Stack(name)
+		stack.Generation, stack.Status.ObservedGeneration = generation, observed
+		stack.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReconciling, Status: reconciling}}
+		return stack
+	}
+	k := newKept(t).fill()
+	stacks := k.store("appstacks")
+	for n := range 20 {
+		k.do(stacks.Add(at(fmt.Sprintf("settled-%d", n), 3, 3, metav1.ConditionFalse)))
+	}
+	k.do(stacks.Add(at("rolls", 3, 3, metav1.ConditionTrue)))
+	k.do(stacks.Add(at("changed", 4, 3, metav1.ConditionTrue)))
+	k.do(stacks.Add(at("served", 4, 3, metav1.ConditionTrue)))
+	k.do(stacks.Update(at("served", 4, 4, metav1.ConditionFalse)))
+	into := priorityqueue.New[reconcile.Request]("test")
+	defer into.ShutDown()
+	k.do(Source{k.Cache}.Start(t.Context(), into))
+	for _, want := range []struct {
+		name string
+		why  queue.Why
+	}{{"default/changed", queue.Release}, {"default/rolls", queue.Change}} {
+		if name, priority := take(t, into); name != want.name || priority != int(want.why) {
+			t.Errorf("%s came, with priority %d, want %s with %d", name, priority, want.name, want.why)
+		}
+	}
+	if name, priority := take(t, into); priority != int(queue.Look) {
+		t.Errorf("%s came, with priority %d, want a settled one", name, priority)
 	}
 }
 

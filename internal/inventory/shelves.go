@@ -28,6 +28,8 @@ type shelf struct {
 	conditions unique.Handle[string]
 	// generation of the stack, which its spec has.
 	generation int64
+	// waits says how pressing a look at the stack is, as far as it tells itself.
+	waits queue.Why
 }
 
 // object is one that is kept.
@@ -66,14 +68,14 @@ func (s *shelves) objects(stack types.NamespacedName) []object {
 	return all
 }
 
-// stacks lists the stacks that there are. Others may be named only.
-func (s *shelves) stacks() []types.NamespacedName {
+// stacks lists the stacks that there are, by how pressing a look at them is. Others may be named only.
+func (s *shelves) stacks() map[queue.Why][]types.NamespacedName {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []types.NamespacedName
+	all := map[queue.Why][]types.NamespacedName{}
 	for name, shelf := range s.byStack {
 		if shelf.conditions != (unique.Handle[string]{}) {
-			all = append(all, name)
+			all[shelf.waits] = append(all[shelf.waits], name)
 		}
 	}
 	return all
@@ -99,7 +101,7 @@ func (s *shelves) tell(stacks []types.NamespacedName, why queue.Why) {
 }
 
 func (s *shelves) tellAll() {
-	if changed := s.listener(); changed != nil {
-		changed(s.stacks(), queue.Look)
+	for why, stacks := range s.stacks() {
+		s.tell(stacks, why)
 	}
 }

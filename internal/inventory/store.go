@@ -10,6 +10,7 @@ import (
 	"sync"
 	"unique"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,6 +40,7 @@ type item struct {
 	stack      types.NamespacedName
 	conditions unique.Handle[string]
 	generation int64
+	waits      queue.Why
 	packed     string
 }
 
@@ -61,7 +63,7 @@ func (s *store) itemOf(object any) (*item, error) {
 	if stack, ok := plain.(*v1alpha1.AppStack); ok {
 		stack.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack")) // a watch leaves it out, a list does not
 		i.stack = i.name
-		i.conditions, i.generation = conditionsOf(stack), stack.Generation
+		i.conditions, i.generation, i.waits = conditionsOf(stack), stack.Generation, waits(stack)
 	}
 	var err error
 	i.packed, err = s.pack(plain)
@@ -147,6 +149,18 @@ func (s *store) why(i *item) queue.Why {
 	return queue.Release
 }
 
+// waits says how pressing a look at the stack is, where it is one among all, as when a manager begins to lead. Somebody
+// waits for a spec that was not acted on, and pods that roll out are to be watched.
+func waits(stack *v1alpha1.AppStack) queue.Why {
+	switch {
+	case stack.Status.ObservedGeneration != stack.Generation:
+		return queue.Release
+	case meta.IsStatusConditionTrue(stack.Status.Conditions, v1alpha1.ConditionReconciling):
+		return queue.Change
+	}
+	return queue.Look
+}
+
 // put keeps the item, and says which stacks it changes.
 func (s *store) put(i *item) (changed []types.NamespacedName) {
 	before := s.byName[i.name]
@@ -199,6 +213,6 @@ func (s *store) drop(name types.NamespacedName) (changed []types.NamespacedName)
 // describe notes what the item says of the stack, if it is one.
 func (s *shelf) describe(i *item) {
 	if i.conditions != (unique.Handle[string]{}) {
-		s.conditions, s.generation = i.conditions, i.generation
+		s.conditions, s.generation, s.waits = i.conditions, i.generation, i.waits
 	}
 }
