@@ -101,7 +101,11 @@ func (s *shelves) tell(stacks []types.NamespacedName, why queue.Why) {
 }
 
 func (s *shelves) tellAll() {
+	changed := s.listener()
+	if changed == nil {
+		return
+	}
 	for why, stacks := range s.stacks() {
-		s.tell(stacks, why)
+		changed(stacks, why)
 	}
 }

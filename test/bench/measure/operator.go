@@ -159,10 +159,8 @@ func (m manager) memory(ctx context.Context) (cluster.Memory, error) {
 		} else {
 			same++
 		}
-		select {
-		case <-ctx.Done():
-			return cluster.Memory{}, ctx.Err()
-		case <-time.After(time.Second):
+		if err := wait(ctx, time.Second); err != nil {
+			return cluster.Memory{}, err
 		}
 	}
 	return m.Memory()

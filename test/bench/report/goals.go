@@ -176,10 +176,9 @@ func (g *goals) memory() {
 	}
 	g.most("P6", fmt.Sprintf("%s Deployments, Secrets and pods each that are nobody's: memory", thousands(objects)),
 		foreign.Of("with.resident.bytes").minus(foreign.Of("without.resident.bytes").Median).times(1e-6), 5, 1, " MB")
-	made, idle := foreign.Of("made.cpu.seconds"), foreign.Of("idle.cpu.seconds")
-	if idle.Trials > 0 { // the lease and the metrics are there without them
-		made = made.minus(idle.Median / foreign.Of("idle.seconds").Median * foreign.Of("made.seconds").Median)
-	}
+	// the lease and the metrics are there without them
+	idle := foreign.Of("idle.cpu.seconds").Median / foreign.Of("idle.seconds").Median
+	made := foreign.Of("made.cpu.seconds").minus(idle * foreign.Of("made.seconds").Median)
 	g.most("P6", "the same: processor time while they are made, over that of an idle operator", made, 0.5, 2, " s")
 }
 
