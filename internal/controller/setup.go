@@ -102,7 +102,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if !ok {
 		return errOtherCache
 	}
-	pods, err := podWatcher(mgr, options.Clock)
+	pods, err := podWatcher(mgr, kept.Namespaces(), options.Clock)
 	if err != nil {
 		return err
 	}
@@ -152,14 +152,14 @@ func Setup(mgr ctrl.Manager, options Options) error {
 
 // podWatcher is what watches pods. It has a client of its own, as the manager's
 // caches what it watches, and for good.
-func podWatcher(mgr ctrl.Manager, clock clock.PassiveClock) (*podwatch.Watcher, error) {
+func podWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock) (*podwatch.Watcher, error) {
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.ContentType = runtime.ContentTypeProtobuf
 	core, err := corev1client.NewForConfigAndClient(config, mgr.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("building the client for pods: %w", err)
 	}
-	return &podwatch.Watcher{Pods: core.RESTClient(), Live: mgr.GetAPIReader(), Clock: clock}, nil
+	return &podwatch.Watcher{Pods: core.RESTClient(), Namespaces: namespaces, Live: mgr.GetAPIReader(), Clock: clock}, nil
 }
 
 // resolver looks images up, with the rights that the operator has.

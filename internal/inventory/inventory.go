@@ -40,6 +40,7 @@ import (
 
 // Cache is the cache of a manager that reads stacks, and no other kind. It has no informers.
 type Cache struct {
+	namespaces []string
 	shelves    *shelves
 	stores     []*store
 	reflectors []*toolscache.Reflector
@@ -58,11 +59,11 @@ func New(config *rest.Config, options cache.Options) (cache.Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	namespaces := slices.Sorted(maps.Keys(options.DefaultNamespaces))
+	c := &Cache{namespaces: slices.Sorted(maps.Keys(options.DefaultNamespaces)), shelves: &shelves{}}
+	namespaces := c.namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
-	c := &Cache{shelves: &shelves{}}
 	for _, kind := range kinds {
 		getter, err := getter(kind, config, options.Scheme, options.HTTPClient)
 		if err != nil {
@@ -87,6 +88,9 @@ func getter(kind *kind, config *rest.Config, scheme *runtime.Scheme, http *http.
 	}
 	return api, nil
 }
+
+// Namespaces are those that it is of; none where that is all.
+func (c *Cache) Namespaces() []string { return c.namespaces }
 
 func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, options cache.Options) {
 	kept := &store{kind: kind, shelves: c.shelves, filled: make(chan struct{})}

@@ -2,8 +2,10 @@
 // Copyright The AppStack Authors.
 
 // Package podwatch watches the pods of stacks while these roll out, and only
-// then: a watch for each such stack, which ends with its rollout. Of a pod only
-// what judging a rollout takes is kept.
+// then: a few stacks have a watch each, which asks for nothing but their pods;
+// where many roll at once, the others share one of all stacks' pods, so that
+// neither the API server nor the operator holds thousands. Of a pod only what
+// judging a rollout takes is kept.
 package podwatch
 
 import (
@@ -14,7 +16,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
@@ -25,10 +26,17 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
+// apart is how many stacks are watched each by itself. One more has all stacks'
+// pods watched. As that begins with a look at all of them, it goes on until it
+// would not be begun again.
+const apart = 20
+
 // Watcher watches pods. It is safe for concurrent use.
 type Watcher struct {
 	// Pods is a way to the core API.
 	Pods cache.Getter
+	// Namespaces are those in which pods may be watched; none where that is all.
+	Namespaces []string
 	// Live reads ReplicaSets past any cache.
 	Live client.Reader
 	// Clock tells when something was seen first.
@@ -37,15 +45,26 @@ type Watcher struct {
 	mu      sync.Mutex
 	running context.Context // watches outlive the pass that asks for them
 	changed func(types.NamespacedName, queue.Why)
-	stacks  map[types.NamespacedName]*watch
+	stacks  map[types.NamespacedName]*followed
+	apart   int                // how many of the stacks have a watch of their own
+	shared  map[string]*shared // by namespace; metav1.NamespaceAll where that is all
 }
 
-// watch is that of one stack.
-type watch struct {
+// followed is a stack whose pods are watched.
+type followed struct {
 	*store
-	stop context.CancelFunc
+	// shared is the watch that it shares with others; nil where it has one of its own, which stop ends.
+	shared *shared
+	stop   context.CancelFunc
 	// templates are the hashes of what ReplicaSets make pods of, which does not change.
 	templates map[types.UID]string
+}
+
+// shared is a watch that stacks share.
+type shared struct {
+	*crowd
+	followers int
+	stop      context.CancelFunc
 }
 
 // Start lets watches run until the context ends, and has them tell of stacks
@@ -53,7 +72,8 @@ type watch struct {
 func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, queue.Why)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.running, w.changed, w.stacks = ctx, changed, map[types.NamespacedName]*watch{}
+	w.running, w.changed = ctx, changed
+	w.stacks, w.apart, w.shared = map[types.NamespacedName]*followed{}, 0, map[string]*shared{}
 }
 
 // Watch is what is seen of the stack's pods; it begins to watch them where that
@@ -79,50 +99,93 @@ func (w *Watcher) Begin(stack types.NamespacedName) { w.begin(stack) }
 func (w *Watcher) Stop(stack types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if watched := w.stacks[stack]; watched != nil {
-		watched.stop()
-		delete(w.stacks, stack)
+	one := w.stacks[stack]
+	if one == nil {
+		return
+	}
+	delete(w.stacks, stack)
+	if one.shared == nil {
+		w.apart--
+		one.stop()
+	} else {
+		one.shared.leave(stack)
+		one.shared.followers--
+	}
+	if w.apart == apart {
+		return // the next one would have to begin a shared watch again
+	}
+	for namespace, many := range w.shared {
+		if many.followers == 0 {
+			many.stop()
+			delete(w.shared, namespace)
+		}
 	}
 }
 
-// Len is the number of stacks that are watched.
+// Len is the number of stacks whose pods are watched.
 func (w *Watcher) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.stacks)
 }
 
-func (w *Watcher) begin(stack types.NamespacedName) *watch {
+func (w *Watcher) begin(stack types.NamespacedName) *followed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if watched := w.stacks[stack]; watched != nil {
-		return watched
+	if one := w.stacks[stack]; one != nil {
+		return one
 	}
-	ctx, stop := context.WithCancel(w.running)
 	changed := w.changed
-	watched := &watch{
-		store: &store{
-			now:     w.Clock.Now,
-			changed: func(why queue.Why) { changed(stack, why) },
-			asked:   w.Clock.Now(),
-			byUID:   map[types.UID]model.Pod{},
-		},
-		stop:      stop,
-		templates: map[types.UID]string{},
+	tell := func(why queue.Why) { changed(stack, why) }
+	one := &followed{templates: map[types.UID]string{}}
+	switch many := w.shared[w.scope(stack.Namespace)]; {
+	case many != nil:
+		one.shared = many
+	case w.apart < apart:
+		w.apart++
+		one.store = newStore(w.Clock.Now)
+		one.follow(tell)
+		one.stop = w.open("pods of "+stack.String(), stack.Namespace, naming.LabelStack+"="+stack.Name, one.store)
+	default:
+		one.shared = w.share(w.scope(stack.Namespace))
 	}
-	w.stacks[stack] = watched
-	selector := labels.SelectorFromSet(labels.Set{naming.LabelStack: stack.Name}).String()
-	pods := cache.NewFilteredListWatchFromClient(w.Pods, "pods", stack.Namespace,
+	if one.shared != nil {
+		one.shared.followers++
+		one.store = one.shared.join(stack, tell)
+	}
+	w.stacks[stack] = one
+	return one
+}
+
+// share begins a watch of all stacks' pods.
+func (w *Watcher) share(namespace string) *shared {
+	many := &shared{crowd: newCrowd(w.Clock.Now)}
+	many.stop = w.open("pods of stacks", namespace, naming.LabelStack, many.crowd)
+	w.shared[namespace] = many
+	return many
+}
+
+// scope is the namespace of the watch that stacks of a namespace share.
+func (w *Watcher) scope(namespace string) string {
+	if len(w.Namespaces) == 0 {
+		return metav1.NamespaceAll
+	}
+	return namespace
+}
+
+// open watches pods until the function that it returns is called.
+func (w *Watcher) open(name, namespace, selector string, into cache.ReflectorStore) context.CancelFunc {
+	ctx, stop := context.WithCancel(w.running)
+	pods := cache.NewFilteredListWatchFromClient(w.Pods, "pods", namespace,
 		func(options *metav1.ListOptions) { options.LabelSelector = selector })
-	reflector := cache.NewReflectorWithOptions(pods, &corev1.Pod{}, watched.store,
-		cache.ReflectorOptions{Name: "pods of " + stack.String()})
+	reflector := cache.NewReflectorWithOptions(pods, &corev1.Pod{}, into, cache.ReflectorOptions{Name: name})
 	go reflector.RunWithContext(ctx)
-	return watched
+	return stop
 }
 
 // template is the hash of what the pod's ReplicaSet makes pods of; empty where
 // it has none of the component's Deployment.
-func (w *Watcher) template(ctx context.Context, stack types.NamespacedName, watched *watch, pod model.Pod) (string, error) {
+func (w *Watcher) template(ctx context.Context, stack types.NamespacedName, watched *followed, pod model.Pod) (string, error) {
 	if pod.ReplicaSet.UID == "" {
 		return "", nil
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -48,7 +50,7 @@ func next[T any](t *testing.T, what string, channel <-chan T) T {
 	}
 }
 
-// server serves the watch of pods.
+// server serves the watch of pods, in one namespace and in all.
 type server struct {
 	pods []*corev1.Pod
 	// serve lets one request be served; nil serves all.
@@ -61,11 +63,17 @@ type server struct {
 // ServeHTTP implements http.Handler: it streams all pods, says that these were all, and then nothing.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	if r.URL.Path != "/api/v1/namespaces/default/pods" || query.Get("watch") == "" {
+	namespace, ok := map[string]string{"/api/v1/namespaces/default/pods": "default", "/api/v1/pods": ""}[r.URL.Path]
+	selector, err := labels.Parse(query.Get("labelSelector"))
+	if !ok || err != nil || query.Get("watch") == "" {
 		http.Error(w, "only the watch of pods is served", http.StatusNotFound)
 		return
 	}
-	s.asked <- query.Get("labelSelector")
+	if namespace == "" {
+		s.asked <- "all: " + query.Get("labelSelector")
+	} else {
+		s.asked <- query.Get("labelSelector")
+	}
 	if s.serve != nil {
 		select {
 		case <-s.serve:
@@ -76,6 +84,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	stream := json.NewEncoder(w)
 	for _, pod := range s.pods {
+		if namespace != "" && namespace != pod.Namespace || !selector.Matches(labels.Set(pod.Labels)) {
+			continue
+		}
 		_ = stream.Encode(event("ADDED", pod)) // who went away is told below
 	}
 	_ = stream.Encode(event("BOOKMARK", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -114,7 +125,7 @@ func start(t *testing.T, live client.Reader, pods ...*corev1.Pod) *bench {
 	return startWith(t, live, &server{pods: pods})
 }
 
-func startWith(t *testing.T, live client.Reader, serves *server) *bench {
+func startWith(t *testing.T, live client.Reader, serves *server, namespaces ...string) *bench {
 	t.Helper()
 	serves.asked, serves.left = make(chan string, 100), make(chan struct{}, 100)
 	b := &bench{server: serves, changed: make(chan types.NamespacedName, 100)}
@@ -124,7 +135,9 @@ func startWith(t *testing.T, live client.Reader, serves *server) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Watcher = &Watcher{Pods: core.RESTClient(), Live: live, Clock: clocktesting.NewFakePassiveClock(noon)}
+	b.Watcher = &Watcher{
+		Pods: core.RESTClient(), Namespaces: namespaces, Live: live, Clock: clocktesting.NewFakePassiveClock(noon),
+	}
 	b.Start(t.Context(), func(stack types.NamespacedName, _ queue.Why) { b.changed <- stack })
 	return b
 }
@@ -214,6 +227,107 @@ func TestStopEndsTheRequest(t *testing.T) {
 	next(t, "another watch", b.asked)
 	if len(b.asked) != 0 {
 		t.Errorf("%d requests more, want none", len(b.asked))
+	}
+}
+
+// stackPod is a pod of a stack.
+func stackPod(stack types.NamespacedName) *corev1.Pod {
+	p := pod(stack.Name+"-pod", running())
+	p.Namespace, p.Labels, p.OwnerReferences = stack.Namespace, naming.Labels(stack.Name, naming.Main), nil
+	return p
+}
+
+// TestManyStacksShareAWatch shows that the number of watches does not grow with that of stacks.
+func TestManyStacksShareAWatch(t *testing.T) {
+	tests := map[string]struct {
+		namespaces []string
+		want       string
+	}{
+		"in all namespaces": {nil, "all: " + naming.LabelStack},
+		"in some":           {[]string{"default", "other"}, naming.LabelStack},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stacks []types.NamespacedName
+			var pods []*corev1.Pod
+			for i := range 3 * apart {
+				stacks = append(stacks, types.NamespacedName{Namespace: "default", Name: fmt.Sprintf("shop-%02d", i)})
+				pods = append(pods, stackPod(stacks[i]))
+			}
+			b := startWith(t, none(), &server{pods: pods}, test.namespaces...)
+			for _, stack := range stacks {
+				b.Begin(stack)
+			}
+			asked := map[string]bool{}
+			for range apart + 1 {
+				asked[next(t, "a watch", b.asked)] = true
+			}
+			if !asked[test.want] {
+				t.Errorf("%v are watched, %s is not", asked, test.want)
+			}
+			for i, stack := range stacks {
+				seen := b.seen(t, stack)
+				if len(seen.All) != 1 || seen.All[0].Name != pods[i].Name || seen.Asked != noon {
+					t.Errorf("seen of %s: %+v, want pod %s", stack.Name, seen, pods[i].Name)
+				}
+			}
+			if got := b.Len(); got != len(stacks) {
+				t.Errorf("%d stacks are watched, want %d", got, len(stacks))
+			}
+
+			// one more, when a watch of its own could be had: the one that is there costs less
+			b.Stop(stacks[0])
+			next(t, "the end of a watch", b.left)
+			b.Begin(stacks[0])
+			if !b.watch(t, stacks[0]).Known {
+				t.Error("the pods that others' watch has shown are not known")
+			}
+			for _, stack := range stacks {
+				b.Stop(stack)
+				b.Stop(stack)
+			}
+			for range apart { // the others', and the shared one
+				next(t, "the end of a watch", b.left)
+			}
+			if len(b.asked) != 0 || len(b.left) != 0 || b.Len() != 0 {
+				t.Errorf("%d requests more, %d ends more, and %d stacks are watched: want none", len(b.asked), len(b.left), b.Len())
+			}
+
+			// and a few have one each again
+			b.Begin(stacks[0])
+			if got, want := next(t, "a watch", b.asked), naming.LabelStack+"="+stacks[0].Name; got != want {
+				t.Errorf("pods with %s are watched, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestTheSharedWatchStays shows that all pods are not looked at for each rollout
+// anew where many others, which failed and were left, are watched all the time.
+func TestTheSharedWatchStays(t *testing.T) {
+	stacks := make([]types.NamespacedName, apart)
+	for i := range stacks {
+		stacks[i] = types.NamespacedName{Namespace: "default", Name: fmt.Sprintf("failed-%02d", i)}
+	}
+	b := start(t, none(), stackPod(shop))
+	for _, stack := range append(stacks, shop) {
+		b.Begin(stack)
+	}
+	for range apart + 1 {
+		next(t, "a watch", b.asked)
+	}
+	b.seen(t, shop)
+	b.Stop(shop)
+	if pods := b.watch(t, shop); !pods.Known || len(pods.All) != 1 {
+		t.Errorf("seen at once: %+v, want the stack's pod", pods)
+	}
+	b.Stop(shop)
+	if len(b.asked) != 0 || len(b.left) != 0 {
+		t.Errorf("%d watches more, and %d ends, want none", len(b.asked), len(b.left))
+	}
+	b.Stop(stacks[0])
+	for range 2 { // its own, and the shared one
+		next(t, "the end of a watch", b.left)
 	}
 }
 

@@ -20,18 +20,67 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// store keeps what is seen of a stack's pods. A reflector fills it.
+// store keeps what is seen of a stack's pods. A reflector fills it, or a crowd.
 type store struct {
-	now     func() time.Time
+	now func() time.Time
+
+	mu sync.Mutex
+	// changed is told of changes; nil where nobody asks for them.
 	changed func(queue.Why)
 	asked   time.Time
-
-	mu    sync.Mutex
-	known bool
-	byUID map[types.UID]model.Pod
+	known   bool
+	byUID   map[types.UID]model.Pod
 }
 
 var _ cache.ReflectorStore = &store{}
+
+func newStore(now func() time.Time) *store { return &store{now: now, byUID: map[types.UID]model.Pod{}} }
+
+// follow has changes told from now on. What there is already is told as one.
+func (s *store) follow(changed func(queue.Why)) {
+	s.mu.Lock()
+	s.changed, s.asked = changed, s.now()
+	some := len(s.byUID) > 0
+	s.mu.Unlock()
+	if some {
+		s.tell(s.urgency())
+	}
+}
+
+// leave has no changes told any more.
+func (s *store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = nil
+}
+
+// idle says that there are no pods, and that nobody follows them.
+func (s *store) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed == nil && len(s.byUID) == 0
+}
+
+func (s *store) tell(why queue.Why) {
+	s.mu.Lock()
+	changed := s.changed
+	s.mu.Unlock()
+	if changed != nil {
+		changed(why)
+	}
+}
+
+// urgency is why to look at the pods as they are.
+func (s *store) urgency() queue.Why {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, pod := range s.byUID {
+		if pod.InTrouble() {
+			return queue.Trouble
+		}
+	}
+	return queue.Change
+}
 
 // pods is a copy of all, by name.
 func (s *store) pods() model.Pods {
@@ -57,9 +106,9 @@ func (s *store) Update(object any) error {
 	s.mu.Unlock()
 	switch {
 	case seen.Counts() && !reflect.DeepEqual(before.Containers, seen.Containers):
-		s.changed(queue.Trouble) // one fails, or did; that of a pod which is to end may exit
+		s.tell(queue.Trouble) // one fails, or did; that of a pod which is to end may exit
 	case !found || !reflect.DeepEqual(before, seen):
-		s.changed(queue.Change)
+		s.tell(queue.Change)
 	}
 	return nil
 }
@@ -73,7 +122,7 @@ func (s *store) Delete(object any) error {
 	s.mu.Lock()
 	delete(s.byUID, pod.UID)
 	s.mu.Unlock()
-	s.changed(queue.Change)
+	s.tell(queue.Change)
 	return nil
 }
 
@@ -88,13 +137,7 @@ func (s *store) Replace(objects []any, _ string) error {
 	}
 	s.byUID, s.known = all, true
 	s.mu.Unlock()
-	why := queue.Change
-	for _, pod := range all {
-		if pod.InTrouble() {
-			why = queue.Trouble
-		}
-	}
-	s.changed(why)
+	s.tell(s.urgency())
 	return nil
 }
 

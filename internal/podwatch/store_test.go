@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/internal/model"
@@ -28,18 +27,16 @@ type shelf struct {
 
 func newShelf() *shelf {
 	s := &shelf{now: noon}
-	s.store = &store{
-		now: func() time.Time { return s.now },
-		changed: func(why queue.Why) {
-			s.told++
-			if why == queue.Trouble {
-				s.trouble++
-			}
-		},
-		asked: noon,
-		byUID: map[types.UID]model.Pod{},
-	}
+	s.store = newStore(func() time.Time { return s.now })
+	s.follow(s.count)
 	return s
+}
+
+func (s *shelf) count(why queue.Why) {
+	s.told++
+	if why == queue.Trouble {
+		s.trouble++
+	}
 }
 
 // takes hands an object to a method of the store.

@@ -51,7 +51,7 @@ func TestRequests(t *testing.T) {
 func TestProcess(t *testing.T) {
 	self := Process(os.Getpid())
 	held, err := self.Memory()
-	if err != nil || held.Resident < 1<<20 || held.Anonymous > held.Resident {
+	if err != nil || held.Resident < 1<<20 || held.Anonymous > held.Resident || held.Peak < held.Resident {
 		t.Errorf("%+v, %v", held, err)
 	}
 	if _, err := self.CPU(); err != nil {

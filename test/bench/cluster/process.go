@@ -42,12 +42,14 @@ func (p Process) CPU() (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// Memory is what the process holds, in bytes.
+// Memory is what a process holds, in bytes.
 type Memory struct {
 	// Resident is all that is in memory: heap, stacks, and pages of the program itself.
 	Resident int64
 	// Anonymous is the part that is in no file: heap and stacks.
 	Anonymous int64
+	// Peak is the most that was resident so far.
+	Peak int64
 }
 
 // Memory is what the process holds now.
@@ -65,6 +67,8 @@ func (p Process) Memory() (Memory, error) {
 			into = &memory.Resident
 		case "RssAnon":
 			into = &memory.Anonymous
+		case "VmHWM":
+			into = &memory.Peak
 		default:
 			continue
 		}

@@ -17,7 +17,7 @@ import (
 var converge = Measure{
 	Name: "converge",
 	Doc: "how long it takes until so many apps run, then run another image, then the first again; " +
-		"the requests and the processor time for that",
+		"the requests, the processor time and the memory for that",
 	Plan: planConverge,
 	Run:  runConverge,
 }
@@ -84,6 +84,11 @@ func runConverge(ctx context.Context, scale Scale, on *cluster.Cluster, sample *
 	if program == nil {
 		return nil
 	}
+	held, err := program.Memory()
+	if err != nil {
+		return err
+	}
+	sample.Values["peak.bytes"] = float64(held.Peak)
 	return program.Stop()
 }
 

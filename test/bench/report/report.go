@@ -46,8 +46,9 @@ func Tables(all result.Samples) string {
 	}
 	line("")
 	line("| setting | stacks | who | trials | created s | updated s | requests a stack to create: writes, trials, events, reads " +
-		"| to update | processor s to create: API server, etcd, controllers, its own |")
-	line("|---|---|---|---|---|---|---|---|---|")
+		"| to update | processor s to create: API server, etcd, controllers, its own " +
+		"| its memory at most, MB |")
+	line("|---|---|---|---|---|---|---|---|---|---|")
 	g := goals{samples: all}
 	for _, setting := range []string{measure.Unthrottled, measure.Stock} {
 		for _, size := range g.sizes(setting) {
@@ -70,9 +71,9 @@ func Tables(all result.Samples) string {
 				for _, program := range []string{"kube-apiserver", "etcd", "kube-controller-manager", "contender"} {
 					times = append(times, number(s.Of("create.cpu."+program+".seconds").Median, 1))
 				}
-				line("| %s | %s | %s | %d | %s | %s | %s | %s | %s |", setting, thousands(size), who.Name(), len(s.Samples),
+				line("| %s | %s | %s | %d | %s | %s | %s | %s | %s | %s |", setting, thousands(size), who.Name(), len(s.Samples),
 					s.Of("create.seconds").text(1), s.Of("update.seconds").text(1), requests("create"), requests("update"),
-					strings.Join(times, ", "))
+					strings.Join(times, ", "), s.Of("peak.bytes").times(1e-6).text(0))
 			}
 		}
 	}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package podwatch
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/queue"
+)
+
+// crowd keeps what is seen of the pods of many stacks, each stack's in a store
+// of its own; also of those that nobody follows yet. A reflector fills it.
+type crowd struct {
+	now func() time.Time
+
+	mu     sync.Mutex
+	known  bool
+	stores map[types.NamespacedName]*store
+	// home is the stack of a pod, by the label that it had when it was seen last.
+	home map[types.UID]types.NamespacedName
+}
+
+var _ cache.TransformingStore = &crowd{}
+
+func newCrowd(now func() time.Time) *crowd {
+	return &crowd{now: now, stores: map[types.NamespacedName]*store{}, home: map[types.UID]types.NamespacedName{}}
+}
+
+// join is what is seen of the stack's pods, whose changes are told from now on.
+func (c *crowd) join(stack types.NamespacedName, changed func(queue.Why)) *store {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one := c.of(stack)
+	one.follow(changed)
+	return one
+}
+
+// leave has changes of the stack's pods told no more.
+func (c *crowd) leave(stack types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of(stack).leave()
+	c.tidy(stack)
+}
+
+// of is the store of the stack. The lock is held.
+func (c *crowd) of(stack types.NamespacedName) *store {
+	one := c.stores[stack]
+	if one == nil {
+		one = newStore(c.now)
+		one.known = c.known
+		c.stores[stack] = one
+	}
+	return one
+}
+
+// tidy forgets a stack that has no pods, and that nobody follows. The lock is held.
+func (c *crowd) tidy(stack types.NamespacedName) {
+	if one := c.stores[stack]; one != nil && one.idle() {
+		delete(c.stores, stack)
+	}
+}
+
+// Add implements cache.ReflectorStore.
+func (c *crowd) Add(object any) error { return c.Update(object) }
+
+// Update implements cache.ReflectorStore.
+func (c *crowd) Update(object any) error {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return fmt.Errorf("a %T among pods", object)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stack := stackOf(pod)
+	if before, found := c.home[pod.UID]; found && before != stack {
+		if err := c.remove(before, pod); err != nil {
+			return err
+		}
+	}
+	c.home[pod.UID] = stack
+	return c.of(stack).Update(pod)
+}
+
+// Delete implements cache.ReflectorStore.
+func (c *crowd) Delete(object any) error {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return fmt.Errorf("a %T among pods", object)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stack, found := c.home[pod.UID]
+	if !found {
+		return nil
+	}
+	delete(c.home, pod.UID)
+	return c.remove(stack, pod)
+}
+
+// remove takes a pod from a stack. The lock is held.
+func (c *crowd) remove(stack types.NamespacedName, pod *corev1.Pod) error {
+	err := c.of(stack).Delete(pod)
+	c.tidy(stack)
+	return err
+}
+
+// Replace implements cache.ReflectorStore: the objects are all that there are.
+func (c *crowd) Replace(objects []any, version string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known, c.home = true, make(map[types.UID]types.NamespacedName, len(objects))
+	byStack := map[types.NamespacedName][]any{}
+	for _, object := range objects {
+		if pod, ok := object.(*corev1.Pod); ok {
+			stack := stackOf(pod)
+			c.home[pod.UID] = stack
+			byStack[stack] = append(byStack[stack], pod)
+		}
+	}
+	for stack := range byStack {
+		c.of(stack)
+	}
+	for stack, one := range c.stores {
+		if err := one.Replace(byStack[stack], version); err != nil {
+			return err
+		}
+		c.tidy(stack)
+	}
+	return nil
+}
+
+// Resync implements cache.ReflectorStore: there is nothing to repeat.
+func (c *crowd) Resync() error { return nil }
+
+// Transformer implements cache.TransformingStore: of what arrives, one by one, most
+// is dropped, so that a first list is never in memory as it is.
+func (c *crowd) Transformer() cache.TransformFunc {
+	return func(object any) (any, error) {
+		if pod, ok := object.(*corev1.Pod); ok {
+			return slim(pod), nil
+		}
+		return object, nil
+	}
+}
+
+// slim is the pod without what reduce does not look at.
+func slim(pod *corev1.Pod) *corev1.Pod {
+	pod.ManagedFields, pod.Annotations, pod.Finalizers = nil, nil, nil
+	var init []corev1.Container
+	for _, container := range pod.Spec.InitContainers {
+		init = append(init, corev1.Container{Name: container.Name, RestartPolicy: container.RestartPolicy})
+	}
+	pod.Spec = corev1.PodSpec{InitContainers: init}
+	return pod
+}
+
+// stackOf is the stack that the pod's label names.
+func stackOf(pod *corev1.Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: pod.Namespace, Name: pod.Labels[naming.LabelStack]}
+}

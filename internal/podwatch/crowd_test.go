@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package podwatch
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// cart is another stack than shop.
+var cart = types.NamespacedName{Namespace: "default", Name: "cart"}
+
+// house is a crowd, and who follows shop's pods in it.
+type house struct {
+	*crowd
+	shop *shelf
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{crowd: newCrowd(func() time.Time { return noon }), shop: &shelf{}}
+	h.shop.store = h.join(shop, h.shop.count)
+	return h
+}
+
+// takes hands an object to a method of the crowd.
+func (h *house) takes(t *testing.T, method func(any) error, object any) {
+	t.Helper()
+	if err := method(object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// of has the label of the stack.
+func of(stack types.NamespacedName, pod *corev1.Pod) *corev1.Pod {
+	pod.Labels = naming.Labels(stack.Name, naming.Main)
+	return pod
+}
+
+func TestCrowdKeepsEachStacksPods(t *testing.T) {
+	h := newHouse(t)
+	if h.shop.pods().Known {
+		t.Error("the pods are known before any was seen")
+	}
+	if err := h.Replace([]any{pod("a", running()), of(cart, pod("b", running()))}, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.shop.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("a")}})
+
+	// another stack's pods are not told to this one, and known to who asks for them later
+	h.takes(t, h.Update, of(cart, pod("b", waiting("ErrImagePull"))))
+	h.shop.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("a")}})
+	other := &shelf{}
+	other.store = h.join(cart, other.count)
+	other.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("b", noPull(noon))}})
+	if other.trouble != 1 {
+		t.Error("that a pod fails is not told to who asks for it later")
+	}
+	h.leave(cart)
+	h.takes(t, h.Delete, of(cart, pod("b", running())))
+	other.holds(t, 1, model.Pods{Known: true, All: nil})
+
+	h.takes(t, h.Add, pod("c", waiting("ErrImagePull")))
+	h.shop.holds(t, 2, model.Pods{Known: true, All: []model.Pod{kept("a"), kept("c", noPull(noon))}})
+	h.takes(t, h.Delete, pod("a", running()))
+	h.shop.holds(t, 3, model.Pods{Known: true, All: []model.Pod{kept("c", noPull(noon))}})
+	if err := h.Replace(nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.shop.holds(t, 4, model.Pods{Known: true})
+}
+
+// TestCrowdFollowsALabel shows that a pod belongs to whom its label names now.
+func TestCrowdFollowsALabel(t *testing.T) {
+	h := newHouse(t)
+	h.takes(t, h.Add, pod("a", running()))
+	h.takes(t, h.Update, of(cart, pod("a", running())))
+	h.shop.holds(t, 2, model.Pods{})
+	h.takes(t, h.Update, pod("a", running()))
+	h.shop.holds(t, 3, model.Pods{All: []model.Pod{kept("a")}})
+	h.takes(t, h.Delete, of(cart, pod("a", running()))) // as it was said to be, whatever it says now
+	h.shop.holds(t, 4, model.Pods{})
+}
+
+func TestCrowdForgets(t *testing.T) {
+	h := newHouse(t)
+	h.takes(t, h.Delete, pod("never seen", running()))
+	h.takes(t, h.Add, of(cart, pod("b", running())))
+	h.takes(t, h.Add, pod("a", running()))
+	h.leave(shop)
+	h.takes(t, h.Update, pod("a", waiting("ErrImagePull")))
+	if h.shop.told != 1 {
+		t.Errorf("%d changes were told, want none after the one that was asked for", h.shop.told)
+	}
+	h.takes(t, h.Delete, pod("a", running()))
+	h.takes(t, h.Delete, pod("b", running()))
+	if len(h.stores) != 0 || len(h.home) != 0 {
+		t.Errorf("%d stacks and %d pods are kept, of none", len(h.stores), len(h.home))
+	}
+}
+
+func TestCrowdRefusesOthers(t *testing.T) {
+	h := newHouse(t)
+	for name, method := range map[string]func(any) error{"Add": h.Add, "Update": h.Update, "Delete": h.Delete} {
+		if err := method(&corev1.Node{}); err == nil {
+			t.Errorf("%s takes a node", name)
+		}
+	}
+}
+
+// TestSlim shows that of a pod only is dropped what nobody looks at.
+func TestSlim(t *testing.T) {
+	full := pod("a", restarted(waiting("CrashLoopBackOff"), 2, 1))
+	full.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
+	full.Spec = corev1.PodSpec{
+		NodeName: "node", Containers: []corev1.Container{{Name: naming.AppContainer, Image: "my-app:1"}},
+		InitContainers: []corev1.Container{
+			{Name: "sidecar", Image: "my-proxy:1", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}, {Name: "setup"},
+		},
+	}
+	for _, name := range []string{"sidecar", "setup"} {
+		status := terminated(0)
+		status.Name = name
+		full.Status.InitContainerStatuses = append(full.Status.InitContainerStatuses, status)
+	}
+	full.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	want := reduce(full.DeepCopy(), model.Pod{}, noon)
+
+	out, err := newCrowd(nil).Transformer()(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slimmed, ok := out.(*corev1.Pod)
+	if !ok || slimmed.ManagedFields != nil || slimmed.Spec.Containers != nil || slimmed.Spec.NodeName != "" {
+		t.Errorf("kept on the way: %+v", out)
+	}
+	if diff := cmp.Diff(want, reduce(slimmed, model.Pod{}, noon)); diff != "" {
+		t.Errorf("seen of it (-want +got):\n%s", diff)
+	}
+	if stackOf(slimmed) != shop {
+		t.Errorf("it is one of %s, want %s", stackOf(slimmed), shop)
+	}
+}
