@@ -26,7 +26,7 @@ import (
 var memory = Measure{
 	Name: "memory",
 	Doc: "what leader and standby hold with so many stacks, each with a history, after changes and a garbage collection; " +
-		"and with the most of them how soon one takes over from the other",
+		"how much while all are released at once; and with the most of them how soon one takes over from the other",
 	Plan: func(scale Scale) []result.Key { return alone("memory", slices.Max(scale.Memory), 1) },
 	Run:  runMemory,
 }
@@ -69,7 +69,12 @@ func runMemory(ctx context.Context, scale Scale, on *cluster.Cluster, sample *re
 			if err := pair.settle(ctx); err != nil {
 				return err
 			}
-			log.Printf("memory: %d stacks run after %.0f s", size, time.Since(began).Seconds())
+			held, err := pair.leader.Memory()
+			if err != nil {
+				return err
+			}
+			sample.Values[fmt.Sprintf("%d.released.peak.bytes", size)] = float64(held.Peak)
+			log.Printf("memory: %d stacks run after %.0f s, and took %.1f MB at most", size, time.Since(began).Seconds(), float64(held.Peak)/1e6)
 			if err := pair.stop(); err != nil {
 				return err
 			}

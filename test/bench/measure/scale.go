@@ -51,7 +51,7 @@ var Scales = map[string]Scale{
 			{Setting: Stock, Stacks: 1000, Trials: 1, CreateOnly: true},
 		},
 		Settled: 1000, SettledFor: 10 * time.Minute, Resync: time.Minute,
-		Memory: []int{0, 1000, 10000}, Revisions: 10, Restarts: 3, Foreign: 10000, Idle: 2 * time.Minute,
+		Memory: []int{0, 1000, 10000}, Revisions: 10, Restarts: 5, Foreign: 10000, Idle: 2 * time.Minute,
 		Changes: 100, Rolling: 1000, Storm: 300, Timed: 1,
 		Soak: time.Hour, SoakRate: 5, Soaked: 200,
 		Updates: 50,

@@ -169,6 +169,10 @@ func (g *goals) memory() {
 				measured.minus(base.Median).over(size).times(1e-3), 25, 1, " KB")
 		}
 	}
+	for _, size := range g.memorySizes() {
+		g.most("P5", fmt.Sprintf("the most that the leader holds when nearly all of %s stacks are released at once", thousands(size)),
+			all.Of(fmt.Sprintf("%d.released.peak.bytes", size)).times(1e-6), 482, 0, " MB (GOMEMLIMIT, 460 MiB)")
+	}
 	foreign := g.of("foreign")
 	objects := 0
 	if len(foreign.Samples) > 0 {
