@@ -15,20 +15,23 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/queue"
 )
 
 // cart is another stack than shop.
 var cart = types.NamespacedName{Namespace: "default", Name: "cart"}
 
-// house is a crowd, and who follows shop's pods in it.
+// house is a crowd whose clock is set, and who follows shop's pods in it.
 type house struct {
 	*crowd
+	now  time.Time
 	shop *shelf
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{crowd: newCrowd(func() time.Time { return noon }), shop: &shelf{}}
+	h := &house{now: noon, shop: &shelf{}}
+	h.crowd = newCrowd(func() time.Time { return h.now })
 	h.shop.store = h.join(shop, h.shop.count)
 	return h
 }
@@ -90,6 +93,21 @@ func TestCrowdFollowsALabel(t *testing.T) {
 	h.shop.holds(t, 3, model.Pods{All: []model.Pod{kept("a")}})
 	h.takes(t, h.Delete, of(cart, pod("a", running()))) // as it was said to be, whatever it says now
 	h.shop.holds(t, 4, model.Pods{})
+}
+
+// TestCrowdTimesFromTheBegin shows that what has waited for long when a rollout
+// begins has time to recover (R17), and that a stack which is followed goes on waiting.
+func TestCrowdTimesFromTheBegin(t *testing.T) {
+	h := newHouse(t)
+	for _, p := range []*corev1.Pod{pod("a", waiting("ErrImagePull")), of(cart, pod("b", waiting("ErrImagePull")))} {
+		h.takes(t, h.Add, p)
+	}
+	h.now = at(60)
+	other := h.join(cart, func(queue.Why) {})
+	if diff := cmp.Diff(model.Pods{Asked: at(60), All: []model.Pod{kept("b", noPull(at(60)))}}, other.pods()); diff != "" {
+		t.Errorf("pods of the stack that begins (-want +got):\n%s", diff)
+	}
+	h.shop.holds(t, 1, model.Pods{All: []model.Pod{kept("a", noPull(noon))}})
 }
 
 func TestCrowdForgets(t *testing.T) {

@@ -36,10 +36,21 @@ var _ cache.ReflectorStore = &store{}
 
 func newStore(now func() time.Time) *store { return &store{now: now, byUID: map[types.UID]model.Pod{}} }
 
-// follow has changes told from now on. What there is already is told as one.
+// follow has changes told from now on. What there is already is told as one, and
+// waits from now on: what waited before the stack was asked to roll out is given
+// time too.
 func (s *store) follow(changed func(queue.Why)) {
 	s.mu.Lock()
 	s.changed, s.asked = changed, s.now()
+	for uid, pod := range s.byUID {
+		pod.Containers = slices.Clone(pod.Containers)
+		for i := range pod.Containers {
+			if pod.Containers[i].Waiting != "" {
+				pod.Containers[i].Since = s.asked
+			}
+		}
+		s.byUID[uid] = pod
+	}
 	some := len(s.byUID) > 0
 	s.mu.Unlock()
 	if some {
