@@ -59,10 +59,10 @@ type pass struct {
 
 // Apply carries out the plan: its move, or, where there is none or it is
 // refused, its steps. An error is worth another try; what only a person can
-// mend is in the outcome. That the stack is current is known where a plan was
-// carried out for it in the same pass of the controller; else it is asked for.
+// mend is in the outcome. That the stack is current is asked for, unless it was
+// seen in the same pass of the controller, or nothing is done but to record a success.
 func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan, current bool) (model.Outcome, error) {
-	p := &pass{Applier: a, stack: stack}
+	p := &pass{Applier: a, stack: stack, outcome: model.Outcome{Current: current}}
 	if plan.Move == nil && len(plan.Steps) == 0 {
 		a.recent.forget(p.key())
 		return p.outcome, nil
@@ -78,8 +78,9 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 		if err := p.move(ctx, *plan.Move); err != nil || p.outcome.Problem == nil {
 			return p.outcome, err
 		}
-	} else if !current {
-		if current, err := p.current(ctx); err != nil || !current {
+	} else if !current && slices.ContainsFunc(steps, func(step model.Step) bool { return !step.Settles }) {
+		var err error
+		if p.outcome.Current, err = p.current(ctx); err != nil || !p.outcome.Current {
 			p.outcome.Again = err == nil
 			return p.outcome, err
 		}
@@ -124,6 +125,7 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 		}
 		return p.sort(step, err)
 	}
+	p.outcome.Current = true
 	step.Revision = &rev
 	if err := p.take(ctx, step); err != nil || len(p.outcome.Done) == 0 {
 		return err

@@ -260,6 +260,45 @@ func TestStacksThatAreGone(t *testing.T) {
 	}
 }
 
+// TestSuccessIsRecordedAsItIs shows that a rollout which succeeded has done so, whatever
+// the stack asks for by now, and that the stack is looked at for all the rest.
+func TestSuccessIsRecordedAsItIs(t *testing.T) {
+	complete := appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
+	tests := map[string]struct {
+		change func(*model.State)
+		looks  bool
+	}{
+		"R6 a success":                           {func(*model.State) {}, false},
+		"R17 a failure":                          {func(s *model.State) { s.Deployments["shop"].Status = appsv1.DeploymentStatus{} }, true},
+		"R26 a success that takes a record back": {func(s *model.State) { s.Revisions[0].Orphan = true }, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			stack, state := created()
+			s := newServer(t, stack)
+			outcome, _ := s.take(t, state)
+			state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+			s.goOn(t, state)
+			live, service := &appsv1.Deployment{}, &corev1.Service{}
+			for _, child := range []client.Object{live, service} {
+				if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(stack), child); err != nil {
+					t.Fatal(err)
+				}
+			}
+			live.Generation, live.Status = 1, complete
+			state.Deployments = map[string]*appsv1.Deployment{"shop": live}
+			state.Services = map[string]*corev1.Service{"shop": service}
+			test.change(&state)
+			s.clock.Step(time.Hour)
+			outcome, asked := s.take(t, state)
+			if !slices.Contains(asked, "patch *v1.ControllerRevision shop-1") || slices.Contains(asked, look) != test.looks ||
+				outcome.Current != test.looks {
+				t.Errorf("asked: %v, seen as current: %t, want a look: %t", asked, outcome.Current, test.looks)
+			}
+		})
+	}
+}
+
 // TestNumbersThatAreTaken shows whose a record can be that has the next number.
 func TestNumbersThatAreTaken(t *testing.T) {
 	record := func(change func(*appsv1.ControllerRevision)) *appsv1.ControllerRevision {

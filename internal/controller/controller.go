@@ -142,9 +142,11 @@ const rounds = 3
 // begins goes on at once, and does not wait until the cache shows its record.
 func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time) (model.Plan, model.Outcome, error) {
 	var done []model.Step
+	current := false
 	for round := 1; ; round++ {
 		steps := r.Plan.Make(*state, now)
-		outcome, err := r.Apply.Apply(ctx, state.Stack, steps, round > 1)
+		outcome, err := r.Apply.Apply(ctx, state.Stack, steps, current)
+		current = outcome.Current
 		for _, step := range outcome.Done {
 			r.Events.Took(state.Stack, step)
 			r.Metrics.Took(step, now)

@@ -87,6 +87,9 @@ type Step struct {
 	Begun *Rollout
 	// Ended is the rollout that the step ends, or finds to have failed; nil where it does not.
 	Ended *Rollout
+	// Settles says that the step records a success, and nothing else: that is so
+	// whatever the spec asks for by now.
+	Settles bool
 	// Trial are writes of children that are tried without effect first (R4).
 	Trial []Step
 	// Deployment is what VerbCreate and VerbUpdate write for KindDeployment.
@@ -136,6 +139,8 @@ type Problem struct {
 
 // Outcome is what became of a Plan.
 type Outcome struct {
+	// Current says that the stack was seen to be what the plan was made for.
+	Current bool
 	// Done are the steps that took effect.
 	Done []Step
 	// Problem is what the cluster had against the plan; nil where nothing.

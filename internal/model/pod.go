@@ -48,6 +48,9 @@ func (p Pod) Counts() bool { return !p.Terminating && !p.Ended }
 // InTrouble says whether one of its containers fails, or did.
 func (p Pod) InTrouble() bool { return p.Counts() && len(p.Containers) > 0 }
 
+// Suspect says whether something is wrong with the pod, besides that it is not ready.
+func (p Pod) Suspect() bool { return p.InTrouble() || p.Counts() && p.Unschedulable != "" }
+
 // Owner names the object that owns another.
 type Owner struct {
 	Name string

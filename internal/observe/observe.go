@@ -31,6 +31,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
+	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
 // Observer reads what belongs to a stack.
@@ -119,24 +120,27 @@ func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []*appsv1.Contr
 func (o *Observer) Forget(stack types.NamespacedName) { o.Pods.Stop(stack) }
 
 // Follow has the stack's pods watched while a rollout is open, from when it begins
-// until it ends. Paused, nothing is judged by them (R16a).
-func (o *Observer) Follow(state model.State) (follows bool) {
+// until it ends. Paused, nothing is judged by them (R16a). It is that rollout; nil
+// where none is followed.
+func (o *Observer) Follow(state model.State) *model.Rollout {
 	stack := client.ObjectKeyFromObject(state.Stack)
 	timeline := revision.Timeline(state.Revisions)
 	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
 		o.Pods.Stop(stack)
-		return false
+		return nil
 	}
 	o.Pods.Begin(stack)
-	return true
+	return &timeline[0]
 }
 
 // pods are what is seen of them, where they are followed.
 func (o *Observer) pods(ctx context.Context, state *model.State) {
-	if !o.Follow(*state) {
+	open := o.Follow(*state)
+	if open == nil {
 		return
 	}
-	pods, err := o.Pods.Watch(ctx, client.ObjectKeyFromObject(state.Stack))
+	templates := rollout.NeedsTemplates(*open, render.ProgressDeadline(state.Stack.Spec), state.Deployments, o.Clock.Now())
+	pods, err := o.Pods.Watch(ctx, client.ObjectKeyFromObject(state.Stack), templates)
 	if err != nil {
 		// the rest goes on without them, and the plan asks for another look soon
 		log.FromContext(ctx).Error(err, "the pods are left out of account for now")

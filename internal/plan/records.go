@@ -97,6 +97,7 @@ func (r *records) steps() []model.Step {
 	var steps []model.Step
 	for _, rev := range r.all {
 		if reasons := r.reasons[rev.Number]; len(reasons) > 0 {
+			ended := r.ended[rev.Number]
 			steps = append(steps, model.Step{
 				Verb:     model.VerbAnnotate,
 				Kind:     model.KindRevision,
@@ -105,7 +106,8 @@ func (r *records) steps() []model.Step {
 				Reason:   strings.Join(reasons, "; "),
 				Event:    r.events[rev.Number],
 				Revision: &rev,
-				Ended:    r.ended[rev.Number],
+				Ended:    ended,
+				Settles:  len(reasons) == 1 && ended != nil && ended.Outcome == v1alpha1.OutcomeSucceeded,
 			})
 		}
 	}

@@ -11,6 +11,7 @@ package podwatch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -78,10 +79,14 @@ func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, 
 
 // Watch is what is seen of the stack's pods; it begins to watch them where that
 // was not so yet. What is seen then is told as a change. With an error, the pods
-// are not known.
-func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName) (model.Pods, error) {
+// are not known. Which templates they are of is asked for where the caller needs
+// to know, or where one of them is in trouble: most rollouts do without.
+func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName, templates bool) (model.Pods, error) {
 	watched := w.begin(stack)
 	pods := watched.pods()
+	if !templates && !slices.ContainsFunc(pods.All, model.Pod.Suspect) {
+		return pods, nil
+	}
 	for i := range pods.All {
 		template, err := w.template(ctx, stack, watched, pods.All[i])
 		if err != nil {

@@ -145,7 +145,7 @@ func startWith(t *testing.T, live client.Reader, serves *server, namespaces ...s
 // watch asks for the pods of the stack.
 func (b *bench) watch(t *testing.T, stack types.NamespacedName) model.Pods {
 	t.Helper()
-	pods, err := b.Watch(t.Context(), stack)
+	pods, err := b.Watch(t.Context(), stack, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,6 +409,48 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// TestTemplatesAreReadWhereTheyMatter shows that a rollout which goes well reads no ReplicaSet.
+func TestTemplatesAreReadWhereTheyMatter(t *testing.T) {
+	unschedulable := pod("b", corev1.ContainerStatus{})
+	unschedulable.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "no room",
+	}}
+	ending := pod("b", terminated(1))
+	ending.DeletionTimestamp = ptr.To(metav1.NewTime(noon))
+	tests := map[string]struct {
+		pod  *corev1.Pod
+		need bool // of the caller
+		want bool
+	}{
+		"R17 a pod that runs":           {pod("b", running()), false, false},
+		"R17 one that starts":           {pod("b", waiting("ContainerCreating")), false, false},
+		"R17 one that exits as it ends": {ending, false, false},
+		"R17 one that fails":            {pod("b", terminated(1)), false, true},
+		"R17 one that no node takes":    {unschedulable, false, true},
+		"R17 for who needs to know":     {pod("b", running()), true, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			reads := 0
+			b := start(t, sets(&reads, set()), pod("a", running()), test.pod)
+			for {
+				pods, err := b.Watch(t.Context(), shop, test.need)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !pods.Known {
+					next(t, "a change", b.changed)
+					continue
+				}
+				if known := pods.All[0].Template != "" && pods.All[1].Template != ""; known != test.want || known != (reads == 1) {
+					t.Errorf("templates are known: %t, want %t, after %d reads", known, test.want, reads)
+				}
+				return
+			}
+		})
+	}
+}
+
 func TestPodsWithoutReplicaSetHaveNoTemplate(t *testing.T) {
 	bare, reads := pod("a", running()), 0
 	bare.OwnerReferences = nil
@@ -433,7 +475,7 @@ func TestTemplatesAreReadAgainAfterAnError(t *testing.T) {
 	b := start(t, live, pod("a", running()))
 	b.begin(shop)
 	next(t, "a change", b.changed)
-	if _, err := b.Watch(t.Context(), shop); !errors.Is(err, oops) {
+	if _, err := b.Watch(t.Context(), shop, true); !errors.Is(err, oops) {
 		t.Errorf("Watch = %v, want the API server's error", err)
 	}
 	failing = false

@@ -189,6 +189,11 @@ func FuzzJudge(f *testing.F) {
 		if !reflect.DeepEqual(same, in) { // many times faster than cmp
 			t.Errorf("judging changed its input (-before +after):\n%s", cmp.Diff(same, in))
 		}
+		if blind, possible := withoutTemplates(same); possible {
+			if second := rollout.Judge(blind); !reflect.DeepEqual(verdict, second) {
+				t.Errorf("judged without knowing the pods' templates (-with +without):\n%s", cmp.Diff(verdict, second))
+			}
+		}
 		if verdict.Again < 0 {
 			t.Errorf("another look is due in %s", verdict.Again)
 		}
@@ -213,6 +218,21 @@ func FuzzJudge(f *testing.F) {
 			t.Errorf("%+v, and another look is due in %s; but %s later %+v", verdict, verdict.Again, wait, later)
 		}
 	})
+}
+
+// withoutTemplates is what is known where no ReplicaSet was read, as is possible where
+// the rollout does not need it, and no pod is in trouble.
+func withoutTemplates(in rollout.Input) (blind rollout.Input, possible bool) {
+	deployments := map[string]*appsv1.Deployment{}
+	for i := range in.Components {
+		component := &in.Components[i]
+		deployments[component.Name] = component.Deployment
+		if slices.ContainsFunc(component.Pods, model.Pod.Suspect) {
+			return in, false
+		}
+		component.Pods, component.Earlier = nil, nil
+	}
+	return in, !rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Now)
 }
 
 func checkFailure(t *testing.T, in rollout.Input, failure model.Failure) {

@@ -73,6 +73,21 @@ type Verdict struct {
 	Again time.Duration
 }
 
+// NeedsTemplates says whether Judge has to know which templates the pods of a
+// rollout are of, although none of them is in trouble: to see whether one that failed has
+// recovered, whose pods are refused, and why nothing got on until the deadline.
+func NeedsTemplates(open model.Rollout, deadline time.Duration, deployments map[string]*appsv1.Deployment, now time.Time) bool {
+	if open.Failed() || !now.Before(open.DeadlineFrom().Add(deadline-time.Second)) { // it is judged a moment later
+		return true
+	}
+	for _, deployment := range deployments {
+		if stands(condition(deployment, appsv1.DeploymentReplicaFailure)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Judge says how the rollout stands. One that failed before can only recover.
 func Judge(in Input) Verdict {
 	var waits string

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
@@ -49,6 +50,32 @@ func TestOf(t *testing.T) {
 			})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("Of (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNeedsTemplates(t *testing.T) {
+	tests := map[string]struct {
+		now     int
+		changes []change
+		want    bool
+	}{
+		"R17 while it gets on":                     {1, nil, false},
+		"R17 shortly before its time is over":      {598, nil, false},
+		"R17 when its time is over":                {599, nil, true},
+		"R16a after a pause":                       {600, []change{resumed(100)}, false},
+		"R14 one that failed":                      {1, []change{func(in *rollout.Input) { in.Rollout.Failure = &model.Failure{} }}, true},
+		"R17 pods that cannot be made":             {1, []change{has(replicaFailure(0))}, true},
+		"R17 a Deployment that is not there":       {1, []change{func(in *rollout.Input) { in.Components[0].Deployment = nil }}, false},
+		"R17 a Deployment that makes its progress": {1, []change{progress("ReplicaSetUpdated", 0)}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := input(test.now, test.changes...)
+			deployments := map[string]*appsv1.Deployment{"shop": in.Components[0].Deployment}
+			if got := rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Now); got != test.want {
+				t.Errorf("NeedsTemplates = %t, want %t", got, test.want)
 			}
 		})
 	}
