@@ -46,8 +46,8 @@ type Cluster struct {
 	kubeconfig string
 }
 
-// Start starts a control plane with an empty etcd.
-func Start(ctx context.Context, settings Settings) (*Cluster, error) {
+// Start starts a control plane with an empty etcd. Where the context ends meanwhile, none is left behind.
+func Start(ctx context.Context, settings Settings) (_ *Cluster, err error) {
 	c := &Cluster{
 		settings:   settings,
 		folder:     filepath.Join(settings.Root, "bin", "kwok", "clusters", name),
@@ -56,7 +56,13 @@ func Start(ctx context.Context, settings Settings) (*Cluster, error) {
 	if err := c.Stop(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.run(ctx, filepath.Join(settings.Root, "hack", "cluster", "up")); err != nil {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	// it takes seconds, and nobody knows what is there where it is cut short
+	if err := c.run(context.WithoutCancel(ctx), filepath.Join(settings.Root, "hack", "cluster", "up")); err != nil {
 		return nil, err
 	}
 	definitions := filepath.Join(settings.Root, "config", "crd", "bases")
