@@ -65,7 +65,8 @@ type Container struct {
 	Waiting string
 	// Message has the kubelet's words on that.
 	Message string
-	// Since is when it was first seen to wait, for whatever reason, without having run since.
+	// Since is when it was first seen to wait, for whatever reason, without having run
+	// since; at the earliest from when the stack's pods are looked at.
 	Since time.Time
 	// Exits is how often it has exited. An init container that did its work does not count.
 	Exits int32

@@ -4,17 +4,23 @@
 package podwatch
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/queue"
 )
+
+// page is how many pods are listed at once.
+const page = 500
 
 // crowd keeps what is seen of the pods of many stacks, each stack's in a store
 // of its own; also of those that nobody follows yet. A reflector fills it.
@@ -49,6 +55,13 @@ func (c *crowd) leave(stack types.NamespacedName) {
 	defer c.mu.Unlock()
 	c.of(stack).leave()
 	c.tidy(stack)
+}
+
+// release leaves what is seen of the stack's pods to someone else, who goes on with its store.
+func (c *crowd) release(stack types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.stores, stack)
 }
 
 // of is the store of the stack. The lock is held.
@@ -141,14 +154,42 @@ func (c *crowd) Replace(objects []any, version string) error {
 // Resync implements cache.ReflectorStore: there is nothing to repeat.
 func (c *crowd) Resync() error { return nil }
 
-// Transformer implements cache.TransformingStore: of what arrives, one by one, most
-// is dropped, so that a first list is never in memory as it is.
+// Transformer implements cache.TransformingStore: of what a watch begins with most
+// is dropped as it arrives, one by one, so that it is never in memory as it is.
 func (c *crowd) Transformer() cache.TransformFunc {
 	return func(object any) (any, error) {
 		if pod, ok := object.(*corev1.Pod); ok {
 			return slim(pod), nil
 		}
 		return object, nil
+	}
+}
+
+// inPages is the list where a watch cannot begin with what there is, as where the
+// API server has the feature gate WatchList off: it is asked for page by page, and
+// most is dropped of each.
+func inPages(list cache.ListWithContextFunc) cache.ListWithContextFunc {
+	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		options.Limit = page
+		options.ResourceVersion, options.ResourceVersionMatch = "", "" // else all may come at once
+		all := &corev1.PodList{}
+		for {
+			answer, err := list(ctx, options)
+			if err != nil {
+				return nil, err
+			}
+			pods, ok := answer.(*corev1.PodList)
+			if !ok {
+				return nil, fmt.Errorf("a %T in place of pods", answer)
+			}
+			for i := range pods.Items {
+				all.Items = append(all.Items, *slim(&pods.Items[i]))
+			}
+			if options.Continue = pods.Continue; options.Continue == "" {
+				all.ResourceVersion = pods.ResourceVersion
+				return all, nil
+			}
+		}
 	}
 }
 

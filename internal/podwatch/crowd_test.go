@@ -93,6 +93,19 @@ func TestCrowdFollowsALabel(t *testing.T) {
 	h.shop.holds(t, 3, model.Pods{All: []model.Pod{kept("a")}})
 	h.takes(t, h.Delete, of(cart, pod("a", running()))) // as it was said to be, whatever it says now
 	h.shop.holds(t, 4, model.Pods{})
+
+	// while nobody looked
+	if err := h.Replace([]any{pod("b", running())}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Replace([]any{of(cart, pod("b", running()))}, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.shop.holds(t, 6, model.Pods{Known: true})
+	h.takes(t, h.Delete, pod("b", running()))
+	if other := h.join(cart, func(queue.Why) {}).pods(); len(other.All) != 0 {
+		t.Errorf("pods %+v of the other stack, want none", other.All)
+	}
 }
 
 // TestCrowdTimesFromTheBegin shows that what has waited for long when a rollout
@@ -103,9 +116,13 @@ func TestCrowdTimesFromTheBegin(t *testing.T) {
 		h.takes(t, h.Add, p)
 	}
 	h.now = at(60)
+	before := h.of(cart).pods()
 	other := h.join(cart, func(queue.Why) {})
 	if diff := cmp.Diff(model.Pods{Asked: at(60), All: []model.Pod{kept("b", noPull(at(60)))}}, other.pods()); diff != "" {
 		t.Errorf("pods of the stack that begins (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]model.Pod{kept("b", noPull(noon))}, before.All); diff != "" {
+		t.Errorf("what was handed out before is another one now (-want +got):\n%s", diff)
 	}
 	h.shop.holds(t, 1, model.Pods{All: []model.Pod{kept("a", noPull(noon))}})
 }
@@ -124,6 +141,13 @@ func TestCrowdForgets(t *testing.T) {
 	h.takes(t, h.Delete, pod("b", running()))
 	if len(h.stores) != 0 || len(h.home) != 0 {
 		t.Errorf("%d stacks and %d pods are kept, of none", len(h.stores), len(h.home))
+	}
+	h.takes(t, h.Add, pod("a", running()))
+	if err := h.Replace(nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.stores) != 0 || len(h.home) != 0 {
+		t.Errorf("%d stacks and %d pods are kept, of none that is left", len(h.stores), len(h.home))
 	}
 }
 

@@ -9,6 +9,7 @@
 package podwatch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -27,10 +28,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// apart is how many stacks are watched each by itself. One more has all stacks'
-// pods watched. As that begins with a look at all of them, it goes on until it
-// would not be begun again.
-const apart = 20
+// ownWatches is how many stacks have a watch of their own. The next ones share one
+// of all stacks' pods. As that begins with a look at all of them, it goes on until
+// those that share it are few, and can have one each, with room for as many more.
+const ownWatches = 20
 
 // Watcher watches pods. It is safe for concurrent use.
 type Watcher struct {
@@ -47,7 +48,7 @@ type Watcher struct {
 	running context.Context // watches outlive the pass that asks for them
 	changed func(types.NamespacedName, queue.Why)
 	stacks  map[types.NamespacedName]*followed
-	apart   int                // how many of the stacks have a watch of their own
+	own     int                // how many of the stacks have a watch of their own
 	shared  map[string]*shared // by namespace; metav1.NamespaceAll where that is all
 }
 
@@ -74,7 +75,7 @@ func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.running, w.changed = ctx, changed
-	w.stacks, w.apart, w.shared = map[types.NamespacedName]*followed{}, 0, map[string]*shared{}
+	w.stacks, w.own, w.shared = map[types.NamespacedName]*followed{}, 0, map[string]*shared{}
 }
 
 // Watch is what is seen of the stack's pods; it begins to watch them where that
@@ -110,21 +111,30 @@ func (w *Watcher) Stop(stack types.NamespacedName) {
 	}
 	delete(w.stacks, stack)
 	if one.shared == nil {
-		w.apart--
+		w.own--
 		one.stop()
 	} else {
 		one.shared.leave(stack)
 		one.shared.followers--
 	}
-	if w.apart == apart {
-		return // the next one would have to begin a shared watch again
-	}
 	for namespace, many := range w.shared {
-		if many.followers == 0 {
-			many.stop()
-			delete(w.shared, namespace)
+		if free := ownWatches - w.own; free > 0 && many.followers <= free/2 {
+			w.part(namespace, many)
 		}
 	}
+}
+
+// part gives each of those that share a watch one of its own, and ends the shared one.
+func (w *Watcher) part(namespace string, many *shared) {
+	for stack, one := range w.stacks {
+		if one.shared == many {
+			many.release(stack)
+			one.shared = nil
+			w.watchAlone(stack, one)
+		}
+	}
+	many.stop()
+	delete(w.shared, namespace)
 }
 
 // Len is the number of stacks whose pods are watched.
@@ -146,11 +156,10 @@ func (w *Watcher) begin(stack types.NamespacedName) *followed {
 	switch many := w.shared[w.scope(stack.Namespace)]; {
 	case many != nil:
 		one.shared = many
-	case w.apart < apart:
-		w.apart++
+	case w.own < ownWatches:
 		one.store = newStore(w.Clock.Now)
 		one.follow(tell)
-		one.stop = w.open("pods of "+stack.String(), stack.Namespace, naming.LabelStack+"="+stack.Name, one.store)
+		w.watchAlone(stack, one)
 	default:
 		one.shared = w.share(w.scope(stack.Namespace))
 	}
@@ -162,10 +171,19 @@ func (w *Watcher) begin(stack types.NamespacedName) *followed {
 	return one
 }
 
+// watchAlone begins a watch of the stack's pods.
+func (w *Watcher) watchAlone(stack types.NamespacedName, one *followed) {
+	w.own++
+	pods := w.pods(stack.Namespace, naming.LabelStack+"="+stack.Name)
+	one.stop = w.open("pods of "+stack.String(), pods, one.store)
+}
+
 // share begins a watch of all stacks' pods.
 func (w *Watcher) share(namespace string) *shared {
 	many := &shared{crowd: newCrowd(w.Clock.Now)}
-	many.stop = w.open("pods of stacks", namespace, naming.LabelStack, many.crowd)
+	pods := w.pods(namespace, naming.LabelStack)
+	pods.ListWithContextFunc = inPages(pods.ListWithContextFunc)
+	many.stop = w.open("pods of stacks in "+cmp.Or(namespace, "all namespaces"), pods, many.crowd)
 	w.shared[namespace] = many
 	return many
 }
@@ -178,11 +196,15 @@ func (w *Watcher) scope(namespace string) string {
 	return namespace
 }
 
-// open watches pods until the function that it returns is called.
-func (w *Watcher) open(name, namespace, selector string, into cache.ReflectorStore) context.CancelFunc {
-	ctx, stop := context.WithCancel(w.running)
-	pods := cache.NewFilteredListWatchFromClient(w.Pods, "pods", namespace,
+// pods is how to list and to watch those in the namespace that the selector finds.
+func (w *Watcher) pods(namespace, selector string) *cache.ListWatch {
+	return cache.NewFilteredListWatchFromClient(w.Pods, "pods", namespace,
 		func(options *metav1.ListOptions) { options.LabelSelector = selector })
+}
+
+// open watches the pods until the function that it returns is called.
+func (w *Watcher) open(name string, pods *cache.ListWatch, into cache.ReflectorStore) context.CancelFunc {
+	ctx, stop := context.WithCancel(w.running)
 	reflector := cache.NewReflectorWithOptions(pods, &corev1.Pod{}, into, cache.ReflectorOptions{Name: name})
 	go reflector.RunWithContext(ctx)
 	return stop

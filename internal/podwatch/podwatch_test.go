@@ -4,21 +4,28 @@
 package podwatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -50,30 +57,75 @@ func next[T any](t *testing.T, what string, channel <-chan T) T {
 	}
 }
 
-// server serves the watch of pods, in one namespace and in all.
+// server serves the watch of pods, in namespaces and in all of them.
 type server struct {
 	pods []*corev1.Pod
+	// noWatchList has it refuse a watch that is to begin with what there is; it serves pages of a list.
+	noWatchList bool
 	// serve lets one request be served; nil serves all.
 	serve chan struct{}
-	// asked has the queries of watches that began; left tells of those that ended.
+	// asked has the namespaces and selectors of watches that began; left tells of those that ended.
 	asked chan string
 	left  chan struct{}
+
+	mu    sync.Mutex
+	later []chan map[string]any // events for each of the watches
+	lists []string              // the queries of lists
 }
 
-// ServeHTTP implements http.Handler: it streams all pods, says that these were all, and then nothing.
+// ServeHTTP implements http.Handler: it streams all pods, says that these were all, and then what is told later.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	namespace, ok := map[string]string{"/api/v1/namespaces/default/pods": "default", "/api/v1/pods": ""}[r.URL.Path]
+	path := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/api/v1/"), "pods")
+	namespace := strings.TrimSuffix(strings.TrimPrefix(path, "namespaces/"), "/")
 	selector, err := labels.Parse(query.Get("labelSelector"))
-	if !ok || err != nil || query.Get("watch") == "" {
-		http.Error(w, "only the watch of pods is served", http.StatusNotFound)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if namespace == "" {
-		s.asked <- "all: " + query.Get("labelSelector")
-	} else {
-		s.asked <- query.Get("labelSelector")
+	var found []*corev1.Pod
+	for _, pod := range s.pods {
+		if (namespace == "" || namespace == pod.Namespace) && selector.Matches(labels.Set(pod.Labels)) {
+			found = append(found, pod)
+		}
 	}
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case query.Get("watch") == "":
+		s.list(w, query, found)
+	case s.noWatchList && query.Get("sendInitialEvents") != "":
+		refusal := apierrors.NewInvalid(schema.GroupKind{Kind: "ListOptions"}, "", nil).ErrStatus
+		w.WriteHeader(int(refusal.Code))
+		_ = json.NewEncoder(w).Encode(refusal)
+	default:
+		s.watch(w, r, namespace+": "+query.Get("labelSelector"), found)
+	}
+}
+
+// list answers with one pod a page.
+func (s *server) list(w http.ResponseWriter, query url.Values, found []*corev1.Pod) {
+	s.mu.Lock()
+	s.lists = append(s.lists, query.Encode())
+	s.mu.Unlock()
+	at, _ := strconv.Atoi(query.Get("continue"))
+	list := &corev1.PodList{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: metav1.ListMeta{ResourceVersion: "7"},
+	}
+	if at < len(found) {
+		list.Items = []corev1.Pod{*found[at]}
+	}
+	if at+1 < len(found) {
+		list.Continue = strconv.Itoa(at + 1)
+	}
+	_ = json.NewEncoder(w).Encode(list)
+}
+
+func (s *server) watch(w http.ResponseWriter, r *http.Request, what string, found []*corev1.Pod) {
+	later := make(chan map[string]any, 100)
+	s.mu.Lock()
+	s.later = append(s.later, later)
+	s.mu.Unlock()
+	s.asked <- what
 	if s.serve != nil {
 		select {
 		case <-s.serve:
@@ -81,25 +133,40 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
 	stream := json.NewEncoder(w)
-	for _, pod := range s.pods {
-		if namespace != "" && namespace != pod.Namespace || !selector.Matches(labels.Set(pod.Labels)) {
-			continue
+	if r.URL.Query().Get("sendInitialEvents") != "" {
+		for _, pod := range found {
+			_ = stream.Encode(event("ADDED", pod)) // who went away is told below
 		}
-		_ = stream.Encode(event("ADDED", pod)) // who went away is told below
+		_ = stream.Encode(event("BOOKMARK", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			ResourceVersion: "7", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"},
+		}}))
 	}
-	_ = stream.Encode(event("BOOKMARK", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		ResourceVersion: "7", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"},
-	}}))
-	_ = http.NewResponseController(w).Flush()
-	<-r.Context().Done()
-	s.left <- struct{}{}
+	for {
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+			s.left <- struct{}{}
+			return
+		case event := <-later:
+			_ = stream.Encode(event)
+		}
+	}
+}
+
+// tell has all watches told of a pod.
+func (s *server) tell(eventType string, pod *corev1.Pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, later := range s.later {
+		later <- event(eventType, pod)
+	}
 }
 
 func event(eventType string, pod *corev1.Pod) map[string]any {
 	pod = pod.DeepCopy()
 	pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+	pod.ResourceVersion = cmp.Or(pod.ResourceVersion, "8")
 	return map[string]any{"type": eventType, "object": pod}
 }
 
@@ -170,7 +237,7 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 	bare := pod("a", running())
 	bare.OwnerReferences = nil
 	b := startWith(t, none(), &server{pods: []*corev1.Pod{bare}, serve: make(chan struct{})})
-	if diff := cmp.Diff(model.Pods{Asked: noon}, b.watch(t, shop)); diff != "" {
+	if diff := gocmp.Diff(model.Pods{Asked: noon}, b.watch(t, shop)); diff != "" {
 		t.Errorf("before anything is seen (-want +got):\n%s", diff)
 	}
 	b.serveOne(t)
@@ -184,10 +251,10 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 	}
 	want := kept("a")
 	want.ReplicaSet = model.Owner{}
-	if diff := cmp.Diff(model.Pods{Known: true, Asked: noon, All: []model.Pod{want}}, b.seen(t, shop)); diff != "" {
+	if diff := gocmp.Diff(model.Pods{Known: true, Asked: noon, All: []model.Pod{want}}, b.seen(t, shop)); diff != "" {
 		t.Errorf("pods (-want +got):\n%s", diff)
 	}
-	if got, want := next(t, "a watch", b.asked), naming.LabelStack+"=shop"; got != want {
+	if got, want := next(t, "a watch", b.asked), "default: "+naming.LabelStack+"=shop"; got != want {
 		t.Errorf("pods with %s are watched, want %s", got, want)
 	}
 
@@ -196,7 +263,7 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 	b.begin(other)
 	b.serveOne(t)
 	b.seen(t, other)
-	if got, want := next(t, "a watch", b.asked), naming.LabelStack+"=other"; got != want {
+	if got, want := next(t, "a watch", b.asked), "default: "+naming.LabelStack+"=other"; got != want {
 		t.Errorf("pods with %s are watched, want %s", got, want)
 	}
 	if len(b.asked) != 0 || b.Len() != 2 {
@@ -237,97 +304,191 @@ func stackPod(stack types.NamespacedName) *corev1.Pod {
 	return p
 }
 
+// many are so many stacks of a namespace, and a pod of each.
+func many(count int, namespace string) (stacks []types.NamespacedName, pods []*corev1.Pod) {
+	for i := range count {
+		stack := types.NamespacedName{Namespace: namespace, Name: fmt.Sprintf("shop-%02d", i)}
+		stacks, pods = append(stacks, stack), append(pods, stackPod(stack))
+	}
+	return stacks, pods
+}
+
+// began are the watches that begin, so many.
+func (b *bench) began(t *testing.T, count int) map[string]int {
+	t.Helper()
+	began := map[string]int{}
+	for range count {
+		began[next(t, "a watch", b.asked)]++
+	}
+	return began
+}
+
+// ended waits until so many watches have ended.
+func (b *bench) ended(t *testing.T, count int) {
+	t.Helper()
+	for range count {
+		next(t, "the end of a watch", b.left)
+	}
+}
+
+// rests checks that no request is made, and that none ends.
+func (b *bench) rests(t *testing.T, watched int) {
+	t.Helper()
+	if len(b.asked) != 0 || len(b.left) != 0 || b.Len() != watched {
+		t.Errorf("%d watches more, %d ends more, and %d stacks are watched: want none, none and %d",
+			len(b.asked), len(b.left), b.Len(), watched)
+	}
+}
+
 // TestManyStacksShareAWatch shows that the number of watches does not grow with that of stacks.
 func TestManyStacksShareAWatch(t *testing.T) {
+	red, ofRed := many(ownWatches+10, "red")
+	blue, ofBlue := many(ownWatches+10, "blue")
+	stacks, pods := slices.Concat(red, blue), slices.Concat(ofRed, ofBlue)
 	tests := map[string]struct {
 		namespaces []string
-		want       string
+		want       []string
 	}{
-		"in all namespaces": {nil, "all: " + naming.LabelStack},
-		"in some":           {[]string{"default", "other"}, naming.LabelStack},
+		"in all namespaces": {nil, []string{": " + naming.LabelStack}},
+		"in some":           {[]string{"blue", "red"}, []string{"red: " + naming.LabelStack, "blue: " + naming.LabelStack}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			var stacks []types.NamespacedName
-			var pods []*corev1.Pod
-			for i := range 3 * apart {
-				stacks = append(stacks, types.NamespacedName{Namespace: "default", Name: fmt.Sprintf("shop-%02d", i)})
-				pods = append(pods, stackPod(stacks[i]))
-			}
 			b := startWith(t, none(), &server{pods: pods}, test.namespaces...)
 			for _, stack := range stacks {
 				b.Begin(stack)
 			}
-			asked := map[string]bool{}
-			for range apart + 1 {
-				asked[next(t, "a watch", b.asked)] = true
-			}
-			if !asked[test.want] {
-				t.Errorf("%v are watched, %s is not", asked, test.want)
+			began := b.began(t, ownWatches+len(test.want))
+			for _, want := range test.want {
+				if began[want] != 1 {
+					t.Errorf("%v are watched, want %q once", began, want)
+				}
 			}
 			for i, stack := range stacks {
 				seen := b.seen(t, stack)
 				if len(seen.All) != 1 || seen.All[0].Name != pods[i].Name || seen.Asked != noon {
-					t.Errorf("seen of %s: %+v, want pod %s", stack.Name, seen, pods[i].Name)
+					t.Errorf("seen of %s: %+v, want pod %s", stack, seen, pods[i].Name)
 				}
 			}
-			if got := b.Len(); got != len(stacks) {
-				t.Errorf("%d stacks are watched, want %d", got, len(stacks))
+			b.rests(t, len(stacks))
+
+			// what is told later
+			last := stacks[len(stacks)-1]
+			failing := stackPod(last)
+			failing.Status = pod("", waiting("ErrImagePull")).Status
+			b.tell("MODIFIED", failing)
+			for b.watch(t, last).All[0].Containers == nil {
+				next(t, "a change", b.changed)
+			}
+			b.tell("DELETED", failing)
+			for len(b.watch(t, last).All) != 0 {
+				next(t, "a change", b.changed)
 			}
 
 			// one more, when a watch of its own could be had: the one that is there costs less
-			b.Stop(stacks[0])
-			next(t, "the end of a watch", b.left)
-			b.Begin(stacks[0])
-			if !b.watch(t, stacks[0]).Known {
+			b.Stop(red[0])
+			b.ended(t, 1)
+			b.Begin(red[0])
+			if !b.watch(t, red[0]).Known {
 				t.Error("the pods that others' watch has shown are not known")
 			}
 			for _, stack := range stacks {
 				b.Stop(stack)
 				b.Stop(stack)
 			}
-			for range apart { // the others', and the shared one
-				next(t, "the end of a watch", b.left)
-			}
-			if len(b.asked) != 0 || len(b.left) != 0 || b.Len() != 0 {
-				t.Errorf("%d requests more, %d ends more, and %d stacks are watched: want none", len(b.asked), len(b.left), b.Len())
-			}
-
-			// and a few have one each again
-			b.Begin(stacks[0])
-			if got, want := next(t, "a watch", b.asked), naming.LabelStack+"="+stacks[0].Name; got != want {
-				t.Errorf("pods with %s are watched, want %s", got, want)
-			}
 		})
+	}
+}
+
+// TestFewPart shows that those which are left over from a release of many, as ones that failed and were
+// left, have no watch of all pods go on.
+func TestFewPart(t *testing.T) {
+	stacks, pods := many(ownWatches+3, "default")
+	b := start(t, none(), pods...)
+	for _, stack := range stacks {
+		b.Begin(stack)
+	}
+	b.began(t, ownWatches+1)
+	left := stacks[ownWatches:]
+	for _, stack := range left {
+		b.seen(t, stack)
+	}
+	for _, stack := range stacks[:2*len(left)] {
+		if len(b.asked) != 0 {
+			t.Error("a watch begins while there is no room for as many more")
+		}
+		b.Stop(stack)
+	}
+	began := b.began(t, len(left))
+	for _, stack := range left {
+		if want := "default: " + naming.LabelStack + "=" + stack.Name; began[want] != 1 {
+			t.Errorf("%v are watched, want %q", began, want)
+		}
+		if seen := b.watch(t, stack); !seen.Known || len(seen.All) != 1 {
+			t.Errorf("seen of %s meanwhile: %+v, want its pod", stack, seen)
+		}
+	}
+	b.ended(t, 2*len(left)+1)
+	b.rests(t, len(stacks)-2*len(left))
+	gone := pods[ownWatches]
+	b.tell("DELETED", gone)
+	for len(b.watch(t, left[0]).All) != 0 {
+		next(t, "a change", b.changed)
 	}
 }
 
 // TestTheSharedWatchStays shows that all pods are not looked at for each rollout
 // anew where many others, which failed and were left, are watched all the time.
 func TestTheSharedWatchStays(t *testing.T) {
-	stacks := make([]types.NamespacedName, apart)
-	for i := range stacks {
-		stacks[i] = types.NamespacedName{Namespace: "default", Name: fmt.Sprintf("failed-%02d", i)}
-	}
+	stacks, _ := many(ownWatches, "default")
 	b := start(t, none(), stackPod(shop))
 	for _, stack := range append(stacks, shop) {
 		b.Begin(stack)
 	}
-	for range apart + 1 {
-		next(t, "a watch", b.asked)
-	}
+	b.began(t, ownWatches+1)
 	b.seen(t, shop)
 	b.Stop(shop)
 	if pods := b.watch(t, shop); !pods.Known || len(pods.All) != 1 {
 		t.Errorf("seen at once: %+v, want the stack's pod", pods)
 	}
 	b.Stop(shop)
-	if len(b.asked) != 0 || len(b.left) != 0 {
-		t.Errorf("%d watches more, and %d ends, want none", len(b.asked), len(b.left))
-	}
+	b.rests(t, len(stacks))
 	b.Stop(stacks[0])
-	for range 2 { // its own, and the shared one
-		next(t, "the end of a watch", b.left)
+	b.ended(t, 2) // its own, and the shared one
+	b.Begin(shop)
+	b.began(t, 1)
+	b.rests(t, len(stacks))
+}
+
+// TestPodsComeInPages shows that an API server which cannot begin a watch with what there is answers page by page.
+func TestPodsComeInPages(t *testing.T) {
+	stacks, pods := many(ownWatches+2, "default")
+	b := startWith(t, none(), &server{pods: pods, noWatchList: true})
+	for _, stack := range stacks {
+		b.Begin(stack)
+	}
+	for i, stack := range stacks {
+		if seen := b.seen(t, stack); len(seen.All) != 1 || seen.All[0].Name != pods[i].Name {
+			t.Errorf("seen of %s: %+v, want pod %s", stack, seen, pods[i].Name)
+		}
+	}
+	pages := 0
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	for _, query := range b.lists {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if values.Get("labelSelector") == naming.LabelStack {
+			pages++
+			if values.Get("limit") != strconv.Itoa(page) || values.Get("resourceVersion") != "" {
+				t.Errorf("a page is asked for by %q", query)
+			}
+		}
+	}
+	if pages != len(pods) {
+		t.Errorf("%d pages were asked for, want one for each of %d pods", pages, len(pods))
 	}
 }
 
@@ -397,7 +558,7 @@ func TestTemplates(t *testing.T) {
 				for _, pod := range b.seen(t, shop).All {
 					got = append(got, pod.Template)
 				}
-				if diff := cmp.Diff([]string{test.want, test.want}, got); diff != "" {
+				if diff := gocmp.Diff([]string{test.want, test.want}, got); diff != "" {
 					t.Errorf("templates (-want +got):\n%s", diff)
 				}
 			}

@@ -75,3 +75,47 @@ func problem(message string) func(*status.Input) {
 		in.Outcome.Problem = &model.Problem{Reason: v1alpha1.ReasonRejected, Message: message}
 	}
 }
+
+// TestBegins shows that a status which only tells that a rollout goes on can wait for what comes of it.
+func TestBegins(t *testing.T) {
+	rolls := func(in *status.Input) {
+		rollout := &in.State.Revisions[0].Record.Rollouts[0]
+		rollout.Outcome, rollout.EndedAt = v1alpha1.OutcomeProgressing, nil
+		in.State.Deployments["shop"].Status.UpdatedReplicas = 1
+	}
+	tests := map[string]struct {
+		change func(*status.Input)
+		want   bool
+	}{
+		"nothing":          {func(*status.Input) {}, false},
+		"a rollout":        {rolls, true},
+		"a change is seen": {func(in *status.Input) { in.State.Stack.Generation++ }, false},
+		"what served before does not any more": {func(in *status.Input) {
+			rolls(in)
+			in.State.Deployments["shop"].Status.AvailableReplicas = 0
+		}, false},
+		"someone has to act": {func(in *status.Input) {
+			rolls(in)
+			problem("do this")(in)
+		}, false},
+		"the first status": {func(in *status.Input) {
+			rolls(in)
+			in.State.Stack.Status = v1alpha1.AppStackStatus{}
+		}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := settled()
+			in.State.Stack.Status = status.Compute(planned(in))
+			test.change(&in)
+			next := status.Compute(planned(in))
+			if got := status.Begins(in.State.Stack.Status, next); got != test.want {
+				t.Errorf("begins: %v, want %v; conditions %v", got, test.want, conditions(next))
+			}
+			in.State.Stack.Status = next
+			if status.Begins(next, status.Compute(planned(in))) {
+				t.Error("what is told already is kept back")
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,6 +78,32 @@ var _ = Describe("the operator's rights", Serial, func() {
 			g.Expect(elsewhere.Status.ObservedGeneration).To(BeZero())
 		}).Should(Succeed())
 	})
+
+	DescribeTable("suffice to see the pods of many stacks that roll out at once (R17)",
+		func(run func()) {
+			run()
+			created()
+			const many = 25 // more than have a watch each
+			for i := range many {
+				other := fixture.Stack(fmt.Sprintf("other-%d", i), fixture.InNamespace(namespace))
+				Expect(k8s.Create(ctx, other)).To(Succeed())
+			}
+			Eventually(func(g Gomega) {
+				list := &appsv1.DeploymentList{}
+				g.Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+				g.Expect(list.Items).To(HaveLen(many + 1))
+			}).Should(Succeed())
+			change(fixture.Image("my-app:2"))
+			moved(2)
+			fails(podOf(replicaSetOf(deployment(app))))
+			healed()
+		},
+		Entry("in all namespaces", func() {
+			asAccount, _ := operatorAccount()
+			instead(asAccount, operator.Options{})
+		}),
+		Entry("in one", func() { instead(tenantAccount(), operator.Options{Namespaces: []string{namespace}}) }),
+	)
 
 	It("hold no wildcard, no Secrets, and nothing by which more could be had", func() {
 		for _, rule := range readRole("role.yaml").Rules {
