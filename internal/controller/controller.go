@@ -113,7 +113,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, next)
 	tell := r.write
-	if (passing(outcome) || status.Begins(stack.Status, next)) && applyErr == nil {
+	if passing(outcome) && applyErr == nil {
 		tell = r.hold
 	}
 	due, err := tell(ctx, stack, next)

@@ -26,9 +26,9 @@ const (
 	catchUp = 10 * time.Second
 )
 
-// hold keeps back the status of a pass that wrote something, or found no more than
-// that a rollout goes on: the next pass, which follows at once, tells what came of
-// it. Where every pass is like that for too long, it is told all the same. The result is the time
+// hold keeps back the status of a pass that wrote something: it is of what was
+// before, and the next pass, which follows at once, tells what came of it. Where
+// every pass writes for too long, it is told all the same. The result is the time
 // until the next pass, 0 where the status is written.
 func (r *Reconciler) hold(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) (time.Duration, error) {
 	key, now := client.ObjectKeyFromObject(stack), r.Clock.Now()

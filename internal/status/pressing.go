@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
@@ -17,19 +16,6 @@ import (
 // meanwhile, and the words that count them, can be told a little later.
 func Pressing(before, next v1alpha1.AppStackStatus) bool {
 	return !equality.Semantic.DeepEqual(uncounted(before), uncounted(next))
-}
-
-// Begins says whether all that the next status tells anew is that a rollout goes on,
-// while what served before does so still. That can be told a moment later, with what
-// comes of it: until then the status is seen to be of an earlier generation. What
-// had no status so far is given one at once, as some tools take it to be ready.
-func Begins(before, next v1alpha1.AppStackStatus) bool {
-	available := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionAvailable)
-	return available != nil && !equality.Semantic.DeepEqual(before, next) &&
-		meta.IsStatusConditionPresentAndEqual(next.Conditions, available.Type, available.Status) &&
-		meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionReconciling) &&
-		!meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) &&
-		equality.Semantic.DeepEqual(before.Failure, next.Failure)
 }
 
 // uncounted is the status without what follows the number of pods, and without
