@@ -118,6 +118,7 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 		p.outcome.Again = lookErr == nil
 		return lookErr
 	}
+	p.outcome.Current = true
 	if err != nil {
 		// a name that is not free is what to tell, before what came of that
 		if free, lookErr := p.mayWrite(ctx, step, step.Trial); lookErr != nil || !free {
@@ -125,7 +126,6 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 		}
 		return p.sort(step, err)
 	}
-	p.outcome.Current = true
 	step.Revision = &rev
 	if err := p.take(ctx, step); err != nil || len(p.outcome.Done) == 0 {
 		return err
