@@ -80,7 +80,7 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
 	err = controller.Setup(mgr, controller.Options{
-		Workers:            16,
+		Workers:            4,
 		Defaults:           options.Defaults,
 		Registries:         *options.Registries,
 		ImageWait:          options.ImageWait,

@@ -83,7 +83,7 @@ func RunNaive() error {
 		For(&v1alpha1.AppStack{}).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.Service{}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 16}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(&naive{mgr.GetClient()})
 	if err != nil {
 		return fmt.Errorf("building the controller: %w", err)
