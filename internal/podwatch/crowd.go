@@ -87,9 +87,9 @@ func (c *crowd) Add(object any) error { return c.Update(object) }
 
 // Update implements cache.ReflectorStore.
 func (c *crowd) Update(object any) error {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return fmt.Errorf("a %T among pods", object)
+	pod, err := asPod(object)
+	if err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,9 +105,9 @@ func (c *crowd) Update(object any) error {
 
 // Delete implements cache.ReflectorStore.
 func (c *crowd) Delete(object any) error {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return fmt.Errorf("a %T among pods", object)
+	pod, err := asPod(object)
+	if err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

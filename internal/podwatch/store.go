@@ -101,14 +101,21 @@ func (s *store) pods() model.Pods {
 	return model.Pods{Known: s.known, Asked: s.asked, All: all}
 }
 
+func asPod(object any) (*corev1.Pod, error) {
+	if pod, ok := object.(*corev1.Pod); ok {
+		return pod, nil
+	}
+	return nil, fmt.Errorf("a %T among pods", object)
+}
+
 // Add implements cache.ReflectorStore.
 func (s *store) Add(object any) error { return s.Update(object) }
 
 // Update implements cache.ReflectorStore.
 func (s *store) Update(object any) error {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return fmt.Errorf("a %T among pods", object)
+	pod, err := asPod(object)
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	before, found := s.byUID[pod.UID]
@@ -126,9 +133,9 @@ func (s *store) Update(object any) error {
 
 // Delete implements cache.ReflectorStore.
 func (s *store) Delete(object any) error {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return fmt.Errorf("a %T among pods", object)
+	pod, err := asPod(object)
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	delete(s.byUID, pod.UID)
