@@ -125,6 +125,16 @@ func created() (*v1alpha1.AppStack, model.State) {
 	return stack, model.State{Stack: stack}
 }
 
+// begun is a stack whose first rollout has begun, with its state and its API server.
+func begun(t *testing.T) (*server, *v1alpha1.AppStack, model.State) {
+	t.Helper()
+	stack, state := created()
+	s := newServer(t, stack)
+	outcome, _ := s.take(t, state)
+	state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+	return s, stack, state
+}
+
 // TestRequestsOfAFirstRelease shows that a name is looked at once where the write
 // tells whether it is taken, and else before each.
 func TestRequestsOfAFirstRelease(t *testing.T) {
@@ -171,10 +181,7 @@ func TestNamesAreLookedAtAgain(t *testing.T) {
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
-			stack, state := created()
-			s := newServer(t, stack)
-			outcome, _ := s.take(t, state)
-			state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+			s, _, state := begun(t)
 			change(s, &state)
 			_, asked := s.take(t, state)
 			if diff := cmp.Diff([]string{"get AppStack shop", "get Deployment shop", "get Service shop"}, asked[:3]); diff != "" {
@@ -187,18 +194,15 @@ func TestNamesAreLookedAtAgain(t *testing.T) {
 // TestNamesThatAreTaken shows that nothing is written where someone takes a name
 // in the moment between the look and the write.
 func TestNamesThatAreTaken(t *testing.T) {
-	stack, state := created()
-	s := newServer(t, stack)
-	outcome, _ := s.take(t, state)
-	state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+	s, _, state := begun(t)
 	theirs := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "shop"}}
 	if err := s.Client.Create(t.Context(), theirs); err != nil {
 		t.Fatal(err)
 	}
-	if outcome, _ = s.take(t, state); !outcome.Again || len(outcome.Done) > 0 {
+	if outcome, _ := s.take(t, state); !outcome.Again || len(outcome.Done) > 0 {
 		t.Errorf("R26 again: %v, done: %v", outcome.Again, outcome.Done)
 	}
-	if outcome, _ = s.take(t, state); outcome.Problem == nil || outcome.Problem.Reason != v1alpha1.ReasonNameConflict {
+	if outcome, _ := s.take(t, state); outcome.Problem == nil || outcome.Problem.Reason != v1alpha1.ReasonNameConflict {
 		t.Errorf("R26 the problem is %+v, want a conflict", outcome.Problem)
 	}
 }
@@ -241,10 +245,7 @@ func TestMovesOfAnEarlierSpec(t *testing.T) {
 // TestStacksThatAreGone shows that what a stack leaves behind is not taken back by a
 // pass whose cache still has the stack, however short ago another pass wrote (R27).
 func TestStacksThatAreGone(t *testing.T) {
-	stack, state := created()
-	s := newServer(t, stack)
-	outcome, _ := s.take(t, state)
-	state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+	s, stack, state := begun(t)
 	s.goOn(t, state)
 	if err := s.Client.Delete(t.Context(), stack.DeepCopy()); err != nil {
 		t.Fatal(err)
@@ -274,10 +275,7 @@ func TestSuccessIsRecordedAsItIs(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			stack, state := created()
-			s := newServer(t, stack)
-			outcome, _ := s.take(t, state)
-			state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+			s, stack, state := begun(t)
 			s.goOn(t, state)
 			live, service := &appsv1.Deployment{}, &corev1.Service{}
 			for _, child := range []client.Object{live, service} {
