@@ -52,7 +52,7 @@ func (AppStack) Update(ctx context.Context, kube client.Client, name, image stri
 // Change changes a stack by a merge patch.
 func Change(ctx context.Context, kube client.Client, name, patch string) error {
 	stack := &v1alpha1.AppStack{}
-	stack.Namespace, stack.Name = Namespace, name
+	stack.Namespace, stack.Name = NamespaceOf(name), name
 	if err := kube.Patch(ctx, stack, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 		return fmt.Errorf("changing stack %s: %w", name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"os/exec"
 	"syscall"
@@ -22,8 +23,29 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 )
 
-// Namespace is that of all apps.
+// Namespace has the lease of a contender that leads, and what is nobody's app.
 const Namespace = "bench"
+
+// spread is over how many namespaces the apps are.
+const spread = 10
+
+// Namespaces are those of the apps.
+func Namespaces() []string {
+	all := make([]string, spread)
+	for i := range all {
+		all[i] = fmt.Sprintf("%s-%d", Namespace, i)
+	}
+	return all
+}
+
+// NamespaceOf is that of an app. Controllers of Kubernetes look through a whole
+// namespace for each change of a pod in it: with ten thousand apps in one, that
+// would be all that everybody waits for.
+func NamespaceOf(name string) string {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(name)) // it never fails
+	return fmt.Sprintf("%s-%d", Namespace, hash.Sum32()%spread)
+}
 
 // UserAgent is that of the client which asks for apps.
 const UserAgent = "bench-user"
@@ -48,7 +70,7 @@ func All() []Contender { return []Contender{Raw{}, Naive{}, AppStack{}} }
 // count as available as soon as they are ready.
 func Stack(name, image string) *v1alpha1.AppStack {
 	return &v1alpha1.AppStack{
-		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: NamespaceOf(name), Name: name},
 		Spec: v1alpha1.AppStackSpec{
 			Image: image,
 			ComponentSpec: v1alpha1.ComponentSpec{

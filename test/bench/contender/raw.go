@@ -56,7 +56,7 @@ func (Raw) Create(ctx context.Context, kube client.Client, name, image string) e
 func (Raw) Update(ctx context.Context, kube client.Client, name, image string) error {
 	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":%q}]}}}}`, image)
 	deployment := &appsv1.Deployment{}
-	deployment.Namespace, deployment.Name = Namespace, name
+	deployment.Namespace, deployment.Name = NamespaceOf(name), name
 	if err := kube.Patch(ctx, deployment, strategic(patch)); err != nil {
 		return fmt.Errorf("updating Deployment %s: %w", name, err)
 	}

@@ -55,9 +55,10 @@ func watch(ctx context.Context, on *cluster.Cluster) (*fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the client: %w", err)
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: contender.Namespace}}
-	if err := kube.Create(ctx, namespace); err != nil {
-		return nil, fmt.Errorf("creating the namespace: %w", err)
+	for _, name := range append(contender.Namespaces(), contender.Namespace) {
+		if err := kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			return nil, fmt.Errorf("creating namespace %s: %w", name, err)
+		}
 	}
 	observing, err := on.Config("bench-observer")
 	if err != nil {
@@ -69,7 +70,7 @@ func watch(ctx context.Context, on *cluster.Cluster) (*fleet, error) {
 		return nil, fmt.Errorf("building the observer: %w", err)
 	}
 	f := &fleet{kube: kube, images: map[string]string{}, served: map[string]bool{}, changed: make(chan struct{})}
-	factory := informers.NewSharedInformerFactoryWithOptions(clients, 0, informers.WithNamespace(contender.Namespace))
+	factory := informers.NewSharedInformerFactory(clients, 0)
 	for informer, handle := range map[cache.SharedIndexInformer]func(any){
 		factory.Apps().V1().Deployments().Informer(): f.deployment,
 		factory.Core().V1().Services().Informer():    f.service,

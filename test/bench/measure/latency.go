@@ -248,7 +248,7 @@ func (p prober) podsOf(ctx context.Context, image string) (map[string]*corev1.Po
 	pods := map[string]*corev1.Pod{}
 	for {
 		list := &corev1.PodList{}
-		if err := p.apps.kube.List(ctx, list, client.InNamespace(contender.Namespace)); err != nil {
+		if err := p.apps.kube.List(ctx, list); err != nil {
 			return nil, fmt.Errorf("listing pods: %w", err)
 		}
 		for i := range list.Items {

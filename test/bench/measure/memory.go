@@ -252,13 +252,13 @@ func recordHistory(ctx context.Context, on *cluster.Cluster, apps *fleet, revisi
 		return nil, fmt.Errorf("reading stack %s: %w", name, err)
 	}
 	list := &appsv1.ControllerRevisionList{}
-	if err := apps.kube.List(ctx, list, client.InNamespace(contender.Namespace)); err != nil {
+	if err := apps.kube.List(ctx, list, client.InNamespace(h.stack.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing revisions: %w", err)
 	}
 	for _, revision := range list.Items {
 		bare := revision.DeepCopy()
 		bare.ObjectMeta = metav1.ObjectMeta{
-			Namespace: revision.Namespace, Name: revision.Name, Labels: revision.Labels,
+			Name: revision.Name, Labels: revision.Labels,
 			Annotations: revision.Annotations, OwnerReferences: revision.OwnerReferences,
 		}
 		raw, err := json.Marshal(bare)
@@ -289,6 +289,7 @@ func (h *history) clone(ctx context.Context, kube client.Client, name string) er
 		if err := json.Unmarshal(raw, revision); err != nil {
 			return fmt.Errorf("decoding a revision of %s: %w", name, err)
 		}
+		revision.Namespace = stack.Namespace
 		if err := kube.Create(ctx, revision); err != nil {
 			return fmt.Errorf("creating revision %s: %w", revision.Name, err)
 		}
