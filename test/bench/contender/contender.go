@@ -44,7 +44,7 @@ func Namespaces() []string {
 func NamespaceOf(name string) string {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(name)) // it never fails
-	return fmt.Sprintf("%s-%d", Namespace, hash.Sum32()%spread)
+	return Namespaces()[hash.Sum32()%spread]
 }
 
 // UserAgent is that of the client which asks for apps.
