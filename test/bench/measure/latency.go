@@ -29,9 +29,6 @@ var latency = Measure{
 	Run:  runLatency,
 }
 
-// probes is how many stacks the timed changes take turns at.
-const probes = 20
-
 const (
 	// probePause is the time from one timed change to the next. Each leads to a
 	// rollout, which has ended by then where nothing else happens.
@@ -46,7 +43,7 @@ func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	if err != nil {
 		return err
 	}
-	probed := make([]string, probes)
+	probed := make([]string, scale.Probes)
 	for i := range probed {
 		probed[i] = fmt.Sprintf("probe-%05d", i)
 	}

@@ -20,9 +20,9 @@ type Scale struct {
 	// looked at before there are any.
 	Foreign int
 	Idle    time.Duration
-	// Changes is how many changes are timed: idle, while Rolling others roll, and while Storm others are released at
-	// once, again and again. Timed is how often all of that is measured.
-	Changes, Rolling, Storm, Timed int
+	// Changes is how many changes are timed, for which Probes stacks take turns: idle, while Rolling others roll, and while
+	// Storm others are released at once, again and again. Timed is how often all of that is measured.
+	Changes, Probes, Rolling, Storm, Timed int
 	// Soak is for how long stacks change, SoakRate times a second, and Soaked how many there are.
 	Soak     time.Duration
 	SoakRate int
@@ -52,7 +52,7 @@ var Scales = map[string]Scale{
 		},
 		Settled: 1000, SettledFor: 10 * time.Minute, Resync: time.Minute,
 		Memory: []int{0, 1000, 10000}, Revisions: 10, Restarts: 5, Foreign: 10000, Idle: 2 * time.Minute,
-		Changes: 100, Rolling: 1000, Storm: 300, Timed: 1,
+		Changes: 100, Probes: 20, Rolling: 1000, Storm: 300, Timed: 1,
 		Soak: time.Hour, SoakRate: 5, Soaked: 200,
 		Updates: 50,
 	},
@@ -65,7 +65,7 @@ var Scales = map[string]Scale{
 		},
 		Settled: 500, SettledFor: 2 * time.Minute, Resync: 20 * time.Second,
 		Memory: []int{0, 1000}, Revisions: 10, Restarts: 3, Foreign: 2000, Idle: time.Minute,
-		Changes: 100, Rolling: 300, Storm: 300, Timed: 1,
+		Changes: 100, Probes: 20, Rolling: 300, Storm: 300, Timed: 1,
 		Soak: 5 * time.Minute, SoakRate: 5, Soaked: 100,
 		Updates: 50,
 	},
@@ -77,7 +77,7 @@ var Scales = map[string]Scale{
 		},
 		Settled: 20, SettledFor: 10 * time.Second, Resync: 2 * time.Second,
 		Memory: []int{0, 50}, Revisions: 3, Restarts: 1, Foreign: 50, Idle: 5 * time.Second,
-		Changes: 5, Rolling: 20, Storm: 20, Timed: 1,
+		Changes: 3, Probes: 3, Rolling: 20, Storm: 20, Timed: 1,
 		Soak: 10 * time.Second, SoakRate: 5, Soaked: 10,
 		Updates: 12,
 	},
