@@ -285,28 +285,21 @@ func (p prober) fail(ctx context.Context, pod *corev1.Pod) error {
 }
 
 // time finds for each request the operator's next write of the Deployment, and
-// keeps what lay between the request and the answer to the write.
+// keeps what lay between the request and the answer to the write, and how much
+// of that the API server was not at work for it.
 func (p prober) time(name string, mark cluster.Mark, asked []cluster.Request, stackOf func(cluster.Request) string) error {
 	written, err := p.on.Requests(mark, contender.AppStack{}.Agent())
 	if err != nil {
 		return err
 	}
-	answers := map[string][]time.Time{} // by stack, in order
-	for _, request := range written {
-		if request.ObjectRef.Resource == "deployments" && request.Write() && !request.Failed() {
-			answers[request.ObjectRef.Name] = append(answers[request.ObjectRef.Name], request.StageTimestamp.Time)
-		}
-	}
-	var took []float64
+	all := answersFor(p.names, written)
+	var took, own []float64
 	for _, request := range asked {
 		if request.Failed() {
 			continue
 		}
-		for _, at := range answers[stackOf(request)] {
-			if asked := request.RequestReceivedTimestamp.Time; at.After(asked) {
-				took = append(took, at.Sub(asked).Seconds()*1000)
-				break
-			}
+		if whole, part, found := all.to(request, stackOf(request)); found {
+			took, own = append(took, whole.Seconds()*1000), append(own, part.Seconds()*1000)
 		}
 	}
 	if len(took) < p.changes {
@@ -316,6 +309,8 @@ func (p prober) time(name string, mark cluster.Mark, asked []cluster.Request, st
 	for label, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1} {
 		p.sample.Values[name+"."+label+".ms"] = result.Quantile(took, q)
 	}
+	slices.Sort(own)
+	p.sample.Values[name+".own.p50.ms"] = result.Quantile(own, 0.5)
 	p.sample.Values[name+".changes"] = float64(len(took))
 	return nil
 }

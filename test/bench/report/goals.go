@@ -21,6 +21,7 @@ const (
 	Met         Verdict = "met"
 	Missed      Verdict = "**missed**"
 	NotMeasured Verdict = "not measured"
+	NoGoal      Verdict = "–"
 )
 
 // Row is a goal and what was measured.
@@ -81,6 +82,13 @@ func (g *goals) most(id, what string, measured summary, goal float64, decimals i
 		row.Verdict = verdict(measured.Median <= goal)
 	}
 	g.rows = append(g.rows, row)
+}
+
+// tell adds a row of what explains the one before, and has no goal, where it was measured.
+func (g *goals) tell(id, what string, measured summary, decimals int, unit string) {
+	if measured.Trials > 0 {
+		g.rows = append(g.rows, Row{ID: id, Measure: what, Goal: "–", Measured: measured.text(decimals) + unit, Verdict: NoGoal})
+	}
 }
 
 // ratio adds a row: the median of a value is to be so many times another one's at most.
@@ -222,6 +230,10 @@ func (g *goals) latencies() {
 		{"P8", mass, "failure.storm.p99.ms", 2000},
 	} {
 		g.most(row.id, row.what, all.Of(row.name), row.goal, 0, " ms")
+		if name, idle := strings.CutSuffix(row.name, ".idle.p50.ms"); idle {
+			g.tell(row.id, "of that, while the API server works on none of it: the operator's own time, and until it hears of it",
+				all.Of(name+".idle.own.p50.ms"), 0, " ms")
+		}
 	}
 	memory := g.of("memory")
 	g.most("P9", "the leader gets SIGTERM → a waiting change is served", memory.Of("failover.terminated.seconds"), 2.5, 1, " s")

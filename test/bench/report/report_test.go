@@ -39,6 +39,21 @@ func find(t *testing.T, rows []report.Row, id, measure string) report.Row {
 	return report.Row{}
 }
 
+func TestWhatHasNoGoal(t *testing.T) {
+	sample := result.New(result.Key{Measure: "latency", Setting: "unthrottled", Contender: "appstack", Size: 1000, Trial: 1})
+	sample.Values["change.idle.p50.ms"] = 36
+	before := report.Goals(result.Samples{*sample})
+	sample.Values["change.idle.own.p50.ms"] = 9
+	after := report.Goals(result.Samples{*sample})
+
+	if len(after) != len(before)+1 {
+		t.Errorf("%d rows with it and %d without: it is told where it was measured", len(after), len(before))
+	}
+	if row := find(t, after, "P7", "of that"); row.Measured != "9 ms" || row.Goal != "–" || row.Verdict != report.NoGoal {
+		t.Errorf("it has no goal: %+v", row)
+	}
+}
+
 func TestGoals(t *testing.T) {
 	tests := map[string]struct {
 		ratio float64

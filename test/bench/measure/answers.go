@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package measure
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/appstack-dev/appstack/test/bench/cluster"
+)
+
+// answers are the operator's requests for each stack, in order, by which it is seen how soon it answered something.
+type answers map[string][]cluster.Request
+
+// answersFor sorts requests by the stack that they are about, of those that are named. The names are of one length. What
+// is told of a stack, and what does not end, is on nobody's way.
+func answersFor(stacks []string, requests []cluster.Request) answers {
+	all := answers{}
+	for _, request := range requests {
+		if request.Event() || request.Verb == "watch" {
+			continue
+		}
+		name := request.ObjectRef.Name
+		if i := slices.IndexFunc(stacks, func(stack string) bool { return name == stack || strings.HasPrefix(name, stack+"-") }); i >= 0 {
+			all[stacks[i]] = append(all[stacks[i]], request)
+		}
+	}
+	for _, requests := range all {
+		slices.SortFunc(requests, func(a, b cluster.Request) int {
+			return a.StageTimestamp.Compare(b.StageTimestamp.Time)
+		})
+	}
+	return all
+}
+
+// to is how long it took from the request until the first write of the stack's Deployment after it was answered, and how
+// much of that the API server worked neither on the request nor on any of the operator's for the stack: the rest is the
+// operator's own, and what it takes to hear of the change.
+func (a answers) to(request cluster.Request, stack string) (took, own time.Duration, found bool) {
+	asked := request.RequestReceivedTimestamp.Time
+	busy := []span{{asked, request.StageTimestamp.Time}}
+	for _, answer := range a[stack] {
+		at := answer.StageTimestamp.Time
+		if !at.After(asked) {
+			continue
+		}
+		busy = append(busy, span{answer.RequestReceivedTimestamp.Time, at})
+		if answer.ObjectRef.Resource == "deployments" && answer.Write() && !answer.Failed() {
+			return at.Sub(asked), span{asked, at}.without(busy), true
+		}
+	}
+	return 0, 0, false
+}
+
+// span is the time from one point to another.
+type span struct{ from, to time.Time }
+
+// without is how much of the span none of the others covers.
+func (s span) without(others []span) time.Duration {
+	others = slices.Clone(others)
+	slices.SortFunc(others, func(a, b span) int { return a.from.Compare(b.from) })
+	var free time.Duration
+	at := s.from // all before is seen to
+	for _, other := range others {
+		if from := earlier(other.from, s.to); from.After(at) {
+			free += from.Sub(at)
+		}
+		if other.to.After(at) {
+			at = other.to
+		}
+	}
+	if s.to.After(at) {
+		free += s.to.Sub(at)
+	}
+	return free
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
