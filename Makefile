@@ -116,8 +116,8 @@ verify: ## Check that generated files, modules and manifests are up to date; cha
 
 .PHONY: verify-tools
 verify-tools: $(HELM) $(PROMTOOL) ## Compile what `make verify` takes, ahead of it: most of its time from a cold cache.
-	@go build -modfile=hack/tools/go.mod tool
-	@cd hack/krew && go build tool
+	@go build -modfile=hack/tools/go.mod -o /dev/null tool
+	@cd hack/krew && go build -o /dev/null tool
 
 $(GOLANGCI_LINT): $(wildcard hack/lint/*.go) hack/lint/go.mod hack/lint/go.sum
 	@echo "building golangci-lint (once; a few minutes from a cold cache)" >&2
