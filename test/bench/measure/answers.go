@@ -28,16 +28,14 @@ func answersFor(stacks []string, requests []cluster.Request) answers {
 		}
 	}
 	for _, requests := range all {
-		slices.SortFunc(requests, func(a, b cluster.Request) int {
-			return a.StageTimestamp.Compare(b.StageTimestamp.Time)
-		})
+		slices.SortFunc(requests, func(a, b cluster.Request) int { return a.StageTimestamp.Compare(b.StageTimestamp.Time) })
 	}
 	return all
 }
 
-// to is how long it took from the request until the first write of the stack's Deployment after it was answered, and how
-// much of that the API server worked neither on the request nor on any of the operator's for the stack: the rest is the
-// operator's own, and what it takes to hear of the change.
+// to is how long it took from when the request arrived until a write of the stack's Deployment was answered, and for how
+// much of that the API server worked neither on the request nor on any of the operator's for the stack: what the operator
+// takes itself, and until it hears of the change.
 func (a answers) to(request cluster.Request, stack string) (took, own time.Duration, found bool) {
 	asked := request.RequestReceivedTimestamp.Time
 	busy := []span{{asked, request.StageTimestamp.Time}}
@@ -47,7 +45,7 @@ func (a answers) to(request cluster.Request, stack string) (took, own time.Durat
 			continue
 		}
 		busy = append(busy, span{answer.RequestReceivedTimestamp.Time, at})
-		if answer.ObjectRef.Resource == "deployments" && answer.Write() && !answer.Failed() {
+		if answer.ObjectRef.Resource == "deployments" && answer.ObjectRef.Name == stack && answer.Write() && !answer.Failed() {
 			return at.Sub(asked), span{asked, at}.without(busy), true
 		}
 	}
@@ -59,27 +57,20 @@ type span struct{ from, to time.Time }
 
 // without is how much of the span none of the others covers.
 func (s span) without(others []span) time.Duration {
-	others = slices.Clone(others)
+	others = append(slices.Clone(others), span{s.to, s.to}) // which ends the last gap
 	slices.SortFunc(others, func(a, b span) int { return a.from.Compare(b.from) })
 	var free time.Duration
 	at := s.from // all before is seen to
 	for _, other := range others {
-		if from := earlier(other.from, s.to); from.After(at) {
-			free += from.Sub(at)
+		if other.from.After(s.to) {
+			break
+		}
+		if other.from.After(at) {
+			free += other.from.Sub(at)
 		}
 		if other.to.After(at) {
 			at = other.to
 		}
 	}
-	if s.to.After(at) {
-		free += s.to.Sub(at)
-	}
 	return free
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
