@@ -135,19 +135,40 @@ func (g *goals) middle() int {
 	return size
 }
 
-// linear compares the time for a stack among many with that among few.
+// linear compares the time for a stack among many with that among fewer, for each two sizes that follow one another.
 func (g *goals) linear() {
+	const what, goal = "time a stack, among many against among few", "linear: ≤ 1.25 ×"
 	sizes := g.sizes(measure.Unthrottled)
-	row := Row{ID: "P1", Measure: "time a stack, among many against among few", Goal: "linear: ≤ 1.25 ×", Measured: "–", Verdict: NotMeasured}
-	if len(sizes) > 1 {
-		few, many := sizes[len(sizes)-2], sizes[len(sizes)-1]
-		a := g.converge(measure.Unthrottled, "appstack", few).Of("create.seconds").over(few)
-		b := g.converge(measure.Unthrottled, "appstack", many).Of("create.seconds").over(many)
-		row.Measure += fmt.Sprintf(" (%s against %s)", thousands(many), thousands(few))
-		row.Measured = fmt.Sprintf("%.2f × (%.1f ms against %.1f ms)", b.Median/a.Median, b.Median*1000, a.Median*1000)
-		row.Verdict = verdict(b.Median/a.Median <= 1.25)
+	if len(sizes) < 2 {
+		g.rows = append(g.rows, Row{ID: "P1", Measure: what, Goal: goal, Measured: "–", Verdict: NotMeasured})
 	}
-	g.rows = append(g.rows, row)
+	for i := 1; i < len(sizes); i++ {
+		few, many := sizes[i-1], sizes[i]
+		row := Row{
+			ID: "P1", Measure: fmt.Sprintf("%s (%s against %s)", what, thousands(many), thousands(few)), Goal: goal,
+			Measured: "–", Verdict: NotMeasured,
+		}
+		if a, b := g.each("appstack", few), g.each("appstack", many); a.Trials > 0 && b.Trials > 0 {
+			row.Measured = fmt.Sprintf("%.2f × (%.1f ms against %.1f ms%s)",
+				b.Median/a.Median, b.Median*1000, a.Median*1000, g.rawGrowth(few, many))
+			row.Verdict = verdict(b.Median/a.Median <= 1.25)
+		}
+		g.rows = append(g.rows, row)
+	}
+}
+
+// each is the time to create a stack, or its like, among so many.
+func (g *goals) each(who string, size int) summary {
+	return g.converge(measure.Unthrottled, who, size).Of("create.seconds").over(size)
+}
+
+// rawGrowth tells how that time grows for the raw client, where it was measured: a cluster with more in it is slower itself.
+func (g *goals) rawGrowth(few, many int) string {
+	a, b := g.each("raw", few), g.each("raw", many)
+	if a.Trials == 0 || b.Trials == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; raw %.2f ×", b.Median/a.Median)
 }
 
 func (g *goals) settled() {
@@ -325,14 +346,19 @@ func (s summary) minus(base float64) summary {
 
 // text is the median, and the range where there is one; a dash for what was not measured.
 func (s summary) text(decimals int) string {
+	least, most := number(s.Least, decimals), number(s.Most, decimals)
+	if least == most {
+		return s.middle(decimals)
+	}
+	return fmt.Sprintf("%s [%s–%s]", s.middle(decimals), least, most)
+}
+
+// middle is the median alone; a dash for what was not measured.
+func (s summary) middle(decimals int) string {
 	if s.Trials == 0 {
 		return "–"
 	}
-	middle, least, most := number(s.Median, decimals), number(s.Least, decimals), number(s.Most, decimals)
-	if least == most {
-		return middle
-	}
-	return fmt.Sprintf("%s [%s–%s]", middle, least, most)
+	return number(s.Median, decimals)
 }
 
 func decimalsOf(value float64) int {

@@ -68,8 +68,9 @@ func TestGoals(t *testing.T) {
 			if row := find(t, rows, "P1", "1,000 stacks to converged, unthrottled"); row.Verdict != test.want {
 				t.Errorf("%+v, want %s", row, test.want)
 			}
-			if row := find(t, rows, "P1", "among many"); row.Verdict != report.Met || !strings.HasPrefix(row.Measured, "1.00 ×") {
-				t.Errorf("it is linear: %+v", row)
+			if row := find(t, rows, "P1", "among many"); row.Verdict != report.Met ||
+				!strings.HasPrefix(row.Measured, "1.00 ×") || !strings.HasSuffix(row.Measured, "; raw 1.00 ×)") {
+				t.Errorf("it is linear, and so is raw: %+v", row)
 			}
 			if row := find(t, rows, "P2", "create: writes"); row.Verdict != report.Met || row.Measured != "6.00" {
 				t.Errorf("six writes are within the goal: %+v", row)
@@ -113,6 +114,9 @@ func TestWrite(t *testing.T) {
 	}
 	if !strings.Contains(string(tables), "| unthrottled | 100 | appstack | 1 | 2.0 | – |") {
 		t.Errorf("an update that was not measured took no time:\n%s", tables)
+	}
+	if !strings.Contains(string(tables), "–, –, –, – |") {
+		t.Errorf("processor time that was not measured is told:\n%s", tables)
 	}
 	if strings.Contains(string(tables), "| 7 |") {
 		t.Error("it tells of another version")
