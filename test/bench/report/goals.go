@@ -205,11 +205,7 @@ func (g *goals) memory() {
 		there = size
 	}
 	foreign := g.of("foreign")
-	objects := 0
-	if len(foreign.Samples) > 0 {
-		objects = foreign.Samples[0].Size
-	}
-	g.most("P6", fmt.Sprintf("%s Deployments, Secrets and pods each that are nobody's: memory", thousands(objects)),
+	g.most("P6", fmt.Sprintf("%s Deployments, Secrets and pods each that are nobody's: memory", thousands(foreign.size())),
 		foreign.Of("with.resident.bytes").minus(foreign.Of("without.resident.bytes").Median).times(1e-6), 5, 1, " MB")
 	// the lease and the metrics are there without them
 	idle := foreign.Of("idle.cpu.seconds").Median / foreign.Of("idle.seconds").Median
@@ -233,11 +229,7 @@ func (g *goals) memorySizes() []int {
 
 func (g *goals) latencies() {
 	all := g.of("latency")
-	rolling := 0
-	if len(all.Samples) > 0 {
-		rolling = all.Samples[0].Size
-	}
-	while := fmt.Sprintf("the same while %s others roll, p99", thousands(rolling))
+	while := fmt.Sprintf("the same while %s others roll, p99", thousands(all.size()))
 	const mass = "the same while hundreds are released at once, again and again, p99"
 	for _, row := range []struct {
 		id, what, name string
@@ -259,11 +251,7 @@ func (g *goals) latencies() {
 		}
 	}
 	memory := g.of("memory")
-	stacks := 0
-	if len(memory.Samples) > 0 {
-		stacks = memory.Samples[0].Size
-	}
-	g.most("P9", fmt.Sprintf("the leader of %s stacks gets SIGTERM → a waiting change is served", thousands(stacks)),
+	g.most("P9", fmt.Sprintf("the leader of %s stacks gets SIGTERM → a waiting change is served", thousands(memory.size())),
 		memory.Of("failover.terminated.seconds"), 2.5, 1, " s")
 	g.most("P9", "the same with SIGKILL, against the lease and 2 s", memory.Of("failover.killed.seconds"), 17, 1, " s")
 }
@@ -346,6 +334,14 @@ type samples struct{ result.Samples }
 
 // Of is the summary of a value.
 func (s samples) Of(name string) summary { return summary{s.Samples.Of(name)} }
+
+// size is how large all of them are; 0 where there is none.
+func (s samples) size() int {
+	if len(s.Samples) == 0 {
+		return 0
+	}
+	return s.Samples[0].Size
+}
 
 type summary struct{ result.Summary }
 
