@@ -5,7 +5,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -74,14 +73,26 @@ type goals struct {
 	rows    []Row
 }
 
+// row adds a row of which nothing is measured yet.
+func (g *goals) row(id, what, goal string) *Row {
+	g.rows = append(g.rows, Row{ID: id, Measure: what, Goal: goal, Measured: "–", Verdict: NotMeasured})
+	return &g.rows[len(g.rows)-1]
+}
+
+// is tells what was measured, and whether that meets the goal.
+func (r *Row) is(measured string, met bool) {
+	r.Measured, r.Verdict = measured, Missed
+	if met {
+		r.Verdict = Met
+	}
+}
+
 // most adds a row: the median is to be so much at most.
 func (g *goals) most(id, what string, measured summary, goal float64, decimals int, unit string) {
-	row := Row{ID: id, Measure: what, Goal: "≤ " + number(goal, decimalsOf(goal)) + unit, Measured: "–", Verdict: NotMeasured}
+	row := g.row(id, what, "≤ "+number(goal, decimalsOf(goal))+unit)
 	if measured.Trials > 0 {
-		row.Measured = measured.text(decimals) + unit
-		row.Verdict = verdict(measured.Median <= goal)
+		row.is(measured.text(decimals)+unit, measured.Median <= goal)
 	}
-	g.rows = append(g.rows, row)
 }
 
 // tell adds a row of what explains the one before, and has no goal, where it was measured.
@@ -94,12 +105,10 @@ func (g *goals) tell(id, what string, measured summary, decimals int, unit strin
 // ratio adds a row: the median of a value is to be so many times another one's at most.
 func (g *goals) ratio(id, what string, ours, theirs samples, name string, goal float64) {
 	a, b := ours.Of(name), theirs.Of(name)
-	row := Row{ID: id, Measure: what, Goal: fmt.Sprintf("≤ %s ×", number(goal, 2)), Measured: "–", Verdict: NotMeasured}
+	row := g.row(id, what, fmt.Sprintf("≤ %s ×", number(goal, 2)))
 	if a.Trials > 0 && b.Trials > 0 {
-		row.Measured = fmt.Sprintf("%.2f × (%s s against %s s)", a.Median/b.Median, a.text(1), b.text(1))
-		row.Verdict = verdict(a.Median/b.Median <= goal)
+		row.is(fmt.Sprintf("%.2f × (%s s against %s s)", a.Median/b.Median, a.text(1), b.text(1)), a.Median/b.Median <= goal)
 	}
-	g.rows = append(g.rows, row)
 }
 
 func (g *goals) converge(setting, who string, size int) samples {
@@ -140,20 +149,15 @@ func (g *goals) linear() {
 	const what, goal = "time a stack, among many against among few", "linear: ≤ 1.25 ×"
 	sizes := g.sizes(measure.Unthrottled)
 	if len(sizes) < 2 {
-		g.rows = append(g.rows, Row{ID: "P1", Measure: what, Goal: goal, Measured: "–", Verdict: NotMeasured})
+		g.row("P1", what, goal)
 	}
 	for i := 1; i < len(sizes); i++ {
 		few, many := sizes[i-1], sizes[i]
-		row := Row{
-			ID: "P1", Measure: fmt.Sprintf("%s (%s against %s)", what, thousands(many), thousands(few)), Goal: goal,
-			Measured: "–", Verdict: NotMeasured,
-		}
+		row := g.row("P1", fmt.Sprintf("%s (%s against %s)", what, thousands(many), thousands(few)), goal)
 		if a, b := g.each("appstack", few), g.each("appstack", many); a.Trials > 0 && b.Trials > 0 {
-			row.Measured = fmt.Sprintf("%.2f × (%.1f ms against %.1f ms%s)",
-				b.Median/a.Median, b.Median*1000, a.Median*1000, g.rawGrowth(few, many))
-			row.Verdict = verdict(b.Median/a.Median <= 1.25)
+			row.is(fmt.Sprintf("%.2f × (%.1f ms against %.1f ms%s)",
+				b.Median/a.Median, b.Median*1000, a.Median*1000, g.rawGrowth(few, many)), b.Median/a.Median <= 1.25)
 		}
-		g.rows = append(g.rows, row)
 	}
 }
 
@@ -174,9 +178,9 @@ func (g *goals) rawGrowth(few, many int) string {
 func (g *goals) settled() {
 	all := g.of("settled")
 	what := "settled stacks"
-	if len(all.Samples) > 0 {
+	if size := all.size(); size > 0 {
 		what = fmt.Sprintf("%s settled stacks, looked at again and again for %s s",
-			thousands(all.Samples[0].Size), number(all.Of("settled.seconds").Median, 0))
+			thousands(size), number(all.Of("settled.seconds").Median, 0))
 	}
 	g.most("P4", what+": writes", all.Of("settled.writes"), 0, 0, "")
 	g.most("P4", what+": reads", all.Of("settled.reads"), 0, 0, "")
@@ -270,8 +274,8 @@ func (g *goals) processorTime() {
 func (g *goals) soak() {
 	for _, held := range []struct {
 		what, name string
-		// shown is in which unit it is told, decimals with how many of them.
-		shown    float64
+		// A value is told times factor, with so many decimals, in the unit.
+		factor   float64
 		decimals int
 		unit     string
 	}{
@@ -280,7 +284,7 @@ func (g *goals) soak() {
 		{"goroutines", "goroutines", 1, 0, ""},
 		{"series of metrics", "series", 1, 0, ""},
 	} {
-		row := Row{ID: "P11", Measure: "soak: " + held.what, Goal: "flat: ≤ 1.05 ×", Measured: "–", Verdict: NotMeasured}
+		row := g.row("P11", "soak: "+held.what, "flat: ≤ 1.05 ×")
 		for _, sample := range g.of("soak").Samples {
 			points := sample.Series[held.name]
 			if len(points) < 8 {
@@ -290,118 +294,18 @@ func (g *goals) soak() {
 			early, late := median(points[quarter:2*quarter]), median(points[3*quarter:])
 			row.Measure = fmt.Sprintf("%s stacks change for %s s: %s, last quarter against the second",
 				thousands(sample.Size), number(sample.Values["soak.seconds"], 0), held.what)
-			row.Measured = fmt.Sprintf("%.3f × (%s%s against %s%s)", late/early,
-				number(late*held.shown, held.decimals), held.unit, number(early*held.shown, held.decimals), held.unit)
-			row.Verdict = verdict(late/early <= 1.05)
+			row.is(fmt.Sprintf("%.3f × (%s%s against %s%s)", late/early,
+				number(late*held.factor, held.decimals), held.unit, number(early*held.factor, held.decimals), held.unit), late/early <= 1.05)
 		}
-		g.rows = append(g.rows, row)
 	}
 }
 
 func (g *goals) stored() {
 	all := g.of("stored")
-	row := Row{
-		ID: "P12", Measure: "bytes in etcd for a stack after 50 updates", Measured: "–", Verdict: NotMeasured,
-		Goal: "≤ 11 × a revision + 20 KB",
-	}
+	row := g.row("P12", "bytes in etcd for a stack after 50 updates", "≤ 11 × a revision + 20 KB")
 	if total := all.Of("stored.bytes"); total.Trials > 0 {
 		one := all.Of("revision.bytes").Median
 		goal := (historyLimit+1)*one + 20e3
-		row.Measured = fmt.Sprintf("%.1f KB, of %.1f KB", total.Median/1e3, goal/1e3)
-		row.Verdict = verdict(total.Median <= goal)
+		row.is(fmt.Sprintf("%.1f KB, of %.1f KB", total.Median/1e3, goal/1e3), total.Median <= goal)
 	}
-	g.rows = append(g.rows, row)
 }
-
-func median(points []result.Point) float64 {
-	values := make([]float64, len(points))
-	for i, point := range points {
-		values[i] = point.Value
-	}
-	slices.Sort(values)
-	return result.Quantile(values, 0.5)
-}
-
-func verdict(met bool) Verdict {
-	if met {
-		return Met
-	}
-	return Missed
-}
-
-// samples are some whose summaries can be calculated with.
-type samples struct{ result.Samples }
-
-// Of is the summary of a value.
-func (s samples) Of(name string) summary { return summary{s.Samples.Of(name)} }
-
-// size is how large all of them are; 0 where there is none.
-func (s samples) size() int {
-	if len(s.Samples) == 0 {
-		return 0
-	}
-	return s.Samples[0].Size
-}
-
-type summary struct{ result.Summary }
-
-// times is the summary in another unit.
-func (s summary) times(factor float64) summary {
-	s.Median, s.Least, s.Most = s.Median*factor, s.Least*factor, s.Most*factor
-	return s
-}
-
-// over is the summary for one of so many.
-func (s summary) over(size int) summary { return s.times(1 / float64(max(size, 1))) }
-
-// minus is the summary of what is more than that.
-func (s summary) minus(base float64) summary {
-	s.Median, s.Least, s.Most = s.Median-base, s.Least-base, s.Most-base
-	return s
-}
-
-// text is the median, and the range where there is one; a dash for what was not measured.
-func (s summary) text(decimals int) string {
-	least, most := number(s.Least, decimals), number(s.Most, decimals)
-	if least == most {
-		return s.middle(decimals)
-	}
-	return fmt.Sprintf("%s [%s–%s]", s.middle(decimals), least, most)
-}
-
-// middle is the median alone; a dash for what was not measured.
-func (s summary) middle(decimals int) string {
-	if s.Trials == 0 {
-		return "–"
-	}
-	return number(s.Median, decimals)
-}
-
-func decimalsOf(value float64) int {
-	switch {
-	case value == math.Trunc(value):
-		return 0
-	case value*10 == math.Trunc(value*10):
-		return 1
-	}
-	return 2
-}
-
-// number is a value with so many decimals, and commas between thousands.
-func number(value float64, decimals int) string {
-	text := fmt.Sprintf("%.*f", decimals, value)
-	whole, fraction, found := strings.Cut(text, ".")
-	sign := ""
-	if strings.HasPrefix(whole, "-") {
-		sign, whole = "-", whole[1:]
-	}
-	for at := len(whole) - 3; at > 0; at -= 3 {
-		whole = whole[:at] + "," + whole[at:]
-	}
-	if found {
-		whole += "." + fraction
-	}
-	return sign + whole
-}
-
-func thousands(n int) string { return number(float64(n), 0) }

@@ -69,7 +69,7 @@ func Tables(all result.Samples) string {
 				}
 				var times []string
 				for _, program := range []string{"kube-apiserver", "etcd", "kube-controller-manager", "contender"} {
-					times = append(times, s.Of("create.cpu."+program+".seconds").middle(1))
+					times = append(times, s.Of("create.cpu."+program+".seconds").medianText(1))
 				}
 				line("| %s | %s | %s | %d | %s | %s | %s | %s | %s | %s |", setting, thousands(size), who.Name(), len(s.Samples),
 					s.Of("create.seconds").text(1), s.Of("update.seconds").text(1), requests("create"), requests("update"),
