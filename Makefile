@@ -36,8 +36,7 @@ HELM_FLAGS ?=
 KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
 
 UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport ./test/sim/...
-INTEGRATION_PACKAGES := ./test/integration/... ./test/registry/... ./test/images/...
-CLUSTER_PACKAGES := ./test/cluster/...
+REGISTRY_PACKAGES := ./test/registry/... ./test/images/...
 MICRO_PACKAGES := ./internal/model ./internal/plan ./internal/render ./internal/revision ./internal/status
 TEST_FLAGS ?=
 FUZZTIME ?= 10s
@@ -45,6 +44,11 @@ FUZZTIME ?= 10s
 SCALE ?= full
 MEASURES ?=
 TESTREPORT := go run ./hack/testreport
+# In how many processes the integration and the cluster tests run their specs, most of which wait.
+PROCS ?= 3
+# The race detector takes cgo, and so a C compiler. Where there is none, or RACE is empty, the tests run without it.
+RACE ?= $(if $(shell command -v "$$(go env CC)"),-race)
+raced = $(if $(RACE),CGO_ENABLED=1)
 
 ##@ General
 
@@ -141,9 +145,10 @@ $(PROMTOOL): hack/monitoring/go.mod hack/monitoring/go.sum
 ##@ Tests
 
 .PHONY: test
-test: $(REGISTRY) ## Run the unit, simulation and integration tests (a real API server, etcd and registry).
-	@assets="$$(hack/controlplane/assets envtest)"; \
-		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(UNIT_PACKAGES) $(INTEGRATION_PACKAGES)
+test: $(REGISTRY) ## Run the unit, simulation and integration tests (a real API server, etcd and registry) with the race detector.
+	@[ -n "$(RACE)" ] || echo 'without the race detector: it takes a C compiler' >&2
+	@assets="$$(hack/controlplane/assets envtest)"; $(raced) KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) \
+		-procs $(PROCS) -suite ./test/integration $(RACE) -timeout=30m $(TEST_FLAGS) $(UNIT_PACKAGES) $(REGISTRY_PACKAGES)
 
 .PHONY: test-unit
 test-unit: ## Run the unit and simulation tests only: seconds.
@@ -151,8 +156,8 @@ test-unit: ## Run the unit and simulation tests only: seconds.
 
 .PHONY: test-integration
 test-integration: $(REGISTRY) ## Run the integration tests only.
-	@assets="$$(hack/controlplane/assets envtest)"; \
-		KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(INTEGRATION_PACKAGES)
+	@assets="$$(hack/controlplane/assets envtest)"; $(raced) KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) \
+		-procs $(PROCS) -suite ./test/integration $(RACE) -timeout=30m $(TEST_FLAGS) $(REGISTRY_PACKAGES)
 
 .PHONY: test-fuzz
 test-fuzz: ## Fuzz each target for FUZZTIME (10s).
@@ -162,7 +167,7 @@ test-fuzz: ## Fuzz each target for FUZZTIME (10s).
 test-cluster: plugin ## Run the cluster tests against `make cluster`.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@cd hack/kstatus && go build -o $(BIN)/kstatus .
-	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) $(CLUSTER_PACKAGES)
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -procs $(PROCS) -suite ./test/cluster -timeout=30m $(TEST_FLAGS)
 
 .PHONY: test-faults
 test-faults: build ## Let every write of the operator go wrong, against `make cluster`, or with FAULTS_SHARE=10 every tenth.

@@ -3,13 +3,20 @@
 
 // Command testreport runs `go test -json` with the arguments it is given and says what happened: a line for each
 // package, the whole output of whatever failed, the reason of whatever was skipped, and the totals as the last line.
-// With -C FOLDER before them it does so in another module.
 // A Ginkgo suite counts as its specs, any other test as its innermost subtests.
+//
+//	testreport [-C FOLDER] [-procs N] [-suite PACKAGE]... [FLAG]... [PACKAGE]...
+//
+// With -C it does so in another module. A suite of Ginkgo that -suite names runs after the packages, in so many
+// processes: by Ginkgo's own command, which hands the specs out to them. Flags are those of `go test`; -ginkgo.FLAG is
+// for the suites.
 package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -27,22 +34,45 @@ func main() {
 	}
 }
 
-// goTest is the command that runs the tests.
-func goTest(args []string) *exec.Cmd {
-	folder := ""
-	if len(args) > 1 && args[0] == "-C" {
-		folder, args = args[1], args[2:]
+func run(args []string) error {
+	line, err := parse(args)
+	if err != nil {
+		return err
 	}
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
-	cmd.Dir = folder
-	cmd.Stderr = os.Stderr
-	// The colors of Ginkgo would stand in the way of its totals.
-	cmd.Env = append(os.Environ(), "GINKGO_NO_COLOR=TRUE")
-	return cmd
+	report := newReport(os.Stdout)
+	var failed error
+	if line.tests() {
+		if err := follow(line.goTest(), report, report.add); err != nil {
+			failed = fmt.Errorf("go test: %w", err)
+		}
+	}
+	for _, suite := range line.suites {
+		command, err := line.ginkgo(suite)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		report.begin(suite)
+		err = follow(command, report, func(output []byte) { report.say(suite, string(output)) })
+		report.end(suite, time.Since(began), err == nil)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("ginkgo %s: %w", suite, err))
+		}
+	}
+	totals := report.close()
+	switch {
+	case failed != nil:
+		return failed
+	case totals.failed > 0:
+		return fmt.Errorf("%d failed", totals.failed)
+	case totals.passed == 0:
+		return errors.New("no test ran")
+	}
+	return nil
 }
 
-func run(args []string) error {
-	cmd := goTest(args)
+// follow runs the command and hands on each line of its output.
+func follow(cmd *exec.Cmd, report *report, take func(line []byte)) error {
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -50,33 +80,19 @@ func run(args []string) error {
 	// An interrupt reaches the tests through the terminal; they clean up, and the report goes on to its end.
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupt)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-
 	lines := make(chan []byte)
-	go func() {
-		defer close(lines)
-		reader := bufio.NewReaderSize(stdout, 1<<20)
-		for {
-			line, readErr := reader.ReadBytes('\n')
-			if len(line) > 0 {
-				lines <- line
-			}
-			if readErr != nil {
-				return
-			}
-		}
-	}()
-
-	report := newReport(os.Stdout)
+	go read(stdout, lines)
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
 	for open := true; open; {
 		select {
 		case line, more := <-lines:
 			if open = more; more {
-				report.add(line)
+				take(line)
 				ticker.Reset(heartbeat)
 			}
 		case <-ticker.C:
@@ -87,15 +103,20 @@ func run(args []string) error {
 			}
 		}
 	}
-	testErr := cmd.Wait()
-	totals := report.close()
-	switch {
-	case testErr != nil:
-		return fmt.Errorf("go test: %w", testErr)
-	case totals.failed > 0:
-		return fmt.Errorf("%d failed", totals.failed)
-	case totals.passed == 0:
-		return fmt.Errorf("no test ran")
+	return cmd.Wait()
+}
+
+// read sends each line, and ends with the output.
+func read(output io.Reader, lines chan<- []byte) {
+	defer close(lines)
+	reader := bufio.NewReaderSize(output, 1<<20)
+	for {
+		line, err := reader.ReadBytes('\n')
+		if len(line) > 0 {
+			lines <- line
+		}
+		if err != nil {
+			return
+		}
 	}
-	return nil
 }

@@ -87,9 +87,13 @@ func (r *report) add(line []byte) {
 		fmt.Fprint(r.out, e.Output)
 		return
 	}
-	if e.Package == "" {
-		return
+	if e.Package != "" {
+		r.take(e)
 	}
+}
+
+// take takes what happened in a package.
+func (r *report) take(e event) {
 	p, ok := r.running[e.Package]
 	if !ok {
 		p = &pkg{started: time.Now(), tests: map[string]*test{}}
@@ -99,8 +103,8 @@ func (r *report) add(line []byte) {
 	switch e.Action {
 	case "output":
 		t.output = append(t.output, e.Output)
-		if specs, found := parseSpecs(e.Output); found {
-			t.specs = &specs
+		if ended, found := parseSpecs(e.Output); found {
+			t.specs = &ended
 		}
 	case "pass", "fail", "skip":
 		t.action = e.Action
@@ -108,6 +112,26 @@ func (r *report) add(line []byte) {
 			r.finish(e.Package, p, e.Elapsed)
 		}
 	}
+}
+
+// specs is how the report names what a suite is made of, which Ginkgo's command does not tell apart.
+const specs = "specs"
+
+// begin notes that a suite runs.
+func (r *report) begin(suite string) {
+	r.running[suite] = &pkg{started: time.Now(), tests: map[string]*test{}}
+}
+
+// say takes a line of a suite's output.
+func (r *report) say(suite, line string) {
+	r.take(event{Action: "output", Package: suite, Test: specs, Output: line})
+}
+
+// end writes the suite's part.
+func (r *report) end(suite string, took time.Duration, passed bool) {
+	verdict := map[bool]string{true: "pass", false: "fail"}[passed]
+	r.take(event{Action: verdict, Package: suite, Test: specs})
+	r.take(event{Action: verdict, Package: suite, Elapsed: took.Seconds()})
 }
 
 // finish writes a package's part.

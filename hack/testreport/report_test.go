@@ -6,6 +6,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReport(t *testing.T) {
@@ -65,6 +66,48 @@ func TestReport(t *testing.T) {
 			for line := range strings.Lines(tc.events) {
 				r.add([]byte(line))
 			}
+			r.close()
+			rest := out.String()
+			for _, part := range tc.want {
+				_, after, found := strings.Cut(rest, part)
+				if !found {
+					t.Fatalf("no %q, in this order, in:\n%s", part, out.String())
+				}
+				rest = after
+			}
+			if strings.Contains(out.String(), "hidden") {
+				t.Errorf("a passed test was shown:\n%s", out.String())
+			}
+		})
+	}
+}
+
+func TestReportOfSuite(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lines  string
+		passed bool
+		want   []string
+	}{
+		"its specs count": {
+			"hidden\nSUCCESS! -- 12 Passed | 0 Failed | 1 Pending | 2 Skipped\n", true,
+			[]string{"ok    ./s", "1.0s  12 passed, 0 failed, 3 skipped\n", "\n12 passed, 0 failed, 3 skipped\n"},
+		},
+		"what failed is shown and named": {
+			"first\n[FAIL] A stack [It] runs (R1)\nFAIL! -- 1 Passed | 1 Failed | 0 Pending | 0 Skipped\n", false,
+			[]string{"===== ./s specs\nfirst\n", "FAIL  ./s", "A stack [It] runs (R1)\n", "\n1 passed, 1 failed, 0 skipped\n"},
+		},
+		"one that does not begin is a failure": {
+			"Failed to compile\n", false, []string{"Failed to compile\n", "FAIL  ./s", "\n0 passed, 1 failed, 0 skipped\n"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			r := newReport(&out)
+			r.begin("./s")
+			for line := range strings.Lines(tc.lines) {
+				r.say("./s", line)
+			}
+			r.end("./s", time.Second, tc.passed)
 			r.close()
 			rest := out.String()
 			for _, part := range tc.want {

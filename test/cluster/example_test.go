@@ -46,7 +46,7 @@ var _ = Describe("The first example", func() {
 		Expect(w.Revisions(ctx)).To(ConsistOf("my-app-1"))
 	})
 
-	It("takes about the time that its Deployment alone would take", func(ctx SpecContext) {
+	It("takes about the time that its Deployment alone would take", Serial, func(ctx SpecContext) {
 		const rounds = 5
 		var stacks, bare []time.Duration
 		for range rounds {

@@ -32,7 +32,7 @@ import (
 const crash = "my-app:crash"
 
 var _ = Describe("A release that fails", func() {
-	It("is rolled back, says why, and leaves the spec alone (R11, R12, R17, R18, R19)", func(ctx SpecContext) {
+	It("is rolled back, says why, and leaves the spec alone (R11, R12, R17, R18, R19)", Serial, func(ctx SpecContext) {
 		registry := prometheus.NewRegistry()
 		withOperator(operator.Options{Metrics: registry})
 		w := newScene(ctx)
@@ -92,7 +92,7 @@ var _ = Describe("A release that fails", func() {
 		Expect(w.kstatus(ctx)).To(HavePrefix("Current: "))
 	})
 
-	It("is not tried again until it is asked for anew (R12)", func(ctx SpecContext) {
+	It("is not tried again until it is asked for anew (R12)", Serial, func(ctx SpecContext) {
 		w := newScene(ctx)
 		stack := fixture.Stack(app)
 		w.Apply(stack)
@@ -180,7 +180,7 @@ var _ = Describe("A release that fails", func() {
 
 		world.MarkNow().Quiet(ctx, w.World) // the last of it may be on its way
 		start := world.MarkNow()
-		Consistently(ctx, func() []string { return start.Requests(w.World) }).WithTimeout(10 * time.Second).Should(BeEmpty())
+		Consistently(ctx, func() []string { return start.RequestsIn(w.World) }).WithTimeout(10 * time.Second).Should(BeEmpty())
 	}, SpecTimeout(4*time.Minute))
 })
 

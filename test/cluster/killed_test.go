@@ -22,7 +22,7 @@ import (
 // mostWrites is more than an operator needs for a failing release and the way back.
 const mostWrites = 40
 
-var _ = Describe("An operator that is killed between any two of its writes", func() {
+var _ = Describe("An operator that is killed between any two of its writes", Serial, func() {
 	It("has a failed release end in the same state (R12, R13)", func(ctx SpecContext) {
 		withoutOperator()
 		var expected string

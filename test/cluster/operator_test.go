@@ -18,7 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-var _ = Describe("An operator that starts again", func() {
+var _ = Describe("An operator that starts again", Serial, func() {
 	// expectUntouched starts an operator and expects that it writes nothing but,
 	// at most, events, and changes no Deployment.
 	expectUntouched := func(ctx SpecContext, w scene, options operator.Options) []string {

@@ -37,7 +37,7 @@ var notAsked = map[string]string{
 }
 
 var _ = Describe("The operator's rights", func() {
-	It("are those that a stack's whole life takes, and no others", func(ctx SpecContext) {
+	It("are those that a stack's whole life takes, and no others", Serial, func(ctx SpecContext) {
 		withoutOperator()
 		home, w := newScene(ctx), newScene(ctx)
 		account := home.operatorAccount(ctx)

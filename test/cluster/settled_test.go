@@ -25,7 +25,7 @@ func settledFor() time.Duration {
 	return duration
 }
 
-var _ = Describe("A settled stack", func() {
+var _ = Describe("A settled stack", Serial, func() {
 	It("costs no write and no read of the API, however often it is looked at", func(ctx SpecContext) {
 		const leastPasses = 20
 		w := newScene(ctx)

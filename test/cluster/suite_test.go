@@ -29,6 +29,8 @@ func newScene(ctx context.Context) scene {
 	return scene{world.New(ctx)}
 }
 
+// stopOperator stops the operator of all specs, which runs in the first of the suite's
+// processes. A spec that takes another one is Serial, and so runs there, and alone.
 var stopOperator func() error
 
 func TestCluster(t *testing.T) {
@@ -42,11 +44,12 @@ func TestCluster(t *testing.T) {
 	RunSpecs(t, "Cluster")
 }
 
-var _ = BeforeSuite(func(ctx SpecContext) {
+var _ = SynchronizedBeforeSuite(func(ctx SpecContext) {
 	world.Open(ctx)
 	startOperator(operator.Options{})
-	DeferCleanup(endOperator)
-})
+}, func() { world.Reach() })
+
+var _ = SynchronizedAfterSuite(func() {}, endOperator)
 
 // startOperator runs the operator in this process.
 func startOperator(options operator.Options) {
@@ -80,6 +83,7 @@ func withOperator(options operator.Options) {
 // it have the usual one.
 func withoutOperator() {
 	GinkgoHelper()
+	Expect(CurrentSpecReport().IsSerial).To(BeTrue(), "the operator is that of other specs too: make this one Serial")
 	DeferCleanup(func() {
 		endOperator()
 		startOperator(operator.Options{})

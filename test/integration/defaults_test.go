@@ -84,7 +84,7 @@ var _ = Describe("what the operator adds by itself", func() {
 	})
 })
 
-var _ = Describe("another version of the operator", Serial, func() {
+var _ = Describe("another version of the operator", func() {
 	It("R2 changes no pod of a stack whose spec did not change, and renders new content its own way", func() {
 		created(fixture.Component("worker", 1, nil, "work"))
 		released(fixture.Image("my-app:2"))

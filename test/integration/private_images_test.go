@@ -21,7 +21,7 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-var _ = Describe("Private images", Serial, func() {
+var _ = Describe("Private images", func() {
 	var (
 		vault             *registry.Registry
 		reference, digest string

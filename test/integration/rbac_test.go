@@ -25,7 +25,7 @@ import (
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
-var _ = Describe("the operator's rights", Serial, func() {
+var _ = Describe("the operator's rights", func() {
 	It("suffice for a stack's whole life, and no more are used", func() {
 		asAccount, _ := operatorAccount()
 		instead(asAccount, operator.Options{})

@@ -20,7 +20,7 @@ import (
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
-var _ = Describe("a settled stack", Serial, func() {
+var _ = Describe("a settled stack", func() {
 	DescribeTable("costs no write and no read of the API, however often it is looked at",
 		func(settle func()) {
 			counted := &requests{}

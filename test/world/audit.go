@@ -12,6 +12,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,15 @@ func (m Mark) Requests(w World) []string {
 		}
 	}
 	return all
+}
+
+// RequestsIn are those of the operator's requests since the mark that are about the namespace. Others, such as for
+// the pods of all stacks, may be for specs that run at the same time.
+func (m Mark) RequestsIn(w World) []string {
+	GinkgoHelper()
+	return slices.DeleteFunc(m.Requests(w), func(request string) bool {
+		return !strings.Contains(request, "/namespaces/"+w.Namespace+"/")
+	})
 }
 
 // Watches are how many the operator has opened since the mark.

@@ -41,17 +41,22 @@ var (
 // is there. A suite calls it before its specs.
 func Open(ctx context.Context) {
 	GinkgoHelper()
+	Reach()
+	Expect(Kube.List(ctx, &corev1.NamespaceList{}, client.Limit(1))).To(Succeed(),
+		"the cluster that KUBECONFIG names does not answer: run 'make cluster'")
+	kubectl.ApplyDefinitions(filepath.Join(Root(), "config", "crd", "bases"))
+	expectNoOtherOperator(ctx)
+}
+
+// Reach prepares the way to the cluster, in each process of a suite. Of several, the first one opens it.
+func Reach() {
+	GinkgoHelper()
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
 	scheme, err := controller.Scheme()
 	Expect(err).NotTo(HaveOccurred())
 	Kube, err = client.NewWithWatch(Connection(testAgent), client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(Kube.List(ctx, &corev1.NamespaceList{}, client.Limit(1))).To(Succeed(),
-		"the cluster that KUBECONFIG names does not answer: run 'make cluster'")
 	auditLog = findAuditLog()
-
-	kubectl.ApplyDefinitions(filepath.Join(Root(), "config", "crd", "bases"))
-	expectNoOtherOperator(ctx)
 }
 
 // ClusterFolder is where the cluster's logs and the numbers of its processes are.

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// commandLine is what testreport is asked for.
+type commandLine struct {
+	// folder is that of the module; empty for the working directory.
+	folder string
+	// procs is how many processes run a suite.
+	procs int
+	// suites are packages of Ginkgo's.
+	suites []string
+	// args are flags and packages of go test.
+	args []string
+}
+
+// parse reads testreport's own options, which come first.
+func parse(args []string) (commandLine, error) {
+	line := commandLine{procs: 1}
+	for len(args) > 0 {
+		option := args[0]
+		if !slices.Contains([]string{"-C", "-procs", "-suite"}, option) {
+			break
+		}
+		if len(args) < 2 {
+			return commandLine{}, fmt.Errorf("%s needs a value", option)
+		}
+		value := args[1]
+		args = args[2:]
+		switch option {
+		case "-C":
+			line.folder = value
+		case "-suite":
+			line.suites = append(line.suites, value)
+		default:
+			var err error
+			if line.procs, err = strconv.Atoi(value); err != nil || line.procs < 1 {
+				return commandLine{}, fmt.Errorf("-procs %s is not a number of processes", value)
+			}
+		}
+	}
+	line.args = args
+	return line, nil
+}
+
+// tests says whether there is something for go test: packages beside the suites, or no suite at all.
+func (l commandLine) tests() bool {
+	return len(l.suites) == 0 || slices.ContainsFunc(l.args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
+}
+
+// goTest is the command that runs the packages.
+func (l commandLine) goTest() *exec.Cmd {
+	args := l.args
+	if len(l.suites) > 0 {
+		args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, ginkgoFlag) })
+	}
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd.Dir = l.folder
+	cmd.Stderr = os.Stderr
+	// The colors of Ginkgo would stand in the way of its totals.
+	cmd.Env = append(os.Environ(), "GINKGO_NO_COLOR=TRUE")
+	return cmd
+}
+
+// ginkgoFlag opens the flags by which go test passes one on to Ginkgo.
+const ginkgoFlag = "-ginkgo."
+
+// ginkgo is the command that runs a suite. What chooses tests by their names is not for one.
+func (l commandLine) ginkgo(suite string) (*exec.Cmd, error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		"tool", "-modfile=" + filepath.Join(root, "hack", "tools", "go.mod"), "ginkgo", "run",
+		"--procs=" + strconv.Itoa(l.procs), "--no-color",
+	}
+	for _, arg := range l.args {
+		switch name, _, _ := strings.Cut(arg, "="); {
+		case !strings.HasPrefix(arg, "-"):
+		case strings.HasPrefix(arg, ginkgoFlag):
+			args = append(args, "--"+strings.TrimPrefix(arg, ginkgoFlag))
+		case name == "-run" || name == "-count":
+		default:
+			args = append(args, arg)
+		}
+	}
+	cmd := exec.Command("go", append(args, suite)...)
+	cmd.Dir = l.folder
+	cmd.Stderr = os.Stderr
+	return cmd, nil
+}
