@@ -118,6 +118,10 @@ lint-fix: $(GOLANGCI_LINT) ## Lint, and mend what can be mended by itself.
 verify: ## Check that generated files, modules and manifests are up to date; changes nothing.
 	@hack/verify
 
+.PHONY: verify-quick
+verify-quick: ## The checks of it that take seconds.
+	@hack/verify quick
+
 .PHONY: verify-tools
 verify-tools: $(HELM) $(PROMTOOL) ## Compile what `make verify` takes, ahead of it: most of its time from a cold cache.
 	@go build -modfile=hack/tools/go.mod -o /dev/null tool
@@ -170,14 +174,14 @@ test-cluster: plugin ## Run the cluster tests against `make cluster`.
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -procs $(PROCS) -suite ./test/cluster -timeout=30m $(TEST_FLAGS)
 
 .PHONY: test-faults
-test-faults: build ## Let every write of the operator go wrong, against `make cluster`, or with FAULTS_SHARE=10 every tenth.
+test-faults: build ## Let every write of the operator go wrong, against `make cluster`, or with FAULTS_SHARE=10 a tenth of them.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
-	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=150m $(TEST_FLAGS) ./test/faults -ginkgo.timeout=150m
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -procs $(PROCS) -suite ./test/faults -timeout=150m $(TEST_FLAGS)
 
 .PHONY: test-walk
 test-walk: ## Walk over every field of the schema and through random changes, against `make cluster`; see docs/reliability.md.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
-	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=90m $(TEST_FLAGS) ./test/walk -ginkgo.timeout=90m
+	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -procs 2 -suite ./test/walk -timeout=90m $(TEST_FLAGS)
 
 .PHONY: test-tenants
 test-tenants: plugin ## Test what authors of stacks get beyond their rights, against `make cluster`, and what is rendered against Pod Security.

@@ -107,13 +107,17 @@ func calibrate(ctx context.Context, w workload) peace {
 }
 
 // chosen are the points of a workload: all, or one of so many as FAULTS_SHARE
-// says, beginning at one that FAULTS_SEED gives.
+// says, in an order that FAULTS_SEED gives. FAULTS_PART says which of these shares:
+// 1 where it is left out. All parts together are all points.
 func chosen(w workload, writes int) []*point {
 	GinkgoHelper()
-	share, err := strconv.Atoi(cmp.Or(os.Getenv("FAULTS_SHARE"), "1"))
-	Expect(err).NotTo(HaveOccurred(), "FAULTS_SHARE is a number: one of so many points is tried")
-	seed, err := strconv.ParseUint(cmp.Or(os.Getenv("FAULTS_SEED"), "1"), 10, 64)
-	Expect(err).NotTo(HaveOccurred(), "FAULTS_SEED is a number")
+	number := func(variable string) uint64 {
+		n, err := strconv.ParseUint(cmp.Or(os.Getenv(variable), "1"), 10, 64)
+		Expect(err).NotTo(HaveOccurred(), "%s is a number", variable)
+		return n
+	}
+	share, part, seed := number("FAULTS_SHARE"), number("FAULTS_PART"), number("FAULTS_SEED")
+	Expect(part).To(And(BeNumerically(">=", 1), BeNumerically("<=", share)), "FAULTS_PART is one of the %d of FAULTS_SHARE", share)
 	var all []*point
 	for _, fault := range faults.All() {
 		for n := 1; n <= writes; n++ {
@@ -122,7 +126,13 @@ func chosen(w workload, writes int) []*point {
 	}
 	random := rand.New(rand.NewPCG(seed, uint64(len(w.name)))) //nolint:gosec // to be repeated
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all[:(len(all)+share-1)/share]
+	var points []*point
+	for i, p := range all {
+		if uint64(i)%share == part-1 {
+			points = append(points, p)
+		}
+	}
+	return points
 }
 
 // tryAll tries the points, several at a time, and is the namespaces in which it did.

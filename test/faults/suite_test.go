@@ -30,7 +30,7 @@ func TestFaults(t *testing.T) {
 	RunSpecs(t, "Faults")
 }
 
-var _ = BeforeSuite(func(ctx SpecContext) {
-	world.Open(ctx)
+var _ = SynchronizedBeforeSuite(world.Open, func() {
+	world.Reach()
 	config = world.Connection(world.OperatorAgent)
 })

@@ -29,7 +29,7 @@ func TestWalk(t *testing.T) {
 	RunSpecs(t, "Walk")
 }
 
-var _ = BeforeSuite(func(ctx SpecContext) { world.Open(ctx) })
+var _ = SynchronizedBeforeSuite(world.Open, world.Reach)
 
 // operate runs an operator for these namespaces until the container or the spec ends.
 func operate(namespaces ...string) {

@@ -39,7 +39,7 @@ var (
 
 // Open reaches the cluster, applies the definitions and sees that no operator
 // is there. A suite calls it before its specs.
-func Open(ctx context.Context) {
+func Open(ctx SpecContext) {
 	GinkgoHelper()
 	Reach()
 	Expect(Kube.List(ctx, &corev1.NamespaceList{}, client.Limit(1))).To(Succeed(),
