@@ -190,6 +190,13 @@ test-tenants: plugin ## Test what authors of stacks get beyond their rights, aga
 	@hack/fuzz $(FUZZTIME) test/podsecurity
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) ./test/tenants/...
 
+# Which parts of the campaign are run, as `hack/campaign -list` names them; all that have not passed where it is left out.
+PARTS ?=
+
+.PHONY: campaign
+campaign: ## Run what is too long for the gate, in PARTS that can be resumed: hours.
+	@hack/campaign $(PARTS)
+
 .PHONY: bench-micro
 bench-micro: ## Measure what a pass computes, and compare with bin/bench/micro-base.txt, a copy of an earlier micro.txt, if it is there.
 	@mkdir -p $(BIN)/bench
@@ -199,6 +206,10 @@ bench-micro: ## Measure what a pass computes, and compare with bin/bench/micro-b
 .PHONY: test-e2e-app
 test-e2e-app: ## Test the program that the end-to-end tests run.
 	@$(TESTREPORT) -C test/e2e/app $(TEST_FLAGS) ./...
+
+.PHONY: test-e2e-short
+test-e2e-short: ## Run those of the end-to-end tests that the gate runs.
+	@$(MAKE) test-e2e TEST_FLAGS='$(TEST_FLAGS) -ginkgo.label-filter=gate'
 
 .PHONY: test-e2e
 test-e2e: docker-build kind-load $(HELM) ## Run the end-to-end tests against the kind cluster of `make kind-up`.
