@@ -68,6 +68,9 @@ const (
 	ReasonRollbackFailed = "RollbackFailed"
 	// ReasonRevisionDamaged is a revision whose record cannot be read.
 	ReasonRevisionDamaged = "RevisionDamaged"
+	// ReasonDriftContested is an object that somebody else changes again each time
+	// the operator has repaired it. It lasts until a repair has stood for a minute.
+	ReasonDriftContested = "DriftContested"
 )
 
 // Reasons of ImagesResolved.

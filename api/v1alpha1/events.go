@@ -15,8 +15,12 @@ const (
 	// EventImagesUnresolved tells that a new revision runs an image as it is
 	// written, because its registry could not be asked: it is a warning.
 	EventImagesUnresolved = "ImagesUnresolved"
-	// EventDriftRepaired tells that a change made by hand was put back.
+	// EventDriftRepaired tells that a change made by somebody else was put back, and by
+	// which field manager it was made, where that is known.
 	EventDriftRepaired = "DriftRepaired"
+	// EventRecreated tells that an object which somebody else deleted was created
+	// again: it is a warning, for its pods, or its address, may be other ones.
+	EventRecreated = "Recreated"
 	// EventAdopted tells that an object that was there before is the stack's now.
 	EventAdopted = "Adopted"
 	// EventRemoved tells that an object the stack no longer needs was deleted.

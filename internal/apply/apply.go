@@ -164,6 +164,9 @@ func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
 
 // take takes a step, and notes what came of it.
 func (p *pass) take(ctx context.Context, step model.Step) error {
+	if step.Undone.Field != "" {
+		step = p.attributed(ctx, step)
+	}
 	log.FromContext(ctx).Info(step.Reason, "verb", step.Verb, "kind", step.Kind, "object", step.Name)
 	var stored model.Revision
 	var err error
@@ -214,10 +217,15 @@ func (p *pass) write(ctx context.Context, step model.Step, options ...writeOptio
 // note remembers the answer to a write, and says whether it changed anything.
 // If not, no event follows, and another pass is due.
 func (p *pass) note(step model.Step, answer client.Object) (changed bool) {
-	p.Ledger.Note(p.key(), answer.GetUID(), func(last model.Acceptance) model.Acceptance {
-		return last.Next(step.Hash, model.Fingerprint(answer), answer.GetGeneration(), p.Clock.Now())
-	})
 	changed = answer.GetResourceVersion() != step.ResourceVersion
+	if !changed {
+		step.Undone = model.Change{} // it is as the API server will have it, and nobody's doing
+	}
+	p.Ledger.Note(p.key(), answer.GetUID(), func(last model.Acceptance) model.Acceptance {
+		return last.Next(model.Acceptance{
+			Asked: step.Hash, Answered: model.Fingerprint(answer), Generation: answer.GetGeneration(), At: p.Clock.Now(),
+		}, step.Undone)
+	})
 	p.silent = p.silent || !changed
 	return changed
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,11 +46,22 @@ func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error)
 		}
 		for i, component := range rev.Content.Components {
 			if naming.Object(p.stack.Name, component.Name) == deployment.Name {
-				rev.Content.Components[i].Template = deployment.Spec.Template
+				rev.Content.Components[i] = admitted(component, deployment.Spec.Template)
 			}
 		}
 	}
 	return rev, nil
+}
+
+// admitted is the component with its template as the API server would store it. Where
+// admission has put another image into it, that is noted.
+func admitted(component model.Component, template corev1.PodTemplateSpec) model.Component {
+	asked := component.App().Image
+	component.Template = template
+	if component.App().Image != asked {
+		component.Provenance.Asked = asked
+	}
+	return component
 }
 
 // record makes a revision. The answer is the revision as it is stored.

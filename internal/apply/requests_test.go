@@ -69,7 +69,8 @@ func newServer(t *testing.T, objects ...client.Object) *server {
 		defer s.mu.Unlock()
 		s.asked = append(s.asked, asked)
 	}
-	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+	build := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithReturnManagedFields()
+	api := build.WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			note("get", object, key.Name)
 			return c.Get(ctx, key, object, options...)

@@ -196,19 +196,19 @@ func TestZeroLedger(t *testing.T) {
 func TestForgetForgetsAnswersToo(t *testing.T) {
 	var l ledger.Ledger
 	note := func(stack types.NamespacedName) {
-		l.Note(stack, "uid", func(last model.Acceptance) model.Acceptance { last.Repeats++; return last })
+		l.Note(stack, "uid", func(last model.Acceptance) model.Acceptance { last.Generation++; return last })
 	}
 	note(shop)
 	note(shop)
 	note(blog)
-	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Repeats: 2}}, l.Of(shop)); diff != "" {
+	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Generation: 2}}, l.Of(shop)); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
 	l.Forget(shop)
 	if got := l.Of(shop); len(got) != 0 {
 		t.Errorf("%v is remembered of a stack that is gone", got)
 	}
-	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Repeats: 1}}, l.Of(blog)); diff != "" {
+	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Generation: 1}}, l.Of(blog)); diff != "" {
 		t.Errorf("answers of another stack (-want +got):\n%s", diff)
 	}
 }

@@ -109,4 +109,7 @@ type Provenance struct {
 	Unresolved *Unresolved `json:"unresolved,omitempty"`
 	// Resolved says that images of the component were looked up, and all that were are known.
 	Resolved bool `json:"resolved,omitempty"`
+	// Asked is the component's image as it was asked for; empty where the cluster's
+	// admission left it as it was.
+	Asked string `json:"asked,omitempty"`
 }

@@ -48,6 +48,9 @@ type Desired struct {
 	Retiring bool
 	// Joining says that the component is new, while others of the stack serve already.
 	Joining bool
+	// Admitted is the image that the cluster's admission has the component run in place
+	// of the revision's; empty where it runs that.
+	Admitted string
 }
 
 // Verb is what a step does.
@@ -80,6 +83,9 @@ type Step struct {
 	Reason string
 	// Event is the reason of the event that tells users of the step; empty where none does.
 	Event string
+	// Undone is what somebody else changed since the child was last written. Who did is
+	// found out when the step is carried out.
+	Undone Change
 
 	// Revision is what VerbRecord and VerbAnnotate write; in a step that took effect, as it is stored.
 	Revision *Revision

@@ -94,53 +94,6 @@ func (s State) Refusal(step Step) (refusal Refusal, ok bool) {
 	return refusal, ok && refusal.Asked == step.Hash
 }
 
-// Acceptance is a write and the API server's answer to it. An answer that
-// differs from what was asked (a mutating webhook, a default of a newer API
-// server) is not drift: asking again would change nothing.
-type Acceptance struct {
-	// Asked is the hash of what was asked.
-	Asked string
-	// Answered is the fingerprint of the object in the answer.
-	Answered string
-	// Generation is that of the object in the answer.
-	Generation int64
-	// At is the time of the answer.
-	At time.Time
-	// Repeats is how often the same was asked before, each time within patience of the last.
-	Repeats int
-}
-
-// How long the same write waits for its turn again.
-const (
-	// patience is after how long without a repeat all is forgotten, and the longest wait.
-	patience = time.Minute
-	// freeRepeats are those that do not wait.
-	freeRepeats = 3
-)
-
-// Next is the acceptance of another write, asked at a time after this one.
-func (a Acceptance) Next(asked, answered string, generation int64, at time.Time) Acceptance {
-	next := Acceptance{Asked: asked, Answered: answered, Generation: generation, At: at}
-	if a.Asked == asked && at.Sub(a.At) <= 2*patience {
-		next.Repeats = a.Repeats + 1
-	}
-	return next
-}
-
-// Wait is how long a write has to wait, so that two controllers who put a child
-// back in turns do not do so as fast as they can. What was not asked for just
-// now waits for nothing.
-func (a Acceptance) Wait(asked string, now time.Time) time.Duration {
-	if a.Asked != asked || a.Repeats < freeRepeats {
-		return 0
-	}
-	pause := patience
-	if doublings := a.Repeats - freeRepeats; doublings < 6 {
-		pause = time.Second << doublings
-	}
-	return max(0, pause-now.Sub(a.At))
-}
-
 // Hash is a short hash of a value's JSON form.
 func Hash(value any) string {
 	raw, err := json.Marshal(value)

@@ -4,11 +4,11 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -31,6 +31,18 @@ type child struct {
 	live metav1.Object
 	// drift is the path of a field in which it differs; empty where none does.
 	drift string
+}
+
+// contentDrift says whether what differs decides what pods run, or who gets their requests.
+func (c child) contentDrift() bool {
+	switch c.step.Kind {
+	case model.KindDeployment:
+		return strings.HasPrefix(c.drift, templatePath+".spec")
+	case model.KindService:
+		return strings.HasPrefix(c.drift, "spec")
+	default:
+		return false
+	}
 }
 
 // children are the objects that the components are to have during the rollout.
@@ -128,21 +140,20 @@ func inTheWay(config, live any) bool {
 }
 
 // writes are the steps that make the children what they are to be; none where
-// they are. Those that were taken again and again have to wait.
+// they are. Those of contested children have to wait for their turn.
 func writes(state model.State, children []child, rollout model.Rollout, now time.Time) (steps []model.Step, wait time.Duration) {
 	for _, child := range children {
 		if deferred(state, child, rollout) || settled(state, child) {
 			continue
 		}
 		if child.live != nil {
-			if pause := state.Accepted[child.live.GetUID()].Wait(child.step.Hash, now); pause > 0 {
-				wait = max(wait, pause)
+			pause := state.Accepted[child.live.GetUID()].Wait(child.step.Hash, child.contentDrift(), now)
+			if pause > 0 {
+				wait = model.Sooner(wait, pause)
 				continue
 			}
 		}
-		step := child.step
-		step.Reason, step.Event = reason(state.Stack, child)
-		steps = append(steps, step)
+		steps = append(steps, explained(state, child, rollout))
 	}
 	return steps, wait
 }
@@ -177,6 +188,21 @@ func deferred(state model.State, child child, rollout model.Rollout) bool {
 	}
 }
 
+// admit notes the images that the cluster's admission has components run in place of
+// their revision's: those of Deployments that are settled though they differ.
+func admit(state model.State, children []child) {
+	for _, child := range children {
+		deployment, ok := child.live.(*appsv1.Deployment)
+		if !ok || child.drift == "" || !settled(state, child) {
+			continue
+		}
+		live := model.Component{Template: deployment.Spec.Template}
+		if image := live.App().Image; image != child.component.App().Image {
+			child.component.Admitted = image
+		}
+	}
+}
+
 // settled says whether the child is as it is to be, or as the API server would have it.
 func settled(state model.State, child child) bool {
 	if child.live == nil {
@@ -187,31 +213,4 @@ func settled(state model.State, child child) bool {
 	}
 	accepted, ok := state.Accepted[child.live.GetUID()]
 	return ok && accepted.Asked == child.step.Hash && accepted.Answered == model.Fingerprint(child.live)
-}
-
-// reason says why a child is written, and which event tells of it.
-func reason(stack *v1alpha1.AppStack, child child) (reason, event string) {
-	component := child.component
-	if child.live == nil {
-		return fmt.Sprintf("component %s of revision %d needs it", component.Name, component.Revision), ""
-	}
-	annotations := child.live.GetAnnotations()
-	wanted := strconv.FormatInt(component.Revision, 10)
-	switch model.OwnershipOf(stack, child.live) {
-	case model.Unclaimed:
-		return fmt.Sprintf("%s %s is adopted: it was there before the stack",
-			child.step.Kind, child.step.Name), v1alpha1.EventAdopted
-	case model.Orphaned:
-		return fmt.Sprintf("%s %s is taken back: it has the stack's labels and no controller",
-			child.step.Kind, child.step.Name), v1alpha1.EventAdopted
-	case model.Owned, model.Inherited, model.Foreign:
-	}
-	switch earlier := annotations[naming.AnnotationRevision]; {
-	case child.step.Kind == model.KindDeployment && earlier != "" && earlier != wanted:
-		return fmt.Sprintf("from revision %s to revision %s", earlier, wanted), ""
-	case annotations[naming.AnnotationConfigHash] != child.step.Hash:
-		return "the stack's spec changed what it is to be", ""
-	}
-	return fmt.Sprintf("%s %s: %s was changed by someone else and is put back",
-		child.step.Kind, child.step.Name, child.drift), v1alpha1.EventDriftRepaired
 }

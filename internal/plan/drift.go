@@ -4,12 +4,14 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,9 +24,9 @@ func deploymentDrift(want, live *appsv1.Deployment) string {
 	same := equality.Semantic.DeepEqual
 	switch {
 	case !same(want.Spec.Template, live.Spec.Template):
-		return "spec.template"
+		return templateDrift(want.Spec.Template, live.Spec.Template)
 	case want.Spec.Replicas != nil && !same(want.Spec.Replicas, live.Spec.Replicas):
-		return "spec.replicas"
+		return replicasPath
 	case !same(want.Spec.Strategy, live.Spec.Strategy):
 		return "spec.strategy"
 	case want.Spec.MinReadySeconds != live.Spec.MinReadySeconds:
@@ -37,6 +39,92 @@ func deploymentDrift(want, live *appsv1.Deployment) string {
 		return "spec.paused"
 	}
 	return metadataDrift(want, live)
+}
+
+// Where a Deployment has its pod template, and its number of pods.
+const (
+	templatePath = "spec.template"
+	replicasPath = "spec.replicas"
+)
+
+// templateDrift is the path of the first field in which two pod templates differ.
+// An image comes first: it is what matters most.
+func templateDrift(want, live corev1.PodTemplateSpec) string {
+	for i, container := range want.Spec.Containers {
+		if i < len(live.Spec.Containers) && live.Spec.Containers[i].Name == container.Name &&
+			live.Spec.Containers[i].Image != container.Image {
+			return fmt.Sprintf("%s.spec.containers[%s].image", templatePath, container.Name)
+		}
+	}
+	return cmp.Or(difference(templatePath, templateFields(want), templateFields(live)), templatePath)
+}
+
+// templateFields are those of a pod template, with annotations and labels even
+// where it has none: each of them is a field of its own.
+func templateFields(template corev1.PodTemplateSpec) map[string]any {
+	all := fields(&template)
+	if metadata, ok := all["metadata"].(map[string]any); ok {
+		for _, key := range []string{"annotations", "labels"} {
+			if metadata[key] == nil {
+				metadata[key] = map[string]any{}
+			}
+		}
+	}
+	return all
+}
+
+// difference is the path of the first value that is not the same in both, or empty.
+func difference(path string, want, have any) string {
+	switch want := want.(type) {
+	case map[string]any:
+		have, ok := have.(map[string]any)
+		if !ok {
+			return path
+		}
+		keys := slices.AppendSeq(slices.Collect(maps.Keys(want)), maps.Keys(have))
+		slices.Sort(keys)
+		for _, key := range slices.Compact(keys) {
+			if at := difference(join(path, key), want[key], have[key]); at != "" {
+				return at
+			}
+		}
+		return ""
+	case []any:
+		have, ok := have.([]any)
+		if !ok {
+			return path
+		}
+		for i := range max(len(want), len(have)) {
+			if at := difference(itemPath(path, i, want, have), item(want, i), item(have, i)); at != "" {
+				return at
+			}
+		}
+		return ""
+	default:
+		if reflect.DeepEqual(want, have) {
+			return ""
+		}
+		return path
+	}
+}
+
+// item is that of a list at position i, or nil.
+func item(list []any, i int) any {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+// itemPath is the path of what two lists have at position i: by its name where it has one.
+func itemPath(path string, i int, lists ...[]any) string {
+	for _, list := range lists {
+		fields, _ := item(list, i).(map[string]any)
+		if name, named := fields["name"].(string); named {
+			return fmt.Sprintf("%s[%s]", path, name)
+		}
+	}
+	return fmt.Sprintf("%s[%d]", path, i)
 }
 
 // metadataDrift is the same of what the operator sets in the metadata.

@@ -111,7 +111,8 @@ func TestWhileWaiting(t *testing.T) {
 				return state
 			}(),
 			[]string{"Update Deployment shop: Deployment shop: " +
-				"spec.template was changed by someone else and is put back"},
+				"spec.template.spec.containers[app].image was changed by someone else and is put back: " +
+				"to run another image, set it in the stack's spec"},
 		},
 		"R28 what is deleted is made again": {
 			func() model.State {
@@ -119,7 +120,7 @@ func TestWhileWaiting(t *testing.T) {
 				delete(state.Services, "shop")
 				return state
 			}(),
-			[]string{"Create Service shop: component main of revision 2 needs it"},
+			[]string{"Create Service shop: Service shop was deleted by someone else and is created again: its cluster IP may have changed"},
 		},
 		"R6 a rollout ends": {
 			func() model.State {

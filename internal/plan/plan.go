@@ -38,10 +38,12 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	}
 	plan.Components = components(state, *current, state.Revisions)
 	children := children(state, plan.Components, *plan.Rollout)
+	admit(state, children)
 	conflict, free := conflict(state.Stack, children)
-	plan.Problem = cmp.Or(plan.Problem, conflict)
+	contest, over := contest(state, free, now)
+	plan.Problem = cmp.Or(plan.Problem, conflict, contest)
 	writes, wait := writes(state, free, *plan.Rollout, now)
-	plan.Wait = model.Sooner(plan.Wait, wait)
+	plan.Wait = model.Sooner(plan.Wait, model.Sooner(wait, over))
 	records := newRecords(state.Revisions)
 	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: writes, now: now}
 	if !state.Stopped() {

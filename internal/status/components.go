@@ -13,6 +13,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
@@ -21,7 +22,7 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 	for _, component := range in.Plan.Components {
 		name := naming.Object(in.State.Stack.Name, component.Name)
 		status := v1alpha1.ComponentStatus{
-			Name: component.Name, Image: component.App().Image, ImageValues: component.Provenance.Values,
+			Name: component.Name, Image: running(component), ImageValues: component.Provenance.Values,
 		}
 		if deployment := in.State.Deployments[name]; deployment != nil {
 			status.DesiredReplicas = ptr.To(ptr.Deref(deployment.Spec.Replicas, 1))
@@ -38,6 +39,25 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 		statuses = append(statuses, status)
 	}
 	return statuses
+}
+
+// running is the image that the component's pods run: another one than the revision's
+// where the cluster's admission has put it there.
+func running(component model.Desired) string {
+	return cmp.Or(component.Admitted, component.App().Image)
+}
+
+// admitted says which images run that nobody asked for, because the cluster's admission
+// put them there; empty where there is none.
+func admitted(components []model.Desired) string {
+	var parts []string
+	for _, component := range components {
+		runs, asked := running(component), cmp.Or(component.Provenance.Asked, component.App().Image)
+		if runs != asked {
+			parts = append(parts, fmt.Sprintf("component %s: %s in place of %s", component.Name, runs, asked))
+		}
+	}
+	return sentences(parts)
 }
 
 // short is an image as people name it: without its digest where it has a tag.

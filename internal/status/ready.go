@@ -22,10 +22,11 @@ func ready(in Input) verdict {
 			return verdict{metav1.ConditionFalse, reason, message}
 		}
 	}
-	return verdict{
-		metav1.ConditionTrue, v1alpha1.ReasonSucceeded,
-		fmt.Sprintf("revision %d runs", in.Plan.Rollout.Revision),
+	message := fmt.Sprintf("revision %d runs", in.Plan.Rollout.Revision)
+	if images := admitted(in.Plan.Components); images != "" {
+		message += "; admission control of the cluster changed images: " + images
 	}
+	return verdict{metav1.ConditionTrue, v1alpha1.ReasonSucceeded, message}
 }
 
 func hasProblem(in Input) (reason, message string, blocked bool) {

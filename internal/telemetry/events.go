@@ -34,7 +34,7 @@ func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
 		return
 	}
 	kind := corev1.EventTypeNormal
-	if step.Event == v1alpha1.EventRolloutFailed {
+	if step.Event == v1alpha1.EventRolloutFailed || step.Event == v1alpha1.EventRecreated {
 		kind = corev1.EventTypeWarning
 	}
 	// events of one reason are counted as one, but for what they relate to

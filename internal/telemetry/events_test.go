@@ -100,3 +100,18 @@ func TestUnresolvedImages(t *testing.T) {
 		})
 	}
 }
+
+// TestDeletedChildren shows that an object which somebody else deleted is worth a
+// warning, and one that was only changed is not.
+func TestDeletedChildren(t *testing.T) {
+	for reason, kind := range map[string]string{
+		v1alpha1.EventRecreated: corev1.EventTypeWarning, v1alpha1.EventDriftRepaired: corev1.EventTypeNormal,
+	} {
+		told := &recorder{}
+		events := &telemetry.Events{Recorder: told}
+		events.Took(Stack("shop"), model.Step{Verb: model.VerbCreate, Kind: model.KindService, Name: "shop", Event: reason, Reason: "why"})
+		if diff := cmp.Diff([]event{{"Service shop", kind, reason, "Create", "why"}}, told.events); diff != "" {
+			t.Errorf("R28 events (-want +got):\n%s", diff)
+		}
+	}
+}

@@ -20,7 +20,7 @@ const soon = 5 * time.Second
 
 var _ = Describe("A change made by hand", func() {
 	DescribeTable("of the pods is put back, and is no revision (R28)",
-		func(ctx SpecContext, command ...string) {
+		func(ctx SpecContext, told string, command ...string) {
 			w := newScene(ctx)
 			w.Apply(fixture.Stack(app))
 			w.BecomesReady(ctx)
@@ -40,12 +40,17 @@ var _ = Describe("A change made by hand", func() {
 			Eventually(ctx, func() string {
 				return w.Kubectl("get", "events", "--field-selector=involvedObject.kind=AppStack,reason=DriftRepaired",
 					"-o", "jsonpath={.items[*].message}")
-			}).Should(ContainSubstring("Deployment my-app: spec.template was changed by someone else and is put back"))
+			}).Should(ContainSubstring("Deployment my-app: spec.template." + told))
 		},
-		Entry("kubectl set image", "set", "image", "deployment/my-app", "app=other:1"),
-		Entry("kubectl rollout restart", "rollout", "restart", "deployment/my-app"),
-		Entry("kubectl set env", "set", "env", "deployment/my-app", "DEBUG=1"),
-		Entry("kubectl patch", "patch", "deployment/my-app", "--type=json",
+		Entry("kubectl set image", "spec.containers[app].image was changed by kubectl-set and is put back: to run another image",
+			"set", "image", "deployment/my-app", "app=other:1"),
+		Entry("kubectl rollout restart", "metadata.annotations.kubectl.kubernetes.io/restartedAt was changed by kubectl-rollout "+
+			"and is put back: to restart all pods, set spec.restartedAt of the stack, or run: kubectl appstack restart my-app",
+			"rollout", "restart", "deployment/my-app"),
+		Entry("kubectl set env", "spec.containers[app].env was changed by kubectl-set and is put back",
+			"set", "env", "deployment/my-app", "DEBUG=1"),
+		Entry("kubectl patch", "spec.containers[app].readinessProbe was changed by someone else and is put back",
+			"patch", "deployment/my-app", "--type=json",
 			`-p=[{"op":"remove","path":"/spec/template/spec/containers/0/readinessProbe"}]`),
 	)
 
@@ -65,6 +70,10 @@ var _ = Describe("A change made by hand", func() {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(service.UID).NotTo(Equal(uid))
 		}).WithTimeout(soon).Should(Succeed())
+		Eventually(ctx, func() string {
+			return w.Kubectl("get", "events", "--field-selector=involvedObject.kind=AppStack,reason=Recreated,type=Warning",
+				"-o", "jsonpath={.items[*].message}")
+		}).Should(ContainSubstring("Service my-app was deleted by someone else and is created again"))
 		// these are not the operator's: Kubernetes tries again after 1 s, 2 s and 4 s where its view of them is behind
 		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
 		w.BecomesReady(ctx)

@@ -6,6 +6,7 @@ package integration
 import (
 	"fmt"
 	"maps"
+	"reflect"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -147,15 +148,39 @@ var _ = Describe("drift", func() {
 		Expect(numbers()).To(Equal([]int64{1}))
 	})
 
-	DescribeTable("R28 makes a deleted child again",
+	It("R28 by kubectl rollout restart is put back, and the event says how to restart all pods", func() {
+		stack := created()
+		restart := []byte(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2026-01-01T00:00:00Z"}}}}}`)
+		Expect(k8s.Patch(ctx, deployment(app), client.RawPatch(types.StrategicMergePatchType, restart),
+			client.FieldOwner("kubectl-rollout"))).To(Succeed())
+		expectEvent(stack, corev1.EventTypeNormal, v1alpha1.EventDriftRepaired,
+			"spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt was changed by kubectl-rollout and is put back: "+
+				"to restart all pods, set spec.restartedAt of the stack, or run: kubectl appstack restart my-app")
+		Expect(deployment(app).Spec.Template.Annotations).NotTo(HaveKey("kubectl.kubernetes.io/restartedAt"))
+	})
+
+	DescribeTable("R28 makes a deleted child again, and says so",
 		func(object client.Object, name string) {
-			created(autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}))
+			stack := created(autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}))
 			uid := find(Default, object, name).GetUID()
 			Expect(k8s.Delete(ctx, object)).To(Succeed())
 			Eventually(func(g Gomega) { g.Expect(find(g, object, name).GetUID()).NotTo(Equal(uid)) }).Should(Succeed())
+			expectEvent(stack, corev1.EventTypeWarning, v1alpha1.EventRecreated,
+				fmt.Sprintf("%s my-app was deleted by someone else and is created again", reflect.TypeOf(object).Elem().Name()))
 			Expect(ready().Status.History).To(HaveLen(1))
 			Expect(numbers()).To(Equal([]int64{1}))
 		}, eachChild)
+
+	It("R28 tells a deleted child from those that a change of the stack adds", func() {
+		created(fixture.Replicas(1))
+		released(fixture.Replicas(2)) // a disruption budget
+		released(fixture.Component("worker", 2, nil, "work"))
+		released(autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}), fixture.Image("my-app:2"))
+		stack := released(fixture.WithoutComponents())
+		stack = released(fixture.Component("worker", 2, nil, "work"))
+		expectEvent(stack, corev1.EventTypeNormal, v1alpha1.EventRemoved, "my-app-worker")
+		Expect(eventsOf(Default, stack)).NotTo(ContainElement(HaveField("Reason", v1alpha1.EventRecreated)))
+	})
 
 	It("R28 leaves alone what others add to a Service", func() {
 		created()

@@ -27,7 +27,7 @@ import (
 func (w *World) OperateAndDie(writes int) {
 	w.changed = true // another one looks at everything when it starts
 	defer func() {
-		w.resolver = resolver{} // what it knew of images was in its memory
+		w.resolver, w.state.Accepted = resolver{}, nil // what it knew of images, and of its writes, was in its memory
 	}()
 	for range most {
 		todo := w.pass()
@@ -132,6 +132,7 @@ func lines(p model.Plan) []string {
 
 // take carries out one step.
 func (w *World) take(step model.Step) {
+	step = w.attributed(step)
 	w.write("  %s", step)
 	target := model.Target{Kind: step.Kind, Name: step.Name}
 	if message := w.refusal(step); message != "" {
@@ -185,6 +186,7 @@ func (w *World) put(step model.Step) {
 		put.UID = w.uid()
 		put.Generation = 1
 		w.expectRecorded(put)
+		w.admit(put)
 		if live := w.state.Deployments[step.Name]; live != nil {
 			put.UID, put.Generation, put.Status = live.UID, live.Generation, live.Status
 			if put.Spec.Replicas == nil {
@@ -198,6 +200,7 @@ func (w *World) put(step model.Step) {
 		if put.Spec.Replicas == nil {
 			put.Spec.Replicas = step.Initial
 		}
+		w.note(step, present(w.state.Deployments, step.Name), put)
 		w.state.Deployments[step.Name] = put
 	case model.KindService:
 		putConfig(w, w.state.Services, step, &corev1.Service{})
@@ -214,7 +217,16 @@ func putConfig[T metav1.Object](w *World, into map[string]T, step model.Step, ob
 	if live, found := into[step.Name]; found {
 		object.SetUID(live.GetUID())
 	}
+	w.note(step, present(into, step.Name), object)
 	into[step.Name] = object
+}
+
+// present is the object of the name, or nil.
+func present[T metav1.Object](objects map[string]T, name string) metav1.Object {
+	if object, found := objects[name]; found {
+		return object
+	}
+	return nil
 }
 
 // reread is the revision as it comes back from its record.

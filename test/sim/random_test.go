@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
 	. "github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/sim"
 )
@@ -81,6 +82,8 @@ func chances(s story, random *rand.Rand) []func() {
 		func() { s.Quota, s.Room = -1, -1; s.Say("neither quota nor lack of room") },
 		func() { s.Say(fmt.Sprintf("the operator dies after %d writes", writes)); s.OperateAndDie(writes) },
 		func() { s.Say("time passes without the operator"); s.Tick() },
+		func() { s.Say("somebody sets the image of the Deployment"); s.setImageOf("shop", "evil:1") },
+		func() { s.Say("somebody deletes the Service"); s.Delete(model.KindService, "shop") },
 	}, ofRegistry(s, moved, digest)...)
 }
 

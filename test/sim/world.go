@@ -32,6 +32,8 @@ type World struct {
 	Quota, Room int
 	// Refuses is what the API server says to a write, which it takes where that is empty.
 	Refuses func(model.Step) string
+	// Admit is the cluster's admission control: it changes Deployments that are written. None where it is nil.
+	Admit func(*appsv1.Deployment)
 	// Registry is asked for the stack's images; nobody asks where it is nil.
 	Registry *Registry
 	// Shuffle puts names into the order in which something happens to them. The default is theirs.
@@ -39,6 +41,9 @@ type World struct {
 
 	// broken are images by the word that they behave by meanwhile.
 	broken map[string]string
+
+	// managers are those that changed an object last, by its name, besides the operator.
+	managers map[string]string
 
 	state    model.State
 	now      time.Time
@@ -74,6 +79,7 @@ func New() *World {
 		pods:  map[string]*replicaSets{},
 
 		broken:   map[string]string{},
+		managers: map[string]string{},
 		recorded: map[int64]model.Content{},
 	}
 }
@@ -90,6 +96,7 @@ func (w *World) State() model.State {
 		Services:    copies(w.state.Services),
 		Autoscalers: copies(w.state.Autoscalers),
 		Budgets:     copies(w.state.Budgets),
+		Accepted:    maps.Clone(w.state.Accepted),
 		Refused:     maps.Clone(w.state.Refused),
 		Pods:        model.Pods{Known: w.state.Pods.Known, All: slices.Clone(w.state.Pods.All)},
 		Images: model.Images{

@@ -101,6 +101,12 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 		v1alpha1.ReasonRevisionDamaged: {
 			{"Restore the ControllerRevision that the message names from a backup, or delete it to do without that revision.", nil},
 		},
+		v1alpha1.ReasonDriftContested: {
+			{"Stop what changes the object: the message names its field manager, and the events tell of each repair:", []string{
+				"kubectl events --for appstack/" + r.Stack.Name + v.Scope,
+			}},
+			{"Or change the stack's spec to what it wants. The stack is ready again once a repair has stood for a minute.", nil},
+		},
 		v1alpha1.ReasonRolledBack:     failed,
 		v1alpha1.ReasonRolloutFailed:  stuck,
 		v1alpha1.ReasonRollbackFailed: stuck,

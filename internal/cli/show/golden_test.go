@@ -123,8 +123,13 @@ func TestWhy(t *testing.T) {
 	moved.stack = With(moved.stack, RollbackTo(1, 1))
 	unseen := ready(t)
 	unseen.stack.Generation++
+	contested := ready(t)
+	contested.stack.Status.Conditions = stalled(v1alpha1.ReasonDriftContested,
+		"Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set again after each repair: "+
+			"stop it; to run another image, set it in the stack's spec")
 	tests := map[string]*scene{
-		"ready": ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
+		"drift-contested": contested,
+		"ready":           ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
 		"moved-on": moved, "not-seen-yet": unseen,
 		"rollback-failed": failed(v1alpha1.ReasonRollbackFailed,
 			"revision 3 failed (component worker, container app: CrashLoopBackOff), and so did going back to revision 2"),
@@ -147,7 +152,7 @@ func TestWhyKnowsWhatToDo(t *testing.T) {
 		v1alpha1.ReasonProgressing, v1alpha1.ReasonScaling, v1alpha1.ReasonUnavailable, v1alpha1.ReasonPaused,
 		v1alpha1.ReasonRetrying, v1alpha1.ReasonWaitingForDeletion, v1alpha1.ReasonInvalidPodTemplate, v1alpha1.ReasonNameConflict,
 		v1alpha1.ReasonRejected, v1alpha1.ReasonRevisionNotFound, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed,
-		v1alpha1.ReasonRollbackFailed, v1alpha1.ReasonRevisionDamaged,
+		v1alpha1.ReasonRollbackFailed, v1alpha1.ReasonRevisionDamaged, v1alpha1.ReasonDriftContested,
 	} {
 		s := ready(t)
 		s.stack.Status.Conditions = []metav1.Condition{notReady(reason, "words")}

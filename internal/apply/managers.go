@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"context"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
+)
+
+// attributed is a step that puts something back, with the field manager that changed
+// it. That takes one read of the object before it is written: the cache has no managed
+// fields, and after the write they name the operator. Where it cannot be read the step
+// is as good without.
+func (p *pass) attributed(ctx context.Context, step model.Step) model.Step {
+	object := &metav1.PartialObjectMetadata{}
+	gvk, err := p.Client.GroupVersionKindFor(newObject(step.Kind))
+	if err == nil {
+		object.SetGroupVersionKind(gvk)
+		err = p.Live.Get(ctx, client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}, object)
+	}
+	if err != nil {
+		log.FromContext(ctx).V(1).Info("who changed the object is not known", "kind", step.Kind, "object", step.Name, "error", err.Error())
+		return step
+	}
+	step.Undone.Manager = managerOf(object.ManagedFields, step.Undone.Field)
+	if step.Event == v1alpha1.EventDriftRepaired {
+		step.Reason = plan.Repair(p.stack, step)
+	}
+	return step
+}
+
+// managerOf is the manager other than the operator that set the field last, or
+// something below it; empty where none did, such as where the field was removed.
+func managerOf(managed []metav1.ManagedFieldsEntry, field string) string {
+	var last metav1.ManagedFieldsEntry
+	for _, entry := range managed {
+		if entry.Manager == naming.FieldOwner || entry.Subresource == "status" || !sets(entry, generic(field)) {
+			continue
+		}
+		if last.Manager == "" || last.Time.Before(entry.Time) {
+			last = entry
+		}
+	}
+	return last.Manager
+}
+
+// sets says whether the entry has the field, something below it, or a value that it is
+// in as a whole.
+func sets(entry metav1.ManagedFieldsEntry, field string) (found bool) {
+	fields := &fieldpath.Set{}
+	if entry.FieldsV1 == nil || fields.FromJSON(entry.FieldsV1.GetRawReader()) != nil {
+		return false
+	}
+	fields.Leaves().Iterate(func(path fieldpath.Path) {
+		set := dotted(path)
+		found = found || within(set, field) || within(field, set)
+	})
+	return found
+}
+
+// within says whether a path is the other one, or below it.
+func within(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && (rest == "" || rest[0] == '.')
+}
+
+// dotted is a path in words, without the items of lists: those are told apart by
+// keys here, and by names or positions where drift is found.
+func dotted(path fieldpath.Path) string {
+	var names []string
+	for _, element := range path {
+		if element.FieldName != nil {
+			names = append(names, *element.FieldName)
+		}
+	}
+	return strings.Join(names, ".")
+}
+
+// generic is the path of a field without the items of lists.
+func generic(field string) string {
+	var out strings.Builder
+	for part := range strings.SplitSeq(field, "[") {
+		if _, rest, item := strings.Cut(part, "]"); item {
+			part = rest
+		}
+		out.WriteString(part)
+	}
+	return out.String()
+}

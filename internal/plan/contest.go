@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// contest is the first child that somebody else changes again after each repair, as a
+// problem; nil where there is none. The next contest is over after the time over, unless
+// its child is changed once more.
+func contest(state model.State, children []child, now time.Time) (first *model.Problem, over time.Duration) {
+	for _, child := range children {
+		if child.live == nil {
+			continue
+		}
+		last := state.Accepted[child.live.GetUID()]
+		left := last.Contest(child.step.Hash, now)
+		if left == 0 {
+			continue
+		}
+		over = model.Sooner(over, left)
+		if first == nil {
+			first = contested(state.Stack, child.step, *last.Repairs)
+		}
+	}
+	return first, over
+}
+
+// contested says what is contested, by whom, and what to do.
+func contested(stack *v1alpha1.AppStack, step model.Step, repairs model.Repairs) *model.Problem {
+	remedy := ", or change the stack's spec"
+	for _, field := range repairs.Fields {
+		if advice := instead(stack, field); advice != "" {
+			remedy = "; " + advice
+			break
+		}
+	}
+	return &model.Problem{
+		Reason: v1alpha1.ReasonDriftContested,
+		Message: fmt.Sprintf("%s %s: %s is changed by %s again after each repair: stop it%s", step.Kind, step.Name,
+			strings.Join(repairs.Fields, ", "), cmp.Or(strings.Join(repairs.Managers, ", "), "someone else"), remedy),
+	}
+}

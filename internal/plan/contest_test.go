@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+)
+
+// Field managers of others.
+const (
+	setImage = "kubectl-set"
+	scaler   = "kube-controller-manager"
+)
+
+// What they change in a Deployment.
+func imageChanged(d *appsv1.Deployment)    { d.Spec.Template.Spec.Containers[0].Image = "evil:1" }
+func replicasChanged(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](9) }
+
+// contested is a settled state whose Deployment was put right so often, each time after
+// the change by the manager. Now it is as it is to be; the last write was at noon.
+func contested(writes int, by func(*appsv1.Deployment), manager string) model.State {
+	state := settled()
+	deployment := state.Deployments["shop"]
+	changed := state
+	changed.Deployments = map[string]*appsv1.Deployment{"shop": deployment.DeepCopy()}
+	by(changed.Deployments["shop"])
+	step := planFor(changed).Steps[0]
+	last := model.Acceptance{Asked: step.Hash, At: noon.Add(-30 * time.Second)} // when it was created
+	for range writes {
+		answer := model.Acceptance{Asked: step.Hash, Answered: model.Fingerprint(deployment), At: noon}
+		last = last.Next(answer, model.Change{Field: step.Undone.Field, Manager: manager})
+	}
+	state.Accepted = map[types.UID]model.Acceptance{deployment.UID: last}
+	return state
+}
+
+// TestTwoControllersDoNotRace shows that a child which someone else changes
+// back each time is put back at once a few times, and then ever more rarely, or once a
+// second where it decides what pods run.
+func TestTwoControllersDoNotRace(t *testing.T) {
+	tests := map[string]struct {
+		by   func(*appsv1.Deployment)
+		want []string
+	}{
+		"R28 what pods run": {
+			imageChanged, []string{"0s", "0s", "0s", "1s", "1s", "1s", "1s", "1s", "1s", "1s"},
+		},
+		"R28 a note on the pods": {
+			func(d *appsv1.Deployment) { d.Spec.Template.Annotations = map[string]string{"theirs": "1"} },
+			[]string{"0s", "0s", "0s", "1s", "2s", "4s", "8s", "16s", "30s", "30s"},
+		},
+		"R28 how many there are": {
+			replicasChanged, []string{"0s", "0s", "0s", "1s", "2s", "4s", "8s", "16s", "30s", "30s"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var waits []string
+			for writes := range 10 {
+				state := contested(writes, test.by, setImage)
+				test.by(state.Deployments["shop"])
+				plan := planFor(state)
+				if (plan.Wait > 0) == (len(plan.Steps) > 0) {
+					t.Fatalf("wait %s and steps %v, want one of them", plan.Wait, plan.Steps)
+				}
+				if (plan.Wait > 0) != (plan.Problem != nil) {
+					t.Errorf("R19 a write that waits %s is followed by the problem %+v", plan.Wait, plan.Problem)
+				}
+				waits = append(waits, plan.Wait.String())
+			}
+			if diff := cmp.Diff(test.want, waits); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTheSoonestWriteCounts shows that an object whose turn comes later does not hold up another.
+func TestTheSoonestWriteCounts(t *testing.T) {
+	state := contested(9, imageChanged, setImage)
+	imageChanged(state.Deployments["shop"])
+	budget := state.Budgets["shop"]
+	last := model.Acceptance{Asked: budget.Annotations[naming.AnnotationConfigHash], At: noon, Repairs: &model.Repairs{Count: 9}}
+	budget.Spec.UnhealthyPodEvictionPolicy = nil
+	state.Accepted[budget.UID] = last
+	if wait := planFor(state).Wait; wait != time.Second {
+		t.Errorf("R28 the next pass is due after %s, want 1s", wait)
+	}
+}
+
+// TestAContest shows how long a stack is contested, what it says, and that it says
+// the same between a write and the change that undoes it.
+func TestAContest(t *testing.T) {
+	const image = "Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set again after each repair: " +
+		"stop it; to run another image, set it in the stack's spec"
+	tests := map[string]struct {
+		state func() model.State
+		after time.Duration
+		want  string
+	}{
+		"R28 two repairs are none": {func() model.State { return contested(2, imageChanged, setImage) }, 0, ""},
+		"R28 three are":            {func() model.State { return contested(3, imageChanged, setImage) }, 0, image},
+		"R19 it goes on while the write stands": {
+			func() model.State { return contested(3, imageChanged, setImage) }, 59 * time.Second, image,
+		},
+		"R19 and while the object is changed": {
+			func() model.State {
+				state := contested(3, imageChanged, setImage)
+				imageChanged(state.Deployments["shop"])
+				return state
+			}, 500 * time.Millisecond, image,
+		},
+		"R28 it is over after a minute": {func() model.State { return contested(9, imageChanged, setImage) }, time.Minute, ""},
+		"R28 nobody knows where the clock was set back": {
+			func() model.State { return contested(9, imageChanged, setImage) }, -time.Second, "",
+		},
+		"R28 what is to be another one by now is not contested": {
+			func() model.State {
+				state := contested(9, imageChanged, setImage)
+				state.Stack.Spec.Replicas = ptr.To[int32](5)
+				return state
+			}, 0, "",
+		},
+		"R30 an autoscaler that the stack knows nothing of": {
+			func() model.State { return contested(3, replicasChanged, scaler) }, 0,
+			"Deployment shop: spec.replicas is changed by kube-controller-manager again after each repair: " +
+				"stop it; to run another number of pods, scale the stack, or leave replicas out of its spec",
+		},
+		"R30 by someone who is not known": {
+			func() model.State {
+				return contested(3, func(d *appsv1.Deployment) { d.Spec.Strategy = appsv1.DeploymentStrategy{Type: "Recreate"} }, "")
+			}, 0,
+			"Deployment shop: spec.strategy is changed by someone else again after each repair: " +
+				"stop it, or change the stack's spec",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			plan := planner.Make(test.state(), noon.Add(test.after))
+			got := ""
+			if plan.Problem != nil {
+				got = plan.Problem.Message
+				if plan.Problem.Reason != v1alpha1.ReasonDriftContested {
+					t.Errorf("the reason is %s", plan.Problem.Reason)
+				}
+				if plan.Wait == 0 || plan.Wait > time.Minute-test.after {
+					t.Errorf("R19 another pass is due after %s, want one when it is over at the latest", plan.Wait)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("the problem (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestManyFieldsAndManagers shows that the words of a contest come to rest, however
+// many fields are changed.
+func TestManyFieldsAndManagers(t *testing.T) {
+	last := model.Acceptance{Asked: "a", At: noon}
+	for _, name := range strings.Split("d b b c a e", " ") {
+		last = last.Next(model.Acceptance{Asked: "a", At: noon}, model.Change{Field: name, Manager: name})
+	}
+	want := []string{"b", "c", "d"}
+	if diff := cmp.Diff(model.Repairs{Count: 6, Fields: want, Managers: want}, *last.Repairs); diff != "" {
+		t.Errorf("R19 repairs (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package status_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/status"
+)
+
+// TestContestedDrift shows that a stack is stalled, and not ready, all the time that
+// somebody else changes an object again and again: before a write has to wait, while one
+// waits, and after it.
+func TestContestedDrift(t *testing.T) {
+	const words = "DriftContested: Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set " +
+		"again after each repair: stop it; to run another image, set it in the stack's spec"
+	contested := map[string]string{
+		"Ready": "False " + words, "Stalled": "True " + words, "Available": "True PodsAvailable: every component has a pod that serves",
+	}
+	ready := map[string]string{
+		"Ready": "True Succeeded: revision 1 runs", "Available": "True PodsAvailable: every component has a pod that serves",
+	}
+	tests := map[string]struct {
+		foreign bool
+		since   time.Duration
+		want    map[string]string
+	}{
+		"R19 a repair stands for now":      {false, 0, contested},
+		"R19 the next write waits":         {true, 500 * time.Millisecond, contested},
+		"R19 the next write is due":        {true, 5 * time.Second, contested},
+		"R19 a repair stands for a minute": {false, time.Minute, ready},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := settled()
+			deployment := in.State.Deployments["shop"]
+			in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
+				Asked: deployment.Annotations[naming.AnnotationConfigHash], At: noon.Add(-test.since), Repairs: &model.Repairs{
+					Count: 9, Fields: []string{"spec.template.spec.containers[app].image"}, Managers: []string{"kubectl-set"},
+				},
+			}}
+			if test.foreign {
+				deployment.Spec.Template.Spec.Containers[0].Image = "evil:1"
+			}
+			got := status.Compute(planned(in))
+			if diff := cmp.Diff(test.want, conditions(got)); diff != "" {
+				t.Errorf("conditions (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAdmittedImages shows which image a component runs that the cluster's admission has
+// changed, be it when its revision was made or later, and that this is said.
+func TestAdmittedImages(t *testing.T) {
+	const mirror = "mirror.example.com/my-app:1"
+	tests := map[string]struct {
+		change  func(*status.Input)
+		image   string
+		message string
+	}{
+		"R20 left as it is": {func(*status.Input) {}, "my-app:1", "revision 1 runs"},
+		"R20 changed since": {
+			func(in *status.Input) {
+				deployment := in.State.Deployments["shop"]
+				deployment.Spec.Template.Spec.Containers[0].Image = mirror
+				in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
+					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: model.Fingerprint(deployment), At: noon,
+				}}
+			},
+			mirror, "revision 1 runs; admission control of the cluster changed images: component main: " + mirror + " in place of my-app:1",
+		},
+		"R20 changed when the revision was made": {
+			func(in *status.Input) {
+				recorded := &in.State.Revisions[0].Content.Components[0]
+				recorded.Provenance.Asked = "my-app:1"
+				recorded.Template.Spec.Containers[0].Image = mirror
+				in.State.Deployments["shop"].Spec.Template.Spec.Containers[0].Image = mirror
+			},
+			mirror, "revision 1 runs; admission control of the cluster changed images: component main: " + mirror + " in place of my-app:1",
+		},
+		"R28 by somebody, which is put back": {
+			func(in *status.Input) { in.State.Deployments["shop"].Spec.Template.Spec.Containers[0].Image = "evil:1" },
+			"my-app:1", "revision 1 runs",
+		},
+		"R20 something else changed since": {
+			func(in *status.Input) {
+				deployment := in.State.Deployments["shop"]
+				deployment.Spec.Template.Annotations = map[string]string{"injected": "yes"}
+				in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
+					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: model.Fingerprint(deployment), At: noon,
+				}}
+			},
+			"my-app:1", "revision 1 runs",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := settled()
+			test.change(&in)
+			got := status.Compute(planned(in))
+			want := []string{test.image, test.image, "True Succeeded: " + test.message}
+			if diff := cmp.Diff(want, []string{got.Image, got.Components[0].Image, conditions(got)["Ready"]}); diff != "" {
+				t.Errorf("image, component's image and Ready (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

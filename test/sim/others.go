@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim
+
+import (
+	"maps"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/plan"
+)
+
+// Change changes a Deployment as somebody else does, with a field manager of theirs.
+// There has to be one.
+func (w *World) Change(name, manager string, by func(*appsv1.Deployment)) {
+	changed := w.state.Deployments[name].DeepCopy()
+	by(changed)
+	w.admit(changed)
+	changed.Generation++
+	w.state.Deployments[name] = changed
+	w.managers[name] = manager
+	w.changed = true
+}
+
+// Delete deletes an object as somebody else does; it need not be there.
+func (w *World) Delete(kind model.Kind, name string) {
+	w.remove(model.Step{Kind: kind, Name: name})
+	w.look()
+	w.changed = true
+}
+
+// admit has the cluster's admission control change what is about to be stored.
+func (w *World) admit(deployment *appsv1.Deployment) {
+	if w.Admit != nil {
+		w.Admit(deployment)
+	}
+}
+
+// attributed is the step with who has changed what it puts back.
+func (w *World) attributed(step model.Step) model.Step {
+	if step.Undone.Field == "" {
+		return step
+	}
+	step.Undone.Manager = w.managers[step.Name]
+	if step.Event == v1alpha1.EventDriftRepaired {
+		step.Reason = plan.Repair(w.Stack(), step)
+	}
+	return step
+}
+
+// note remembers what the API server made of a step, and of what: nil where the object is new.
+func (w *World) note(step model.Step, before, after metav1.Object) {
+	undone, answered := step.Undone, model.Fingerprint(after)
+	if before != nil && model.Fingerprint(before) == answered {
+		undone = model.Change{}
+	}
+	accepted := map[types.UID]model.Acceptance{}
+	maps.Copy(accepted, w.state.Accepted)
+	accepted[after.GetUID()] = accepted[after.GetUID()].Next(model.Acceptance{
+		Asked: step.Hash, Answered: answered, Generation: after.GetGeneration(), At: w.now,
+	}, undone)
+	w.state.Accepted = accepted
+}
