@@ -126,9 +126,11 @@ type AppStackSpec struct {
 	// +optional
 	Paused bool `json:"paused,omitempty"` //nolint:kubeapilinter // a switch, as in apps/v1 Deployment
 
-	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. The
-	// revision that runs, the last good one, the newest, the one that an automatic
-	// rollback left, and those that rollback names are always kept.
+	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. Those
+	// that never succeeded are removed first, and push out none that did. The revision
+	// that runs, the last good one, the newest, the one that an automatic rollback
+	// left, the one that status.failure is about, and those that rollback names are
+	// always kept.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
