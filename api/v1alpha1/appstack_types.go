@@ -70,6 +70,9 @@ type AppStackSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\s|://')",message="image must be an image reference such as registry.example.com/team/app:1.4.2: remove spaces and the scheme (https://)"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\\\[[a-fA-F0-9:]+\\\\])(?::[0-9]+)?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[^/@]*)?(?:@.*)?$') && !self.matches('^[a-f0-9]{64}$')",message="image must name a repository in lower case, such as my-app or registry.example.com/team/app (the registry's host may have upper case letters): correct what stands before the tag"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^@]*:[^/@]*(@|$)') || self.matches('^([^@]*/)?[^/:@]*:\\\\w[\\\\w.-]{0,127}(@|$)')",message="image must have a tag of 1 to 128 letters, digits, '_', '.' and '-' after the ':', such as my-app:1.4.2: complete the tag, or remove the ':'"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('@') || self.matches('^[^@]*@(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128})$') || (!self.matches('@sha(?:256|384|512):') && self.matches('^[^@]*@[a-z][a-z0-9]*(?:[-_+.][a-z][a-z0-9]*)*:[a-fA-F0-9]{32,}$'))",message="image must have a whole digest after the '@', such as sha256: and 64 lower case hexadecimal digits: copy all of the digest, or remove the '@'"
 	Image string `json:"image,omitempty"`
 
 	ComponentSpec `json:",inline"`
@@ -126,9 +129,11 @@ type AppStackSpec struct {
 	// +optional
 	Paused bool `json:"paused,omitempty"` //nolint:kubeapilinter // a switch, as in apps/v1 Deployment
 
-	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. The
-	// revision that runs, the last good one, the newest, the one that an automatic
-	// rollback left, and those that rollback names are always kept.
+	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. Those
+	// that never succeeded are removed first, and push out none that did. The revision
+	// that runs, the last good one, the newest, the one that an automatic rollback
+	// left, the one that status.failure is about, and those that rollback names are
+	// always kept.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100

@@ -50,7 +50,8 @@ type AppStackStatus struct {
 	// +kubebuilder:validation:MaxLength=32
 	ReadySummary string `json:"readySummary,omitempty"`
 
-	// Components, each as last observed.
+	// Components, each as last observed: at most 64, those of the revision that runs,
+	// or is being rolled out, first.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -93,7 +94,8 @@ type ComponentStatus struct {
 	Image string `json:"image,omitempty"`
 
 	// Values that can come from the spec, from the image or from a default, each
-	// with where it came from when the revision was made.
+	// with where it came from when the revision was made. Left out where the values
+	// of all components have more than 128 KiB.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -175,10 +175,8 @@ func (p *pass) take(ctx context.Context, step model.Step) error {
 		if stored, err = p.record(ctx, step); apierrors.IsAlreadyExists(err) {
 			return p.numbered(ctx, step)
 		}
-		step.Revision = &stored
 	case model.VerbAnnotate:
 		stored, err = p.annotate(ctx, step)
-		step.Revision = &stored
 	case model.VerbDelete:
 		err = p.remove(ctx, step)
 	default:
@@ -192,6 +190,9 @@ func (p *pass) take(ctx context.Context, step model.Step) error {
 	}
 	if err != nil {
 		return p.sort(step, err)
+	}
+	if step.Revision != nil {
+		step.Revision = &stored
 	}
 	p.Ledger.Took(p.key(), step.Target())
 	p.outcome.Done = append(p.outcome.Done, step)

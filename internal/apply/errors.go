@@ -51,16 +51,18 @@ func (p *pass) sort(step model.Step, err error) error {
 // refuse notes that the API server will not have the step, for users and for
 // the next plan. An automatic rollback that is refused leaves nothing to go to (R13).
 func (p *pass) refuse(step model.Step, err error) {
-	problem := &model.Problem{
-		Reason:  v1alpha1.ReasonRejected,
-		Message: fmt.Sprintf("the API server refuses it: %v", err),
+	words, problem := err.Error(), &model.Problem{Reason: v1alpha1.ReasonRejected}
+	problem.Message = "the API server refuses it: " + words
+	if TooLarge(err) {
+		words = sizeWords(step, err)
+		problem.Message = words
 	}
 	if begun := step.Begun; begun != nil && begun.Trigger == v1alpha1.TriggerAutoRollback {
 		problem.Reason = v1alpha1.ReasonRollbackFailed
-		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %v", begun.Message, begun.Revision, err)
+		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %s", begun.Message, begun.Revision, words)
 	}
 	p.outcome.Problem = cmp.Or(p.outcome.Problem, problem)
-	p.remember(step, model.Refusal{Message: err.Error(), Passing: apierrors.IsForbidden(err)})
+	p.remember(step, model.Refusal{Message: words, Passing: apierrors.IsForbidden(err)})
 }
 
 // remember keeps that the step cannot be taken, for the next plan.
@@ -72,6 +74,9 @@ func (p *pass) remember(step model.Step, refusal model.Refusal) {
 
 // refused says whether the API server will say no to the same request again.
 func refused(err error) bool {
+	if TooLarge(err) {
+		return true
+	}
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		return false

@@ -24,17 +24,24 @@ func TestSort(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a conflict is planned again":         {apierrors.NewConflict(resource, "shop", errors.New("changed")), "again"},
-		"so is what is there already":         {apierrors.NewAlreadyExists(resource, "shop"), "again"},
-		"so is what is gone":                  {apierrors.NewNotFound(resource, "shop"), "again"},
-		"so is another object":                {errReplaced, "again"},
-		"R30 an invalid object is the user's": {apierrors.NewInvalid(schema.GroupKind{Kind: "Deployment"}, "shop", nil), "problem"},
-		"R30 a forbidden one too":             {apierrors.NewForbidden(resource, "shop", errors.New("quota")), "problem"},
-		"R30 a bad request too":               {apierrors.NewBadRequest("no"), "problem"},
-		"too many requests are tried again":   {apierrors.NewTooManyRequests("wait", 1), "error"},
-		"so is a server that fails":           {apierrors.NewInternalError(errors.New("oops")), "error"},
-		"so are expired credentials":          {apierrors.NewUnauthorized("who?"), "error"},
-		"so is a network that fails":          {errors.New("connection refused"), "error"},
+		"a conflict is planned again":            {apierrors.NewConflict(resource, "shop", errors.New("changed")), "again"},
+		"so is what is there already":            {apierrors.NewAlreadyExists(resource, "shop"), "again"},
+		"so is what is gone":                     {apierrors.NewNotFound(resource, "shop"), "again"},
+		"so is another object":                   {errReplaced, "again"},
+		"R30 an invalid object is the user's":    {apierrors.NewInvalid(schema.GroupKind{Kind: "Deployment"}, "shop", nil), "problem"},
+		"R30 a forbidden one too":                {apierrors.NewForbidden(resource, "shop", errors.New("quota")), "problem"},
+		"R30 a bad request too":                  {apierrors.NewBadRequest("no"), "problem"},
+		"R30 one that is too large for etcd too": {apierrors.NewInternalError(errors.New("etcdserver: request is too large")), "problem"},
+		"R30 or for etcd's client": {apierrors.NewInternalError(errors.New("rpc error: code = ResourceExhausted desc = " +
+			"trying to send message larger than max (2200000 vs. 2097152)")), "problem"},
+		"R30 or for the API server": {apierrors.NewRequestEntityTooLargeError("limit is 3145728"), "problem"},
+		"an etcd that is full is tried again": {
+			apierrors.NewInternalError(errors.New("etcdserver: mvcc: database space exceeded")), "error",
+		},
+		"too many requests are tried again": {apierrors.NewTooManyRequests("wait", 1), "error"},
+		"so is a server that fails":         {apierrors.NewInternalError(errors.New("oops")), "error"},
+		"so are expired credentials":        {apierrors.NewUnauthorized("who?"), "error"},
+		"so is a network that fails":        {errors.New("connection refused"), "error"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,6 +60,35 @@ func TestSort(t *testing.T) {
 			}
 			if got != test.want {
 				t.Errorf("sorted as %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestTooLargeSaysWhatToDo shows that the message names what is too large, first.
+func TestTooLargeSaysWhatToDo(t *testing.T) {
+	tests := map[string]struct {
+		step model.Step
+		want string
+	}{
+		"R30 a revision that is made": {
+			model.Step{Verb: model.VerbRecord, Kind: model.KindRevision, Name: "shop-7", Revision: &model.Revision{Number: 7}},
+			"revision 7 is too large to be stored: make the spec smaller",
+		},
+		"R30 a child": {
+			model.Step{Verb: model.VerbUpdate, Kind: model.KindDeployment, Name: "shop"},
+			"Deployment shop is too large to be stored: make the spec smaller",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := &pass{Applier: &Applier{Ledger: &ledger.Ledger{}, Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}}
+			err := p.sort(test.step, apierrors.NewInternalError(errors.New("etcdserver: request is too large")))
+			if err != nil || p.outcome.Problem == nil || !strings.HasPrefix(p.outcome.Problem.Message, test.want) {
+				t.Fatalf("sorted as %+v (%v), want a problem that begins with %q", p.outcome.Problem, err, test.want)
+			}
+			if refusal := p.Ledger.Refused(p.key())[test.step.Target()]; refusal.Message != p.outcome.Problem.Message || refusal.Passing {
+				t.Errorf("the next plan knows of %+v, want the same words, for good", refusal)
 			}
 		})
 	}

@@ -32,10 +32,14 @@ type Failure struct {
 	At time.Time `json:"at"`
 }
 
+// maxCause is how many bytes of a cause a summary has: two of them fit into a
+// condition, with what there is to do about it. The rest is in the message.
+const maxCause = 400
+
 // Summary says what failed without anything that changes from one pod or one
 // try to the next, so that it can stand in a condition (R19).
 func (f Failure) Summary() string {
-	return f.summary(cmp.Or(f.Cause, f.ban()))
+	return f.summary(Truncate(cmp.Or(f.Cause, f.ban()), maxCause))
 }
 
 func (f Failure) summary(cause string) string {

@@ -4,6 +4,7 @@
 package model_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ func TestFailureInWords(t *testing.T) {
 		Reason: v1alpha1.FailureReplicaFailure, Component: "main", At: noon,
 		Message: `pods "shop-5d8f-x7f2" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)`,
 	}
+	long := banned
+	long.Message = `pods "shop-5d8f-x7f2" is forbidden: ` + strings.Repeat("a restricted field; ", 100)
 	short := crash
 	short.Message = ""
 	type words struct{ Summary, String string }
@@ -43,6 +46,10 @@ func TestFailureInWords(t *testing.T) {
 			`component main: ReplicaFailure (violates PodSecurity "baseline:latest": host namespaces (hostPID=true))`,
 			`component main: ReplicaFailure: pods "shop-5d8f-x7f2" is forbidden: violates PodSecurity "baseline:latest": ` +
 				"host namespaces (hostPID=true)",
+		}},
+		"R30 of pods that are forbidden for many reasons": {long, words{
+			"component main: ReplicaFailure (" + strings.Repeat("a restricted field; ", 19) + "a restricted fiel…)",
+			"component main: ReplicaFailure: " + strings.TrimSuffix(long.Message, ": "),
 		}},
 		"R19 of an earlier one, which is kept without details": {short, words{
 			"component worker, container app: CrashLoopBackOff, exit code 0",

@@ -5,7 +5,6 @@ package model
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -117,14 +116,6 @@ func (s Step) Target() Target { return Target{Kind: s.Kind, Name: s.Name} }
 // String is the line that logs and transcripts show.
 func (s Step) String() string {
 	return fmt.Sprintf("%s %s %s: %s", s.Verb, s.Kind, s.Name, s.Reason)
-}
-
-// Truncate cuts a text to so many bytes, between two characters.
-func Truncate(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "")
 }
 
 // Sooner is the shorter of two times until another look is due, of which 0 means never.

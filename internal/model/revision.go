@@ -53,9 +53,21 @@ func (r Record) HasSource(hash string) bool {
 	return slices.Contains(r.Sources, hash)
 }
 
-// WithSource is the record of a revision that is also of the spec content with that hash.
+// MaxSources is how many sources a record keeps. One that is dropped costs its
+// spelling the shortcut to the revision: a spec that goes back to it is rendered
+// anew, and leads to the same revision by its content (R3), unless a tag has moved,
+// or a newer operator renders it otherwise. So there is room for more spellings of
+// one content than anybody writes by hand, in 2 KB.
+const MaxSources = 100
+
+// WithSource is the record of a revision that is also of the spec content with
+// that hash. Of the sources it keeps the first, which the revision was made from
+// and a revert brings back, and the newest, of which the present spec's is the last.
 func (r Record) WithSource(hash string) Record {
 	r.Sources = append(slices.Clone(r.Sources), hash)
+	if excess := len(r.Sources) - MaxSources; excess > 0 {
+		r.Sources = slices.Delete(r.Sources, 1, 1+excess)
+	}
 	return r
 }
 

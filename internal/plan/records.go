@@ -124,6 +124,9 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 	if len(timeline) > 0 {
 		keep = append(keep, timeline[0].From) // what failed is known by its revision, and not tried again
 	}
+	if failed := revision.Autopsy(timeline); failed != nil {
+		keep = append(keep, failed.Revision) // the failure report is kept with it (R18)
+	}
 	if rollback := spec.Rollback; rollback != nil {
 		keep = append(keep, rollback.ToRevision, ptr.Deref(rollback.FromRevision, 0))
 	}

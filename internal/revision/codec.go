@@ -28,13 +28,13 @@ func Encode(stack *v1alpha1.AppStack, rev model.Revision) (*appsv1.ControllerRev
 	// The data is immutable to the byte, and a strategic merge patch of anything
 	// else, such as the garbage collector sends, puts its keys in order.
 	data := canonical(content)
-	record, err := json.Marshal(rev.Record)
+	record, err := encodeRecord(rev.Record)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the record of revision %d: %w", rev.Number, err)
 	}
-	annotations := map[string]string{naming.AnnotationRecord: string(record)}
+	annotations := map[string]string{naming.AnnotationRecord: record}
 	if rev.Record.ChangeCause != "" {
-		annotations[v1alpha1.AnnotationChangeCause] = rev.Record.ChangeCause
+		annotations[v1alpha1.AnnotationChangeCause] = fit(rev.Record.ChangeCause, maxWords)
 	}
 	return &appsv1.ControllerRevision{
 		ObjectMeta: metav1.ObjectMeta{
@@ -80,6 +80,9 @@ func Decode(stored *appsv1.ControllerRevision) (model.Revision, error) {
 // Running one without the main component would remove what runs, and a status
 // that tells of unknown rollouts would be refused.
 func runnable(rev model.Revision) error {
+	if rev.Number < 1 {
+		return fmt.Errorf("its revision is %d, and the first is 1", rev.Number)
+	}
 	if len(rev.Content.Components) == 0 || rev.Content.Components[0].Name != naming.Main {
 		return fmt.Errorf("its data does not begin with component %s", naming.Main)
 	}

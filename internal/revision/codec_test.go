@@ -99,22 +99,24 @@ func TestDecodeRefusesWhatNoOperatorMade(t *testing.T) {
 	worker, headless := main, main
 	worker.Name, headless.Template = "worker", corev1.PodTemplateSpec{}
 	tests := map[string]struct {
+		number     int64
 		components []model.Component
 		rollout    model.Rollout
 		want       bool
 	}{
-		"a true one":                 {[]model.Component{main, worker}, model.Rollout{Trigger: "Restart", Outcome: progressing}, true},
-		"no component":               {nil, model.Rollout{Outcome: progressing}, false},
-		"no main component":          {[]model.Component{worker}, model.Rollout{Outcome: progressing}, false},
-		"a component twice":          {[]model.Component{main, worker, worker}, model.Rollout{Outcome: progressing}, false},
-		"a component without an app": {[]model.Component{headless}, model.Rollout{Outcome: progressing}, false},
-		"an unknown trigger":         {[]model.Component{main}, model.Rollout{Trigger: "x", Outcome: progressing}, false},
-		"an unknown outcome":         {[]model.Component{main}, model.Rollout{Outcome: "x"}, false},
+		"a true one":                 {1, []model.Component{main, worker}, model.Rollout{Trigger: "Restart", Outcome: progressing}, true},
+		"a number that none has":     {0, []model.Component{main}, model.Rollout{Outcome: progressing}, false},
+		"no component":               {1, nil, model.Rollout{Outcome: progressing}, false},
+		"no main component":          {1, []model.Component{worker}, model.Rollout{Outcome: progressing}, false},
+		"a component twice":          {1, []model.Component{main, worker, worker}, model.Rollout{Outcome: progressing}, false},
+		"a component without an app": {1, []model.Component{headless}, model.Rollout{Outcome: progressing}, false},
+		"an unknown trigger":         {1, []model.Component{main}, model.Rollout{Trigger: "x", Outcome: progressing}, false},
+		"an unknown outcome":         {1, []model.Component{main}, model.Rollout{Outcome: "x"}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			stored, err := revision.Encode(Stack("shop"), model.Revision{
-				Number: 1, Content: model.Content{Components: test.components},
+				Number: test.number, Content: model.Content{Components: test.components},
 				Record: model.Record{Rollouts: []model.Rollout{test.rollout}},
 			})
 			if err != nil {

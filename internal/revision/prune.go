@@ -18,19 +18,28 @@ func Next(revisions []model.Revision) int64 {
 	return revisions[len(revisions)-1].Number + 1
 }
 
-// Prunable lists the revisions beyond the limit, oldest first. Those in keep,
-// and the highest number, stay, and count towards the limit (R8).
+// Prunable lists the revisions beyond the limit (R8). Those that never succeeded
+// go first, while there are more revisions than the limit says; good ones go only
+// while there are more good ones: a series of releases that are superseded, or
+// fail, pushes out nothing that can be rolled back to. Of each sort the oldest go
+// first. Those in keep, and the highest number, stay, and count.
 func Prunable(revisions []model.Revision, limit int, keep []int64) []model.Revision {
-	excess := len(revisions) - limit
-	var prunable []model.Revision
-	for i, rev := range revisions {
-		if len(prunable) >= excess {
-			break
+	var good, unproven []model.Revision
+	for _, rev := range revisions {
+		if slices.ContainsFunc(rev.Record.Rollouts, model.Rollout.Good) {
+			good = append(good, rev)
+		} else {
+			unproven = append(unproven, rev)
 		}
-		if i == len(revisions)-1 || slices.Contains(keep, rev.Number) {
-			continue
-		}
-		prunable = append(prunable, rev)
 	}
-	return prunable
+	kept := func(rev model.Revision) bool {
+		return rev.Number == revisions[len(revisions)-1].Number || slices.Contains(keep, rev.Number)
+	}
+	return append(oldest(unproven, len(revisions)-limit, kept), oldest(good, len(good)-limit, kept)...)
+}
+
+// oldest are as many of the revisions, at most, the oldest first, without those that are kept.
+func oldest(revisions []model.Revision, count int, kept func(model.Revision) bool) []model.Revision {
+	removable := slices.DeleteFunc(revisions, kept)
+	return removable[:min(len(removable), max(0, count))]
 }

@@ -99,7 +99,7 @@ func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) 
 		}
 		last = false
 	}
-	rev.Record.Rollouts = bounded(append(rollouts, rollout))
+	rev.Record.Rollouts = newest(append(rollouts, rollout), maxRollouts)
 	return rev
 }
 
@@ -113,9 +113,9 @@ func Superseded(timeline []model.Rollout, at time.Time) *model.Rollout {
 	return &left
 }
 
-// bounded are the newest rollouts, and the newest good one in any case.
-func bounded(rollouts []model.Rollout) []model.Rollout {
-	excess := len(rollouts) - maxRollouts
+// newest are so many of the newest rollouts, and the newest good one in any case.
+func newest(rollouts []model.Rollout, limit int) []model.Rollout {
+	excess := len(rollouts) - limit
 	if excess <= 0 {
 		return rollouts
 	}

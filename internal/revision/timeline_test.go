@@ -146,23 +146,41 @@ func TestBeginKeepsTheLastGoodRollout(t *testing.T) {
 }
 
 func TestPrunable(t *testing.T) {
+	good := func(numbers ...int64) []model.Revision {
+		var rollouts []model.Rollout
+		for i, number := range numbers {
+			rollouts = append(rollouts, entry(int64(i+1), number, succeeded))
+		}
+		return with(rollouts...)
+	}
+	empty := good(1, 2, 3)
+	empty[2].Record.Rollouts[0].Empty = true
 	tests := map[string]struct {
-		limit int
-		keep  []int64
-		want  []int64
+		revisions []model.Revision
+		limit     int
+		keep      []int64
+		want      []int64
 	}{
-		"R8 within the limit":                   {4, []int64{4}, nil},
-		"R8 the oldest go":                      {2, []int64{4}, []int64{1, 2}},
-		"R8 what is kept counts":                {2, []int64{1}, []int64{2, 3}},
-		"R8 the highest number stays (R3)":      {1, []int64{2}, []int64{1, 3}},
-		"R8 all kept, whatever the limit":       {1, []int64{1, 2, 3}, nil},
-		"R8 a number that does not exist":       {3, []int64{9}, []int64{1}},
-		"R8 a limit that keeps only the newest": {1, nil, []int64{1, 2, 3}},
+		"R8 within the limit":                             {with(), 4, []int64{4}, nil},
+		"R8 the oldest go":                                {with(), 2, []int64{4}, []int64{1, 2}},
+		"R8 what is kept counts":                          {with(), 2, []int64{1}, []int64{2, 3}},
+		"R8 the highest number stays (R3)":                {with(), 1, []int64{2}, []int64{1, 3}},
+		"R8 all kept, whatever the limit":                 {with(), 1, []int64{1, 2, 3}, nil},
+		"R8 a number that does not exist":                 {with(), 3, []int64{9}, []int64{1}},
+		"R8 a limit that keeps only the newest":           {with(), 1, nil, []int64{1, 2, 3}},
+		"R8 of good ones the oldest go":                   {good(1, 2, 3, 4), 2, []int64{4}, []int64{1, 2}},
+		"R8 what never succeeded goes first":              {good(1, 4), 2, []int64{4}, []int64{2, 3}},
+		"R8 what never succeeded goes first, oldest too":  {good(1, 4), 3, []int64{4}, []int64{2}},
+		"R8 then the oldest good one":                     {good(1, 3, 4), 2, []int64{4}, []int64{2, 1}},
+		"R8 what may still have pods pushes out no good":  {good(1), 2, []int64{2, 3, 4}, nil},
+		"R8 nor does what is being rolled out":            {good(1, 2, 3), 3, []int64{3, 4}, nil},
+		"R8 a good one too many goes all the same":        {good(1, 2, 3), 2, []int64{3, 4}, []int64{1}},
+		"R6 R8 success with zero replicas proves nothing": {empty, 2, []int64{4}, []int64{3}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got []int64
-			for _, rev := range revision.Prunable(with(), test.limit, test.keep) {
+			for _, rev := range revision.Prunable(test.revisions, test.limit, test.keep) {
 				got = append(got, rev.Number)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {

@@ -14,9 +14,6 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// maxHistory is how many rollouts a status shows.
-const maxHistory = 20
-
 // history is the timeline as users see it (R5).
 func history(timeline []model.Rollout, revisions []model.Revision) []v1alpha1.RolloutStatus {
 	var entries []v1alpha1.RolloutStatus

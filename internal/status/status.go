@@ -58,7 +58,7 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 		Components:         componentStatuses(in),
 		History:            history(timeline, in.State.Revisions),
 		Failure:            failure(timeline),
-		Selector:           labels.SelectorFromSet(naming.Selector(stack.Name, naming.Main)).String(),
+		Selector:           selector(in),
 		Conditions:         slices.Clone(stack.Status.Conditions),
 	}
 	if in.Plan.Rollout != nil {
@@ -76,16 +76,27 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 		}
 	}
 	status.ReadySummary = fmt.Sprintf("%d/%d", ready, desired)
-	for _, component := range in.Plan.Components {
-		if component.Name == naming.Main {
-			status.Selector = labels.SelectorFromSet(component.Selector).String()
-		}
-	}
 	setConditions(&status.Conditions, in)
-	return status
+	return bounded(status)
 }
 
-// maxMessage is how many bytes of a message a condition shows.
+// selector chooses the main component's pods. One that is adopted may have more
+// labels than the API takes; all pods carry the stack's own too.
+func selector(in Input) string {
+	own := labels.SelectorFromSet(naming.Selector(in.State.Stack.Name, naming.Main)).String()
+	for _, component := range in.Plan.Components {
+		if component.Name != naming.Main {
+			continue
+		}
+		if adopted := labels.SelectorFromSet(component.Selector).String(); len(adopted) <= maxSelector {
+			return adopted
+		}
+	}
+	return own
+}
+
+// maxMessage is how much of a message a condition shows, in characters: enough for
+// all that says what to do, and less than the API takes.
 const maxMessage = 4096
 
 // verdict is how a condition stands.
@@ -103,7 +114,7 @@ func setConditions(conditions *[]metav1.Condition, in Input) {
 			Type:               conditionType,
 			Status:             v.status,
 			Reason:             v.reason,
-			Message:            model.Truncate(v.message, maxMessage),
+			Message:            v.message,
 			ObservedGeneration: in.State.Stack.Generation,
 			LastTransitionTime: seconds(in.Now),
 		})
@@ -120,11 +131,6 @@ func setConditions(conditions *[]metav1.Condition, in Input) {
 	setWhereSaid(v1alpha1.ConditionImagesResolved, imagesResolved(in.Plan.Components))
 	setWhereSaid(v1alpha1.ConditionReconciling, reconciling(in))
 	setWhereSaid(v1alpha1.ConditionStalled, stalled(in))
-}
-
-// seconds is the time as the API stores it.
-func seconds(t time.Time) metav1.Time {
-	return metav1.NewTime(t.Truncate(time.Second))
 }
 
 // sentences joins what a message says of several components.

@@ -82,7 +82,7 @@ func TestUnresolvedImages(t *testing.T) {
 		},
 		"R30 what a registry goes on and on about is cut": {
 			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", strings.Repeat("x", 2000))),
-			[]event{started, warning(("revision 2, component main: an image runs as written: " + strings.Repeat("x", 2000))[:1024])},
+			[]event{started, warning(("revision 2, component main: an image runs as written: " + strings.Repeat("x", 2000))[:1021] + "…")},
 		},
 		"R23 signs in what it says are left alone": {
 			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", "100% of %s")),

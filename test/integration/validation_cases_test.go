@@ -111,6 +111,27 @@ var rules = []rule{{
 	accepted:  `{image: nginx}`,
 	rejected:  `{image: "nginx :1"}`,
 }, {
+	field: "spec.image",
+	message: "image must name a repository in lower case, such as my-app or registry.example.com/team/app " +
+		"(the registry's host may have upper case letters): correct what stands before the tag",
+	component: true,
+	accepted:  `{image: "Registry.Example.com:5000/team/my__app"}`,
+	rejected:  `{image: "Nginx:1"}`,
+}, {
+	field: "spec.image",
+	message: "image must have a tag of 1 to 128 letters, digits, '_', '.' and '-' after the ':', such as my-app:1.4.2: " +
+		"complete the tag, or remove the ':'",
+	component: true,
+	accepted:  `{image: "[2001:db8::1]:5000/app:` + chars(128) + `"}`,
+	rejected:  `{image: "nginx:"}`,
+}, {
+	field: "spec.image",
+	message: "image must have a whole digest after the '@', such as sha256: and 64 lower case hexadecimal digits: " +
+		"copy all of the digest, or remove the '@'",
+	component: true,
+	accepted:  `{image: "nginx@sha512:` + chars(128) + `"}`,
+	rejected:  `{image: "nginx@sha256:abc"}`,
+}, {
 	field:    "spec.components[0].name",
 	message:  "the component name main is taken by the fields at the top of the spec: choose another name",
 	accepted: `{image: a, components: [{name: mainly}]}`,

@@ -48,7 +48,7 @@ func (w *World) expectNew(rev model.Revision) {
 // expectSameContent checks that revisions stay what they were when they were made (R1).
 func (w *World) expectSameContent() {
 	for _, rev := range w.state.Revisions {
-		if !equality.Semantic.DeepEqual(rev.Content, reread(w.Stack(), model.Revision{Content: w.recorded[rev.Number]}).Content) {
+		if !equality.Semantic.DeepEqual(rev.Content, reread(w.Stack(), model.Revision{Number: 1, Content: w.recorded[rev.Number]}).Content) {
 			w.violate("the content of revision %d changed", rev.Number)
 		}
 	}

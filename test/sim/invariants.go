@@ -46,7 +46,7 @@ func (w *World) expectNotScaledDown(live, put *appsv1.Deployment) {
 }
 
 // expectHarmless checks that a deletion takes away nothing that is needed: not
-// what runs, nor what can be gone back to (R8, R9).
+// what runs, nor what can be gone back to, nor why a rollout failed (R8, R9, R18).
 func (w *World) expectHarmless(step model.Step) {
 	timeline := revision.Timeline(w.state.Revisions)
 	if step.Verb != model.VerbDelete || len(timeline) == 0 {
@@ -54,8 +54,13 @@ func (w *World) expectHarmless(step model.Step) {
 	}
 	active := revision.Find(w.state.Revisions, timeline[0].Revision)
 	if step.Kind == model.KindRevision {
-		good := revision.LastGood(timeline)
-		if step.Name == active.Name || good != nil && step.Name == naming.Revision(w.Stack().Name, good.Revision) {
+		needed := []string{active.Name}
+		for _, rollout := range []*model.Rollout{revision.LastGood(timeline), revision.Autopsy(timeline)} {
+			if rollout != nil {
+				needed = append(needed, naming.Revision(w.Stack().Name, rollout.Revision))
+			}
+		}
+		if slices.Contains(needed, step.Name) {
 			w.violate("a revision that is needed is deleted: %s", step)
 		}
 		return

@@ -113,7 +113,8 @@ var _ = Describe("A stack out of all proportion", func() {
 
 	It("says why in a few words only, and commands no terminal", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
-		stack := one(app, fixture.Image("my-app:1\x1b[31m"),
+		// the schema refuses such an image, and does not look into podTemplate
+		stack := one(app, fixture.PodTemplate(`{"spec":{"containers":[{"name":"app","image":"my-app:1\u001b[31m"}]}}`),
 			fixture.Annotation(v1alpha1.AnnotationChangeCause, control+strings.Repeat("x", 200_000)))
 		stack.Namespace = t.Namespace
 		Expect(t.asAuthor().Create(ctx, stack)).To(Succeed())

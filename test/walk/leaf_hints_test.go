@@ -96,7 +96,8 @@ var leafHints = func() map[string]leafHint {
 
 var imageHints = map[string]leafHint{
 	"image": valid("my-app:2", "registry.example.com:5000/team/app:1.4.2@sha256:"+strings.Repeat("0", 64)).
-		bad("https://registry.example.com/team/app:1", "my app", " my-app:1", "my-app:1\n"),
+		bad("https://registry.example.com/team/app:1", "my app", " my-app:1", "my-app:1\n", "My-App:1", "my-app:", "my-app:1:2",
+			"my-app@sha256:abc"),
 	"imagePullPolicy":         valid("Always", "Never").asBefore("IfNotPresent"),
 	"imagePullSecrets[].name": valid("walk-a", "walk-b"),
 	"imagePullSecrets":        valid().bad([]any{fragment{"name": "a"}, fragment{"name": "a"}}),

@@ -49,9 +49,11 @@ type AppStackSpecApplyConfiguration struct {
 	// Stops rollouts: none starts, and one that is under way goes no further.
 	// Scaling still works. Defaults to false.
 	Paused *bool `json:"paused,omitempty"`
-	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. The
-	// revision that runs, the last good one, the newest, the one that an automatic
-	// rollback left, and those that rollback names are always kept.
+	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. Those
+	// that never succeeded are removed first, and push out none that did. The revision
+	// that runs, the last good one, the newest, the one that an automatic rollback
+	// left, the one that status.failure is about, and those that rollback names are
+	// always kept.
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 

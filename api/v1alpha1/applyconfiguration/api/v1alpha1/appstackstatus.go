@@ -31,7 +31,8 @@ type AppStackStatusApplyConfiguration struct {
 	Selector *string `json:"selector,omitempty"`
 	// Ready and desired pods of all components, as "3/3".
 	ReadySummary *string `json:"readySummary,omitempty"`
-	// Components, each as last observed.
+	// Components, each as last observed: at most 64, those of the revision that runs,
+	// or is being rolled out, first.
 	Components []ComponentStatusApplyConfiguration `json:"components,omitempty"`
 	// Rollouts, newest first: at most 20.
 	History []RolloutStatusApplyConfiguration `json:"history,omitempty"`

@@ -15,7 +15,8 @@ type ComponentStatusApplyConfiguration struct {
 	// Image that the component runs, with its digest where it is pinned.
 	Image *string `json:"image,omitempty"`
 	// Values that can come from the spec, from the image or from a default, each
-	// with where it came from when the revision was made.
+	// with where it came from when the revision was made. Left out where the values
+	// of all components have more than 128 KiB.
 	ImageValues []ImageValueApplyConfiguration `json:"imageValues,omitempty"`
 	// Pods that are wanted.
 	DesiredReplicas *int32 `json:"desiredReplicas,omitempty"`
