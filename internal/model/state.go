@@ -121,7 +121,7 @@ const (
 // Next is the acceptance of another write, asked at a time after this one.
 func (a Acceptance) Next(asked, answered string, generation int64, at time.Time) Acceptance {
 	next := Acceptance{Asked: asked, Answered: answered, Generation: generation, At: at}
-	if a.Asked == asked && at.Sub(a.At) <= 2*patience {
+	if a.Asked == asked && Within(2*patience, a.At, at) {
 		next.Repeats = a.Repeats + 1
 	}
 	return next
@@ -138,7 +138,10 @@ func (a Acceptance) Wait(asked string, now time.Time) time.Duration {
 	if doublings := a.Repeats - freeRepeats; doublings < 6 {
 		pause = time.Second << doublings
 	}
-	return max(0, pause-now.Sub(a.At))
+	if !Within(pause, a.At, now) {
+		return 0
+	}
+	return pause - now.Sub(a.At)
 }
 
 // Hash is a short hash of a value's JSON form.

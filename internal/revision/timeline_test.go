@@ -98,7 +98,7 @@ func TestLastGood(t *testing.T) {
 		want     int64
 	}{
 		"none yet": {[]model.Rollout{entry(1, 1, progressing)}, 0},
-		"R12 not the one before, but the good one":  {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, failed), entry(3, 3, failed)}, 1},
+		"R12 not the one before, but the good one": {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, failed), entry(3, 3, failed)}, 1},
 		"R12 the one that succeeded last, whatever the clock said": {
 			[]model.Rollout{ended(entry(1, 1, succeeded), 10), early, entry(3, 3, failed)}, 2,
 		},
