@@ -65,6 +65,9 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 	p := &pass{Applier: a, stack: stack, outcome: model.Outcome{Current: current}}
 	if plan.Move == nil && len(plan.Steps) == 0 {
 		a.recent.forget(p.key())
+		if plan.Settled() {
+			a.Ledger.Settled(p.key())
+		}
 		return p.outcome, nil
 	}
 	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
@@ -139,7 +142,7 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 func (p *pass) mayWrite(ctx context.Context, move model.Step, steps []model.Step) (bool, error) {
 	free, err := p.namesAreFree(ctx, steps)
 	if p.outcome.Problem != nil {
-		p.remember(move, model.Refusal{Message: p.outcome.Problem.Message})
+		p.remember(move, model.Refusal{Message: p.outcome.Problem.Message, Problem: *p.outcome.Problem})
 	}
 	return free, err
 }

@@ -38,7 +38,7 @@ const (
 	// behind is for a cache that does not show yet what was written. What it shows
 	// next brings a pass; this is for where nothing comes.
 	behind = time.Second
-	// later is for a problem that may be mended outside the stack.
+	// later is for an object in the way, which may be gone by then.
 	later = 30 * time.Second
 	// longest is for what has failed again and again. Passes that events bring
 	// make it longer too, so a few seconds of trouble lead to it.
@@ -184,8 +184,9 @@ func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Durati
 		return soon
 	case outcome.Behind:
 		return behind
-	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "",
-		plan.Problem != nil && plan.Problem.Reason == v1alpha1.ReasonNameConflict:
+	case outcome.Retry > 0:
+		return model.Sooner(plan.Wait, outcome.Retry)
+	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "":
 		return cmp.Or(min(plan.Wait, later), later)
 	}
 	return plan.Wait
