@@ -81,6 +81,9 @@ func (w *World) pass() []model.Step {
 	} else {
 		w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
 	}
+	if plan.Settled() {
+		clear(w.state.Refused)
+	}
 	if plan.Move != nil {
 		return []model.Step{*plan.Move}
 	}
