@@ -45,6 +45,16 @@ const (
 	longest = 15 * time.Second
 )
 
+// How long a reconcile may take. The API server answers each request within a
+// minute, however many webhooks hang; but one after the other they would hold a
+// worker for as long as they like.
+const (
+	// timeout is for all of it.
+	timeout = 2 * time.Minute
+	// actTimeout is for what is written; the rest is for telling what came of that.
+	actTimeout = 100 * time.Second
+)
+
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/status,verbs=patch
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/finalizers,verbs=update
@@ -141,6 +151,8 @@ const rounds = 3
 // act plans and applies. What it records of revisions, it knows: a rollout that
 // begins goes on at once, and does not wait until the cache shows its record.
 func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time) (model.Plan, model.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
 	var done []model.Step
 	current := false
 	for round := 1; ; round++ {

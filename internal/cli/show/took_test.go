@@ -8,6 +8,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
@@ -16,7 +17,7 @@ import (
 // the clock was set back meanwhile.
 func TestTook(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	at := func(d time.Duration) *metav1.Time { return new(metav1.NewTime(noon.Add(d))) }
+	at := func(d time.Duration) *metav1.Time { return ptr.To(metav1.NewTime(noon.Add(d))) }
 	tests := map[string]struct {
 		now   time.Duration
 		ended *metav1.Time
