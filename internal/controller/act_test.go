@@ -132,6 +132,7 @@ func TestWhy(t *testing.T) {
 	failing := []model.Pod{{Containers: []model.Container{{Waiting: "ErrImagePull"}}}}
 	ending := []model.Pod{{Terminating: true, Containers: failing[0].Containers}}
 	open := &model.Rollout{Outcome: v1alpha1.OutcomeProgressing}
+	held := &model.Rollout{Outcome: v1alpha1.OutcomeProgressing, Failure: &model.Failure{}}
 	tests := map[string]struct {
 		pods    []model.Pod
 		rollout *model.Rollout
@@ -142,6 +143,7 @@ func TestWhy(t *testing.T) {
 		"its pods are well":                  {[]model.Pod{{}}, open, queue.Change},
 		"a pod of an earlier revision exits": {ending, open, queue.Change},
 		"a pod fails":                        {failing, open, queue.Trouble},
+		"R14 it has failed, and is left":     {failing, held, queue.Change},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

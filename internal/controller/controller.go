@@ -136,9 +136,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 // why is what the next pass is for where no event brings it. What a rollout may
-// fail of once it has lasted for a while is as pressing then as what it fails of at once.
+// fail of once it has lasted for a while is as pressing then as what it fails of at
+// once. One that has failed, and is left as it is, waits for nothing.
 func why(state model.State, plan model.Plan) queue.Why {
-	if plan.Rollout != nil && plan.Rollout.Open() && slices.ContainsFunc(state.Pods.All, model.Pod.InTrouble) {
+	rollout := plan.Rollout
+	if rollout != nil && rollout.Open() && !rollout.Failed() && slices.ContainsFunc(state.Pods.All, model.Pod.InTrouble) {
 		return queue.Trouble
 	}
 	return queue.Change

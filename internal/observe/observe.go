@@ -93,7 +93,22 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 			return model.State{}, err
 		}
 	}
+	o.forgetGone(state, now)
 	return state, nil
+}
+
+// forgetGone forgets the answers about children that others have deleted. The cache
+// may not show yet what was made a moment ago.
+func (o *Observer) forgetGone(state model.State, now time.Time) {
+	there := map[types.UID]bool{}
+	for _, child := range state.Children() {
+		there[child.Object.GetUID()] = true
+	}
+	for child, last := range state.Accepted {
+		if !there[child] && !model.Within(catchUp, last.At, now) {
+			o.Ledger.Drop(client.ObjectKeyFromObject(state.Stack), child)
+		}
+	}
 }
 
 // recordsBehind says whether the cache does not show yet what was last recorded
@@ -131,6 +146,7 @@ func (o *Observer) Follow(state model.State) *model.Rollout {
 		return nil
 	}
 	o.Pods.Begin(stack)
+	o.Pods.Relax(stack, timeline[0].Failed())
 	return &timeline[0]
 }
 

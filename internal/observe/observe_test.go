@@ -6,13 +6,16 @@ package observe_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -200,6 +203,31 @@ func TestStaleDeployment(t *testing.T) {
 				t.Errorf("stale: %v, want %v", state.Stale, test.stale)
 			}
 		})
+	}
+}
+
+// TestAnswersAboutWhatIsGone shows for how long an answer of the API server about a
+// child is remembered that is not there any more, as others have deleted it.
+func TestAnswersAboutWhatIsGone(t *testing.T) {
+	s := newScene()
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "there"}}
+	s.cache.Services = []*corev1.Service{service}
+	for _, child := range []types.UID{"there", "gone"} {
+		s.Ledger.Note(shop, child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Asked: "a", At: noon} })
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  []types.UID
+	}{
+		{9 * time.Second, []types.UID{"gone", "there"}}, // it may have been made just now
+		{time.Second, []types.UID{"there"}},
+		{time.Hour, []types.UID{"there"}},
+	} {
+		s.clock.Step(step.after)
+		s.state(t)
+		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(s.Ledger.Of(shop)))); diff != "" {
+			t.Errorf("answers remembered (-want +got):\n%s", diff)
+		}
 	}
 }
 
