@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +20,10 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -43,6 +47,10 @@ type server struct {
 	later   map[string]chan client.Object
 	// without is a resource that may not be read.
 	without string
+	// noWatchList has it refuse a watch that is to begin with what there is; it serves
+	// lists of one object a page, whose queries it keeps.
+	noWatchList bool
+	lists       []url.Values
 	// log is told what goes wrong.
 	log logr.Logger
 
@@ -57,11 +65,26 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r.URL.Path+" "+r.URL.Query().Get("labelSelector"))
 	s.mu.Unlock()
-	if resource == s.without || r.URL.Query().Get("watch") == "" {
+	query := r.URL.Query()
+	listed := query.Get("watch") == ""
+	if resource == s.without || listed && !s.noWatchList {
 		http.Error(w, "forbidden", http.StatusForbidden)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case listed:
+		s.list(w, resource, query)
+		return
+	case s.noWatchList && query.Get("sendInitialEvents") != "":
+		refusal := apierrors.NewInvalid(schema.GroupKind{Kind: "ListOptions"}, "", nil).ErrStatus
+		w.WriteHeader(int(refusal.Code))
+		_ = json.NewEncoder(w).Encode(refusal)
+		return
+	case s.noWatchList:
+		<-r.Context().Done()
+		return
+	}
 	stream := json.NewEncoder(w)
 	send := func(eventType string, object client.Object) {
 		// who went away is told by the context
@@ -86,6 +109,26 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// list answers with one object a page.
+func (s *server) list(w http.ResponseWriter, resource string, query url.Values) {
+	s.mu.Lock()
+	s.lists = append(s.lists, query)
+	s.mu.Unlock()
+	at, _ := strconv.Atoi(query.Get("continue"))
+	kind := s.objects[resource+"/sample"][0].GetObjectKind().GroupVersionKind()
+	about := map[string]any{"resourceVersion": "7"}
+	items := []client.Object{}
+	if objects := s.objects[resource]; at < len(objects) {
+		items = append(items, objects[at])
+		if at+1 < len(objects) {
+			about["continue"] = strconv.Itoa(at + 1)
+		}
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"apiVersion": kind.GroupVersion().String(), "kind": kind.Kind + "List", "metadata": about, "items": items,
+	})
 }
 
 // paths are those that were asked for, each once.
@@ -186,6 +229,40 @@ func TestCacheIsFilled(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, s.paths()); diff != "" {
 		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+}
+
+// TestCacheIsFilledInPages shows that an API server which cannot begin a watch with
+// what there is is asked for it page by page, by a resource version for which it
+// has pages.
+func TestCacheIsFilledInPages(t *testing.T) {
+	s := &server{noWatchList: true, objects: map[string][]client.Object{
+		"appstacks": {Stack("shop"), Stack("blog"), Stack("wiki")},
+		"services":  {service("shop", "shop", "1"), service("shop-mailer", "shop", "1")},
+	}}
+	c := s.open(t, cache.Options{})
+	if !synced(t, c, patience) {
+		t.Fatal("the cache is not filled")
+	}
+	for _, name := range []string{"shop", "blog", "wiki"} {
+		key := types.NamespacedName{Namespace: Namespace, Name: name}
+		if err := c.Get(t.Context(), key, &v1alpha1.AppStack{}); err != nil {
+			t.Errorf("reading stack %s: %v", name, err)
+		}
+	}
+	objects, err := c.Of(types.NamespacedName{Namespace: Namespace, Name: "shop"})
+	if err != nil || len(objects.Services) != 2 {
+		t.Errorf("what belongs to the stack: %+v, %v, want two Services", objects, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, query := range s.lists {
+		if query.Get("limit") != "500" || query.Get("resourceVersion") != "" {
+			t.Errorf("a page is asked for by %q", query.Encode())
+		}
+	}
+	if got := len(s.lists); got != 9 {
+		t.Errorf("%d pages were asked for, want three of stacks, two of Services, and one of each other kind", got)
 	}
 }
 
