@@ -76,14 +76,15 @@ var _ = Describe("a release that is refused", Serial, func() {
 		change(refusedContent())
 		stalled(v1alpha1.ReasonRejected)
 		told := follow()
-		for i := range int32(15) {
-			change(fixture.Replicas(4 + i))
-			Eventually(func(g Gomega) {
-				g.Expect(*find(g, &appsv1.Deployment{}, app).Spec.Replicas).To(Equal(4 + i))
-			}).Should(Succeed())
-			report(app, all(4+i))
+		const last = 60
+		for i := range int32(last) { // faster than the operator's cache follows
+			change(fixture.Replicas(i + 1))
+			report(app, all(i+1))
 		}
-		Eventually(func(g Gomega) { observed(g) }).Should(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(*find(g, &appsv1.Deployment{}, app).Spec.Replicas).To(Equal(int32(last)))
+			observed(g)
+		}).Should(Succeed())
 		Expect(told.states()).To(ConsistOf("Ready=False Rejected, Available=True PodsAvailable, Stalled=True Rejected"))
 		var events int32
 		for _, event := range eventsOf(Default, stack) {
