@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -109,26 +108,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-}
-
-// list answers with one object a page.
-func (s *server) list(w http.ResponseWriter, resource string, query url.Values) {
-	s.mu.Lock()
-	s.lists = append(s.lists, query)
-	s.mu.Unlock()
-	at, _ := strconv.Atoi(query.Get("continue"))
-	kind := s.objects[resource+"/sample"][0].GetObjectKind().GroupVersionKind()
-	about := map[string]any{"resourceVersion": "7"}
-	items := []client.Object{}
-	if objects := s.objects[resource]; at < len(objects) {
-		items = append(items, objects[at])
-		if at+1 < len(objects) {
-			about["continue"] = strconv.Itoa(at + 1)
-		}
-	}
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"apiVersion": kind.GroupVersion().String(), "kind": kind.Kind + "List", "metadata": about, "items": items,
-	})
 }
 
 // paths are those that were asked for, each once.
@@ -229,40 +208,6 @@ func TestCacheIsFilled(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, s.paths()); diff != "" {
 		t.Errorf("asked for (-want +got):\n%s", diff)
-	}
-}
-
-// TestCacheIsFilledInPages shows that an API server which cannot begin a watch with
-// what there is is asked for it page by page, by a resource version for which it
-// has pages.
-func TestCacheIsFilledInPages(t *testing.T) {
-	s := &server{noWatchList: true, objects: map[string][]client.Object{
-		"appstacks": {Stack("shop"), Stack("blog"), Stack("wiki")},
-		"services":  {service("shop", "shop", "1"), service("shop-mailer", "shop", "1")},
-	}}
-	c := s.open(t, cache.Options{})
-	if !synced(t, c, patience) {
-		t.Fatal("the cache is not filled")
-	}
-	for _, name := range []string{"shop", "blog", "wiki"} {
-		key := types.NamespacedName{Namespace: Namespace, Name: name}
-		if err := c.Get(t.Context(), key, &v1alpha1.AppStack{}); err != nil {
-			t.Errorf("reading stack %s: %v", name, err)
-		}
-	}
-	objects, err := c.Of(types.NamespacedName{Namespace: Namespace, Name: "shop"})
-	if err != nil || len(objects.Services) != 2 {
-		t.Errorf("what belongs to the stack: %+v, %v, want two Services", objects, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, query := range s.lists {
-		if query.Get("limit") != "500" || query.Get("resourceVersion") != "" {
-			t.Errorf("a page is asked for by %q", query.Encode())
-		}
-	}
-	if got := len(s.lists); got != 9 {
-		t.Errorf("%d pages were asked for, want three of stacks, two of Services, and one of each other kind", got)
 	}
 }
 
