@@ -122,6 +122,9 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 		return lookErr
 	}
 	p.outcome.Current = true
+	if err != nil && ctx.Err() != nil {
+		return p.sort(step, err) // there is no time to ask for more
+	}
 	if err != nil {
 		// a name that is not free is what to tell, before what came of that
 		if free, lookErr := p.mayWrite(ctx, step, step.Trial); lookErr != nil || !free {

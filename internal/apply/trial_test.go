@@ -61,6 +61,12 @@ func (w *webhook) before(t *testing.T, s *server) {
 		t.Fatalf("a %T cannot be built on", s.Client)
 	}
 	s.Client = interceptor.NewClient(api, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return c.Get(ctx, key, object, options...)
+		},
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
 			if isTrial((&client.CreateOptions{}).ApplyOptions(options).DryRun) {
 				if err := w.call(ctx, object); err != nil {
@@ -80,6 +86,7 @@ func (w *webhook) before(t *testing.T, s *server) {
 			return c.Patch(ctx, object, patch, options...)
 		},
 	})
+	s.Live = s.Client
 }
 
 // components are a stack with so many components besides the main one.
