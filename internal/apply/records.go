@@ -58,8 +58,8 @@ func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error)
 	return rev, nil
 }
 
-// tryAll tries the writes, some at a time: a webhook may take long over each. What
-// the first of them is refused for is the error, whichever is refused sooner.
+// tryAll makes the dry runs of the writes, some at a time: a webhook may take long
+// over each. The error is that of the first write in their order, whichever fails sooner.
 func (p *pass) tryAll(ctx context.Context, trials []model.Step) ([]client.Object, error) {
 	answers, refusals := make([]client.Object, len(trials)), make([]error, len(trials))
 	var group errgroup.Group

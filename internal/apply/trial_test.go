@@ -122,9 +122,9 @@ func TestDryRunsAreSideBySide(t *testing.T) {
 	})
 }
 
-// TestTheFirstRefusalIsTold shows that what users are told does not depend on which
+// TestTheFirstRefusalIsReported shows that what is reported does not depend on which
 // dry run is refused sooner.
-func TestTheFirstRefusalIsTold(t *testing.T) {
+func TestTheFirstRefusalIsReported(t *testing.T) {
 	for name, sooner := range map[string]string{"the first": "shop", "another": "shop-worker1"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

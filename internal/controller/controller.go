@@ -51,7 +51,7 @@ const (
 const (
 	// timeout is for all of it.
 	timeout = 2 * time.Minute
-	// actTimeout is for what is written; the rest is for telling what came of that.
+	// actTimeout is for all writes but that of the status, which reports what came of them.
 	actTimeout = 100 * time.Second
 )
 

@@ -54,9 +54,9 @@ func (d *actor) hangs(t *testing.T, namespace string) {
 	d.Apply.Client = d.Client
 }
 
-// TestAHangingWebhookIsTold shows that a reconcile whose writes hang ends in time to
-// tell users so.
-func TestAHangingWebhookIsTold(t *testing.T) {
+// TestAHangingWebhookIsReported shows that a reconcile whose writes hang leaves time
+// to report so.
+func TestAHangingWebhookIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newActor(t)
 		d.hangs(t, "")
@@ -67,7 +67,7 @@ func TestAHangingWebhookIsTold(t *testing.T) {
 			t.Errorf("R30 error %v, trouble %q, want the deadline, and words", err, outcome.Trouble)
 		}
 		if ctx.Err() != nil {
-			t.Error("R30 no time is left to tell users")
+			t.Error("R30 no time is left to report it")
 		}
 	})
 }

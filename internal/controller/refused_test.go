@@ -28,8 +28,8 @@ var (
 	errForbidden = apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "shop", errors.New("policy"))
 )
 
-// reconcile is a pass over the state, with what is remembered by then; the answers
-// are the status that follows, and how long the controller waits.
+// reconcile reconciles the state, with what is remembered by then. It returns the
+// status that follows, and how long the controller waits.
 func (d *actor) reconcile(t *testing.T, state *model.State) (v1alpha1.AppStackStatus, time.Duration) {
 	t.Helper()
 	key := client.ObjectKeyFromObject(state.Stack)
@@ -87,7 +87,7 @@ func TestRefusedReleasesAreTriedEverLessOften(t *testing.T) {
 					t.Fatalf("R19 after %d dry runs: stalled is %+v, want %s", d.dryRuns, stalled, v1alpha1.ReasonRejected)
 				}
 				if wait <= 0 {
-					t.Fatalf("R4 after %d dry runs nothing brings another pass", d.dryRuns)
+					t.Fatalf("R4 after %d dry runs nothing brings another reconcile", d.dryRuns)
 				}
 				if now := d.clock.Now(); d.dryRuns > before && before > 0 {
 					pauses = append(pauses, now.Sub(last))
@@ -152,7 +152,7 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 }
 
 // TestARefusalStays shows that a stack which runs is stalled from the refusal of its
-// next release on, whatever comes of a single pass, until the release is accepted.
+// next release on, whatever comes of a single reconcile, until the release is accepted.
 func TestARefusalStays(t *testing.T) {
 	d := newActor(t)
 	state := d.running(t)
@@ -160,10 +160,10 @@ func TestARefusalStays(t *testing.T) {
 	d.dryRunError = errInvalid
 	d.reconcile(t, state)
 	live := state.Stack.DeepCopy()
-	for pass := range int32(30) {
-		state.Stack.Spec.Replicas = ptr.To(3 + pass)
+	for i := range int32(30) {
+		state.Stack.Spec.Replicas = ptr.To(3 + i)
 		state.Stack.Generation++
-		if pass%2 == 0 { // else the cache is behind, and the stack another one by now
+		if i%2 == 0 { // else the cache is behind, and the stack another one by now
 			live.Generation = state.Stack.Generation
 			if err := d.Client.Update(t.Context(), live); err != nil {
 				t.Fatal(err)
@@ -177,7 +177,7 @@ func TestARefusalStays(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff([]string{"Ready Rejected", "Stalled Rejected"}, reasons); diff != "" {
-			t.Fatalf("R19 after %d passes (-want +got):\n%s", pass, diff)
+			t.Fatalf("R19 in reconcile %d (-want +got):\n%s", i, diff)
 		}
 		d.look(t, state)
 		d.clock.Step(time.Second)

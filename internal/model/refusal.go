@@ -12,7 +12,7 @@ import (
 type Refusal struct {
 	// Asked is the hash of what was asked, and Basis what else the answer may depend on.
 	Asked, Basis string
-	// Message is the API server's, and Problem what users are told.
+	// Message is the API server's, and Problem what the conditions report.
 	Message string
 	Problem Problem
 	// At is the time of its answer, and Since that of the first such answer to the same.

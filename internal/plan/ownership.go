@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// recheck is the time until a name that is taken is seen to again: no event tells of
+// recheck is the time until a name that is taken is checked again: no event comes of
 // an object that the cache leaves out.
 const recheck = 30 * time.Second
 

@@ -60,7 +60,7 @@ type followed struct {
 	// shared is the watch that it shares with others; nil where it has one of its own, which stop ends.
 	shared *shared
 	stop   context.CancelFunc
-	// failed says that the rollout has failed, and that trouble is no news.
+	// failed says that the rollout has failed already.
 	failed atomic.Bool
 	// templates are the hashes of what ReplicaSets make pods of, which does not change.
 	templates map[types.UID]string
@@ -105,8 +105,8 @@ func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName, templat
 // Begin begins to watch the stack's pods, where that was not so yet.
 func (w *Watcher) Begin(stack types.NamespacedName) { w.begin(stack) }
 
-// Relax has trouble with the stack's pods told as any change of them, once its
-// rollout has failed and is left as it is: nothing is to be decided by it.
+// Relax gives failing pods of the stack the priority of any change, where its rollout
+// has failed and is left as it is: nothing waits for them then.
 func (w *Watcher) Relax(stack types.NamespacedName, failed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// pass lets time pass, in a test's bubble.
-func pass(d time.Duration) { <-time.After(d) }
+// wait lets time go by, in a test's bubble.
+func wait(d time.Duration) { <-time.After(d) }
 
 // office has workers who take stacks from a fair queue, and work on each as long as
 // its namespace takes.
@@ -59,7 +59,7 @@ func (o *office) work() bool {
 		return false
 	}
 	o.count(request, 1)
-	pass(o.takes[request.Namespace])
+	wait(o.takes[request.Namespace])
 	o.count(request, -1)
 	o.Done(request)
 	return true
@@ -110,18 +110,18 @@ func TestANamespaceThatHangs(t *testing.T) {
 		Add(o, Trouble, many("hangs", 20)...)
 		synctest.Wait()
 		Add(o, Look, many("well", 50)...)
-		pass(time.Second)
+		wait(time.Second)
 		if got := o.done("well"); got != 50 {
 			t.Errorf("%d of 50 stacks of the other namespace were reconciled in a second", got)
 		}
 		if got := o.under("hangs"); got != 4 {
 			t.Errorf("%d workers are with the namespace before it is known to hang, want 4", got)
 		}
-		pass(time.Minute)
+		wait(time.Minute)
 		if got := o.under("hangs"); got != 2 {
 			t.Errorf("%d workers are with the namespace once it is known to hang, want half of 4", got)
 		}
-		pass(20 * time.Minute)
+		wait(20 * time.Minute)
 		if got := o.done("hangs"); got != 20 {
 			t.Errorf("%d of 20 stacks of the namespace were reconciled in the end", got)
 		}
@@ -136,9 +136,9 @@ func TestHalfForANamespaceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, 4, map[string]time.Duration{"hangs": time.Minute})
 		Add(o, Change, many("hangs", 1)...)
-		pass(2 * time.Second)
+		wait(2 * time.Second)
 		Add(o, Change, many("hangs", 10)...)
-		pass(time.Second)
+		wait(time.Second)
 		if got := o.under("hangs"); got != 2 {
 			t.Errorf("%d workers are with the namespace, want half of 4", got)
 		}
@@ -151,11 +151,11 @@ func TestOneNamespaceAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, 3, map[string]time.Duration{"shop": 10 * time.Millisecond})
 		Add(o, Change, many("shop", 300)...)
-		pass(5 * time.Millisecond)
+		wait(5 * time.Millisecond)
 		if got := o.under("shop"); got != 3 {
 			t.Errorf("%d workers are with the only namespace, want 3", got)
 		}
-		pass(time.Second)
+		wait(time.Second)
 		if got := len(o.order()); got != 300 {
 			t.Errorf("%d of 300 stacks were reconciled in a second, want all", got)
 		}
@@ -168,11 +168,11 @@ func TestOrderWithinANamespace(t *testing.T) {
 		o := open(t, 1, map[string]time.Duration{"shop": 10 * time.Millisecond})
 		stacks := many("shop", 6)
 		Add(o, Look, stacks...)
-		pass(time.Millisecond)
+		wait(time.Millisecond)
 		Add(o, Change, types.NamespacedName{Namespace: "shop", Name: "changed"}, stacks[3])
 		Add(o, Trouble, types.NamespacedName{Namespace: "shop", Name: "failing"}, stacks[5])
 		Add(o, Look, stacks[5], stacks[1])
-		pass(time.Second)
+		wait(time.Second)
 		want := []string{"shop/0", "shop/failing", "shop/5", "shop/changed", "shop/3", "shop/1", "shop/2", "shop/4"}
 		if diff := cmp.Diff(want, o.order()); diff != "" {
 			t.Errorf("order (-want +got):\n%s", diff)

@@ -25,7 +25,7 @@ type Events struct {
 	Recorder events.EventRecorder
 
 	mu sync.Mutex
-	// told are the problems of stacks whose status does not show them yet.
+	// told are the problems that have their event, of stacks whose status does not show them yet.
 	told map[types.NamespacedName]string
 }
 

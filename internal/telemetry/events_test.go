@@ -102,9 +102,9 @@ func TestUnresolvedImages(t *testing.T) {
 	}
 }
 
-// TestAProblemIsToldOnce shows when the event of a problem is told, and that nothing is
+// TestAProblemHasOneEvent shows when a problem has an event, and that nothing is
 // remembered of it that the status says.
-func TestAProblemIsToldOnce(t *testing.T) {
+func TestAProblemHasOneEvent(t *testing.T) {
 	rejected := func(message string) v1alpha1.AppStackStatus {
 		return v1alpha1.AppStackStatus{Conditions: []metav1.Condition{
 			{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRejected, Message: message},
@@ -131,7 +131,7 @@ func TestAProblemIsToldOnce(t *testing.T) {
 		stack.Status = step.before
 		events.Stalled(stack, step.next)
 		if len(told.events) != step.told {
-			t.Fatalf("R30 %d events are told after %d passes, want %d", len(told.events), i+1, step.told)
+			t.Fatalf("R30 %d events after %d reconciles, want %d", len(told.events), i+1, step.told)
 		}
 	}
 	if left := events.Remembered(); left != 0 {

@@ -3,7 +3,7 @@
 
 package telemetry
 
-// Remembered is of how many stacks it is remembered which problem was told.
+// Remembered is the number of stacks of which the last problem is remembered.
 func (e *Events) Remembered() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -38,11 +38,11 @@ var _ = Describe("a release that is refused", Serial, func() {
 	// nudge has something unrelated happen to the stack: a pod comes and goes.
 	nudge := func(times int) {
 		GinkgoHelper()
-		passes := operator.Reconciled()
+		reconciled := operator.Reconciled()
 		for i := range times {
 			report(app, all(int32(2+i%2)))
-			Eventually(operator.Reconciled).Should(BeNumerically(">", passes))
-			passes = operator.Reconciled()
+			Eventually(operator.Reconciled).Should(BeNumerically(">", reconciled))
+			reconciled = operator.Reconciled()
 		}
 	}
 
@@ -58,7 +58,7 @@ var _ = Describe("a release that is refused", Serial, func() {
 		By("being kicked, it is")
 		touch()
 		Eventually(counted.since).ShouldNot(BeZero())
-		By("being mended, it is released at once")
+		By("being fixed, it is released at once")
 		stack := released(func(s *v1alpha1.AppStack) { s.Spec = fixture.Stack(app, fixture.Image("my-app:2")).Spec })
 		Expect(stack.Status.Revision).To(Equal(int64(2)))
 	})
@@ -71,11 +71,11 @@ var _ = Describe("a release that is refused", Serial, func() {
 		stalled(v1alpha1.ReasonRejected)
 	})
 
-	It("R19 is told once, and stays told while the stack is scaled again and again", func() {
+	It("R19 has one event, and stays in the conditions while the stack is scaled again and again", func() {
 		stack := created()
 		change(refusedContent())
 		stalled(v1alpha1.ReasonRejected)
-		told := follow()
+		conditions := follow()
 		const last = 60
 		for i := range int32(last) { // faster than the operator's cache follows
 			change(fixture.Replicas(i + 1))
@@ -85,7 +85,7 @@ var _ = Describe("a release that is refused", Serial, func() {
 			g.Expect(*find(g, &appsv1.Deployment{}, app).Spec.Replicas).To(Equal(int32(last)))
 			observed(g)
 		}).Should(Succeed())
-		Expect(told.states()).To(ConsistOf("Ready=False Rejected, Available=True PodsAvailable, Stalled=True Rejected"))
+		Expect(conditions.states()).To(ConsistOf("Ready=False Rejected, Available=True PodsAvailable, Stalled=True Rejected"))
 		var events int32
 		for _, event := range eventsOf(Default, stack) {
 			if event.Reason == v1alpha1.ReasonRejected {
