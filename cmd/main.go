@@ -79,7 +79,8 @@ func main() {
 		"Namespace of the leader's lease; needed outside a cluster only.")
 	flag.StringVar(&s.namespaces, "watch-namespaces", "",
 		"Namespaces whose stacks are worked on, with commas between them. All where it is left out, which needs a ClusterRole.")
-	flag.IntVar(&s.workers, "workers", 4, "How many stacks are reconciled at a time.")
+	flag.IntVar(&s.workers, "workers", 4,
+		"How many stacks of a namespace are reconciled at a time; one worker more is for the other namespaces.")
 	flag.DurationVar(&s.resync, "resync", 10*time.Hour,
 		"How often every stack is looked at though nothing happened.")
 	flag.StringVar(&s.plainHTTP, "registry-plain-http", "",

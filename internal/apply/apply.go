@@ -65,6 +65,9 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 	p := &pass{Applier: a, stack: stack, outcome: model.Outcome{Current: current}}
 	if plan.Move == nil && len(plan.Steps) == 0 {
 		a.recent.forget(p.key())
+		if plan.Settled() {
+			a.Ledger.Settled(p.key())
+		}
 		return p.outcome, nil
 	}
 	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
@@ -119,6 +122,9 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 		return lookErr
 	}
 	p.outcome.Current = true
+	if err != nil && ctx.Err() != nil {
+		return p.sort(step, err) // there is no time to ask for more
+	}
 	if err != nil {
 		// a name that is not free is what to tell, before what came of that
 		if free, lookErr := p.mayWrite(ctx, step, step.Trial); lookErr != nil || !free {
@@ -139,7 +145,7 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 func (p *pass) mayWrite(ctx context.Context, move model.Step, steps []model.Step) (bool, error) {
 	free, err := p.namesAreFree(ctx, steps)
 	if p.outcome.Problem != nil {
-		p.remember(move, model.Refusal{Message: p.outcome.Problem.Message})
+		p.remember(move, model.Refusal{Message: p.outcome.Problem.Message, Problem: *p.outcome.Problem})
 	}
 	return free, err
 }

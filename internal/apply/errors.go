@@ -62,14 +62,15 @@ func (p *pass) refuse(step model.Step, err error) {
 		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %s", begun.Message, begun.Revision, words)
 	}
 	p.outcome.Problem = cmp.Or(p.outcome.Problem, problem)
-	p.remember(step, model.Refusal{Message: words, Passing: apierrors.IsForbidden(err)})
+	p.remember(step, model.Refusal{Message: words, Problem: *problem, Passing: apierrors.IsForbidden(err)})
 }
 
 // remember keeps that the step cannot be taken, for the next plan.
 func (p *pass) remember(step model.Step, refusal model.Refusal) {
-	refusal.Asked, refusal.At = step.Hash, p.Clock.Now()
-	news := p.Ledger.Refuse(p.key(), step.Target(), refusal)
+	refusal.Asked, refusal.Basis, refusal.At = step.Hash, step.Basis, p.Clock.Now()
+	remembered, news := p.Ledger.Refuse(p.key(), step.Target(), refusal)
 	p.silent = p.silent || news
+	p.outcome.Retry = model.Sooner(p.outcome.Retry, remembered.Pause())
 }
 
 // refused says whether the API server will say no to the same request again.

@@ -55,8 +55,7 @@ func (r *recent) forget(stack types.NamespacedName) {
 
 // justNow says whether the time is a moment ago.
 func justNow(at, now time.Time) bool {
-	passed := now.Sub(at)
-	return !at.IsZero() && passed >= 0 && passed <= moment
+	return !at.IsZero() && model.Within(moment, at, now)
 }
 
 // note is the map with the time of the target.

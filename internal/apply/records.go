@@ -4,12 +4,14 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +23,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
+// atOnce is how many dry runs of one rollout are under way at a time.
+const atOnce = 8
+
 // errTaken is an object that is there already, under a name that is to be taken.
 var errTaken = errors.New("there is an object of that name already")
 
@@ -30,13 +35,14 @@ var errTaken = errors.New("there is an object of that name already")
 // with its pod templates as the API server would store them, so that they can
 // be compared with live ones.
 func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error) {
+	answers, err := p.tryAll(ctx, step.Trial)
+	if err != nil {
+		return model.Revision{}, err
+	}
 	rev := *step.Revision
 	rev.Content.Components = slices.Clone(rev.Content.Components)
-	for _, trial := range step.Trial {
-		answer, err := p.write(ctx, trial, client.DryRunAll)
-		if err != nil {
-			return model.Revision{}, err
-		}
+	for i, trial := range step.Trial {
+		answer := answers[i]
 		if trial.Verb == model.VerbCreate && answer.GetResourceVersion() != "" {
 			return model.Revision{}, fmt.Errorf("%s %s: %w", trial.Kind, trial.Name, errTaken)
 		}
@@ -44,9 +50,9 @@ func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error)
 		if !ok {
 			continue
 		}
-		for i, component := range rev.Content.Components {
+		for j, component := range rev.Content.Components {
 			if naming.Object(p.stack.Name, component.Name) == deployment.Name {
-				rev.Content.Components[i] = admitted(component, deployment.Spec.Template)
+				rev.Content.Components[j] = admitted(component, deployment.Spec.Template)
 			}
 		}
 	}
@@ -62,6 +68,22 @@ func admitted(component model.Component, template corev1.PodTemplateSpec) model.
 		component.Provenance.Asked = asked
 	}
 	return component
+}
+
+// tryAll makes the dry runs of the writes, some at a time: a webhook may take long
+// over each. The error is that of the first write in their order, whichever fails sooner.
+func (p *pass) tryAll(ctx context.Context, trials []model.Step) ([]client.Object, error) {
+	answers, refusals := make([]client.Object, len(trials)), make([]error, len(trials))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, trial := range trials {
+		group.Go(func() error {
+			answers[i], refusals[i] = p.write(ctx, trial, client.DryRunAll)
+			return nil
+		})
+	}
+	_ = group.Wait() // what each came to is noted
+	return answers, cmp.Or(refusals...)
 }
 
 // record makes a revision. The answer is the revision as it is stored.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,8 +36,12 @@ import (
 // actor is a desk that also plans and applies.
 type actor struct {
 	*desk
-	// createError is what the API server says to new Deployments.
-	createError error
+	// createError is what the API server says to new Deployments, and dryRunError
+	// to all dry runs.
+	createError, dryRunError error
+	// dryRuns is how many of these there were.
+	dryRuns int
+	mu      sync.Mutex // dry runs are side by side
 }
 
 func newActor(t *testing.T) *actor {
@@ -53,8 +58,11 @@ func newActor(t *testing.T) *actor {
 	actor := &actor{desk: d}
 	d.Client = interceptor.NewClient(api, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
-			_, child := object.(*appsv1.Deployment)
-			if child && len((&client.CreateOptions{}).ApplyOptions(options).DryRun) == 0 && actor.createError != nil {
+			if len((&client.CreateOptions{}).ApplyOptions(options).DryRun) > 0 {
+				if err := actor.dryRun(); err != nil {
+					return err
+				}
+			} else if _, child := object.(*appsv1.Deployment); child && actor.createError != nil {
 				return actor.createError
 			}
 			return c.Create(ctx, object, options...)
@@ -64,6 +72,9 @@ func newActor(t *testing.T) *actor {
 		) error {
 			if len((&client.PatchOptions{}).ApplyOptions(options).DryRun) == 0 {
 				return c.Patch(ctx, object, patch, options...)
+			}
+			if err := actor.dryRun(); err != nil {
+				return err
 			}
 			// the fake client answers nothing, and a Deployment's template is replaced whole
 			body, err := patch.Data(object)
@@ -78,6 +89,14 @@ func newActor(t *testing.T) *actor {
 	d.Apply = &apply.Applier{Client: d.Client, Live: d.Client, Ledger: d.Ledger, Clock: d.clock}
 	d.Metrics, d.Events = counts, &telemetry.Events{Recorder: events.NewFakeRecorder(100)}
 	return actor
+}
+
+// dryRun is what the API server says to one.
+func (d *actor) dryRun() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dryRuns++
+	return d.dryRunError
 }
 
 // done is what a pass did, in order.
@@ -113,6 +132,7 @@ func TestWhy(t *testing.T) {
 	failing := []model.Pod{{Containers: []model.Container{{Waiting: "ErrImagePull"}}}}
 	ending := []model.Pod{{Terminating: true, Containers: failing[0].Containers}}
 	open := &model.Rollout{Outcome: v1alpha1.OutcomeProgressing}
+	held := &model.Rollout{Outcome: v1alpha1.OutcomeProgressing, Failure: &model.Failure{}}
 	tests := map[string]struct {
 		pods    []model.Pod
 		rollout *model.Rollout
@@ -123,6 +143,7 @@ func TestWhy(t *testing.T) {
 		"its pods are well":                  {[]model.Pod{{}}, open, queue.Change},
 		"a pod of an earlier revision exits": {ending, open, queue.Change},
 		"a pod fails":                        {failing, open, queue.Trouble},
+		"R14 it has failed, and is left":     {failing, held, queue.Change},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

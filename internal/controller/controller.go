@@ -38,11 +38,21 @@ const (
 	// behind is for a cache that does not show yet what was written. What it shows
 	// next brings a pass; this is for where nothing comes.
 	behind = time.Second
-	// later is for a problem that may be mended outside the stack.
+	// later is for an object in the way, which may be gone by then.
 	later = 30 * time.Second
 	// longest is for what has failed again and again. Passes that events bring
 	// make it longer too, so a few seconds of trouble lead to it.
 	longest = 15 * time.Second
+)
+
+// How long a reconcile may take. The API server answers each request within a
+// minute, however many webhooks hang; but one after the other they would hold a
+// worker for as long as they like.
+const (
+	// timeout is for all of it.
+	timeout = 2 * time.Minute
+	// actTimeout is for all writes but that of the status, which reports what came of them.
+	actTimeout = 100 * time.Second
 )
 
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks,verbs=get;list;watch
@@ -126,9 +136,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 // why is what the next pass is for where no event brings it. What a rollout may
-// fail of once it has lasted for a while is as pressing then as what it fails of at once.
+// fail of once it has lasted for a while is as pressing then as what it fails of at
+// once. One that has failed, and is left as it is, waits for nothing.
 func why(state model.State, plan model.Plan) queue.Why {
-	if plan.Rollout != nil && plan.Rollout.Open() && slices.ContainsFunc(state.Pods.All, model.Pod.InTrouble) {
+	rollout := plan.Rollout
+	if rollout != nil && rollout.Open() && !rollout.Failed() && slices.ContainsFunc(state.Pods.All, model.Pod.InTrouble) {
 		return queue.Trouble
 	}
 	return queue.Change
@@ -141,6 +153,8 @@ const rounds = 3
 // act plans and applies. What it records of revisions, it knows: a rollout that
 // begins goes on at once, and does not wait until the cache shows its record.
 func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time) (model.Plan, model.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
 	var done []model.Step
 	current := false
 	for round := 1; ; round++ {
@@ -184,8 +198,9 @@ func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Durati
 		return soon
 	case outcome.Behind:
 		return behind
-	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "",
-		plan.Problem != nil && plan.Problem.Reason == v1alpha1.ReasonNameConflict:
+	case outcome.Retry > 0:
+		return model.Sooner(plan.Wait, outcome.Retry)
+	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "":
 		return cmp.Or(min(plan.Wait, later), later)
 	}
 	return plan.Wait

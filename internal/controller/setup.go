@@ -25,6 +25,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -46,7 +47,8 @@ const Name = "appstack"
 
 // Options of the controller.
 type Options struct {
-	// Workers is how many stacks are reconciled at a time. Defaults to 1.
+	// Workers is how many stacks of a namespace are reconciled at a time. There is one
+	// worker more, for the other namespaces. Defaults to 1.
 	Workers int
 	// Defaults are those that new revisions are rendered with.
 	Defaults render.Defaults
@@ -130,11 +132,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	err = ctrl.NewControllerManagedBy(mgr).
 		Named(Name).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: options.Workers,
-			SkipNameValidation:      &options.SkipNameValidation,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](soon, longest),
-		}).
+		WithOptions(options.controller()).
 		// changes of a status too: one that someone else wrote is put right
 		WatchesRawSource(inventory.Source{Cache: kept}).
 		WatchesRawSource(source.Func(
@@ -148,6 +146,22 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("building the controller: %w", err)
 	}
 	return nil
+}
+
+// controller are the options of the controller itself.
+func (o Options) controller() controller.Options {
+	workers := max(1, o.Workers)
+	return controller.Options{
+		MaxConcurrentReconciles: workers + 1,
+		SkipNameValidation:      &o.SkipNameValidation,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](soon, longest),
+		ReconciliationTimeout:   timeout,
+		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) queue.Queue {
+			return queue.NewFair(priorityqueue.New(name, func(o *priorityqueue.Opts[reconcile.Request]) {
+				o.RateLimiter = limiter
+			}), workers, o.Clock)
+		},
+	}
 }
 
 // podWatcher is what watches pods. It has a client of its own, as the manager's

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/status"
 )
 
@@ -49,7 +50,7 @@ func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack) (tim
 	if last.held == nil || last.held.ObservedGeneration != stack.Generation {
 		return 0, nil
 	}
-	if within(calm, last.since, now) {
+	if model.Within(calm, last.since, now) {
 		return last.since.Add(calm).Sub(now), nil
 	}
 	due, err := r.write(ctx, stack, *last.held)
@@ -72,13 +73,13 @@ func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v
 	}
 	switch {
 	case equality.Semantic.DeepEqual(stack.Status, next):
-		if !within(catchUp, last.at, now) {
+		if !model.Within(catchUp, last.at, now) {
 			r.statuses.forget(key)
 		}
 		return 0, nil
-	case stack.ResourceVersion == last.replaced && within(catchUp, last.at, now):
+	case stack.ResourceVersion == last.replaced && model.Within(catchUp, last.at, now):
 		return behind, nil // the cache does not show the last one yet, and this one would be refused
-	case within(calm, last.at, now) && !status.Pressing(stack.Status, next):
+	case model.Within(calm, last.at, now) && !status.Pressing(stack.Status, next):
 		return last.at.Add(calm).Sub(now), nil
 	}
 	changed := stack.DeepCopy()
@@ -93,13 +94,6 @@ func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v
 	}
 	r.statuses.keep(key, told{stack: stack.UID, replaced: stack.ResourceVersion, at: now})
 	return 0, nil
-}
-
-// within says whether less than the duration has passed. Where the clock was set
-// back, nobody knows, and it is taken to have.
-func within(duration time.Duration, since, now time.Time) bool {
-	passed := now.Sub(since)
-	return passed >= 0 && passed < duration
 }
 
 // statuses is what is remembered of those that were written. It is only memory:

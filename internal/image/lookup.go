@@ -52,10 +52,14 @@ type lookup struct {
 	// waiting are the stacks to wake.
 	waiting map[types.NamespacedName]struct{}
 
-	// answered says that image is the answer to a question that was asked at askedAt.
-	answered bool
-	image    model.Image
-	askedAt  time.Time
+	// asks is how often the registry was asked.
+	asks int
+	// answered says that image is the answer to a question that was asked at askedAt,
+	// as which of the asks.
+	answered    bool
+	answeredAsk int
+	image       model.Image
+	askedAt     time.Time
 	// failure is how the last try failed; nil where it did not.
 	failure  *model.Unresolved
 	failedAt time.Time
@@ -105,7 +109,7 @@ func (r *Resolver) join(lookup *lookup, stack types.NamespacedName, session *ses
 	if _, joined := session.lookups[lookup]; joined {
 		return
 	}
-	session.lookups[lookup] = struct{}{}
+	session.lookups[lookup] = lookup.asks
 	if lookup.held || session.began.Sub(lookup.failedAt) <= firstRetry {
 		return
 	}
@@ -150,6 +154,7 @@ func (r *Resolver) dispatch() {
 			r.queue.drop(next)
 			continue
 		}
+		next.asks++
 		go r.run(r.running, next, next.auths, next.image.Digest, r.options.Clock.Now())
 	}
 }
@@ -175,7 +180,7 @@ func (r *Resolver) run(ctx context.Context, lookup *lookup, auths []authn.Authen
 		r.options.Clock.AfterFunc(after, r.resume)
 	}
 	if failure == nil {
-		lookup.answered, lookup.image, lookup.askedAt = true, image, askedAt
+		lookup.answered, lookup.answeredAsk, lookup.image, lookup.askedAt = true, lookup.asks, image, askedAt
 		lookup.failure, lookup.failures, lookup.busy = nil, 0, false
 	} else {
 		lookup.failure, lookup.failedAt = &failure.Unresolved, now

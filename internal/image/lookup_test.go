@@ -239,6 +239,23 @@ func TestBeforeStart(t *testing.T) {
 	wantUser(t, b.known(shop, want), "1000")
 }
 
+// An answer that was asked for while the release waited is fresh, though the clock was set back since.
+func TestClockIsSetBack(t *testing.T) {
+	b := start(t, Options{})
+	b.running = nil
+	want := wanting(reference)
+	want.Since = noon.Add(-time.Second)
+	b.waits(shop, want)
+	b.clock.Step(-time.Hour)
+	b.Start(t.Context(), func(stack types.NamespacedName) { b.changed <- stack })
+	b.waits(shop, want)
+	b.idle()
+	wantUser(t, b.known(shop, want), "1000")
+	if n := len(b.asked()); n != 1 {
+		t.Errorf("R21 the registry was asked %d times, want once: %v", n, b.asked())
+	}
+}
+
 func TestForget(t *testing.T) {
 	b := start(t, Options{})
 	b.Forget(shop) // which nobody knows

@@ -79,7 +79,8 @@ type session struct {
 	// since is from when on an answer is fresh enough.
 	since   time.Time
 	sources map[model.ImageRequest]source
-	lookups map[*lookup]struct{}
+	// lookups are those that it waits for, each with how often it had been asked before.
+	lookups map[*lookup]int
 	// keys are the credentials of its pods, and unread says that some could not be read.
 	keys   map[pod]keys
 	unread bool
@@ -190,7 +191,7 @@ func (r *Resolver) session(stack types.NamespacedName, want model.Lookup, now ti
 		began:   now,
 		since:   want.Since,
 		sources: map[model.ImageRequest]source{},
-		lookups: map[*lookup]struct{}{},
+		lookups: map[*lookup]int{},
 		keys:    map[pod]keys{},
 	}
 	if began.since.IsZero() {
@@ -231,7 +232,7 @@ func (r *Resolver) look(
 	defer r.mu.Unlock()
 	lookup := r.lookup(source)
 	r.join(lookup, stack, session, source.access)
-	if lookup.answered && !lookup.askedAt.Before(session.since) {
+	if session.accepts(lookup) {
 		if now.Sub(lookup.askedAt) > refreshAfter {
 			r.ask(lookup)
 		}
@@ -246,6 +247,12 @@ func (r *Resolver) look(
 		delete(session.keys, source.pod)
 	}
 	return model.Image{}, waiting
+}
+
+// accepts says whether the answer is fresh enough. What was asked for while the
+// session waited is, whatever the clock was set to meanwhile.
+func (s *session) accepts(lookup *lookup) bool {
+	return lookup.answered && (lookup.answeredAsk > s.lookups[lookup] || !lookup.askedAt.Before(s.since))
 }
 
 // giveUp is why the image is not waited for, or nil where it is: not for longer

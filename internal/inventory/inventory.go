@@ -36,6 +36,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/paging"
 )
 
 // Cache is the cache of a manager that reads stacks, and no other kind. It has no informers.
@@ -96,6 +97,8 @@ func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, opti
 	kept := &store{kind: kind, shelves: c.shelves, filled: make(chan struct{})}
 	watch := toolscache.NewFilteredListWatchFromClient(getter, kind.resource.Resource, namespace,
 		func(options *metav1.ListOptions) { options.LabelSelector = kind.selector.String() })
+	watch.ListWithContextFunc = paging.List(watch.ListWithContextFunc,
+		func(object runtime.Object) (runtime.Object, error) { return kept.itemOf(object) })
 	settings := toolscache.ReflectorOptions{Name: kind.resource.Resource}
 	if kind.resource == stackResource {
 		settings.ResyncPeriod = ptr.Deref(options.SyncPeriod, 0)

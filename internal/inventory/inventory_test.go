@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -18,8 +19,10 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -43,6 +46,10 @@ type server struct {
 	later   map[string]chan client.Object
 	// without is a resource that may not be read.
 	without string
+	// noWatchList has it refuse a watch that is to begin with what there is; it serves
+	// lists of one object a page, whose queries it keeps.
+	noWatchList bool
+	lists       []url.Values
 	// log is told what goes wrong.
 	log logr.Logger
 
@@ -57,11 +64,26 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r.URL.Path+" "+r.URL.Query().Get("labelSelector"))
 	s.mu.Unlock()
-	if resource == s.without || r.URL.Query().Get("watch") == "" {
+	query := r.URL.Query()
+	listed := query.Get("watch") == ""
+	if resource == s.without || listed && !s.noWatchList {
 		http.Error(w, "forbidden", http.StatusForbidden)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case listed:
+		s.list(w, resource, query)
+		return
+	case s.noWatchList && query.Get("sendInitialEvents") != "":
+		refusal := apierrors.NewInvalid(schema.GroupKind{Kind: "ListOptions"}, "", nil).ErrStatus
+		w.WriteHeader(int(refusal.Code))
+		_ = json.NewEncoder(w).Encode(refusal)
+		return
+	case s.noWatchList:
+		<-r.Context().Done()
+		return
+	}
 	stream := json.NewEncoder(w)
 	send := func(eventType string, object client.Object) {
 		// who went away is told by the context

@@ -11,6 +11,8 @@ import (
 	"unique"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,6 +44,17 @@ type item struct {
 	generation int64
 	waits      queue.Why
 	packed     string
+}
+
+var _ runtime.Object = &item{} // as it is part of a list
+
+// GetObjectKind implements runtime.Object: nobody asks for it.
+func (*item) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// DeepCopyObject implements runtime.Object.
+func (i *item) DeepCopyObject() runtime.Object {
+	copied := *i
+	return &copied
 }
 
 // Transformer implements cache.TransformingStore: what arrives is packed one by

@@ -55,9 +55,11 @@ func (l *Ledger) Note(stack types.NamespacedName, child types.UID, next func(las
 	answers[at].Acceptance = next(answers[at].Acceptance)
 }
 
-// Refuse remembers that the API server refused a write, and says whether it did
-// not refuse the same before.
-func (l *Ledger) Refuse(stack types.NamespacedName, target model.Target, refusal model.Refusal) (news bool) {
+// Refuse remembers that the API server refused a write. The answer is what is
+// remembered; it is news where the same was not refused before.
+func (l *Ledger) Refuse(
+	stack types.NamespacedName, target model.Target, refusal model.Refusal,
+) (next model.Refusal, news bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refused == nil {
@@ -66,14 +68,16 @@ func (l *Ledger) Refuse(stack types.NamespacedName, target model.Target, refusal
 	if l.refused[stack] == nil {
 		l.refused[stack] = map[model.Target]model.Refusal{}
 	}
-	last, found := l.refused[stack][target]
-	again := found && last.Asked == refusal.Asked
-	refusal.Since = refusal.At
-	if again {
-		refusal.Since = last.Since
-	}
-	l.refused[stack][target] = refusal
-	return !again
+	next, news = refusal.After(l.refused[stack][target])
+	l.refused[stack][target] = next
+	return next, news
+}
+
+// Settled forgets what was refused of a stack: nothing of it is asked for any more.
+func (l *Ledger) Settled(stack types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.refused, stack)
 }
 
 // Took forgets that a write was refused: it was taken now.

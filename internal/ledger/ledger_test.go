@@ -23,9 +23,9 @@ var (
 	service    = model.Target{Kind: model.KindService, Name: "shop"}
 )
 
-// refusal is that of a write with such a hash.
+// refusal is that of a write with such a hash, for the first time.
 func refusal(asked, message string) model.Refusal {
-	return model.Refusal{Asked: asked, Message: message}
+	return model.Refusal{Asked: asked, Message: message, Times: 1}
 }
 
 func TestRefuseTellsNews(t *testing.T) {
@@ -57,11 +57,14 @@ func TestRefuseTellsNews(t *testing.T) {
 			if before := test.before; before != nil {
 				l.Refuse(before.stack, before.target, before.refusal)
 			}
-			if news := l.Refuse(test.next.stack, test.next.target, test.next.refusal); news != test.news {
+			next, news := l.Refuse(test.next.stack, test.next.target, test.next.refusal)
+			if news != test.news {
 				t.Errorf("Refuse = %v, want %v", news, test.news)
 			}
-			// the last words are remembered, whether they are news or not
-			if diff := cmp.Diff(test.next.refusal, l.Refused(test.next.stack)[test.next.target]); diff != "" {
+			if next.Message != test.next.refusal.Message {
+				t.Errorf("remembered is %q, want the last words, whether they are news or not", next.Message)
+			}
+			if diff := cmp.Diff(next, l.Refused(test.next.stack)[test.next.target]); diff != "" {
 				t.Errorf("Refused (-want +got):\n%s", diff)
 			}
 		})
@@ -102,6 +105,9 @@ func TestRefused(t *testing.T) {
 		"the stack is gone": {
 			func(l *ledger.Ledger) { l.Forget(shop) }, nil, refused{other: no},
 		},
+		"the stack has settled": {
+			func(l *ledger.Ledger) { l.Settled(shop) }, nil, refused{other: no},
+		},
 		"what was told belongs to the one it was told": {
 			func(l *ledger.Ledger) { clear(l.Refused(shop)) }, refused{deployment: no, service: never}, refused{other: no},
 		},
@@ -131,8 +137,8 @@ func TestRefusedAgainIsNewsOnceItWasTaken(t *testing.T) {
 			var l ledger.Ledger
 			l.Refuse(shop, deployment, refusal("a", "no"))
 			then(&l)
-			if !l.Refuse(shop, deployment, refusal("a", "no")) {
-				t.Error("R30 the refusal is not news")
+			if next, news := l.Refuse(shop, deployment, refusal("a", "no")); !news || next.Times != 1 {
+				t.Errorf("R30 it is news: %t, refused %d times", news, next.Times)
 			}
 		})
 	}

@@ -69,7 +69,7 @@ func (a Acceptance) Next(answer Acceptance, undone Change) Acceptance {
 		return answer
 	}
 	var before Repairs
-	if a.Asked == answer.Asked && a.Repairs != nil && a.recent(answer.At) {
+	if a.Asked == answer.Asked && a.Repairs != nil && Within(standing, a.At, answer.At) {
 		before = *a.Repairs
 	}
 	answer.Repairs = &Repairs{
@@ -80,18 +80,11 @@ func (a Acceptance) Next(answer Acceptance, undone Change) Acceptance {
 	return answer
 }
 
-// recent says whether the write has not stood for long yet. Where the clock was set
-// back, nobody knows, and it counts as long ago.
-func (a Acceptance) recent(now time.Time) bool {
-	passed := now.Sub(a.At)
-	return passed >= 0 && passed < standing
-}
-
 // Contest is how long the object is contested from now on if nobody changes it
 // again; 0 where it is not contested. It begins before the first write has to wait,
 // and does not end between a write and the change that undoes it.
 func (a Acceptance) Contest(asked string, now time.Time) time.Duration {
-	if a.Asked != asked || a.Repairs == nil || a.Repairs.Count < freeRepairs || !a.recent(now) {
+	if a.Asked != asked || a.Repairs == nil || a.Repairs.Count < freeRepairs || !Within(standing, a.At, now) {
 		return 0
 	}
 	return standing - now.Sub(a.At)

@@ -37,6 +37,12 @@ type Plan struct {
 	Held bool
 }
 
+// Settled says whether all that is known to be asked for is done: nothing is left to be
+// written, and nothing stands in the way.
+func (p Plan) Settled() bool {
+	return p.Move == nil && len(p.Steps) == 0 && p.Problem == nil && p.LooksUp == ""
+}
+
 // Desired is a component that is to run, and how.
 type Desired struct {
 	Component
@@ -106,8 +112,11 @@ type Step struct {
 	// Initial is the number of pods that VerbCreate starts with where the spec
 	// leaves the number to others.
 	Initial *int32
-	// Hash is that of Deployment or Config, or of the content of Revision.
+	// Hash is that of Deployment or Config, or of the content of Revision; the UID of what is deleted.
 	Hash string
+	// Basis is what else decides whether the API server takes the step: the object that
+	// it is for; in a move the spec whole, and the children that there are.
+	Basis string
 }
 
 // Target is what the step writes.
@@ -142,6 +151,8 @@ type Outcome struct {
 	Done []Step
 	// Problem is what the cluster had against the plan; nil where nothing.
 	Problem *Problem
+	// Retry is the time until what was refused is due again; 0 where nothing was.
+	Retry time.Duration
 	// Predecessor names an object of a deleted stack of the same name, found on the way.
 	Predecessor string
 	// Trouble is what failed and is tried again, in words that do not change from

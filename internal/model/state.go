@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -73,25 +72,6 @@ type State struct {
 type Target struct {
 	Kind Kind
 	Name string
-}
-
-// Refusal is a write that the API server refused.
-type Refusal struct {
-	// Asked is the hash of what was asked.
-	Asked string
-	// Message is the API server's.
-	Message string
-	// At is the time of its answer, and Since that of the first such answer to the same.
-	At, Since time.Time
-	// Passing says that the answer is about rights, a quota or a policy, which others
-	// may be about to change; any other is about what was asked.
-	Passing bool
-}
-
-// Refusal is how the API server refused the very same step before; ok is false where it did not.
-func (s State) Refusal(step Step) (refusal Refusal, ok bool) {
-	refusal, ok = s.Refused[step.Target()]
-	return refusal, ok && refusal.Asked == step.Hash
 }
 
 // Hash is a short hash of a value's JSON form.

@@ -78,9 +78,10 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 	collect(&state, model.KindBudget, state.Budgets, objects.Budgets)
 	decode(&state, objects.Revisions)
 	state.Stale = o.recordsBehind(stack, objects.Revisions)
+	now := o.Clock.Now()
 	for _, deployment := range state.Deployments {
 		written := state.Accepted[deployment.UID]
-		if deployment.Generation < written.Generation && o.Clock.Since(written.At) < catchUp {
+		if deployment.Generation < written.Generation && model.Within(catchUp, written.At, now) {
 			state.Stale = true
 		}
 	}
@@ -92,7 +93,22 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 			return model.State{}, err
 		}
 	}
+	o.forgetGone(state, now)
 	return state, nil
+}
+
+// forgetGone forgets the answers about children that others have deleted. The cache
+// may not show yet what was made a moment ago.
+func (o *Observer) forgetGone(state model.State, now time.Time) {
+	there := map[types.UID]bool{}
+	for _, child := range state.Children() {
+		there[child.Object.GetUID()] = true
+	}
+	for child, last := range state.Accepted {
+		if !there[child] && !model.Within(catchUp, last.At, now) {
+			o.Ledger.Drop(client.ObjectKeyFromObject(state.Stack), child)
+		}
+	}
 }
 
 // recordsBehind says whether the cache does not show yet what was last recorded
@@ -101,13 +117,13 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 //
 // What the cache has shown once need not be remembered: it never goes back.
 func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []*appsv1.ControllerRevision) (behind bool) {
-	key := client.ObjectKeyFromObject(stack)
+	key, now := client.ObjectKeyFromObject(stack), o.Clock.Now()
 	for name, write := range o.Ledger.Records(key) {
 		shown := ""
 		if at := slices.IndexFunc(items, func(c *appsv1.ControllerRevision) bool { return c.Name == name }); at >= 0 {
 			shown = items[at].ResourceVersion
 		}
-		if slices.Contains(write.Before, shown) && o.Clock.Since(write.At) < catchUp {
+		if slices.Contains(write.Before, shown) && model.Within(catchUp, write.At, now) {
 			behind = true
 		} else {
 			o.Ledger.Erased(key, name)
@@ -130,6 +146,7 @@ func (o *Observer) Follow(state model.State) *model.Rollout {
 		return nil
 	}
 	o.Pods.Begin(stack)
+	o.Pods.Relax(stack, timeline[0].Failed())
 	return &timeline[0]
 }
 

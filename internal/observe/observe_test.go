@@ -6,13 +6,17 @@ package observe_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -145,14 +149,15 @@ func TestStale(t *testing.T) {
 		after  time.Duration
 		stale  bool
 	}{
-		"R5 a record that is not shown yet":           {[]string{""}, "shop-2", 0, true},
-		"R5 a record that is shown":                   {[]string{""}, "shop-1", 0, false},
-		"R5 a change that is not shown yet":           {[]string{"1"}, "shop-1", 0, true},
-		"R5 the first of two that are not":            {[]string{"1", "2"}, "shop-1", 0, true},
-		"R5 the second of two":                        {[]string{"0", "1"}, "shop-1", 0, true},
-		"R5 a change that is shown":                   {[]string{"0"}, "shop-1", 0, false},
-		"R5 a change that has not been shown for 9 s": {[]string{"1"}, "shop-1", 9 * time.Second, true},
-		"R5 a change that was not shown for 10 s":     {[]string{"1"}, "shop-1", 10 * time.Second, false},
+		"R5 a record that is not shown yet":            {[]string{""}, "shop-2", 0, true},
+		"R5 a record that is shown":                    {[]string{""}, "shop-1", 0, false},
+		"R5 a change that is not shown yet":            {[]string{"1"}, "shop-1", 0, true},
+		"R5 the first of two that are not":             {[]string{"1", "2"}, "shop-1", 0, true},
+		"R5 the second of two":                         {[]string{"0", "1"}, "shop-1", 0, true},
+		"R5 a change that is shown":                    {[]string{"0"}, "shop-1", 0, false},
+		"R5 a change that has not been shown for 9 s":  {[]string{"1"}, "shop-1", 9 * time.Second, true},
+		"R5 a change that was not shown for 10 s":      {[]string{"1"}, "shop-1", 10 * time.Second, false},
+		"R5 a clock that is set back holds up nothing": {[]string{"1"}, "shop-1", -time.Hour, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -170,6 +175,59 @@ func TestStale(t *testing.T) {
 				t.Errorf("%d writes are remembered", left)
 			}
 		})
+	}
+}
+
+// TestStaleDeployment shows for how long the cache may lag behind the operator's own
+// write of a Deployment.
+func TestStaleDeployment(t *testing.T) {
+	tests := map[string]struct {
+		after time.Duration
+		stale bool
+	}{
+		"R5 at once":                {0, true},
+		"R5 after 9 s":              {9 * time.Second, true},
+		"R5 after 10 s":             {10 * time.Second, false},
+		"R5 the clock is set back":  {-time.Hour, false},
+		"R5 the clock is set ahead": {time.Hour, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newScene()
+			s.cache.Deployments = []*appsv1.Deployment{{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "deployment", Generation: 1}}}
+			s.Ledger.Note(shop, "deployment", func(model.Acceptance) model.Acceptance {
+				return model.Acceptance{Generation: 2, At: noon}
+			})
+			s.clock.Step(test.after)
+			if state := s.state(t); state.Stale != test.stale {
+				t.Errorf("stale: %v, want %v", state.Stale, test.stale)
+			}
+		})
+	}
+}
+
+// TestAnswersAboutWhatIsGone shows for how long an answer of the API server about a
+// child is remembered that is not there any more, as others have deleted it.
+func TestAnswersAboutWhatIsGone(t *testing.T) {
+	s := newScene()
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "there"}}
+	s.cache.Services = []*corev1.Service{service}
+	for _, child := range []types.UID{"there", "gone"} {
+		s.Ledger.Note(shop, child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Asked: "a", At: noon} })
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  []types.UID
+	}{
+		{9 * time.Second, []types.UID{"gone", "there"}}, // it may have been made just now
+		{time.Second, []types.UID{"there"}},
+		{time.Hour, []types.UID{"there"}},
+	} {
+		s.clock.Step(step.after)
+		s.state(t)
+		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(s.Ledger.Of(shop)))); diff != "" {
+			t.Errorf("answers remembered (-want +got):\n%s", diff)
+		}
 	}
 }
 

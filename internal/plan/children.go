@@ -82,6 +82,7 @@ func deployment(state model.State, component *model.Desired, rollout model.Rollo
 		return child{component: component, step: step}
 	}
 	step.Verb, step.UID, step.ResourceVersion = model.VerbUpdate, live.UID, live.ResourceVersion
+	step.Basis = string(live.UID)
 	return child{component: component, step: step, live: live, drift: deploymentDrift(want, live)}
 }
 
@@ -111,6 +112,7 @@ func appendApplied[T configuration[T], L metav1.Object](
 	}
 	drift := appliedDrift(config, object)
 	step.Verb, step.UID, step.ResourceVersion = model.VerbUpdate, object.GetUID(), object.GetResourceVersion()
+	step.Basis = string(step.UID)
 	step.TakesPorts = model.OwnershipOf(stack, object) == model.Unclaimed || inTheWay(config, object)
 	config.WithUID(step.UID)
 	return append(all, child{component: component, step: step, live: object, drift: drift})

@@ -184,7 +184,7 @@ func start(state model.State, verb model.Verb, rev model.Revision, begin model.R
 		func(other model.Revision) bool { return other.Number == rev.Number })
 	children := children(state, components(state, rev, append(revisions, rev)), begin)
 	if problem, _ := conflict(state.Stack, children); problem != nil {
-		return decision{problem: problem}
+		return decision{problem: problem, wait: recheck}
 	}
 	var trial []model.Step
 	for _, child := range children {
@@ -201,6 +201,7 @@ func start(state model.State, verb model.Verb, rev model.Revision, begin model.R
 		Reason:   startReason(rev.Number, begin),
 		Event:    v1alpha1.EventRolloutStarted,
 		Hash:     rev.Record.ContentHash,
+		Basis:    basis(state, children),
 		Revision: &rev,
 		Begun:    &rev.Record.Rollouts[len(rev.Record.Rollouts)-1],
 		Ended:    revision.Superseded(timeline, begin.StartedAt),

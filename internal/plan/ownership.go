@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +13,10 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
 )
+
+// recheck is the time until a name that is taken is checked again: no event comes of
+// an object that the cache leaves out.
+const recheck = 30 * time.Second
 
 // conflict is a live object that the stack may not write, or nil (R26). The
 // children that it may write are free.
@@ -98,6 +103,7 @@ func removals(state model.State, children []child) []model.Step {
 			Name:            name,
 			UID:             child.Object.GetUID(),
 			ResourceVersion: child.Object.GetResourceVersion(),
+			Hash:            string(child.Object.GetUID()),
 			Reason:          fmt.Sprintf("%s %s is not needed any more", child.Kind, name),
 			Event:           v1alpha1.EventRemoved,
 		})

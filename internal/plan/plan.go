@@ -30,7 +30,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 		return plan
 	}
 	current := running(state, plan.Rollout)
-	decision := p.decide(state, current, timeline, now)
+	decision := p.decide(state, current, timeline, now).unlessRefused(state, now)
 	plan.Move, plan.Problem, plan.Held = decision.move, decision.problem, decision.held
 	plan.LooksUp, plan.Wait = decision.looksUp, decision.wait
 	if current == nil {
@@ -40,6 +40,9 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	children := children(state, plan.Components, *plan.Rollout)
 	admit(state, children)
 	conflict, free := conflict(state.Stack, children)
+	if conflict != nil {
+		plan.Wait = model.Sooner(plan.Wait, recheck)
+	}
 	contest, over := contest(state, free, now)
 	plan.Problem = cmp.Or(plan.Problem, conflict, contest)
 	writes, wait := writes(state, free, *plan.Rollout, now)
@@ -63,6 +66,9 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	plan.Steps = append(plan.Steps, writes...)
 	plan.Steps = append(plan.Steps, removals(state, children)...)
 	plan.Steps = append(plan.Steps, prunings(state.Stack.Spec, state.Revisions, current.Number)...)
+	var refused *model.Problem
+	plan.Steps, refused, wait = dueSteps(state, plan.Steps, *plan.Rollout, now)
+	plan.Problem, plan.Wait = cmp.Or(plan.Problem, refused), model.Sooner(plan.Wait, wait)
 	return plan
 }
 

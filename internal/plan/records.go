@@ -139,6 +139,7 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 			Name:            rev.Name,
 			UID:             rev.UID,
 			ResourceVersion: rev.ResourceVersion,
+			Hash:            string(rev.UID),
 			Reason:          fmt.Sprintf("beyond the %d revisions that the stack keeps", limit),
 		})
 	}

@@ -4,13 +4,10 @@
 package podwatch
 
 import (
-	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
@@ -18,9 +15,6 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/queue"
 )
-
-// page is how many pods are listed at once.
-const page = 500
 
 // crowd keeps what is seen of the pods of many stacks, each stack's in a store
 // of its own; also of those that nobody follows yet. A reflector fills it.
@@ -165,32 +159,13 @@ func (c *crowd) Transformer() cache.TransformFunc {
 	}
 }
 
-// inPages is the list where a watch cannot begin with what there is, as where the
-// API server has the feature gate WatchList off: it is asked for page by page, and
-// most is dropped of each.
-func inPages(list cache.ListWithContextFunc) cache.ListWithContextFunc {
-	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		options.Limit = page
-		options.ResourceVersion, options.ResourceVersionMatch = "", "" // else all may come at once
-		all := &corev1.PodList{}
-		for {
-			answer, err := list(ctx, options)
-			if err != nil {
-				return nil, err
-			}
-			pods, ok := answer.(*corev1.PodList)
-			if !ok {
-				return nil, fmt.Errorf("a %T in place of pods", answer)
-			}
-			for i := range pods.Items {
-				all.Items = append(all.Items, *slim(&pods.Items[i]))
-			}
-			if options.Continue = pods.Continue; options.Continue == "" {
-				all.ResourceVersion = pods.ResourceVersion
-				return all, nil
-			}
-		}
+// slimmed is an object of a list as it is kept.
+func slimmed(object runtime.Object) (runtime.Object, error) {
+	pod, err := asPod(object)
+	if err != nil {
+		return nil, err
 	}
+	return slim(pod), nil
 }
 
 // slim is the pod without what reduce does not look at.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/paging"
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
@@ -58,6 +60,8 @@ type followed struct {
 	// shared is the watch that it shares with others; nil where it has one of its own, which stop ends.
 	shared *shared
 	stop   context.CancelFunc
+	// failed says that the rollout has failed already.
+	failed atomic.Bool
 	// templates are the hashes of what ReplicaSets make pods of, which does not change.
 	templates map[types.UID]string
 }
@@ -100,6 +104,16 @@ func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName, templat
 
 // Begin begins to watch the stack's pods, where that was not so yet.
 func (w *Watcher) Begin(stack types.NamespacedName) { w.begin(stack) }
+
+// Relax gives failing pods of the stack the priority of any change, where its rollout
+// has failed and is left as it is: nothing waits for them then.
+func (w *Watcher) Relax(stack types.NamespacedName, failed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if one := w.stacks[stack]; one != nil {
+		one.failed.Store(failed)
+	}
+}
 
 // Stop ends the watch of the stack, if there is one.
 func (w *Watcher) Stop(stack types.NamespacedName) {
@@ -151,8 +165,13 @@ func (w *Watcher) begin(stack types.NamespacedName) *followed {
 		return one
 	}
 	changed := w.changed
-	tell := func(why queue.Why) { changed(stack, why) }
 	one := &followed{templates: map[types.UID]string{}}
+	tell := func(why queue.Why) {
+		if one.failed.Load() {
+			why = min(why, queue.Change)
+		}
+		changed(stack, why)
+	}
 	switch many := w.shared[w.scope(stack.Namespace)]; {
 	case many != nil:
 		one.shared = many
@@ -182,7 +201,6 @@ func (w *Watcher) watchAlone(stack types.NamespacedName, one *followed) {
 func (w *Watcher) share(namespace string) *shared {
 	many := &shared{crowd: newCrowd(w.Clock.Now)}
 	pods := w.pods(namespace, naming.LabelStack)
-	pods.ListWithContextFunc = inPages(pods.ListWithContextFunc)
 	many.stop = w.open("pods of stacks in "+cmp.Or(namespace, "all namespaces"), pods, many.crowd)
 	w.shared[namespace] = many
 	return many
@@ -198,8 +216,10 @@ func (w *Watcher) scope(namespace string) string {
 
 // pods is how to list and to watch those in the namespace that the selector finds.
 func (w *Watcher) pods(namespace, selector string) *cache.ListWatch {
-	return cache.NewFilteredListWatchFromClient(w.Pods, "pods", namespace,
+	pods := cache.NewFilteredListWatchFromClient(w.Pods, "pods", namespace,
 		func(options *metav1.ListOptions) { options.LabelSelector = selector })
+	pods.ListWithContextFunc = paging.List(pods.ListWithContextFunc, slimmed)
+	return pods
 }
 
 // open watches the pods until the function that it returns is called.

@@ -37,6 +37,7 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/paging"
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
@@ -480,11 +481,11 @@ func TestPodsComeInPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if values.Get("limit") != strconv.Itoa(paging.Size) || values.Get("resourceVersion") != "" {
+			t.Errorf("a page is asked for by %q", query)
+		}
 		if values.Get("labelSelector") == naming.LabelStack {
 			pages++
-			if values.Get("limit") != strconv.Itoa(page) || values.Get("resourceVersion") != "" {
-				t.Errorf("a page is asked for by %q", query)
-			}
 		}
 	}
 	if pages != len(pods) {

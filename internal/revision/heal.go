@@ -10,8 +10,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Refuge is the rollout whose revision the stack goes back to after its newest
-// one failed: the last good one, in time and not by number (R12). It is nil
+// Refuge is the rollout whose revision the stack rolls back to after its newest
+// one failed: the last good one, by the order of the rollouts (R12). It is nil
 // where the newest has not failed, where no other revision was good (R14), and
 // where it is itself a way back: then there is no further one (R13).
 func Refuge(timeline []model.Rollout) *model.Rollout {

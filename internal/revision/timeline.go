@@ -44,16 +44,16 @@ func overtaken(rollout model.Rollout, at time.Time) model.Rollout {
 	return rollout
 }
 
-// LastGood is the newest rollout that shows that its revision works, or nil.
+// LastGood is the newest rollout that shows that its revision works, or nil. It
+// goes by the order of the rollouts: only the newest can succeed, so that is the
+// order of their successes too, and the clock may have been set back since.
 func LastGood(timeline []model.Rollout) *model.Rollout {
-	var last *model.Rollout
 	for i := range timeline {
-		rollout := &timeline[i]
-		if rollout.Good() && (last == nil || rollout.Ended().After(last.Ended())) {
-			last = rollout
+		if timeline[i].Good() {
+			return &timeline[i]
 		}
 	}
-	return last
+	return nil
 }
 
 // Serving lists the numbers of the revisions other than the target that may

@@ -92,16 +92,16 @@ func TestServing(t *testing.T) {
 func TestLastGood(t *testing.T) {
 	empty := entry(4, 4, succeeded)
 	empty.Empty = true
-	late := entry(2, 2, succeeded)
-	end := noon.Add(time.Hour)
-	late.EndedAt = &end // recovered long after it began
+	early := ended(entry(2, 2, succeeded), -50) // the clock was set back an hour
 	tests := map[string]struct {
 		rollouts []model.Rollout
 		want     int64
 	}{
 		"none yet": {[]model.Rollout{entry(1, 1, progressing)}, 0},
-		"R12 not the one before, but the good one":  {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, failed), entry(3, 3, failed)}, 1},
-		"R12 the one that succeeded last, in time":  {[]model.Rollout{entry(1, 1, succeeded), late, entry(3, 3, succeeded)}, 2},
+		"R12 not the one before, but the good one": {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, failed), entry(3, 3, failed)}, 1},
+		"R12 the one that succeeded last, whatever the clock said": {
+			[]model.Rollout{ended(entry(1, 1, succeeded), 10), early, entry(3, 3, failed)}, 2,
+		},
 		"R12 a rollback makes its target the last":  {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, succeeded), entry(3, 1, succeeded)}, 1},
 		"R6 zero replicas prove nothing":            {[]model.Rollout{entry(1, 1, succeeded), empty}, 1},
 		"R5 one that another overtook is not known": {[]model.Rollout{entry(1, 1, progressing), entry(2, 2, progressing)}, 0},

@@ -24,7 +24,8 @@ const maxNote = 1024
 type Events struct {
 	Recorder events.EventRecorder
 
-	mu   sync.Mutex
+	mu sync.Mutex
+	// told are the problems that have their event, of stacks whose status does not show them yet.
 	told map[types.NamespacedName]string
 }
 
@@ -73,7 +74,11 @@ func (e *Events) Stalled(stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus)
 		return
 	}
 	words := after.Reason + ": " + after.Message
-	if e.told[key] == words || before != nil && before.Reason+": "+before.Message == words {
+	if before != nil && before.Reason+": "+before.Message == words {
+		delete(e.told, key) // the status has it, and a cache does not go back
+		return
+	}
+	if e.told[key] == words {
 		return
 	}
 	if e.told == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -113,5 +114,42 @@ func TestDeletedChildren(t *testing.T) {
 		if diff := cmp.Diff([]event{{"Service shop", kind, reason, "Create", "why"}}, told.events); diff != "" {
 			t.Errorf("R28 events (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// TestAProblemHasOneEvent shows when a problem has an event, and that nothing is
+// remembered of it that the status says.
+func TestAProblemHasOneEvent(t *testing.T) {
+	rejected := func(message string) v1alpha1.AppStackStatus {
+		return v1alpha1.AppStackStatus{Conditions: []metav1.Condition{
+			{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRejected, Message: message},
+		}}
+	}
+	told := &recorder{}
+	events := &telemetry.Events{Recorder: told}
+	stack := Stack("shop")
+	for i, step := range []struct {
+		before, next v1alpha1.AppStackStatus
+		told         int
+	}{
+		{v1alpha1.AppStackStatus{}, rejected("no"), 1},
+		{v1alpha1.AppStackStatus{}, rejected("no"), 1}, // the cache does not show the status yet
+		{rejected("no"), rejected("no"), 1},
+		{rejected("no"), rejected("no"), 1},
+		{rejected("no"), rejected("never"), 2},
+		{rejected("no"), rejected("never"), 2},
+		{rejected("never"), rejected("never"), 2},
+		{rejected("never"), v1alpha1.AppStackStatus{}, 2},
+		{v1alpha1.AppStackStatus{}, rejected("never"), 3},
+		{rejected("never"), rejected("never"), 3},
+	} {
+		stack.Status = step.before
+		events.Stalled(stack, step.next)
+		if len(told.events) != step.told {
+			t.Fatalf("R30 %d events after %d reconciles, want %d", len(told.events), i+1, step.told)
+		}
+	}
+	if left := events.Remembered(); left != 0 {
+		t.Errorf("of %d stacks something is remembered that their status says", left)
 	}
 }

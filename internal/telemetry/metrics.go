@@ -86,13 +86,17 @@ func (m *Metrics) Took(step model.Step, now time.Time) {
 		reason = reasonRecovered
 	}
 	m.rollouts.WithLabelValues(string(outcome), reason).Inc()
-	m.durations.WithLabelValues(string(outcome)).Observe(now.Sub(ended.StartedAt).Seconds())
+	m.durations.WithLabelValues(string(outcome)).Observe(seconds(now.Sub(ended.StartedAt)))
 }
 
 // LookedUp counts a look-up of an image.
 func (m *Metrics) LookedUp(result string, duration time.Duration) {
-	m.lookups.WithLabelValues(result).Observe(duration.Seconds())
+	m.lookups.WithLabelValues(result).Observe(seconds(duration))
 }
+
+// seconds is a duration as it is counted. Where the clock was set back, nobody knows
+// it; and a sum that falls would be taken for a restart of the operator.
+func seconds(duration time.Duration) float64 { return max(0, duration.Seconds()) }
 
 // conditions counts the stacks by condition.
 type conditions struct {

@@ -175,6 +175,23 @@ func TestRollouts(t *testing.T) {
 	}
 }
 
+// TestClockIsSetBack shows that the sum of the durations never falls, which would be
+// taken for a restart of the operator.
+func TestClockIsSetBack(t *testing.T) {
+	const duration = "appstack_rollout_duration_seconds"
+	m, registry := metrics(t)
+	m.Took(left(v1alpha1.OutcomeSucceeded, ""), noon.Add(-time.Hour))
+	m.LookedUp(v1alpha1.ReasonImagesPinned, -time.Hour)
+	want := map[string]float64{
+		duration + `_count{outcome="Succeeded"}`: 1, duration + `_sum{outcome="Succeeded"}`: 0,
+		`appstack_image_lookup_duration_seconds_count{result="Pinned"}`: 1,
+		`appstack_image_lookup_duration_seconds_sum{result="Pinned"}`:   0,
+	}
+	if diff := cmp.Diff(want, gathered(t, registry, duration, "appstack_image_lookup_duration_seconds")); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
 func TestRollbacks(t *testing.T) {
 	m, registry := metrics(t)
 	want := map[string]float64{

@@ -81,11 +81,14 @@ func (w *World) pass() []model.Step {
 	} else {
 		w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
 	}
+	if plan.Settled() {
+		clear(w.state.Refused)
+	}
 	if plan.Move != nil {
 		return []model.Step{*plan.Move}
 	}
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
-		_, refused := w.state.Refusal(step) // it is tried again only later
+		_, refused := w.state.Refusal(step) // what the plan asks for at once is tried again only later
 		return refused && w.refusal(step) != ""
 	})
 }
@@ -137,7 +140,11 @@ func (w *World) take(step model.Step) {
 	target := model.Target{Kind: step.Kind, Name: step.Name}
 	if message := w.refusal(step); message != "" {
 		w.write("    refused: %s", message)
-		w.state.Refused = map[model.Target]model.Refusal{target: {Asked: step.Hash, Message: message, At: w.now}}
+		refusal, _ := model.Refusal{
+			Asked: step.Hash, Basis: step.Basis, Message: message, At: w.now,
+			Problem: model.Problem{Reason: v1alpha1.ReasonRejected, Message: "the API server refuses it: " + message},
+		}.After(w.state.Refused[target])
+		w.state.Refused = map[model.Target]model.Refusal{target: refusal}
 		return
 	}
 	delete(w.state.Refused, target)

@@ -6,6 +6,7 @@ package show
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/duration"
 
@@ -49,12 +50,18 @@ func toneOf(outcome v1alpha1.RolloutOutcome) terminal.Tone {
 	return terminal.Faint
 }
 
-// took is how long a rollout took, or has taken until now.
+// took is how long a rollout took, or has taken until now. It is not known where the
+// clock was set back meanwhile; that two clocks differ by a second is usual.
 func (v View) took(rollout v1alpha1.RolloutStatus) string {
-	if rollout.EndedAt == nil {
-		return duration.HumanDuration(v.Now.Sub(rollout.StartedAt.Time)) + "+"
+	end, goesOn := v.Now, "+"
+	if rollout.EndedAt != nil {
+		end, goesOn = rollout.EndedAt.Time, ""
 	}
-	return duration.HumanDuration(rollout.EndedAt.Sub(rollout.StartedAt.Time))
+	took := end.Sub(rollout.StartedAt.Time)
+	if took < -time.Second {
+		return none
+	}
+	return duration.HumanDuration(took) + goesOn
 }
 
 // images are those of a revision: each once, with the components that run

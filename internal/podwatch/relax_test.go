@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package podwatch
+
+import (
+	"fmt"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/queue"
+)
+
+// TestTroubleAfterAFailure shows how pressing it is that a pod of a rollout fails: not
+// at all once the rollout has failed, and is left as it is.
+func TestTroubleAfterAFailure(t *testing.T) {
+	for name, many := range map[string]int{"a watch of its own": 0, "a shared watch": ownWatches} {
+		t.Run(name, func(t *testing.T) {
+			b := startWith(t, none(), &server{serve: make(chan struct{})}) // which shows no pods
+			told := make(chan queue.Why, 100)
+			b.Start(t.Context(), func(stack types.NamespacedName, why queue.Why) {
+				if stack == shop {
+					told <- why
+				}
+			})
+			for i := range many {
+				b.Begin(types.NamespacedName{Namespace: "default", Name: fmt.Sprint("other-", i)})
+			}
+			b.Begin(shop)
+			one := b.begin(shop)
+			fail := func(exits int32) queue.Why {
+				t.Helper()
+				failing := pod("a", terminated(exits))
+				if err := one.store.Update(failing); err != nil {
+					t.Fatal(err)
+				}
+				return next(t, "a change", told)
+			}
+			for i, step := range []struct {
+				failed bool
+				want   queue.Why
+			}{{false, queue.Trouble}, {true, queue.Change}, {false, queue.Trouble}} {
+				b.Relax(shop, step.failed)
+				if got := fail(int32(i + 1)); got != step.want {
+					t.Errorf("R14 failed %t: the priority is %d, want %d", step.failed, got, step.want)
+				}
+			}
+			b.Stop(shop)
+			b.Relax(shop, true) // nobody watches
+		})
+	}
+}
