@@ -188,7 +188,9 @@ func (w *World) AtRest() bool {
 		return false
 	}
 	for _, name := range names(w.pods) {
-		if slices.ContainsFunc(w.pods[name].each(), (*pod).restless) {
+		sets := w.pods[name]
+		if slices.ContainsFunc(sets.each(), (*pod).restless) || len(sets.terminating()) > 0 ||
+			!sets.refusedSince().IsZero() && !w.full() {
 			return false
 		}
 	}
