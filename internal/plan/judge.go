@@ -55,9 +55,12 @@ func (p pass) verdict() rollout.Verdict {
 			Deadline:     render.ProgressDeadline(p.state.Stack.Spec),
 			DeadlineOnly: policy.FailureDetection == v1alpha1.FailureDetectionDeadlineOnly,
 		},
-		PodsKnown: p.state.Pods.Known,
-		PodsAsked: p.state.Pods.Asked,
-		Now:       p.now,
+		PodsKnown:   p.state.Pods.Known,
+		PodsAsked:   p.state.Pods.Asked,
+		PodsGone:    p.state.Pods.Gone,
+		Terminating: slices.ContainsFunc(p.state.Pods.All, func(pod model.Pod) bool { return pod.Terminating }),
+		Sight:       p.state.Sight,
+		Now:         p.now,
 	}
 	for _, component := range p.components {
 		if !component.Retiring {
@@ -84,7 +87,9 @@ func (p pass) observed(component model.Desired) rollout.Component {
 		if pod.Component != component.Name {
 			continue
 		}
-		seen.Terminating = seen.Terminating || pod.Terminating
+		if pod.Terminating || pod.Starting != nil {
+			seen.Held = append(seen.Held, pod)
+		}
 		switch {
 		case template == "" || pod.Template == "":
 		case pod.Template == template:
@@ -113,7 +118,7 @@ func (p pass) due(component model.Desired) []model.Step {
 // that is due still; nil where it said nothing.
 func (p pass) refused(component model.Desired) *model.Refusal {
 	for _, step := range p.due(component) {
-		if refusal, ok := p.state.Refusal(step); ok && !refusal.At.Before(p.rollout.StartedAt) {
+		if refusal, ok := p.state.Refusal(step); ok && p.now.Sub(refusal.At) <= p.state.Sight.Since(p.rollout.StartedAt, p.now) {
 			return &refusal
 		}
 	}
@@ -124,7 +129,7 @@ func (p pass) refused(component model.Desired) *model.Refusal {
 // could not be written earlier, because it was paused or the operator was away
 // (R16a). Others who put a Deployment back again and again do not count.
 func (p pass) resumes() bool {
-	if !p.rollout.Open() || p.rollout.Failed() || p.now.Sub(p.rollout.DeadlineFrom()) <= slack {
+	if !p.rollout.Open() || p.rollout.Failed() || p.state.Sight.Since(p.rollout.DeadlineFrom(), p.now) <= slack {
 		return false
 	}
 	for _, component := range p.components {

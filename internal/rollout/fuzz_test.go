@@ -4,6 +4,7 @@
 package rollout_test
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -74,6 +75,8 @@ func (d *dice) input() rollout.Input {
 		PodsKnown: !d.yes(),
 		PodsAsked: d.time(),
 		Now:       d.time(),
+
+		PodsGone: d.time(), Terminating: d.roll(8) == 7, Sight: d.sight(),
 	}
 	for _, name := range []string{"main", "worker", "scheduler"}[:d.roll(4)] {
 		in.Components = append(in.Components, d.component(name))
@@ -82,7 +85,7 @@ func (d *dice) input() rollout.Input {
 }
 
 func (d *dice) component(name string) rollout.Component {
-	made := rollout.Component{Name: name, Written: !d.yes(), Terminating: d.yes()}
+	made := rollout.Component{Name: name, Written: !d.yes()}
 	if d.roll(8) == 7 {
 		made.Refusal = &model.Refusal{Message: "quota exceeded"}
 	}
@@ -92,7 +95,44 @@ func (d *dice) component(name string) rollout.Component {
 	for _, pod := range []string{"a", "b", "c"}[:d.roll(4)] {
 		made.Pods = append(made.Pods, d.pod(pod))
 	}
+	for _, pod := range made.Pods {
+		if pod.Terminating || pod.Starting != nil {
+			made.Held = append(made.Held, pod)
+		}
+	}
 	return made
+}
+
+// sight is that of an operator that has watched since a time; for 0 it has not.
+func (d *dice) sight() model.Sight {
+	seen := model.Sight{Began: d.time(), For: d.duration(), Progress: map[string]time.Duration{}, Refused: map[string]time.Duration{}}
+	if seen.Began.IsZero() {
+		return model.Sight{}
+	}
+	for _, name := range []string{"main", "worker"} {
+		if d.yes() {
+			seen.Progress[name] = d.duration()
+		}
+		if d.yes() {
+			seen.Refused[name] = d.duration()
+		}
+	}
+	return seen
+}
+
+func (d *dice) duration() time.Duration { return time.Duration(d.roll(256)) * 5 * time.Second }
+
+// after is the input some time later, in which nothing happened.
+func after(in rollout.Input, wait time.Duration) rollout.Input {
+	in.Now = in.Now.Add(wait)
+	in.Sight.For += wait
+	in.Sight.Progress, in.Sight.Refused = maps.Clone(in.Sight.Progress), maps.Clone(in.Sight.Refused)
+	for _, all := range []map[string]time.Duration{in.Sight.Progress, in.Sight.Refused} {
+		for name := range all {
+			all[name] += wait
+		}
+	}
+	return in
 }
 
 func (d *dice) deployment(name string) *appsv1.Deployment {
@@ -126,6 +166,12 @@ func (d *dice) pod(name string) model.Pod {
 	made := model.Pod{Name: name, Terminating: d.roll(4) == 3, ReadySince: d.maybe()}
 	if d.roll(8) == 7 {
 		made.Unschedulable = "0/3 nodes are available"
+	}
+	if made.Terminating {
+		made.EndsBy = d.time()
+	}
+	if d.roll(8) == 7 {
+		made.Starting = &model.Starting{Container: "app", Reason: "ContainerCreating", Since: d.time()}
 	}
 	for _, container := range []string{"init", "app"}[:d.roll(3)] {
 		made.Containers = append(made.Containers, d.container(container))
@@ -212,8 +258,7 @@ func FuzzJudge(f *testing.F) {
 		if verdict.Again == 0 {
 			wait = 1000 * time.Hour
 		}
-		in.Now = in.Now.Add(wait)
-		later := rollout.Judge(in)
+		later := rollout.Judge(after(in, wait))
 		if later.Failure != nil || later.Complete != verdict.Complete || later.Waits != verdict.Waits {
 			t.Errorf("%+v, and another look is due in %s; but %s later %+v", verdict, verdict.Again, wait, later)
 		}
@@ -232,7 +277,7 @@ func withoutTemplates(in rollout.Input) (blind rollout.Input, possible bool) {
 		}
 		component.Pods, component.Earlier = nil, nil
 	}
-	return in, !rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Now)
+	return in, !rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Sight, in.Now)
 }
 
 func checkFailure(t *testing.T, in rollout.Input, failure model.Failure) {

@@ -50,7 +50,11 @@ func (w *World) tick() (worked bool) {
 			w.pods[name] = sets
 		}
 		before, was := sets.String(), deployment.Status
+		ending := len(sets.ending)
 		sets.ending = slices.DeleteFunc(sets.ending, func(p *pod) bool { return !w.now.Before(p.endsAt) })
+		if len(sets.ending) < ending {
+			w.gone = w.now
+		}
 		for _, pod := range sets.each() {
 			if !pod.placed {
 				pod.placed = w.hasRoom()
@@ -78,7 +82,7 @@ func (w *World) tick() (worked bool) {
 
 // look has the operator see the pods as they are.
 func (w *World) look() {
-	w.state.Pods = model.Pods{Known: true}
+	w.state.Pods = model.Pods{Known: true, Gone: w.gone}
 	for _, name := range names(w.state.Deployments) {
 		component := w.state.Deployments[name].Labels[naming.LabelComponent]
 		for _, set := range w.pods[name].sets() {

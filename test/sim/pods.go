@@ -135,8 +135,11 @@ func (p *pod) seen(component, template string) model.Pod {
 		Template:   template,
 		ReadySince: p.readySince,
 	}
+	if p.readySince != nil {
+		seen.ReadySeen = *p.readySince
+	}
 	if !p.endsAt.IsZero() {
-		seen.Terminating = true
+		seen.Terminating, seen.EndsBy = true, p.endsAt
 	}
 	if !p.placed {
 		seen.Unschedulable = "0/2 nodes are available: 2 Insufficient cpu."
