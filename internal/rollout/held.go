@@ -51,7 +51,7 @@ func starting(pod model.Pod) symptom {
 // cannot. Which nodes and pods can mount a claim is not for the operator to read.
 func claimAdvice(component Component, pod model.Pod) string {
 	waits := pod.Unschedulable != "" || pod.Starting != nil && !pod.Starting.Init && (pod.Starting.Sandbox == nil || !*pod.Starting.Sandbox)
-	if !waits || !replaces(component) || !surges(component.Deployment) {
+	if !waits || !replaces(component) || !Surges(component.Deployment) {
 		return ""
 	}
 	name := claim(component)

@@ -92,7 +92,7 @@ func quotaAdvice(deployment *appsv1.Deployment, message string) string {
 	switch {
 	case !strings.Contains(message, "exceeded quota"):
 		return ""
-	case surges(deployment) && deployment.Status.Replicas > deployment.Status.UpdatedReplicas:
+	case Surges(deployment) && deployment.Status.Replicas > deployment.Status.UpdatedReplicas:
 		return "the quota has no room for new pods beside old ones: raise it, or have old pods go first with " +
 			"rollout.maxSurge: 0 and rollout.maxUnavailable: 1, or with rollout.strategy: Recreate"
 	default:
@@ -100,8 +100,8 @@ func quotaAdvice(deployment *appsv1.Deployment, message string) string {
 	}
 }
 
-// surges says whether new pods come before old ones go.
-func surges(deployment *appsv1.Deployment) bool {
+// Surges says whether new pods of the Deployment come before old ones go.
+func Surges(deployment *appsv1.Deployment) bool {
 	update := deployment.Spec.Strategy.RollingUpdate
 	if update == nil {
 		return false
