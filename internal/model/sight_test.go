@@ -10,6 +10,27 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
+// TestSightOf shows that what was seen of a rollout says nothing of another, nor of the time after it resumed.
+func TestSightOf(t *testing.T) {
+	sight := model.Sight{Sequence: 2, From: noon, Began: noon, For: time.Hour}
+	resumed := noon.Add(time.Minute)
+	tests := map[string]struct {
+		rollout model.Rollout
+		seen    bool
+	}{
+		"R17 the rollout that was seen": {model.Rollout{Sequence: 2, StartedAt: noon}, true},
+		"R17 another one":               {model.Rollout{Sequence: 3, StartedAt: noon}, false},
+		"R16a one that resumed since":   {model.Rollout{Sequence: 2, StartedAt: noon, ResumedAt: &resumed}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if seen := !sight.Of(test.rollout).Began.IsZero(); seen != test.seen {
+				t.Errorf("seen: %t, want %t", seen, test.seen)
+			}
+		})
+	}
+}
+
 func TestSince(t *testing.T) {
 	began := noon.Add(time.Minute)
 	tests := map[string]struct {

@@ -25,10 +25,7 @@ type Sights struct {
 
 // sight is what was seen of a rollout.
 type sight struct {
-	sequence int64
-	// from is when its deadline runs from: after a pause it is looked at anew.
-	from  time.Time
-	began time.Time
+	model.Sight
 	// noted is by Deployment when its controller said that it last saw progress, and when that was seen.
 	noted map[string]note
 	// refused is by Deployment since when its pods are seen to be refused.
@@ -46,9 +43,9 @@ func (s *Sights) Look(
 	defer s.mu.Unlock()
 	now := clock.Now()
 	seen := s.all[stack]
-	if first := seen == nil || seen.sequence != open.Sequence || !seen.from.Equal(open.DeadlineFrom()); first {
+	if seen == nil || seen.Of(open).Began.IsZero() {
 		seen = &sight{
-			sequence: open.Sequence, from: open.DeadlineFrom(), began: now,
+			Sight: model.Sight{Sequence: open.Sequence, From: open.DeadlineFrom(), Began: now},
 			noted: map[string]note{}, refused: map[string]time.Time{},
 		}
 		for name, deployment := range deployments {
@@ -94,9 +91,9 @@ func progressed(deployment *appsv1.Deployment) time.Time {
 
 // measured is what was seen, as the clock measures it.
 func (s *sight) measured(clock clock.PassiveClock) model.Sight {
-	seen := model.Sight{
-		Began: s.began, For: clock.Since(s.began), Progress: map[string]time.Duration{}, Refused: map[string]time.Duration{},
-	}
+	seen := s.Sight
+	seen.For = clock.Since(seen.Began)
+	seen.Progress, seen.Refused = map[string]time.Duration{}, map[string]time.Duration{}
 	for name, note := range s.noted {
 		if !note.seen.IsZero() {
 			seen.Progress[name] = clock.Since(note.seen)

@@ -68,7 +68,9 @@ func TestSight(t *testing.T) {
 		if refused == nil {
 			refused = map[string]time.Duration{}
 		}
-		return model.Sight{Began: noon.Add(clock.measured + clock.ahead - lasts), For: lasts, Progress: progress, Refused: refused}
+		return model.Sight{
+			Sequence: open.Sequence, From: open.DeadlineFrom(), Began: noon.Add(clock.measured + clock.ahead - lasts), For: lasts, Progress: progress, Refused: refused,
+		}
 	}
 	another := func(sequence int64) func() { return func() { open.Sequence = sequence } }
 	resumed := func() { open.ResumedAt = ptr.To(noon.Add(time.Minute)) }

@@ -55,12 +55,16 @@ func (p pass) verdict() rollout.Verdict {
 			Deadline:     render.ProgressDeadline(p.state.Stack.Spec),
 			DeadlineOnly: policy.FailureDetection == v1alpha1.FailureDetectionDeadlineOnly,
 		},
-		PodsKnown:   p.state.Pods.Known,
-		PodsAsked:   p.state.Pods.Asked,
-		PodsGone:    p.state.Pods.Gone,
-		Terminating: slices.ContainsFunc(p.state.Pods.All, func(pod model.Pod) bool { return pod.Terminating }),
-		Sight:       p.state.Sight,
-		Now:         p.now,
+		PodsKnown: p.state.Pods.Known,
+		PodsAsked: p.state.Pods.Asked,
+		PodsGone:  p.state.Pods.Gone,
+		Sight:     p.state.Sight.Of(p.rollout),
+		Now:       p.now,
+	}
+	for _, pod := range p.state.Pods.All {
+		if pod.Terminating {
+			in.Terminating = append(in.Terminating, pod)
+		}
 	}
 	for _, component := range p.components {
 		if !component.Retiring {
@@ -87,8 +91,8 @@ func (p pass) observed(component model.Desired) rollout.Component {
 		if pod.Component != component.Name {
 			continue
 		}
-		if pod.Terminating || pod.Starting != nil {
-			seen.Held = append(seen.Held, pod)
+		if pod.Starting != nil {
+			seen.Starting = append(seen.Starting, pod)
 		}
 		switch {
 		case template == "" || pod.Template == "":
@@ -118,18 +122,23 @@ func (p pass) due(component model.Desired) []model.Step {
 // that is due still; nil where it said nothing.
 func (p pass) refused(component model.Desired) *model.Refusal {
 	for _, step := range p.due(component) {
-		if refusal, ok := p.state.Refusal(step); ok && p.now.Sub(refusal.At) <= p.state.Sight.Since(p.rollout.StartedAt, p.now) {
+		if refusal, ok := p.state.Refusal(step); ok && p.now.Sub(refusal.At) <= p.sinceRecorded(p.rollout.StartedAt) {
 			return &refusal
 		}
 	}
 	return nil
 }
 
+// sinceRecorded is how long ago a time of the rollout's record is.
+func (p pass) sinceRecorded(at time.Time) time.Duration {
+	return p.state.Sight.Of(p.rollout).Since(at, p.now)
+}
+
 // resumes says whether the rollout starts, or goes on, only now: its Deployments
 // could not be written earlier, because it was paused or the operator was away
 // (R16a). Others who put a Deployment back again and again do not count.
 func (p pass) resumes() bool {
-	if !p.rollout.Open() || p.rollout.Failed() || p.state.Sight.Since(p.rollout.DeadlineFrom(), p.now) <= slack {
+	if !p.rollout.Open() || p.rollout.Failed() || p.sinceRecorded(p.rollout.DeadlineFrom()) <= slack {
 		return false
 	}
 	for _, component := range p.components {

@@ -80,6 +80,6 @@ func overdue(in Input, component Component, symptoms []symptom) *model.Failure {
 		Message:   fmt.Sprintf("no progress for %d s: %s", int(in.Policy.Deadline.Seconds()), waitsFor(component)),
 		At:        in.Now,
 	}
-	blame(&failure, component, symptoms)
+	blame(&failure, in, component, symptoms)
 	return &failure
 }

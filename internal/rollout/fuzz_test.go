@@ -76,7 +76,10 @@ func (d *dice) input() rollout.Input {
 		PodsAsked: d.time(),
 		Now:       d.time(),
 
-		PodsGone: d.time(), Terminating: d.roll(8) == 7, Sight: d.sight(),
+		PodsGone: d.time(), Sight: d.sight(),
+	}
+	for _, name := range []string{"main", "worker"}[:d.roll(3)] {
+		in.Terminating = append(in.Terminating, model.Pod{Name: "old", Component: name, Terminating: true, EndsBy: d.time()})
 	}
 	for _, name := range []string{"main", "worker", "scheduler"}[:d.roll(4)] {
 		in.Components = append(in.Components, d.component(name))
@@ -96,8 +99,8 @@ func (d *dice) component(name string) rollout.Component {
 		made.Pods = append(made.Pods, d.pod(pod))
 	}
 	for _, pod := range made.Pods {
-		if pod.Terminating || pod.Starting != nil {
-			made.Held = append(made.Held, pod)
+		if pod.Starting != nil && pod.Counts() && pod.ReadySince == nil {
+			made.Starting = append(made.Starting, pod)
 		}
 	}
 	return made
@@ -166,9 +169,6 @@ func (d *dice) pod(name string) model.Pod {
 	made := model.Pod{Name: name, Terminating: d.roll(4) == 3, ReadySince: d.maybe()}
 	if d.roll(8) == 7 {
 		made.Unschedulable = "0/3 nodes are available"
-	}
-	if made.Terminating {
-		made.EndsBy = d.time()
 	}
 	if d.roll(8) == 7 {
 		made.Starting = &model.Starting{Container: "app", Reason: "ContainerCreating", Since: d.time()}

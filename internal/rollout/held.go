@@ -75,25 +75,22 @@ func claim(component Component) string {
 	return ""
 }
 
-// terminating is the pod of the component that holds its new pods up by not ending, the one that is to be
-// gone first; nil where none does.
-func terminating(component Component) *model.Pod {
-	var first *model.Pod
-	if !waitsForEnd(component) {
+// lingering is the pod that holds new pods of the component up by not ending, the one that is to be gone first;
+// nil where none does. Old pods of the component do with Recreate, and where they hold a claim; where a quota is
+// full, any pod of the stack does.
+func lingering(in Input, component Component) *model.Pod {
+	if component.Deployment == nil {
 		return nil
 	}
-	for i, pod := range component.Held {
-		if pod.Terminating && (first == nil || cmp.Or(pod.EndsBy.Compare(first.EndsBy), strings.Compare(pod.Name, first.Name)) < 0) {
-			first = &component.Held[i]
+	waits := component.Deployment.Spec.Strategy.RollingUpdate == nil || claim(component) != ""
+	var first *model.Pod
+	for i, pod := range in.Terminating {
+		holds := waits && pod.Component == component.Name || Refused(component.Deployment)
+		if holds && (first == nil || cmp.Or(pod.EndsBy.Compare(first.EndsBy), strings.Compare(pod.Name, first.Name)) < 0) {
+			first = &in.Terminating[i]
 		}
 	}
 	return first
-}
-
-// waitsForEnd says whether new pods may have to wait until earlier ones are gone: because of the strategy, a quota or a claim.
-func waitsForEnd(component Component) bool {
-	return component.Deployment != nil && (component.Deployment.Spec.Strategy.RollingUpdate == nil ||
-		Refused(component.Deployment) || claim(component) != "")
 }
 
 // unended says of a pod that it does not end, and what may keep it.
@@ -117,26 +114,26 @@ func hint(in Input, component Component, symptoms []symptom) (words string, agai
 		own = symptoms[0].hint()
 	}
 	wait := func(until time.Time) bool {
-		left := until.Sub(in.Now)
-		if left > 0 {
-			again = model.Sooner(again, left)
+		rest := until.Sub(in.Now)
+		if rest > 0 {
+			again = model.Sooner(again, rest)
 		}
-		return left > 0
+		return rest > 0
 	}
-	if pod := terminating(component); pod != nil && !wait(pod.EndsBy.Add(slowEnd)) {
+	if pod := lingering(in, component); pod != nil && !wait(pod.EndsBy.Add(slowEnd)) {
 		own += "; pod " + pod.Name + " does not end"
 	}
 	if own != "" {
 		return own, again
 	}
-	at := slices.IndexFunc(component.Held, func(pod model.Pod) bool {
-		return pod.Counts() && pod.Starting != nil && !wait(pod.Starting.Since.Add(slowStart))
+	at := slices.IndexFunc(component.Starting, func(pod model.Pod) bool {
+		return !wait(pod.Starting.Since.Add(slowStart))
 	})
 	if at < 0 {
 		return "", again
 	}
-	s := starting(component.Held[at])
-	return "; container " + s.Container + ": " + s.Reason + claimHint(claimAdvice(component, component.Held[at])), 0
+	s := starting(component.Starting[at])
+	return "; container " + s.Container + ": " + s.Reason + claimHint(claimAdvice(component, component.Starting[at])), 0
 }
 
 // claimHint is the advice in a few words.
@@ -148,7 +145,7 @@ func claimHint(advice string) string {
 }
 
 // blame has the failure of a deadline say what held the component up.
-func blame(failure *model.Failure, component Component, symptoms []symptom) {
+func blame(failure *model.Failure, in Input, component Component, symptoms []symptom) {
 	if len(symptoms) > 0 {
 		s := symptoms[0]
 		failure.Pod, failure.Container, failure.ExitCode = s.Pod, s.Container, s.ExitCode
@@ -158,7 +155,7 @@ func blame(failure *model.Failure, component Component, symptoms []symptom) {
 			return // a container of the new pods says what is wrong
 		}
 	}
-	pod := terminating(component)
+	pod := lingering(in, component)
 	if pod == nil {
 		return
 	}

@@ -14,18 +14,27 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// holds has these pods of component main hold it up, and seen as its new ones where they do not end.
+// holds has these pods of component main hold it up, as earlier ones that terminate or as new ones that start.
 func holds(pods ...model.Pod) change {
 	return func(in *rollout.Input) {
 		main := &in.Components[0]
-		main.Held = append(main.Held, pods...)
 		for _, pod := range pods {
-			in.Terminating = in.Terminating || pod.Terminating
-			if !pod.Terminating {
-				main.Pods = append(main.Pods, pod)
+			if pod.Component == "" {
+				pod.Component = main.Name
 			}
+			if pod.Terminating {
+				in.Terminating = append(in.Terminating, pod)
+				continue
+			}
+			main.Starting, main.Pods = append(main.Starting, pod), append(main.Pods, pod)
 		}
 	}
+}
+
+// ofWorker is the pod as one of component worker.
+func ofWorker(pod model.Pod) model.Pod {
+	pod.Component = "worker"
+	return pod
 }
 
 // creating is a pod whose container is created since so many seconds after noon.
@@ -127,6 +136,15 @@ func TestAutopsyOfWhatHolds(t *testing.T) {
 			[]change{has(replicaFailure(0)), holds(lingering(35, "a.example/b")), surge(0)}, "", "",
 			late + "ReplicaFailure: exceeded quota: pods; Terminating: " + kept + "its finalizers keep it: a.example/b",
 			"the quota has no room for so many pods: raise it, or lower replicas",
+		},
+		"R18 a pod of another component that holds a quota": {
+			[]change{has(replicaFailure(0)), holds(ofWorker(lingering(35, "a.example/b"))), surge(0)}, "", "",
+			late + "ReplicaFailure: exceeded quota: pods; Terminating: " + kept + "its finalizers keep it: a.example/b",
+			"the quota has no room for so many pods: raise it, or lower replicas",
+		},
+		"R18 a pod of another component": {
+			[]change{sees(nowhere), holds(ofWorker(lingering(35))), mounts(false)}, "shop-a", "",
+			late + "Unschedulable: no node takes the pod: 0/3 nodes are available", "",
 		},
 		"R18 a pod that holds nothing": {
 			[]change{sees(nowhere), holds(lingering(35)), surge(1)}, "shop-a", "",

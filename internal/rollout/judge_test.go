@@ -114,7 +114,7 @@ func replicaFailure(since int) appsv1.DeploymentCondition {
 
 func podsUnknown(in *rollout.Input)  { in.PodsKnown = false }
 func deadlineOnly(in *rollout.Input) { in.Policy.DeadlineOnly = true }
-func terminating(in *rollout.Input)  { in.Terminating = true }
+func terminating(in *rollout.Input)  { in.Terminating = []model.Pod{{Name: "shop-old"}} }
 func unwritten(in *rollout.Input)    { in.Components[0].Written = false }
 func refused(in *rollout.Input)      { in.Components[0].Refusal = &model.Refusal{Message: "no"} }
 func arrived(in *rollout.Input)      { in.Components[0].Arrived = true }

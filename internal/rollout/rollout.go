@@ -35,9 +35,10 @@ type Input struct {
 	// PodsKnown says that the components' pods were seen, and PodsAsked since when they are looked at.
 	PodsKnown bool
 	PodsAsked time.Time
-	// PodsGone is when a pod of the stack was last seen to be gone, and Terminating says that one is being deleted.
+	// Terminating are the stack's pods that are being deleted, of whatever component and template, and PodsGone is
+	// when one was last seen to be gone.
+	Terminating []model.Pod
 	PodsGone    time.Time
-	Terminating bool
 	// Sight is what the operator itself has seen of the rollout.
 	Sight model.Sight
 	Now   time.Time
@@ -55,8 +56,8 @@ type Component struct {
 	Arrived bool
 	// Pods are those of the Deployment's present template, by name.
 	Pods []model.Pod
-	// Held are its pods, of whatever template, that terminate, or whose containers are not all created.
-	Held []model.Pod
+	// Starting are its pods, of whatever template, whose containers are not all created.
+	Starting []model.Pod
 	// Earlier names the ReplicaSets of other templates that have pods still.
 	Earlier []string
 	// Refusal is what the API server said to the component's Deployment or Service; nil where it took them.

@@ -74,7 +74,7 @@ func sinceRoom(in Input) time.Duration {
 // roomComes says whether room for pods is about to come by itself: a pod of the stack terminates, or new pods
 // are coming up, and old ones go when they have. That takes no longer than the deadline of their component.
 func roomComes(in Input) bool {
-	return in.Terminating || slices.ContainsFunc(in.Components, func(component Component) bool {
+	return len(in.Terminating) > 0 || slices.ContainsFunc(in.Components, func(component Component) bool {
 		return replaces(component) && slices.ContainsFunc(component.Pods, func(pod model.Pod) bool {
 			return pod.Counts() && pod.ReadySince == nil
 		})

@@ -109,7 +109,9 @@ func podSymptoms(in Input, component Component) []symptom {
 			continue
 		}
 		for _, s := range diagnose(pod) {
-			s.Advice = claimAdvice(component, pod)
+			if s.rank() > 0 { // else a container says what is wrong
+				s.Advice = claimAdvice(component, pod)
+			}
 			s.left = in.Policy.DeadlineOnly || !lastReady.Before(s.since) || s.ExitCode != nil && before(pod, in.Rollout)
 			all = append(all, s)
 		}
