@@ -99,7 +99,7 @@ func unended(pod model.Pod) string {
 	if pod.Node != "" {
 		where = " on node " + pod.Node
 	}
-	words := fmt.Sprintf("pod %s%s was to be gone by %s and is still terminating", pod.Name, where, pod.EndsBy.UTC().Format(clockTime))
+	words := fmt.Sprintf("pod %s%s is still terminating, with a grace period until %s", pod.Name, where, pod.EndsBy.UTC().Format(clockTime))
 	if len(pod.Finalizers) > 0 {
 		return words + ": its finalizers keep it: " + strings.Join(pod.Finalizers, ", ")
 	}

@@ -72,7 +72,7 @@ const claimed = "an old pod may hold the claim data, which only one node can mou
 func TestAutopsyOfWhatHolds(t *testing.T) {
 	const (
 		late = "no progress for 600 s: shop: 1 of 3 new pods created; "
-		kept = "pod shop-old on node node-1 was to be gone by 12:00:35 UTC and is still terminating: "
+		kept = "pod shop-old on node node-1 is still terminating, with a grace period until 12:00:35 UTC: "
 	)
 	tests := map[string]struct {
 		changes                         []change

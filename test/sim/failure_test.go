@@ -181,6 +181,21 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:slow-2, and the quota is 4 pods", Image("my-app:slow-2"))
 		s.settle()
 	}),
+	Entry("R12 R17 a rollback by hand finds no room in a quota", "quota-manual-rollback", func(s story) {
+		s.released()
+		s.apply("image my-app:2", Image("my-app:2"))
+		s.settle()
+		s.Quota = 3
+		s.apply("rollback: {toRevision: 1}, and the quota is 3 pods", RollbackTo(1, 0))
+		s.settle()
+	}),
+	Entry("R18 the old pods do not end in time", "slow-end", func(s story) {
+		s.released(Image("my-app:lingers-1"), Rollout(v1alpha1.RolloutPolicy{
+			Strategy: v1alpha1.RolloutStrategyRecreate, ProgressDeadlineSeconds: ptr.To[int32](40),
+		}))
+		s.apply("image my-app:lingers-2", Image("my-app:lingers-2"))
+		s.settle()
+	}),
 	Entry("R17 the API server refuses a write", "rejected", func(s story) {
 		s.released()
 		s.Refuses = func(step model.Step) string {
