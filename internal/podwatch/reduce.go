@@ -40,18 +40,8 @@ func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 		owner.APIVersion == appsv1.SchemeGroupVersion.String() {
 		seen.ReplicaSet = model.Owner{Name: owner.Name, UID: owner.UID}
 	}
-	for _, condition := range pod.Status.Conditions {
-		switch {
-		case condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue:
-			seen.ReadySince, seen.ReadySeen = ptr.To(condition.LastTransitionTime.Time), now
-			if before.ReadySince != nil && before.ReadySince.Equal(*seen.ReadySince) {
-				seen.ReadySeen = before.ReadySeen
-			}
-		case condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
-			condition.Reason == corev1.PodReasonUnschedulable:
-			seen.Unschedulable = condition.Message
-		}
-	}
+	seen.ReadySince, seen.ReadySeen = ready(pod, before, now)
+	seen.Unschedulable = unschedulable(pod)
 	seen.Containers = containers(pod, before, now)
 	if seen.Terminating {
 		seen.EndsBy, seen.Finalizers, seen.Node = pod.DeletionTimestamp.Time, pod.Finalizers, pod.Spec.NodeName
@@ -60,6 +50,32 @@ func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 		seen.Starting = starting(pod, before, now)
 	}
 	return seen
+}
+
+// ready is since when the pod is ready, and when that was first seen; nil where it is not.
+func ready(pod *corev1.Pod, before model.Pod, now time.Time) (since *time.Time, seen time.Time) {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type != corev1.PodReady || condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		at := condition.LastTransitionTime.Time
+		if before.ReadySince != nil && before.ReadySince.Equal(at) {
+			return &at, before.ReadySeen
+		}
+		return &at, now
+	}
+	return nil, time.Time{}
+}
+
+// unschedulable is why no node takes the pod; empty where one does, or may.
+func unschedulable(pod *corev1.Pod) string {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
+			condition.Reason == corev1.PodReasonUnschedulable {
+			return condition.Message
+		}
+	}
+	return ""
 }
 
 // starting is the first container of the pod that is not created, or the init container that runs; nil where

@@ -74,21 +74,20 @@ func (d *dice) input() rollout.Input {
 		Policy:    rollout.Policy{Deadline: time.Duration(d.roll(256)) * 5 * time.Second, DeadlineOnly: d.yes()},
 		PodsKnown: !d.yes(),
 		PodsAsked: d.time(),
-		Now:       d.time(),
-
-		PodsGone: d.time(), Sight: d.sight(),
-	}
-	for _, name := range []string{"main", "worker"}[:d.roll(3)] {
-		in.Terminating = append(in.Terminating, model.Pod{Name: "old", Component: name, Terminating: true, EndsBy: d.time()})
+		Now:       at(d.roll(256)*5 - 200),
 	}
 	for _, name := range []string{"main", "worker", "scheduler"}[:d.roll(4)] {
 		in.Components = append(in.Components, d.component(name))
+	}
+	in.PodsGone, in.Sight = d.time(), d.sight()
+	for _, name := range []string{"main", "worker"}[:d.roll(3)] {
+		in.Terminating = append(in.Terminating, model.Pod{Name: "old", Component: name, Terminating: true, EndsBy: d.time()})
 	}
 	return in
 }
 
 func (d *dice) component(name string) rollout.Component {
-	made := rollout.Component{Name: name, Written: !d.yes()}
+	made := rollout.Component{Name: name, Written: !d.yes(), Arrived: d.yes()}
 	if d.roll(8) == 7 {
 		made.Refusal = &model.Refusal{Message: "quota exceeded"}
 	}
@@ -114,10 +113,10 @@ func (d *dice) sight() model.Sight {
 	}
 	for _, name := range []string{"main", "worker"} {
 		if d.yes() {
-			seen.Progress[name] = d.duration()
+			seen.Progress[name] = min(d.duration(), seen.For)
 		}
 		if d.yes() {
-			seen.Refused[name] = d.duration()
+			seen.Refused[name] = min(d.duration(), seen.For)
 		}
 	}
 	return seen
@@ -170,11 +169,11 @@ func (d *dice) pod(name string) model.Pod {
 	if d.roll(8) == 7 {
 		made.Unschedulable = "0/3 nodes are available"
 	}
-	if d.roll(8) == 7 {
-		made.Starting = &model.Starting{Container: "app", Reason: "ContainerCreating", Since: d.time()}
-	}
 	for _, container := range []string{"init", "app"}[:d.roll(3)] {
 		made.Containers = append(made.Containers, d.container(container))
+	}
+	if d.roll(8) == 7 {
+		made.Starting = &model.Starting{Container: "app", Reason: "ContainerCreating", Since: d.time()}
 	}
 	return made
 }
@@ -192,7 +191,7 @@ func (d *dice) container(name string) model.Container {
 
 func FuzzJudge(f *testing.F) {
 	// First come the rollout, the policy and the times; then how many components there are; then of each what is
-	// odd about it, its Deployment with the conditions, and its pods with their containers.
+	// odd about it, its Deployment with the conditions, and its pods with their containers; then what the operator saw.
 	var (
 		soon     = []byte{0, 0, 120, 0, 0, 1, 60}
 		overdue  = []byte{0, 0, 12, 0, 1, 58, 60}

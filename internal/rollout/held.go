@@ -133,7 +133,7 @@ func hint(in Input, component Component, symptoms []symptom) (words string, agai
 		return "", again
 	}
 	s := starting(component.Starting[at])
-	return "; container " + s.Container + ": " + s.Reason + claimHint(claimAdvice(component, component.Starting[at])), 0
+	return "; container " + s.Container + ": " + s.Reason + claimHint(claimAdvice(component, component.Starting[at])), again
 }
 
 // claimHint is the advice in a few words.

@@ -197,6 +197,9 @@ func TestWaitsForWhatHolds(t *testing.T) {
 			one + "; Unschedulable, perhaps for a claim that an old pod holds: rollout.strategy: Recreate has old pods go first",
 			"again in 8m55s",
 		},
+		"R19 a container that is created, and a pod that has its time to end": {
+			65, []change{holds(creating(nil, 5), lingering(100))}, one + "; container app: ContainerCreating", "again in 1m5s",
+		},
 		"R19 a pod that ends is normal": {64, []change{holds(lingering(35))}, one, "again in 1s"},
 		"R19 one that does not": {
 			65, []change{holds(lingering(35))},

@@ -16,8 +16,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// creation is that the ReplicaSet cannot create pods. As long as room is about to come, that is left to the
-// deadline. The Deployment shows the failure of an earlier ReplicaSet too, by its words only.
+// creation is that the ReplicaSet cannot create pods. Where they are too many, and as long as room is about to
+// come, that is left to the deadline. The Deployment shows the failure of an earlier ReplicaSet too, by its words only.
 func creation(in Input, component Component) []symptom {
 	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
 	if !stands(found) || !component.Written ||
@@ -30,14 +30,25 @@ func creation(in Input, component Component) []symptom {
 		return nil
 	}
 	refused := refusedFor(in, deployment, found)
-	idle := min(refused, sinceRoom(in))
+	idle, comes := refused, terminates(in, component)
+	if isScarce(found.Message) {
+		idle, comes = min(refused, sinceRoom(in)), roomComes(in)
+	}
 	return []symptom{{
 		Failure: model.Failure{
 			Reason: v1alpha1.FailureReplicaFailure, Message: found.Message, Advice: quotaAdvice(deployment, found.Message),
 		},
 		due:  in.Now.Add(patience(refused, idle) - idle),
-		left: roomComes(in) || !in.PodsKnown,
+		left: comes || !in.PodsKnown,
 	}}
+}
+
+// isScarce says whether pods are refused because there are too many, and not, as by Pod Security, for what they are.
+func isScarce(message string) bool { return strings.Contains(message, "quota") }
+
+// terminates says whether a pod of the component is being deleted.
+func terminates(in Input, component Component) bool {
+	return slices.ContainsFunc(in.Terminating, func(pod model.Pod) bool { return pod.Component == component.Name })
 }
 
 // refusedFor is for how long the Deployment has lacked pods that the API server refuses.

@@ -41,6 +41,8 @@ func TestReplicaFailure(t *testing.T) {
 	over := replicaFailure(0)
 	over.Status = corev1.ConditionFalse
 	created := func(in *rollout.Input) { in.Components[0].Deployment.Status.UpdatedReplicas = 3 }
+	denied := replicaFailure(0)
+	denied.Message = `violates PodSecurity "restricted:latest"`
 	lasting := func(in *rollout.Input) { in.Components[1].Deployment.Spec.MinReadySeconds = 20 }
 	unready := model.Pod{Name: "shop-b"}
 	verdicts{
@@ -86,6 +88,16 @@ func TestReplicaFailure(t *testing.T) {
 		},
 		"R17 a pod that became ready has to stay so before it makes room, after": {
 			100, []change{has(replicaFailure(0)), worker(), replacing(1, 1, 1), lasting, ofLast(progress("ReplicaSetUpdated", 30))}, fails,
+		},
+		"R17 what is refused for what it is waits for no room, before": {
+			29, []change{has(denied), worker(unready), replacing(1, 1, 1), gone(10)}, "again in 1s",
+		},
+		"R17 what is refused for what it is waits for no room, after": {
+			30, []change{has(denied), worker(unready), replacing(1, 1, 1), gone(10)}, fails,
+		},
+		"R17 while a pod of the component ends, it may be": {30, []change{has(denied), terminating}, "again in 9m30s"},
+		"R17 while one of another component does, it is": {
+			30, []change{has(denied), worker(), holds(ofWorker(lingering(60)))}, fails,
 		},
 		"R17 two components that wait for each other": {
 			30, []change{has(replicaFailure(0)), worker(), ofLast(has(replicaFailure(0))), replacing(1, 1, 0)}, fails,
