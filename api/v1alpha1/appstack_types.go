@@ -207,7 +207,8 @@ type RolloutPolicy struct {
 	// and for the third exit of a container, after 60 seconds where an image cannot be
 	// pulled or a container not be created. DeadlineOnly is to leave whatever the pods
 	// show to progressDeadlineSeconds. In either case a rollout fails after 30 seconds
-	// in which no pod can be created, and at once where the API server refuses an object.
+	// in which no pod can be created and no room is about to come, and at once where
+	// the API server refuses an object.
 	// +optional
 	FailureDetection FailureDetection `json:"failureDetection,omitempty"`
 }

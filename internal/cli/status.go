@@ -54,6 +54,7 @@ is written for each change instead.`,
 			if err != nil {
 				return err
 			}
+			r.NarrowClaims = r.ReadNarrowClaims(cmd.Context(), c)
 			view := p.view()
 			view.Wide = out.wide()
 			fmt.Fprint(p.Out, view.Tree(r, false))

@@ -39,7 +39,7 @@ func (s *server) list(w http.ResponseWriter, resource string, query url.Values) 
 }
 
 // TestCacheIsFilledInPages shows that an API server which cannot begin a watch with
-// what there is is asked for it page by page, by a resource version for which it
+// what there is gets asked for it page by page, by a resource version for which it
 // has pages.
 func TestCacheIsFilledInPages(t *testing.T) {
 	s := &server{noWatchList: true, objects: map[string][]client.Object{

@@ -28,6 +28,9 @@ type Failure struct {
 	ExitCode *int32 `json:"exitCode,omitempty"`
 	// Message has the details, and the container's last words.
 	Message string `json:"message,omitempty"`
+	// Advice is what to change so that the same content can succeed, in words that
+	// stay the same from one try to the next; empty where nothing is known to help.
+	Advice string `json:"advice,omitempty"`
 	// At is when the rollout was found to have failed.
 	At time.Time `json:"at"`
 }
@@ -67,9 +70,17 @@ func (f Failure) ban() string {
 	return ban
 }
 
+// Details is the message with the advice.
+func (f Failure) Details() string {
+	if f.Message == "" || f.Advice == "" {
+		return f.Message + f.Advice
+	}
+	return f.Message + "; " + f.Advice
+}
+
 // String is the summary with the details.
 func (f Failure) String() string {
-	return strings.TrimSuffix(f.summary(f.Cause)+": "+f.Message, ": ")
+	return strings.TrimSuffix(f.summary(f.Cause)+": "+f.Details(), ": ")
 }
 
 // Failed says whether the rollout was found to fail, and has not recovered since.

@@ -15,6 +15,8 @@ type Pods struct {
 	Known bool
 	// Asked is since when they are looked at.
 	Asked time.Time
+	// Gone is when one of them was last seen to be gone; zero where none was. It is memory only.
+	Gone time.Time
 	// All are the pods by name.
 	All []Pod
 }
@@ -30,16 +32,38 @@ type Pod struct {
 	// Template is the hash of the pod template that the ReplicaSet makes pods
 	// of, as TemplateHash has it; empty where it is not known.
 	Template string
-	// Terminating says that the pod is being deleted.
+	// Terminating says that the pod is being deleted: by EndsBy it is to be gone. Finalizers and
+	// Node are what may keep it longer.
 	Terminating bool
+	EndsBy      time.Time
+	Finalizers  []string
+	Node        string
 	// Ended says that the pod is over, as after an eviction: another takes its place.
 	Ended bool
 	// ReadySince is since when the pod has been ready; nil while it is not.
 	ReadySince *time.Time
+	// ReadySeen is when it was first seen to be: by the operator's clock, where ReadySince is by the kubelet's.
+	ReadySeen time.Time
 	// Unschedulable is why the scheduler finds no node; empty where it does.
 	Unschedulable string
 	// Containers are those that wait or have exited, init containers first.
 	Containers []Container
+	// Starting is what its containers have not come past yet; nil where all have.
+	Starting *Starting
+}
+
+// Starting is a pod that has a node, and whose containers are not all created.
+type Starting struct {
+	// Container is the first that is not created, or the init container that runs.
+	Container string
+	// Reason is the kubelet's: ContainerCreating or PodInitializing.
+	Reason string
+	// Init says that the container is an init container that runs, and that the others wait for.
+	Init bool
+	// Sandbox says whether the pod's volumes are mounted and its network is set up; nil where the kubelet does not say.
+	Sandbox *bool
+	// Since is when the pod was first seen to be so.
+	Since time.Time
 }
 
 // Counts says whether the pod is one of those that its ReplicaSet is to have.

@@ -56,6 +56,8 @@ type State struct {
 	Refused map[Target]Refusal
 	// Pods are seen while a rollout is open only.
 	Pods Pods
+	// Sight is what the operator itself has seen of the open rollout.
+	Sight Sight
 
 	// Images are what is known of those of the revision that is to be made.
 	Images Images

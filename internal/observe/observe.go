@@ -46,6 +46,8 @@ type Observer struct {
 	Pods *podwatch.Watcher
 	// Clock tells how long ago they were.
 	Clock clock.PassiveClock
+
+	sights Sights
 }
 
 // Cache reads what carries a stack's labels.
@@ -133,7 +135,10 @@ func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []*appsv1.Contr
 }
 
 // Forget ends what is done for a stack that is gone, or about to go.
-func (o *Observer) Forget(stack types.NamespacedName) { o.Pods.Stop(stack) }
+func (o *Observer) Forget(stack types.NamespacedName) {
+	o.Pods.Stop(stack)
+	o.sights.Forget(stack)
+}
 
 // Follow has the stack's pods watched while a rollout is open, from when it begins
 // until it ends. Paused, nothing is judged by them (R16a). It is that rollout; nil
@@ -142,7 +147,7 @@ func (o *Observer) Follow(state model.State) *model.Rollout {
 	stack := client.ObjectKeyFromObject(state.Stack)
 	timeline := revision.Timeline(state.Revisions)
 	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
-		o.Pods.Stop(stack)
+		o.Forget(stack)
 		return nil
 	}
 	o.Pods.Begin(stack)
@@ -156,8 +161,11 @@ func (o *Observer) pods(ctx context.Context, state *model.State) {
 	if open == nil {
 		return
 	}
-	templates := rollout.NeedsTemplates(*open, render.ProgressDeadline(state.Stack.Spec), state.Deployments, o.Clock.Now())
-	pods, err := o.Pods.Watch(ctx, client.ObjectKeyFromObject(state.Stack), templates)
+	stack := client.ObjectKeyFromObject(state.Stack)
+	state.Sight = o.sights.Look(stack, *open, state.Deployments, o.Clock)
+	deadline := render.ProgressDeadline(state.Stack.Spec)
+	templates := rollout.NeedsTemplates(*open, deadline, state.Deployments, state.Sight, o.Clock.Now())
+	pods, err := o.Pods.Watch(ctx, stack, templates)
 	if err != nil {
 		// the rest goes on without them, and the plan asks for another look soon
 		log.FromContext(ctx).Error(err, "the pods are left out of account for now")

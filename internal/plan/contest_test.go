@@ -170,7 +170,7 @@ func TestAContest(t *testing.T) {
 // many fields are changed.
 func TestManyFieldsAndManagers(t *testing.T) {
 	last := model.Acceptance{Asked: "a", At: noon}
-	for _, name := range strings.Split("d b b c a e", " ") {
+	for name := range strings.FieldsSeq("d b c b a e") {
 		last = last.Next(model.Acceptance{Asked: "a", At: noon}, model.Change{Field: name, Manager: name})
 	}
 	want := []string{"b", "c", "d"}

@@ -73,8 +73,17 @@ func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model
 
 // remedy is what a person can do about a failed rollout.
 func remedy(failed model.Rollout) string {
-	if failed.Trigger == v1alpha1.TriggerRollback {
+	advice := ""
+	if failed.Failure != nil {
+		advice = failed.Failure.Advice
+	}
+	switch {
+	case failed.Trigger == v1alpha1.TriggerRollback && advice != "":
+		return advice + "; or name another revision in rollback.toRevision, or remove rollback"
+	case failed.Trigger == v1alpha1.TriggerRollback:
 		return "name another revision in rollback.toRevision, or remove rollback"
+	case advice != "":
+		return advice + ", and set restartedAt to try the same content again; or change the spec, or name another revision in rollback.toRevision"
 	}
 	return "change the spec, name another revision in rollback.toRevision, or set restartedAt to try the same content again"
 }

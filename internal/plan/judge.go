@@ -57,7 +57,14 @@ func (p pass) verdict() rollout.Verdict {
 		},
 		PodsKnown: p.state.Pods.Known,
 		PodsAsked: p.state.Pods.Asked,
+		PodsGone:  p.state.Pods.Gone,
+		Sight:     p.state.Sight.Of(p.rollout),
 		Now:       p.now,
+	}
+	for _, pod := range p.state.Pods.All {
+		if pod.Terminating {
+			in.Terminating = append(in.Terminating, pod)
+		}
 	}
 	for _, component := range p.components {
 		if !component.Retiring {
@@ -84,7 +91,9 @@ func (p pass) observed(component model.Desired) rollout.Component {
 		if pod.Component != component.Name {
 			continue
 		}
-		seen.Terminating = seen.Terminating || pod.Terminating
+		if pod.Starting != nil {
+			seen.Starting = append(seen.Starting, pod)
+		}
 		switch {
 		case template == "" || pod.Template == "":
 		case pod.Template == template:
@@ -113,18 +122,23 @@ func (p pass) due(component model.Desired) []model.Step {
 // that is due still; nil where it said nothing.
 func (p pass) refused(component model.Desired) *model.Refusal {
 	for _, step := range p.due(component) {
-		if refusal, ok := p.state.Refusal(step); ok && !refusal.At.Before(p.rollout.StartedAt) {
+		if refusal, ok := p.state.Refusal(step); ok && p.now.Sub(refusal.At) <= p.sinceRecorded(p.rollout.StartedAt) {
 			return &refusal
 		}
 	}
 	return nil
 }
 
+// sinceRecorded is how long ago a time of the rollout's record is.
+func (p pass) sinceRecorded(at time.Time) time.Duration {
+	return p.state.Sight.Of(p.rollout).Since(at, p.now)
+}
+
 // resumes says whether the rollout starts, or goes on, only now: its Deployments
 // could not be written earlier, because it was paused or the operator was away
 // (R16a). Others who put a Deployment back again and again do not count.
 func (p pass) resumes() bool {
-	if !p.rollout.Open() || p.rollout.Failed() || p.now.Sub(p.rollout.DeadlineFrom()) <= slack {
+	if !p.rollout.Open() || p.rollout.Failed() || p.sinceRecorded(p.rollout.DeadlineFrom()) <= slack {
 		return false
 	}
 	for _, component := range p.components {

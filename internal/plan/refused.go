@@ -59,7 +59,7 @@ func dueSteps(
 		if refused && problem == nil {
 			problem = &refusal.Problem
 		}
-		if refused && !(judged && step.Kind.Content()) {
+		if refused && (!judged || !step.Kind.Content()) {
 			if left := refusal.Wait(step, now); left > 0 {
 				wait = model.Sooner(wait, left)
 				continue

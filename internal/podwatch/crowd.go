@@ -170,12 +170,15 @@ func slimmed(object runtime.Object) (runtime.Object, error) {
 
 // slim is the pod without what reduce does not look at.
 func slim(pod *corev1.Pod) *corev1.Pod {
-	pod.ManagedFields, pod.Annotations, pod.Finalizers = nil, nil, nil
+	pod.ManagedFields, pod.Annotations = nil, nil
+	if pod.DeletionTimestamp == nil {
+		pod.Finalizers, pod.Spec.NodeName = nil, ""
+	}
 	var init []corev1.Container
 	for _, container := range pod.Spec.InitContainers {
 		init = append(init, corev1.Container{Name: container.Name, RestartPolicy: container.RestartPolicy})
 	}
-	pod.Spec = corev1.PodSpec{InitContainers: init}
+	pod.Spec = corev1.PodSpec{InitContainers: init, NodeName: pod.Spec.NodeName}
 	return pod
 }
 

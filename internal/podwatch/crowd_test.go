@@ -192,4 +192,12 @@ func TestSlim(t *testing.T) {
 	if stackOf(slimmed) != shop {
 		t.Errorf("it is one of %s, want %s", stackOf(slimmed), shop)
 	}
+
+	// what may keep a pod from ending is looked at
+	ending := pod("b", running())
+	ending.DeletionTimestamp, ending.Finalizers, ending.Spec.NodeName = ptr.To(metav1.NewTime(noon)), []string{"a/b"}, "node"
+	want = reduce(ending.DeepCopy(), model.Pod{}, noon)
+	if diff := cmp.Diff(want, reduce(slim(ending), model.Pod{}, noon)); diff != "" {
+		t.Errorf("seen of a pod that ends (-want +got):\n%s", diff)
+	}
 }

@@ -18,7 +18,13 @@ import (
 
 // ordinary are the reasons for which a container waits that are no trouble, or
 // show as an exit.
-var ordinary = []string{"", "ContainerCreating", "PodInitializing", "CrashLoopBackOff"}
+var ordinary = []string{"", containerCreating, podInitializing, "CrashLoopBackOff"}
+
+// Reasons of containers that are not created yet, by the kubelet.
+const (
+	containerCreating = "ContainerCreating"
+	podInitializing   = "PodInitializing"
+)
 
 // reduce is what is kept of a pod that is seen at a time; before is what was
 // kept of it until then.
@@ -34,17 +40,69 @@ func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 		owner.APIVersion == appsv1.SchemeGroupVersion.String() {
 		seen.ReplicaSet = model.Owner{Name: owner.Name, UID: owner.UID}
 	}
+	seen.ReadySince, seen.ReadySeen = ready(pod, before, now)
+	seen.Unschedulable = unschedulable(pod)
+	seen.Containers = containers(pod, before, now)
+	if seen.Terminating {
+		seen.EndsBy, seen.Finalizers, seen.Node = pod.DeletionTimestamp.Time, pod.Finalizers, pod.Spec.NodeName
+	}
+	if seen.Counts() && seen.ReadySince == nil {
+		seen.Starting = starting(pod, before, now)
+	}
+	return seen
+}
+
+// ready is since when the pod is ready, and when that was first seen; nil where it is not.
+func ready(pod *corev1.Pod, before model.Pod, now time.Time) (since *time.Time, seen time.Time) {
 	for _, condition := range pod.Status.Conditions {
-		switch {
-		case condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue:
-			seen.ReadySince = ptr.To(condition.LastTransitionTime.Time)
-		case condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
-			condition.Reason == corev1.PodReasonUnschedulable:
-			seen.Unschedulable = condition.Message
+		if condition.Type != corev1.PodReady || condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		at := condition.LastTransitionTime.Time
+		if before.ReadySince != nil && before.ReadySince.Equal(at) {
+			return &at, before.ReadySeen
+		}
+		return &at, now
+	}
+	return nil, time.Time{}
+}
+
+// unschedulable is why no node takes the pod; empty where one does, or may.
+func unschedulable(pod *corev1.Pod) string {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
+			condition.Reason == corev1.PodReasonUnschedulable {
+			return condition.Message
 		}
 	}
-	seen.Containers = containers(pod, before, now)
-	return seen
+	return ""
+}
+
+// starting is the first container of the pod that is not created, or the init container that runs; nil where
+// all are created.
+func starting(pod *corev1.Pod, before model.Pod, now time.Time) *model.Starting {
+	held := &model.Starting{Since: now}
+	if before.Starting != nil {
+		held.Since = before.Starting.Since
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReadyToStartContainers {
+			held.Sandbox = ptr.To(condition.Status == corev1.ConditionTrue)
+		}
+	}
+	for _, status := range pod.Status.InitContainerStatuses {
+		if status.State.Running != nil && !isSidecar(pod, status.Name) {
+			held.Container, held.Reason, held.Init = status.Name, podInitializing, true
+			return held
+		}
+	}
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if waiting := status.State.Waiting; waiting != nil && (waiting.Reason == containerCreating || waiting.Reason == podInitializing) {
+			held.Container, held.Reason = status.Name, waiting.Reason
+			return held
+		}
+	}
+	return nil
 }
 
 // containers are those of the pod that are worth keeping.

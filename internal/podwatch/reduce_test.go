@@ -46,6 +46,12 @@ func kept(name string, containers ...model.Container) model.Pod {
 	}
 }
 
+// creating is the pod while its container is created, since so many seconds after noon.
+func creating(pod model.Pod, since int) model.Pod {
+	pod.Starting = &model.Starting{Container: naming.AppContainer, Reason: "ContainerCreating", Since: at(since)}
+	return pod
+}
+
 // waiting is a container that waits for a reason.
 func waiting(reason string) corev1.ContainerStatus {
 	return corev1.ContainerStatus{State: corev1.ContainerState{
@@ -92,8 +98,6 @@ func TestExits(t *testing.T) {
 		"R17 it has exited well, which it may not": {terminated(0), []model.Container{gone("app", 1, 0)}},
 		"R17 it waits after its first exit":        {restarted(waiting("CrashLoopBackOff"), 0, 7), []model.Container{gone("app", 1, 7)}},
 		"R17 it waits after its third exit":        {restarted(waiting("CrashLoopBackOff"), 2, 7), []model.Container{gone("app", 3, 7)}},
-		"R17 it is created":                        {waiting("ContainerCreating"), nil},
-		"R17 init containers come first":           {waiting("PodInitializing"), nil},
 		"R17 nothing is known of it yet":           {corev1.ContainerStatus{}, nil},
 	}
 	for name, test := range tests {
@@ -103,6 +107,89 @@ func TestExits(t *testing.T) {
 				t.Errorf("reduce (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestStarting has pods whose containers are not created yet: R18 has to say what holds them up.
+func TestStarting(t *testing.T) {
+	const init = "init"
+	of := func(name string, status corev1.ContainerStatus) corev1.ContainerStatus {
+		status.Name = name
+		return status
+	}
+	ready := func(status corev1.ConditionStatus) []corev1.PodCondition {
+		return []corev1.PodCondition{{Type: corev1.PodReadyToStartContainers, Status: status}}
+	}
+	began := &model.Starting{Container: init, Reason: "PodInitializing", Since: at(1)}
+	tests := map[string]struct {
+		app    corev1.ContainerStatus
+		init   []corev1.ContainerStatus
+		edit   func(*corev1.Pod)
+		before model.Pod
+		want   *model.Starting
+	}{
+		"R18 it runs":                     {app: running()},
+		"R18 nothing is known of it yet":  {app: corev1.ContainerStatus{}},
+		"R18 it waits for something else": {app: waiting("ErrImagePull")},
+		"R18 it is created":               {app: waiting("ContainerCreating"), want: creating(model.Pod{}, 9).Starting},
+		"R18 it has been created for long": {
+			app: waiting("ContainerCreating"), before: model.Pod{Starting: began}, want: creating(model.Pod{}, 1).Starting,
+		},
+		"R18 without volumes or network": {
+			app: waiting("ContainerCreating"), edit: func(p *corev1.Pod) { p.Status.Conditions = ready("False") },
+			want: &model.Starting{Container: "app", Reason: "ContainerCreating", Sandbox: ptr.To(false), Since: at(9)},
+		},
+		"R18 with them": {
+			app: waiting("ContainerCreating"), edit: func(p *corev1.Pod) { p.Status.Conditions = ready("True") },
+			want: &model.Starting{Container: "app", Reason: "ContainerCreating", Sandbox: ptr.To(true), Since: at(9)},
+		},
+		"R18 an init container is created": {
+			app: waiting("PodInitializing"), init: []corev1.ContainerStatus{of(init, waiting("PodInitializing"))},
+			want: &model.Starting{Container: init, Reason: "PodInitializing", Since: at(9)},
+		},
+		"R18 an init container runs": {
+			app: waiting("PodInitializing"), init: []corev1.ContainerStatus{of("first", terminated(0)), of(init, running())},
+			want: &model.Starting{Container: init, Reason: "PodInitializing", Init: true, Since: at(9)},
+		},
+		"R18 a sidecar runs": {
+			app: waiting("PodInitializing"), init: []corev1.ContainerStatus{of(init, running())},
+			edit: func(p *corev1.Pod) {
+				p.Spec.InitContainers = []corev1.Container{{Name: init, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
+			},
+			want: &model.Starting{Container: "app", Reason: "PodInitializing", Since: at(9)},
+		},
+		"R18 it is to end": {
+			app: waiting("ContainerCreating"), edit: func(p *corev1.Pod) { p.DeletionTimestamp = ptr.To(metav1.NewTime(noon)) },
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			seen := pod("a", test.app)
+			seen.Status.InitContainerStatuses = test.init
+			if test.edit != nil {
+				test.edit(seen)
+			}
+			if diff := cmp.Diff(test.want, reduce(seen, test.before, at(9)).Starting); diff != "" {
+				t.Errorf("Starting (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestReadySeen shows that how long a pod is ready is told by the operator's clock.
+func TestReadySeen(t *testing.T) {
+	readySince := func(seconds int) *corev1.Pod {
+		seen := pod("a", running())
+		seen.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(at(seconds))},
+		}
+		return seen
+	}
+	first := reduce(readySince(3600), model.Pod{}, at(1))
+	again := reduce(readySince(3600), first, at(9))
+	anew := reduce(readySince(3700), again, at(20))
+	if diff := cmp.Diff([]time.Time{at(1), at(1), at(20)}, []time.Time{first.ReadySeen, again.ReadySeen, anew.ReadySeen}); diff != "" {
+		t.Errorf("R14 ReadySeen (-want +got):\n%s", diff)
 	}
 }
 
@@ -116,7 +203,6 @@ func TestInitContainers(t *testing.T) {
 		"R17 one that did its work in the end":          {restarted(terminated(0), 2, 7), nil},
 		"R17 one that failed":                           {terminated(7), []model.Container{gone(init, 1, 7)}},
 		"R17 one that fails again and again":            {restarted(waiting("CrashLoopBackOff"), 2, 7), []model.Container{gone(init, 3, 7)}},
-		"R17 one that is at work":                       {running(), nil},
 		"R17 a sidecar that failed and runs":            {restarted(running(), 1, 7), []model.Container{gone(init, 1, 7)}},
 		"R17 a sidecar that exits well again and again": {restarted(waiting("CrashLoopBackOff"), 2, 0), []model.Container{gone(init, 3, 0)}},
 		"R17 a sidecar that exited well just now":       {terminated(0), []model.Container{gone(init, 1, 0)}},
@@ -237,7 +323,9 @@ func TestReduce(t *testing.T) {
 			func(p *corev1.Pod) { p.Labels[naming.LabelComponent] = "worker" },
 			func(m *model.Pod) { m.Component = "worker" },
 		},
-		"R17 it is ready":                 {condition("Ready", "True", ""), func(m *model.Pod) { m.ReadySince = ptr.To(at(3)) }},
+		"R17 it is ready": {
+			condition("Ready", "True", ""), func(m *model.Pod) { m.ReadySince, m.ReadySeen = ptr.To(at(3)), noon },
+		},
 		"R17 it is not ready":             {condition("Ready", "False", ""), nothing},
 		"R17 only its containers are":     {condition("ContainersReady", "True", ""), nothing},
 		"R17 it is scheduled":             {condition("PodScheduled", "True", ""), nothing},
@@ -247,8 +335,12 @@ func TestReduce(t *testing.T) {
 			func(m *model.Pod) { m.Unschedulable = "0/3 nodes are available" },
 		},
 		"R17 it is being deleted": {
-			func(p *corev1.Pod) { p.DeletionTimestamp = ptr.To(metav1.NewTime(at(9))) },
-			func(m *model.Pod) { m.Terminating = true },
+			func(p *corev1.Pod) {
+				p.DeletionTimestamp, p.Finalizers, p.Spec.NodeName = ptr.To(metav1.NewTime(at(9))), []string{"a/b"}, "node-1"
+			},
+			func(m *model.Pod) {
+				m.Terminating, m.EndsBy, m.Finalizers, m.Node = true, at(9), []string{"a/b"}, "node-1"
+			},
 		},
 		"R17 nothing owns it":               {func(p *corev1.Pod) { p.OwnerReferences = nil }, noSet},
 		"R17 its owner does not control it": {owner(func(o *metav1.OwnerReference) { o.Controller = nil }), noSet},

@@ -32,7 +32,7 @@ func TestTroubleAfterAFailure(t *testing.T) {
 			fail := func(exits int32) queue.Why {
 				t.Helper()
 				failing := pod("a", terminated(exits))
-				if err := one.store.Update(failing); err != nil {
+				if err := one.Update(failing); err != nil {
 					t.Fatal(err)
 				}
 				return next(t, "a change", told)

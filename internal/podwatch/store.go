@@ -28,8 +28,10 @@ type store struct {
 	// changed is told of changes; nil where nobody asks for them.
 	changed func(queue.Why)
 	asked   time.Time
-	known   bool
-	byUID   map[types.UID]model.Pod
+	// gone is when a pod was last seen to be gone.
+	gone  time.Time
+	known bool
+	byUID map[types.UID]model.Pod
 }
 
 var _ cache.ReflectorStore = &store{}
@@ -48,6 +50,10 @@ func (s *store) follow(changed func(queue.Why)) {
 			if pod.Containers[i].Waiting != "" {
 				pod.Containers[i].Since = s.asked
 			}
+		}
+		if pod.Starting != nil {
+			starting := *pod.Starting
+			starting.Since, pod.Starting = s.asked, &starting
 		}
 		s.byUID[uid] = pod
 	}
@@ -98,7 +104,7 @@ func (s *store) pods() model.Pods {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(s.byUID), func(a, b model.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	return model.Pods{Known: s.known, Asked: s.asked, All: all}
+	return model.Pods{Known: s.known, Asked: s.asked, Gone: s.gone, All: all}
 }
 
 func asPod(object any) (*corev1.Pod, error) {
@@ -125,10 +131,17 @@ func (s *store) Update(object any) error {
 	switch {
 	case seen.Counts() && !reflect.DeepEqual(before.Containers, seen.Containers):
 		s.tell(queue.Trouble) // one fails, or did; that of a pod which is to end may exit
-	case !found || !reflect.DeepEqual(before, seen):
+	case !found || isNews(before, seen):
 		s.tell(queue.Change)
 	}
 	return nil
+}
+
+// isNews says whether the change of a pod may change how its rollout stands. How far it has come with its
+// start is told only where that lasts, which brings a pass of its own.
+func isNews(before, seen model.Pod) bool {
+	before.Starting, seen.Starting = nil, nil
+	return !reflect.DeepEqual(before, seen)
 }
 
 // Delete implements cache.ReflectorStore.
@@ -138,6 +151,9 @@ func (s *store) Delete(object any) error {
 		return err
 	}
 	s.mu.Lock()
+	if _, found := s.byUID[pod.UID]; found {
+		s.gone = s.now()
+	}
 	delete(s.byUID, pod.UID)
 	s.mu.Unlock()
 	s.tell(queue.Change)
@@ -151,6 +167,11 @@ func (s *store) Replace(objects []any, _ string) error {
 	for _, object := range objects {
 		if pod, ok := object.(*corev1.Pod); ok {
 			all[pod.UID] = reduce(pod, s.byUID[pod.UID], s.now())
+		}
+	}
+	for uid := range s.byUID {
+		if _, found := all[uid]; !found {
+			s.gone = s.now()
 		}
 	}
 	s.byUID, s.known = all, true

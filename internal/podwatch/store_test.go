@@ -50,8 +50,9 @@ func (s *shelf) takes(t *testing.T, method func(any) error, object any) {
 // holds checks what is kept, and how often a change was told so far.
 func (s *shelf) holds(t *testing.T, told int, want model.Pods) {
 	t.Helper()
-	want.Asked = noon
-	if diff := cmp.Diff(want, s.pods()); diff != "" {
+	got := s.pods()
+	want.Asked, want.Gone = noon, got.Gone // TestGone is about that
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	if s.told != told {
@@ -112,10 +113,46 @@ func TestStoreTellsWhatMatters(t *testing.T) {
 
 	// a pod of which there is nothing to say is news too
 	s.takes(t, s.Add, pod("a", waiting("ContainerCreating")))
+	s.holds(t, 3, model.Pods{All: []model.Pod{creating(kept("a"), 10), kept("b")}})
+
+	// how far it comes with its start is no news
+	s.takes(t, s.Update, pod("a", running()))
 	s.holds(t, 3, model.Pods{All: []model.Pod{kept("a"), kept("b")}})
 
 	s.takes(t, s.Delete, pod("b", running()))
 	s.holds(t, 4, model.Pods{All: []model.Pod{kept("a")}})
+}
+
+// TestGone has pods go as a watch shows it, and as a list does: what they leave is room for others (R17).
+func TestGone(t *testing.T) {
+	s := newShelf()
+	gone := func(what string, want time.Time) {
+		t.Helper()
+		if got := s.pods().Gone; !got.Equal(want) {
+			t.Errorf("R17 %s: a pod was gone at %s, want %s", what, got, want)
+		}
+	}
+	s.takes(t, s.Add, pod("a", running()))
+	s.takes(t, s.Add, pod("b", running()))
+	ending := pod("a", running())
+	ending.DeletionTimestamp = ptr.To(metav1.NewTime(noon))
+	s.takes(t, s.Update, ending)
+	gone("none has gone", time.Time{})
+	s.now = at(10)
+	s.takes(t, s.Delete, ending)
+	gone("the watch shows that one is gone", at(10))
+	s.now = at(20)
+	s.takes(t, s.Delete, ending)
+	gone("one that was gone", at(10))
+	for _, pods := range [][]any{{pod("b", running()), pod("c", running())}, {pod("b", running())}} {
+		if err := s.Replace(pods, ""); err != nil {
+			t.Fatal(err)
+		}
+		if len(pods) == 2 {
+			gone("the list has all that there were", at(10))
+		}
+	}
+	gone("the list shows that one is gone", at(20))
 }
 
 func TestReplaceIsAllThatThereIs(t *testing.T) {

@@ -21,34 +21,48 @@ const reasonTimedOut = "ProgressDeadlineExceeded"
 // start of the operator: without them a missed deadline could not be explained.
 const autopsyGrace = 5 * time.Second
 
-// deadline is when the component has been without progress for too long. One
-// that has come to run before is given the time of whichever made progress last:
-// a pod that it loses meanwhile is no lack of progress (R6).
-func deadline(in Input, component Component) time.Time {
-	last := progress(in, component)
-	if component.Arrived {
+// left is how long the component may go on without progress. One that has come to run before, or whose pods
+// are refused, is given the time of whichever made progress last: a pod that it loses meanwhile is no lack of
+// progress (R6), and the room that it waits for is what the progress of others frees.
+func left(in Input, component Component) time.Duration {
+	waited := idle(in, component)
+	if component.Arrived || Refused(component.Deployment) {
 		for _, other := range in.Components {
-			last = later(last, progress(in, other))
+			waited = min(waited, idle(in, other))
 		}
 	}
-	limit := last.Add(in.Policy.Deadline)
-	if verdict := condition(component.Deployment, appsv1.DeploymentProgressing); verdict != nil &&
-		verdict.Reason == reasonTimedOut && verdict.LastUpdateTime.After(in.Rollout.DeadlineFrom()) {
-		limit = later(limit, verdict.LastUpdateTime.Time) // it may have counted from before this rollout
-	}
-	return limit
+	return in.Policy.Deadline - waited
 }
 
-// progress is when the component last made some. The Deployment controller notes
-// that in a condition, which after a rollback can be that of an earlier rollout,
-// or never come: it counts only when it is newer than this rollout (R17).
-func progress(in Input, component Component) time.Time {
-	last := in.Rollout.DeadlineFrom()
-	noted := condition(component.Deployment, appsv1.DeploymentProgressing)
-	if noted == nil || noted.Reason == reasonTimedOut {
-		return last
+// idle is for how long the component has made no progress. The Deployment controller notes progress in a
+// condition. What it noted before the operator watched can be that of an earlier rollout: it counts only when
+// it is newer than this one (R17).
+func idle(in Input, component Component) time.Duration {
+	if component.Deployment != nil {
+		if seen, ok := in.Sight.Progress[component.Deployment.Name]; ok {
+			return seen
+		}
 	}
-	return later(last, noted.LastUpdateTime.Time)
+	last := in.Rollout.DeadlineFrom()
+	if noted := Progressed(component.Deployment); noted != nil {
+		last = later(last, noted.LastUpdateTime.Time)
+	}
+	return in.Sight.Since(last, in.Now)
+}
+
+// Progressed is the Deployment controller's note on the progress that it saw last; nil where there is none,
+// or where it was replaced by the verdict that there is none.
+func Progressed(deployment *appsv1.Deployment) *appsv1.DeploymentCondition {
+	noted := condition(deployment, appsv1.DeploymentProgressing)
+	if noted == nil || noted.Reason == reasonTimedOut {
+		return nil
+	}
+	return noted
+}
+
+// Refused says whether the API server refuses pods of the Deployment.
+func Refused(deployment *appsv1.Deployment) bool {
+	return stands(condition(deployment, appsv1.DeploymentReplicaFailure))
 }
 
 func later(a, b time.Time) time.Time {
@@ -66,11 +80,6 @@ func overdue(in Input, component Component, symptoms []symptom) *model.Failure {
 		Message:   fmt.Sprintf("no progress for %d s: %s", int(in.Policy.Deadline.Seconds()), waitsFor(component)),
 		At:        in.Now,
 	}
-	if len(symptoms) > 0 {
-		s := symptoms[0]
-		failure.Pod, failure.Container, failure.ExitCode = s.Pod, s.Container, s.ExitCode
-		failure.Cause = s.Reason
-		failure.Message += fmt.Sprintf("; %s: %s", s.Reason, s.Message)
-	}
+	blame(&failure, in, component, symptoms)
 	return &failure
 }

@@ -4,6 +4,7 @@
 package rollout_test
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -73,16 +74,20 @@ func (d *dice) input() rollout.Input {
 		Policy:    rollout.Policy{Deadline: time.Duration(d.roll(256)) * 5 * time.Second, DeadlineOnly: d.yes()},
 		PodsKnown: !d.yes(),
 		PodsAsked: d.time(),
-		Now:       d.time(),
+		Now:       at(d.roll(256)*5 - 200),
 	}
 	for _, name := range []string{"main", "worker", "scheduler"}[:d.roll(4)] {
 		in.Components = append(in.Components, d.component(name))
+	}
+	in.PodsGone, in.Sight = d.time(), d.sight()
+	for _, name := range []string{"main", "worker"}[:d.roll(3)] {
+		in.Terminating = append(in.Terminating, model.Pod{Name: "old", Component: name, Terminating: true, EndsBy: d.time()})
 	}
 	return in
 }
 
 func (d *dice) component(name string) rollout.Component {
-	made := rollout.Component{Name: name, Written: !d.yes(), Terminating: d.yes()}
+	made := rollout.Component{Name: name, Written: !d.yes(), Arrived: d.yes()}
 	if d.roll(8) == 7 {
 		made.Refusal = &model.Refusal{Message: "quota exceeded"}
 	}
@@ -92,7 +97,44 @@ func (d *dice) component(name string) rollout.Component {
 	for _, pod := range []string{"a", "b", "c"}[:d.roll(4)] {
 		made.Pods = append(made.Pods, d.pod(pod))
 	}
+	for _, pod := range made.Pods {
+		if pod.Starting != nil && pod.Counts() && pod.ReadySince == nil {
+			made.Starting = append(made.Starting, pod)
+		}
+	}
 	return made
+}
+
+// sight is that of an operator that has watched since a time; for 0 it has not.
+func (d *dice) sight() model.Sight {
+	seen := model.Sight{Began: d.time(), For: d.duration(), Progress: map[string]time.Duration{}, Refused: map[string]time.Duration{}}
+	if seen.Began.IsZero() {
+		return model.Sight{}
+	}
+	for _, name := range []string{"main", "worker"} {
+		if d.yes() {
+			seen.Progress[name] = min(d.duration(), seen.For)
+		}
+		if d.yes() {
+			seen.Refused[name] = min(d.duration(), seen.For)
+		}
+	}
+	return seen
+}
+
+func (d *dice) duration() time.Duration { return time.Duration(d.roll(256)) * 5 * time.Second }
+
+// after is the input some time later, in which nothing happened.
+func after(in rollout.Input, wait time.Duration) rollout.Input {
+	in.Now = in.Now.Add(wait)
+	in.Sight.For += wait
+	in.Sight.Progress, in.Sight.Refused = maps.Clone(in.Sight.Progress), maps.Clone(in.Sight.Refused)
+	for _, all := range []map[string]time.Duration{in.Sight.Progress, in.Sight.Refused} {
+		for name := range all {
+			all[name] += wait
+		}
+	}
+	return in
 }
 
 func (d *dice) deployment(name string) *appsv1.Deployment {
@@ -130,6 +172,9 @@ func (d *dice) pod(name string) model.Pod {
 	for _, container := range []string{"init", "app"}[:d.roll(3)] {
 		made.Containers = append(made.Containers, d.container(container))
 	}
+	if d.roll(8) == 7 {
+		made.Starting = &model.Starting{Container: "app", Reason: "ContainerCreating", Since: d.time()}
+	}
 	return made
 }
 
@@ -146,7 +191,7 @@ func (d *dice) container(name string) model.Container {
 
 func FuzzJudge(f *testing.F) {
 	// First come the rollout, the policy and the times; then how many components there are; then of each what is
-	// odd about it, its Deployment with the conditions, and its pods with their containers.
+	// odd about it, its Deployment with the conditions, and its pods with their containers; then what the operator saw.
 	var (
 		soon     = []byte{0, 0, 120, 0, 0, 1, 60}
 		overdue  = []byte{0, 0, 12, 0, 1, 58, 60}
@@ -212,8 +257,7 @@ func FuzzJudge(f *testing.F) {
 		if verdict.Again == 0 {
 			wait = 1000 * time.Hour
 		}
-		in.Now = in.Now.Add(wait)
-		later := rollout.Judge(in)
+		later := rollout.Judge(after(in, wait))
 		if later.Failure != nil || later.Complete != verdict.Complete || later.Waits != verdict.Waits {
 			t.Errorf("%+v, and another look is due in %s; but %s later %+v", verdict, verdict.Again, wait, later)
 		}
@@ -232,7 +276,7 @@ func withoutTemplates(in rollout.Input) (blind rollout.Input, possible bool) {
 		}
 		component.Pods, component.Earlier = nil, nil
 	}
-	return in, !rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Now)
+	return in, !rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Sight, in.Now)
 }
 
 func checkFailure(t *testing.T, in rollout.Input, failure model.Failure) {

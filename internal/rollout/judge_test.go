@@ -114,11 +114,13 @@ func replicaFailure(since int) appsv1.DeploymentCondition {
 
 func podsUnknown(in *rollout.Input)  { in.PodsKnown = false }
 func deadlineOnly(in *rollout.Input) { in.Policy.DeadlineOnly = true }
-func terminating(in *rollout.Input)  { in.Components[0].Terminating = true }
-func unwritten(in *rollout.Input)    { in.Components[0].Written = false }
-func refused(in *rollout.Input)      { in.Components[0].Refusal = &model.Refusal{Message: "no"} }
-func arrived(in *rollout.Input)      { in.Components[0].Arrived = true }
-func unobserved(in *rollout.Input)   { in.Components[0].Deployment.Generation++ }
+func terminating(in *rollout.Input) {
+	in.Terminating = []model.Pod{{Name: "shop-old", Component: "main"}}
+}
+func unwritten(in *rollout.Input)  { in.Components[0].Written = false }
+func refused(in *rollout.Input)    { in.Components[0].Refusal = &model.Refusal{Message: "no"} }
+func arrived(in *rollout.Input)    { in.Components[0].Arrived = true }
+func unobserved(in *rollout.Input) { in.Components[0].Deployment.Generation++ }
 func failedOnce(in *rollout.Input) {
 	in.Rollout.Failure = &model.Failure{Reason: v1alpha1.FailureCrashLoopBackOff}
 }
@@ -155,7 +157,7 @@ func over(pod model.Pod) model.Pod {
 
 // ready is a pod that has been ready since so many seconds after noon.
 func ready(name string, since int) model.Pod {
-	return model.Pod{Name: name, ReadySince: ptr.To(at(since))}
+	return model.Pod{Name: name, ReadySince: ptr.To(at(since)), ReadySeen: at(since)}
 }
 
 // ending is the pod while it is being deleted.

@@ -47,7 +47,7 @@ func TestRecovery(t *testing.T) {
 		},
 		"R14 that its containers exited before does not matter": {
 			830, []change{runs(0), sees(ready("shop-b", 820), ready("shop-c", 810), model.Pod{
-				Name: "shop-a", ReadySince: ready("", 820).ReadySince, Containers: exited("", 9, 700).Containers,
+				Name: "shop-a", ReadySince: ready("", 820).ReadySince, ReadySeen: at(820), Containers: exited("", 9, 700).Containers,
 			})},
 			rollout.Verdict{Complete: true},
 		},

@@ -35,7 +35,13 @@ type Input struct {
 	// PodsKnown says that the components' pods were seen, and PodsAsked since when they are looked at.
 	PodsKnown bool
 	PodsAsked time.Time
-	Now       time.Time
+	// Terminating are the stack's pods that are being deleted, of whatever component and template, and PodsGone is
+	// when one was last seen to be gone.
+	Terminating []model.Pod
+	PodsGone    time.Time
+	// Sight is what the operator itself has seen of the rollout.
+	Sight model.Sight
+	Now   time.Time
 }
 
 // Component is one of them.
@@ -50,8 +56,8 @@ type Component struct {
 	Arrived bool
 	// Pods are those of the Deployment's present template, by name.
 	Pods []model.Pod
-	// Terminating says that a pod of the component, of whatever template, is being deleted.
-	Terminating bool
+	// Starting are its pods, of whatever template, whose containers are not all created.
+	Starting []model.Pod
 	// Earlier names the ReplicaSets of other templates that have pods still.
 	Earlier []string
 	// Refusal is what the API server said to the component's Deployment or Service; nil where it took them.
@@ -76,12 +82,14 @@ type Verdict struct {
 // NeedsTemplates says whether Judge has to know which templates the pods of a
 // rollout are of, although none of them is in trouble: to see whether one that failed has
 // recovered, whose pods are refused, and why nothing got on until the deadline.
-func NeedsTemplates(open model.Rollout, deadline time.Duration, deployments map[string]*appsv1.Deployment, now time.Time) bool {
-	if open.Failed() || !now.Before(open.DeadlineFrom().Add(deadline-time.Second)) { // it is judged a moment later
+func NeedsTemplates(
+	open model.Rollout, deadline time.Duration, deployments map[string]*appsv1.Deployment, sight model.Sight, now time.Time,
+) bool {
+	if open.Failed() || sight.Since(open.DeadlineFrom(), now) >= deadline-time.Second { // it is judged a moment later
 		return true
 	}
 	for _, deployment := range deployments {
-		if stands(condition(deployment, appsv1.DeploymentReplicaFailure)) {
+		if Refused(deployment) {
 			return true
 		}
 	}
@@ -153,9 +161,8 @@ func judge(in Input, component Component) Verdict {
 		return verdict
 	}
 	symptoms := symptomsOf(in, component)
-	if len(symptoms) > 0 {
-		verdict.Waits += symptoms[0].hint()
-	}
+	words, again := hint(in, component, symptoms)
+	verdict.Waits, verdict.Again = verdict.Waits+words, model.Sooner(verdict.Again, again)
 	for _, s := range symptoms {
 		switch {
 		case s.fails(in.Now):
@@ -168,15 +175,15 @@ func judge(in Input, component Component) Verdict {
 	if !in.PodsKnown {
 		verdict.Again = model.Sooner(verdict.Again, autopsyGrace)
 	}
-	left := deadline(in, component).Sub(in.Now)
+	wait := left(in, component)
 	if !in.PodsKnown {
-		left = max(left, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
+		wait = max(wait, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
 	}
-	if left <= 0 {
+	if wait <= 0 {
 		verdict.Failure = overdue(in, component, symptoms)
 		return verdict
 	}
-	verdict.Again = model.Sooner(verdict.Again, left)
+	verdict.Again = model.Sooner(verdict.Again, wait)
 	return verdict
 }
 

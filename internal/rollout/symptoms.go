@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -44,8 +43,11 @@ const (
 
 // Reasons of symptoms that are left to the deadline.
 const (
-	reasonUnschedulable = "Unschedulable"
-	reasonNotReady      = "NotReady"
+	reasonUnschedulable     = "Unschedulable"
+	reasonContainerCreating = "ContainerCreating"
+	reasonPodInitializing   = "PodInitializing"
+	reasonNotReady          = "NotReady"
+	reasonTerminating       = "Terminating"
 )
 
 // symptom is what is wrong with a component.
@@ -107,6 +109,9 @@ func podSymptoms(in Input, component Component) []symptom {
 			continue
 		}
 		for _, s := range diagnose(pod) {
+			if s.rank() > 0 { // else a container says what is wrong
+				s.Advice = claimAdvice(component, pod)
+			}
 			s.left = in.Policy.DeadlineOnly || !lastReady.Before(s.since) || s.ExitCode != nil && before(pod, in.Rollout)
 			all = append(all, s)
 		}
@@ -124,6 +129,8 @@ func before(pod model.Pod, rollout model.Rollout) bool {
 func (s symptom) rank() int {
 	switch s.Reason {
 	case reasonNotReady:
+		return 3
+	case reasonContainerCreating, reasonPodInitializing:
 		return 2
 	case reasonUnschedulable:
 		return 1
@@ -146,7 +153,11 @@ func diagnose(pod model.Pod) []symptom {
 			Reason: reasonUnschedulable, Pod: pod.Name, Message: "no node takes the pod: " + pod.Unschedulable,
 		}})
 	}
-	if len(all) == 0 && pod.ReadySince == nil {
+	switch {
+	case len(all) > 0 || pod.ReadySince != nil:
+	case pod.Starting != nil:
+		all = append(all, starting(pod))
+	default:
 		all = append(all, symptom{Failure: model.Failure{
 			Reason: reasonNotReady, Pod: pod.Name, Message: "the pod does not get ready: look at its readiness probe",
 		}})
@@ -156,7 +167,7 @@ func diagnose(pod model.Pod) []symptom {
 
 // hint says in a few words what is wrong, in words that stay the same from one try to the next (R19).
 func (s symptom) hint() string {
-	if s.Reason == reasonNotReady {
+	if s.rank() > 1 { // every pod is so for a while
 		return ""
 	}
 	hint := s.Reason
@@ -168,6 +179,9 @@ func (s symptom) hint() string {
 	}
 	if s.ExitCode != nil {
 		hint += fmt.Sprintf(", exit code %d", *s.ExitCode)
+	}
+	if s.Reason == reasonUnschedulable {
+		hint += claimHint(s.Advice)
 	}
 	return "; " + hint
 }
@@ -212,32 +226,6 @@ func obituary(container model.Container) string {
 	return text
 }
 
-// creation is that the ReplicaSet cannot create pods. While others end, their
-// room is about to be free. The Deployment shows the failure of an earlier
-// ReplicaSet too, by its words only.
-func creation(in Input, component Component) []symptom {
-	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
-	if !stands(found) || !component.Written ||
-		slices.ContainsFunc(component.Earlier, func(set string) bool { return strings.Contains(found.Message, set+"-") }) {
-		return nil
-	}
-	deployment := component.Deployment
-	if deployment.Status.ObservedGeneration < deployment.Generation ||
-		deployment.Status.UpdatedReplicas >= ptr.Deref(deployment.Spec.Replicas, 1) {
-		return nil
-	}
-	since := found.LastTransitionTime.Time
-	if from := in.Rollout.DeadlineFrom(); from.After(since) {
-		since = from
-	}
-	return []symptom{{
-		Failure: model.Failure{Reason: v1alpha1.FailureReplicaFailure, Message: found.Message},
-		since:   since,
-		due:     since.Add(graces[v1alpha1.FailureReplicaFailure]),
-		left:    component.Terminating || !in.PodsKnown,
-	}}
-}
-
 // passes says whether the API server may yet take what it refused: rights,
 // quotas and policies come and go. What counts is when it last said no, and not
 // the time since, in which it may not have been asked.
@@ -269,7 +257,7 @@ func recovering(in Input) Verdict {
 				return Verdict{Waits: component.Name + ": a pod is not ready"}
 			default:
 				ready++
-				left = max(left, recovery-in.Now.Sub(*pod.ReadySince))
+				left = max(left, recovery-in.Now.Sub(pod.ReadySeen))
 			}
 		}
 		if ready < ptr.Deref(component.Deployment.Spec.Replicas, 1) {

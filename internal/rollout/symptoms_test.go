@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -148,26 +147,6 @@ func TestHintStays(t *testing.T) {
 	}
 }
 
-func TestReplicaFailure(t *testing.T) {
-	const fails = "failed: component main: ReplicaFailure"
-	over := replicaFailure(0)
-	over.Status = corev1.ConditionFalse
-	created := func(in *rollout.Input) { in.Components[0].Deployment.Status.UpdatedReplicas = 3 }
-	verdicts{
-		"R17 before 30 s":                       {69, []change{has(replicaFailure(40))}, "again in 1s"},
-		"R17 after 30 s":                        {70, []change{has(replicaFailure(40))}, fails},
-		"R17 one that is over":                  {70, []change{has(over)}, "again in 8m50s"},
-		"R17 one of an earlier rollout, before": {29, []change{has(replicaFailure(-100))}, "again in 1s"},
-		"R17 one of an earlier rollout, after":  {30, []change{has(replicaFailure(-100))}, fails},
-		"R17 one of before a pause":             {129, []change{has(replicaFailure(0)), resumed(100)}, "again in 1s"},
-		"R17 a pod that ends is about to make room": {
-			70, []change{has(replicaFailure(0)), terminating}, "again in 8m50s",
-		},
-		"R17 all new pods are created, old ones are not": {70, []change{has(replicaFailure(0)), created}, "again in 8m50s"},
-		"R17 whether a pod ends is not known":            {70, []change{has(replicaFailure(0)), podsUnknown}, "again in 5s"},
-	}.run(t)
-}
-
 // TestAutopsy shows failures whole: what they say is all that is left of the pods (R18).
 func TestAutopsy(t *testing.T) {
 	told := waits("shop-a", "ErrImagePull", 0)
@@ -198,7 +177,10 @@ func TestAutopsy(t *testing.T) {
 		},
 		"R18 pods that cannot be created": {
 			[]change{has(replicaFailure(0))},
-			model.Failure{Reason: v1alpha1.FailureReplicaFailure, Component: "main", Message: "exceeded quota: pods"},
+			model.Failure{
+				Reason: v1alpha1.FailureReplicaFailure, Component: "main", Message: "exceeded quota: pods",
+				Advice: "the quota has no room for so many pods: raise it, or lower replicas",
+			},
 		},
 		"R18 a refused write": {
 			[]change{func(in *rollout.Input) { in.Components[0].Refusal = &model.Refusal{Message: "denied by a webhook"} }},

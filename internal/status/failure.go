@@ -23,7 +23,7 @@ func failure(timeline []model.Rollout) *v1alpha1.FailureStatus {
 		Container: failed.Failure.Container,
 		Reason:    failed.Failure.Reason,
 		ExitCode:  failed.Failure.ExitCode,
-		Message:   failed.Failure.Message,
+		Message:   failed.Failure.Details(),
 		FailedAt:  seconds(failed.Failure.At),
 	}
 }

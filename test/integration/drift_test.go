@@ -176,8 +176,8 @@ var _ = Describe("drift", func() {
 		released(fixture.Replicas(2)) // a disruption budget
 		released(fixture.Component("worker", 2, nil, "work"))
 		released(autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}), fixture.Image("my-app:2"))
-		stack := released(fixture.WithoutComponents())
-		stack = released(fixture.Component("worker", 2, nil, "work"))
+		released(fixture.WithoutComponents())
+		stack := released(fixture.Component("worker", 2, nil, "work"))
 		expectEvent(stack, corev1.EventTypeNormal, v1alpha1.EventRemoved, "my-app-worker")
 		Expect(eventsOf(Default, stack)).NotTo(ContainElement(HaveField("Reason", v1alpha1.EventRecreated)))
 	})

@@ -9,6 +9,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -58,6 +60,32 @@ var _ = Describe("the plugin: why", func() {
 			ContainSubstring("kubectl appstack set-image my-app IMAGE -n "+namespace),
 			ContainSubstring("kubectl appstack restart my-app -n "+namespace),
 			ContainSubstring("kubectl appstack rollback my-app -n "+namespace)))
+	})
+
+	It("of a claim that only one node can mount warns, as status does, until old pods go first", func() {
+		claim := &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "data"},
+			Spec: corev1.PersistentVolumeClaimSpec{
+				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				Resources: corev1.VolumeResourceRequirements{
+					Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
+				},
+			},
+		}
+		Expect(k8s.Create(ctx, claim)).To(Succeed())
+		mounts := func(s *v1alpha1.AppStack) {
+			s.Spec.Volumes = []v1alpha1.Volume{{
+				Name: "data", MountPath: "/data",
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"},
+			}}
+		}
+		created(mounts)
+		const warning = "mounts the claim data, which only one node can mount (ReadWriteOnce)"
+		Expect(told()["What may hold up an update"]).To(ContainSubstring(warning))
+		Expect(does("status", app)).To(ContainSubstring("warning: Component main " + warning))
+
+		change(fixture.Rollout(v1alpha1.RolloutPolicy{Strategy: v1alpha1.RolloutStrategyRecreate}))
+		Eventually(func() string { return does("why", app) }).ShouldNot(ContainSubstring("the claim data"))
 	})
 
 	It("of a first release that failed does not tell to go back", func() {

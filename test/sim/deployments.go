@@ -22,8 +22,8 @@ import (
 // replicaSets are a Deployment's, oldest first.
 type replicaSets struct {
 	all []*replicaSet
-	// refusedSince is since when no pod can be made, zero while none has to be.
-	refusedSince time.Time
+	// ending are pods that are being deleted: they count no more, and hold their room still.
+	ending []*pod
 	// created says that a ReplicaSet was made just now.
 	created bool
 }
@@ -33,6 +33,10 @@ type replicaSet struct {
 	template string
 	image    string
 	pods     []*pod
+	// refusedSince is since when no pod can be made; zero while none has to be. It is tried
+	// again at retryAt, or when another number is desired.
+	refusedSince, retryAt time.Time
+	desired               int32
 }
 
 // tick lets a second pass: for pods, and for the Deployment controller on all Deployments.
@@ -46,6 +50,11 @@ func (w *World) tick() (worked bool) {
 			w.pods[name] = sets
 		}
 		before, was := sets.String(), deployment.Status
+		ending := len(sets.ending)
+		sets.ending = slices.DeleteFunc(sets.ending, func(p *pod) bool { return !w.now.Before(p.endsAt) })
+		if len(sets.ending) < ending {
+			w.gone = w.now
+		}
 		for _, pod := range sets.each() {
 			if !pod.placed {
 				pod.placed = w.hasRoom()
@@ -73,13 +82,16 @@ func (w *World) tick() (worked bool) {
 
 // look has the operator see the pods as they are.
 func (w *World) look() {
-	w.state.Pods = model.Pods{Known: true}
+	w.state.Pods = model.Pods{Known: true, Gone: w.gone}
 	for _, name := range names(w.state.Deployments) {
 		component := w.state.Deployments[name].Labels[naming.LabelComponent]
 		for _, set := range w.pods[name].sets() {
 			for _, pod := range set.pods {
 				w.state.Pods.All = append(w.state.Pods.All, pod.seen(component, set.template))
 			}
+		}
+		for _, pod := range w.pods[name].terminating() {
+			w.state.Pods.All = append(w.state.Pods.All, pod.seen(component, ""))
 		}
 	}
 }
@@ -93,6 +105,7 @@ func (w *World) hasRoom() bool {
 				placed++
 			}
 		}
+		placed += len(w.pods[name].terminating())
 	}
 	return w.Room < 0 || placed < w.Room
 }
@@ -102,7 +115,7 @@ func (w *World) hasRoom() bool {
 func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 	desired := replicas(deployment)
 	current := r.current(deployment)
-	r.refusedSince, r.created = w.refusedBefore(r), false
+	r.created = false
 	update := deployment.Spec.Strategy.RollingUpdate
 	if deployment.Spec.Paused {
 		w.scale(r, desired, update)
@@ -115,13 +128,20 @@ func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 		}
 		r.all, r.created = append(r.all, current), true
 	}
+	for _, set := range r.all {
+		if set != current {
+			set.refusedSince = time.Time{} // it is to have no more than it has
+		}
+	}
 	if update == nil { // Recreate
 		for _, set := range r.all {
 			if set != current {
 				w.resize(r, set, 0)
 			}
 		}
-		w.resize(r, current, desired)
+		if len(r.ending) == 0 {
+			w.resize(r, current, desired)
+		}
 		return
 	}
 	surge := scaled(update.MaxSurge, desired, true)
@@ -153,6 +173,7 @@ func (w *World) scale(r *replicaSets, desired int32, update *appsv1.RollingUpdat
 				goes := excess > 0 && (p.readySince != nil) == ready
 				if goes {
 					excess--
+					w.end(r, p)
 				}
 				return goes
 			})
@@ -179,6 +200,7 @@ func (w *World) shrink(r *replicaSets, current *replicaSet, deployment *appsv1.D
 				}
 				if goes {
 					spare--
+					w.end(r, p)
 				}
 				if goes && healthy {
 					p.readySince = nil // it counts no more
@@ -189,23 +211,27 @@ func (w *World) shrink(r *replicaSets, current *replicaSet, deployment *appsv1.D
 	}
 }
 
-// refusedBefore is since when pods have been refused, zero where there is room again.
-func (w *World) refusedBefore(r *replicaSets) time.Time {
-	if w.Quota < 0 || w.count() < w.Quota {
-		return time.Time{}
+// end deletes a pod, which may take a while.
+func (w *World) end(r *replicaSets, p *pod) {
+	if strings.Contains(p.image, wordLingers) {
+		p.endsAt = w.now.Add(lingering)
+		r.ending = append(r.ending, p)
 	}
-	return r.refusedSince
 }
 
 func (w *World) count() int {
 	n := 0
 	for _, name := range names(w.pods) {
-		n += len(w.pods[name].each())
+		n += len(w.pods[name].each()) + len(w.pods[name].terminating())
 	}
 	return n
 }
 
-// resize makes or removes pods of a ReplicaSet. A quota may be in the way.
+// full says whether the quota allows no further pod.
+func (w *World) full() bool { return w.Quota >= 0 && w.count() >= w.Quota }
+
+// resize makes or removes pods of a ReplicaSet. A quota may be in the way; then it is tried again after a
+// pause, which is as long as all that have been before.
 func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
 	total = max(0, total)
 	if excess := set.total() - total; excess > 0 {
@@ -213,13 +239,21 @@ func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
 		slices.SortStableFunc(set.pods, func(a, b *pod) int {
 			return boolInt(a.readySince == nil) - boolInt(b.readySince == nil)
 		})
+		for _, pod := range set.pods[total:] {
+			w.end(r, pod)
+		}
 		set.pods = set.pods[:total]
 	}
+	if !set.refusedSince.IsZero() && total == set.desired && w.now.Before(set.retryAt) {
+		return
+	}
+	set.desired = total
 	for set.total() < total {
-		if w.Quota >= 0 && w.count() >= w.Quota {
-			if r.refusedSince.IsZero() {
-				r.refusedSince = w.now
+		if w.full() {
+			if set.refusedSince.IsZero() {
+				set.refusedSince = w.now
 			}
+			set.retryAt = w.now.Add(w.now.Sub(set.refusedSince))
 			return
 		}
 		w.podsMade++
@@ -227,7 +261,7 @@ func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
 			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image, made: w.now, placed: w.hasRoom(), started: w.now,
 		})
 	}
-	r.refusedSince = time.Time{}
+	set.refusedSince = time.Time{}
 }
 
 func boolInt(b bool) int {
@@ -275,11 +309,11 @@ func conditions(
 		set("ProgressDeadlineExceeded", corev1.ConditionFalse)
 	}
 	all := []appsv1.DeploymentCondition{progressing}
-	if !sets.refusedSince.IsZero() {
+	if since := sets.refusedSince(); !since.IsZero() {
 		all = append(all, appsv1.DeploymentCondition{
 			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate",
 			Message:            fmt.Sprintf("pods %q is forbidden: exceeded quota", deployment.Name+"-"),
-			LastTransitionTime: metav1.NewTime(sets.refusedSince),
+			LastTransitionTime: metav1.NewTime(since),
 		})
 	}
 	return all
@@ -292,7 +326,25 @@ func (r *replicaSets) sets() []*replicaSet {
 	return r.all
 }
 
-// each lists all pods.
+// terminating lists the pods that are being deleted.
+func (r *replicaSets) terminating() []*pod {
+	if r == nil {
+		return nil
+	}
+	return r.ending
+}
+
+// refusedSince is since when a ReplicaSet cannot make the pods that it is to have; zero where all can.
+func (r *replicaSets) refusedSince() time.Time {
+	for _, set := range r.sets() {
+		if !set.refusedSince.IsZero() {
+			return set.refusedSince
+		}
+	}
+	return time.Time{}
+}
+
+// each lists all pods that count.
 func (r *replicaSets) each() []*pod {
 	var all []*pod
 	for _, set := range r.sets() {
@@ -366,7 +418,10 @@ func (r *replicaSets) String() string {
 		}
 		parts = append(parts, part)
 	}
-	if !r.refusedSince.IsZero() {
+	if len(r.ending) > 0 {
+		parts = append(parts, fmt.Sprintf("%d terminating", len(r.ending)))
+	}
+	if !r.refusedSince().IsZero() {
 		parts = append(parts, "no more pods are allowed")
 	}
 	if len(parts) == 0 {

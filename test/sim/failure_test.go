@@ -25,6 +25,11 @@ func deadline(seconds int32) Option {
 	return Rollout(v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: &seconds})
 }
 
+// noSurge has an old pod go before a new one comes.
+func noSurge(stack *v1alpha1.AppStack) {
+	Rollout(v1alpha1.RolloutPolicy{MaxSurge: ptr.To(intstr.FromInt32(0)), MaxUnavailable: ptr.To(intstr.FromInt32(1))})(stack)
+}
+
 var _ = DescribeTable("a failed rollout's story", tellStory,
 	Entry("R12 R17 R18 a crash loop is rolled back", "crash", func(s story) {
 		s.released()
@@ -156,6 +161,39 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.released()
 		s.Quota = 3
 		s.apply("image my-app:2, and the quota is 3 pods", Image("my-app:2"))
+		s.settle()
+	}),
+	Entry("R17 R24 a quota without a pod to spare waits for pods that take their time to end", "quota-slow-end", func(s story) {
+		s.released(Image("my-app:lingers-1"), noSurge)
+		s.Quota = 3
+		s.apply("image my-app:lingers-2, and the quota is 3 pods", Image("my-app:lingers-2"))
+		s.settle()
+	}),
+	Entry("R17 a component waits for the room that another frees", "quota-shared", func(s story) {
+		s.released(Image("my-app:slow-1"), Replicas(1), worker(1))
+		s.Quota = 3
+		s.apply("image my-app:slow-2, and the quota is 3 pods", Image("my-app:slow-2"))
+		s.settle()
+	}),
+	Entry("R17 the first of the new pods make room for the others", "quota-own-room", func(s story) {
+		s.released(Image("my-app:slow-1"), Rollout(v1alpha1.RolloutPolicy{MaxSurge: ptr.To(intstr.FromInt32(2))}))
+		s.Quota = 4
+		s.apply("image my-app:slow-2, and the quota is 4 pods", Image("my-app:slow-2"))
+		s.settle()
+	}),
+	Entry("R12 R17 a rollback by hand finds no room in a quota", "quota-manual-rollback", func(s story) {
+		s.released()
+		s.apply("image my-app:2", Image("my-app:2"))
+		s.settle()
+		s.Quota = 3
+		s.apply("rollback: {toRevision: 1}, and the quota is 3 pods", RollbackTo(1, 0))
+		s.settle()
+	}),
+	Entry("R18 the old pods do not end in time", "slow-end", func(s story) {
+		s.released(Image("my-app:lingers-1"), Rollout(v1alpha1.RolloutPolicy{
+			Strategy: v1alpha1.RolloutStrategyRecreate, ProgressDeadlineSeconds: ptr.To[int32](40),
+		}))
+		s.apply("image my-app:lingers-2", Image("my-app:lingers-2"))
 		s.settle()
 	}),
 	Entry("R17 the API server refuses a write", "rejected", func(s story) {

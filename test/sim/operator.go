@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -28,6 +29,7 @@ func (w *World) OperateAndDie(writes int) {
 	w.changed = true // another one looks at everything when it starts
 	defer func() {
 		w.resolver, w.state.Accepted = resolver{}, nil // what it knew of images, and of its writes, was in its memory
+		w.sights.Forget(client.ObjectKeyFromObject(w.Stack()))
 	}()
 	for range most {
 		todo := w.pass()
@@ -68,7 +70,7 @@ func (w *World) operate() {
 // pass is a pass of the operator: it writes the status, and is what is to be taken.
 func (w *World) pass() []model.Step {
 	w.lookUp()
-	plan := w.Planner.Make(w.state, w.now)
+	plan := w.plan()
 	if again := w.Planner.Make(w.state, w.now); !slices.Equal(lines(plan), lines(again)) {
 		w.violate("planning twice gives two plans: %v and %v", lines(plan), lines(again))
 	}
@@ -91,6 +93,18 @@ func (w *World) pass() []model.Step {
 		_, refused := w.state.Refusal(step) // what the plan asks for at once is tried again only later
 		return refused && w.refusal(step) != ""
 	})
+}
+
+// plan is that of the operator, with what it has seen of an open rollout.
+func (w *World) plan() model.Plan {
+	stack, timeline := client.ObjectKeyFromObject(w.Stack()), revision.Timeline(w.state.Revisions)
+	w.state.Sight = model.Sight{}
+	if len(timeline) == 0 || !timeline[0].Open() || w.Stack().Spec.Paused {
+		w.sights.Forget(stack)
+	} else {
+		w.state.Sight = w.sights.Look(stack, timeline[0], w.state.Deployments, w)
+	}
+	return w.Planner.Make(w.state, w.now)
 }
 
 func (w *World) refusal(step model.Step) string {

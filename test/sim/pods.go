@@ -30,6 +30,8 @@ type pod struct {
 	waiting    string
 	exits      int32
 	lastExit   time.Time
+	// endsAt is when a pod that is being deleted is gone; zero while it is not.
+	endsAt time.Time
 }
 
 // Words in an image's name that say what becomes of its pods.
@@ -42,6 +44,17 @@ const (
 	wordDies = "dies"
 	// wordLate exits like wordCrash, until a minute and a half have passed.
 	wordLate = "late"
+	// wordSlow gets ready after a minute.
+	wordSlow = "slow"
+	// wordLingers takes its time to end.
+	wordLingers = "lingers"
+)
+
+const (
+	// slowness is how long a pod of wordSlow takes to get ready.
+	slowness = time.Minute
+	// lingering is how long a pod of wordLingers takes to end.
+	lingering = 45 * time.Second
 )
 
 // waits are the words for containers that never start, and their reasons.
@@ -70,7 +83,7 @@ func (p *pod) tick(now time.Time, word string) {
 	}
 	life := time.Duration(-1) // for good
 	switch {
-	case is(wordUnready):
+	case is(wordUnready), is(wordSlow) && now.Sub(p.made) < slowness:
 		return
 	case is(wordCrash), is(wordLate) && now.Sub(p.made) < lateness:
 		life = time.Second
@@ -121,6 +134,12 @@ func (p *pod) seen(component, template string) model.Pod {
 		ReplicaSet: model.Owner{Name: template, UID: types.UID(template)},
 		Template:   template,
 		ReadySince: p.readySince,
+	}
+	if p.readySince != nil {
+		seen.ReadySeen = *p.readySince
+	}
+	if !p.endsAt.IsZero() {
+		seen.Terminating, seen.EndsBy = true, p.endsAt
 	}
 	if !p.placed {
 		seen.Unschedulable = "0/2 nodes are available: 2 Insufficient cpu."

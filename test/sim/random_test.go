@@ -36,7 +36,7 @@ func number(variable string, otherwise uint64) uint64 {
 // released are the images that stacks run in the stories, good ones and bad ones.
 var released = []string{
 	"my-app:1", "my-app:2", "my-app:3", "my-app:crash", "my-app:missing", "my-app:unready",
-	"my-app:dies", "my-app:late", "my-app:invalid", "my-app:unconfigured",
+	"my-app:dies", "my-app:late", "my-app:invalid", "my-app:unconfigured", "my-app:lingers", "my-app:slow",
 }
 
 // chances are what can happen to a stack, by the users, the cluster or the operator.
@@ -143,7 +143,7 @@ var _ = Describe("whatever happens to a stack, in whatever order", func() {
 			Expect(status.ReadySummary).To(BeElementOf("3/3", "4/4", "5/5", "6/6"), told)
 			Expect(status.Failure).To(BeNil(), told)
 			Expect(status.Image).To(Equal("my-app:9"), told)
-			Expect(status.Components[0].Image).To(Equal("my-app:9@sha256:10"), told)
+			Expect(status.Components[0].Image).To(Equal("my-app:9@sha256:"+strconv.Itoa(len(released))), told)
 			for _, rollout := range status.History {
 				if !rollout.Images[0].Pinned {
 					unresolved++

@@ -21,6 +21,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/render"
 )
@@ -52,6 +53,9 @@ type World struct {
 	podsMade int
 	timeline []model.Rollout
 	resolver resolver
+	sights   observe.Sights
+	// gone is when a pod was last gone.
+	gone time.Time
 	// recorded are the contents of all revisions that ever were, by number.
 	recorded map[int64]model.Content
 	// changed says that something happened that the operator did not see yet, and
@@ -98,7 +102,7 @@ func (w *World) State() model.State {
 		Budgets:     copies(w.state.Budgets),
 		Accepted:    maps.Clone(w.state.Accepted),
 		Refused:     maps.Clone(w.state.Refused),
-		Pods:        model.Pods{Known: w.state.Pods.Known, All: slices.Clone(w.state.Pods.All)},
+		Pods:        model.Pods{Known: w.state.Pods.Known, Gone: w.gone, All: slices.Clone(w.state.Pods.All)},
 		Images: model.Images{
 			Known: maps.Clone(w.state.Images.Known), Waiting: w.state.Images.Waiting,
 			Wait: w.state.Images.Wait, Briefly: w.state.Images.Briefly,
@@ -134,6 +138,9 @@ func (w *World) Kill(deployment string) {
 
 // Now is the time.
 func (w *World) Now() time.Time { return w.now }
+
+// Since is how long ago a time is.
+func (w *World) Since(then time.Time) time.Duration { return w.now.Sub(then) }
 
 // Transcript is what happened, a line each.
 func (w *World) Transcript() string { return strings.Join(w.transcript, "\n") + "\n" }
@@ -190,12 +197,14 @@ func (w *World) AtRest() bool {
 	if w.changed || !w.due.IsZero() {
 		return false
 	}
-	plan := w.Planner.Make(w.state, w.now)
+	plan := w.plan()
 	if plan.Move != nil || len(plan.Steps) > 0 || plan.Wait > 0 {
 		return false
 	}
 	for _, name := range names(w.pods) {
-		if slices.ContainsFunc(w.pods[name].each(), (*pod).restless) {
+		sets := w.pods[name]
+		if slices.ContainsFunc(sets.each(), (*pod).restless) || len(sets.terminating()) > 0 ||
+			!sets.refusedSince().IsZero() && !w.full() {
 			return false
 		}
 	}
@@ -204,7 +213,7 @@ func (w *World) AtRest() bool {
 
 // Idle says whether the operator has nothing to do as things stand.
 func (w *World) Idle() bool {
-	plan := w.Planner.Make(w.state, w.now)
+	plan := w.plan()
 	return plan.Move == nil && len(plan.Steps) == 0
 }
 

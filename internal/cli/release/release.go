@@ -33,6 +33,8 @@ type Release struct {
 	Unseen []string
 	// Denied are the refusals by KindOf.
 	Denied map[string]error
+	// NarrowClaims are those that an update may wait for, where they were read.
+	NarrowClaims []NarrowClaim
 }
 
 // Component is what runs of a component.

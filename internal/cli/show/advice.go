@@ -5,6 +5,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -51,10 +52,18 @@ func (v View) remedies(r release.Release) []remedy {
 		return nil
 	}
 	if known := v.remediesByReason(r)[ready.Reason]; known != nil {
+		if slices.Contains(ofRollouts, ready.Reason) {
+			known = slices.Concat(v.oldPodsFirst(r), known)
+		}
 		return known
 	}
 	events := "kubectl events --for appstack/" + r.Stack.Name + v.Scope
 	return []remedy{{"Look closer:", []string{v.command(r, "status"), events}}}
+}
+
+// ofRollouts are the reasons of rollouts that are under way, or failed.
+var ofRollouts = []string{
+	v1alpha1.ReasonProgressing, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed, v1alpha1.ReasonRollbackFailed,
 }
 
 // remediesByReason are what to do by the reason for which a stack is not ready.

@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -127,9 +130,18 @@ func TestWhy(t *testing.T) {
 	contested.stack.Status.Conditions = stalled(v1alpha1.ReasonDriftContested,
 		"Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set again after each repair: "+
 			"stop it; to run another image, set it in the stack's spec")
+	quota := failed(v1alpha1.ReasonRolledBack,
+		"revision 3 failed (component worker: ReplicaFailure (exceeded quota: pods)), and the stack went back to revision 2: change the spec")
+	quota.stack.Status.Failure = &v1alpha1.FailureStatus{
+		Revision: 3, Component: "worker", Reason: v1alpha1.FailureReplicaFailure, FailedAt: ago(3 * time.Minute),
+		Message: `pods "shop-worker-5553-x" is forbidden: exceeded quota: pods`,
+	}
+	surging := rollingOut(t)
+	surging.refused("main", `pods "shop-5553-x" is forbidden: exceeded quota: pods`)
+	surging.strategy("main", appsv1.RollingUpdateDeployment{})
 	tests := map[string]*scene{
-		"drift-contested": contested,
-		"ready":           ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
+		"drift-contested": contested, "quota": quota, "quota-surge": surging,
+		"ready": ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
 		"moved-on": moved, "not-seen-yet": unseen,
 		"rollback-failed": failed(v1alpha1.ReasonRollbackFailed,
 			"revision 3 failed (component worker, container app: CrashLoopBackOff), and so did going back to revision 2"),
@@ -144,6 +156,21 @@ func TestWhy(t *testing.T) {
 			golden(t, "why-"+name, view.Why(test.release()))
 		})
 	}
+}
+
+// TestNarrowClaims has pods mount claims that an update may wait for: that is a warning while all is well, and
+// something to do about it where it is not.
+func TestNarrowClaims(t *testing.T) {
+	narrowed := func(s *scene) release.Release {
+		r := s.release()
+		r.NarrowClaims = []release.NarrowClaim{
+			{Component: "main", Claim: "data", Mode: corev1.ReadWriteOnce}, {Component: "worker", Claim: "queue", Mode: corev1.ReadWriteOncePod},
+		}
+		return r
+	}
+	golden(t, "why-claims-ready", narrow.Why(narrowed(ready(t))))
+	golden(t, "why-claims-rolling-out", narrow.Why(narrowed(rollingOut(t))))
+	golden(t, "tree-claims", narrow.Tree(narrowed(ready(t)), false))
 }
 
 // TestWhyKnowsWhatToDo fails where a reason is added to the API and nobody says what to do about it.

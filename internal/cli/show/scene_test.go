@@ -109,6 +109,30 @@ func (s *scene) deploy(component string, number int64, desired, updated, ready i
 	})
 }
 
+// deployment is that of the component.
+func (s *scene) deployment(component string) *appsv1.Deployment {
+	s.t.Helper()
+	for i := range s.children.Deployments {
+		if s.children.Deployments[i].Name == naming.Object(s.stack.Name, component) {
+			return &s.children.Deployments[i]
+		}
+	}
+	s.t.Fatalf("component %s has no Deployment", component)
+	return nil
+}
+
+// refused has the API server refuse the component's pods.
+func (s *scene) refused(component, message string) {
+	s.deployment(component).Status.Conditions = []appsv1.DeploymentCondition{
+		{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: message},
+	}
+}
+
+// strategy has the component be updated step by step.
+func (s *scene) strategy(component string, update appsv1.RollingUpdateDeployment) {
+	s.deployment(component).Spec.Strategy.RollingUpdate = &update
+}
+
 // set makes the ReplicaSet of a revision, with pods.
 func (s *scene) set(component string, number int64, age time.Duration, pods ...corev1.PodStatus) {
 	name := fmt.Sprintf("%s-%d", naming.Object(s.stack.Name, component), 5550+number)

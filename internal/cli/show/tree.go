@@ -41,6 +41,9 @@ func (v View) Tree(r release.Release, bars bool) string {
 	for _, words := range r.Unseen {
 		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not shown: "+words)) + "\n")
 	}
+	for _, words := range warnings(r) {
+		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "warning: "+words)) + "\n")
+	}
 	if failure := stack.Status.Failure; failure != nil {
 		out.WriteString("\n" + v.Autopsy(failure))
 	}

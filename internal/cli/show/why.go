@@ -31,6 +31,7 @@ func (v View) Why(r release.Release) string {
 			out.WriteString("  " + line)
 		}
 	}
+	say("What may hold up an update", warnings(r)...)
 	if advice := v.advise(r, "  "); advice != "" {
 		out.WriteString(v.Paint(terminal.Strong, "What to do") + "\n" + advice)
 	}

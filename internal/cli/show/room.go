@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package show
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appstack-dev/appstack/internal/cli/release"
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+// exceeded is what the API server says of a quota that has no room.
+const exceeded = "exceeded quota"
+
+// oldPodsFirst are what to do where new pods find no room beside old ones: a quota is full, or old pods hold a claim.
+func (v View) oldPodsFirst(r release.Release) []remedy {
+	var remedies []remedy
+	switch component := refusedByQuota(r); {
+	case component == nil:
+	case component.Deployment == nil || rollout.Surges(component.Deployment):
+		remedies = append(remedies, remedy{
+			"The quota has no room for new pods beside old ones: raise it, or have old pods go first:",
+			[]string{v.patchRollout(r, `"maxSurge":0,"maxUnavailable":1`)},
+		})
+	default:
+		remedies = append(remedies, remedy{
+			"The quota has no room for so many pods: raise it, or run fewer:", []string{v.command(r, "scale", component.Name+"=N")},
+		})
+	}
+	if len(r.NarrowClaims) > 0 {
+		remedies = append(remedies, remedy{
+			"If new pods wait for a claim that old ones hold, have old pods go first:",
+			[]string{v.patchRollout(r, `"strategy":"Recreate","maxSurge":null,"maxUnavailable":null`)},
+		})
+	}
+	return remedies
+}
+
+// patchRollout is the command that changes the stack's rollout policy.
+func (v View) patchRollout(r release.Release, fields string) string {
+	return "kubectl patch appstack/" + r.Stack.Name + " --type=merge -p '{\"spec\":{\"rollout\":{" + fields + "}}}'" + v.Scope
+}
+
+// refusedByQuota is the component whose pods a quota refuses, or refused when the last rollout failed; nil where it refuses none.
+func refusedByQuota(r release.Release) *release.Component {
+	for i, component := range r.Components {
+		if failure := r.Stack.Status.Failure; failure != nil && failure.Component == component.Name && strings.Contains(failure.Message, exceeded) {
+			return &r.Components[i]
+		}
+		if component.Deployment != nil && slices.ContainsFunc(component.Deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+			return c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue && strings.Contains(c.Message, exceeded)
+		}) {
+			return &r.Components[i]
+		}
+	}
+	return nil
+}
+
+// warnings are what may keep an update of the stack from going on.
+func warnings(r release.Release) []string {
+	var words []string
+	for _, claim := range r.NarrowClaims {
+		who := "only one node"
+		if claim.Mode == corev1.ReadWriteOncePod {
+			who = "only one pod"
+		}
+		words = append(words, fmt.Sprintf("Component %s mounts the claim %s, which %s can mount (%s), and starts new pods beside old ones: "+
+			"an update may wait for ever. Set spec.rollout.strategy: Recreate.", claim.Component, claim.Claim, who, claim.Mode))
+	}
+	return words
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/revision"
+	. "github.com/appstack-dev/appstack/test/fixture"
+)
+
+// events are those of the plan's steps.
+func events(plan model.Plan) []string {
+	var all []string
+	for _, step := range plan.Steps {
+		if step.Event != "" {
+			all = append(all, step.Event)
+		}
+	}
+	return all
+}
+
+// TestSightIsOfOneRollout shows that how long the operator has watched a rollout is no time of the one that follows
+// in the same pass, nor of the one itself once it resumes.
+func TestSightIsOfOneRollout(t *testing.T) {
+	world := after()
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:unready")))
+	world.Wait(5)
+	open := revision.Timeline(world.State().Revisions)[0]
+	seen := model.Sight{Sequence: open.Sequence, From: open.StartedAt, Began: world.Now().Add(-time.Hour), For: time.Hour}
+	another := seen
+	another.Sequence--
+	tests := map[string]struct {
+		sight model.Sight
+		edit  func(*model.State)
+		fails bool
+	}{
+		"R17 an hour of this rollout":   {seen, nil, true},
+		"R17 an hour of the one before": {another, nil, false},
+		"R16a an hour in which its Deployment could not be written": {
+			seen, func(state *model.State) { delete(state.Deployments, "shop") }, false,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := world.State()
+			state.Sight = test.sight
+			if test.edit != nil {
+				test.edit(&state)
+			}
+			plan := planner.Make(state, world.Now())
+			if fails := slices.Contains(events(plan), v1alpha1.EventRolloutFailed); fails != test.fails {
+				t.Errorf("fails: %t, want %t; steps %v", fails, test.fails, plan.Steps)
+			}
+		})
+	}
+}
+
+// TestRefusalsOfThisRollout shows that what the API server refused counts in the rollout that it was refused in, whatever
+// the clock was set to meanwhile.
+func TestRefusalsOfThisRollout(t *testing.T) {
+	world := after()
+	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2")))
+	world.OperateAndDie(1) // the rollout is recorded, and nothing is written
+	open := revision.Timeline(world.State().Revisions)[0]
+	began := open.StartedAt
+	due := planner.Make(world.State(), began).Steps[0]
+	seen := model.Sight{Sequence: open.Sequence, From: began, Began: began, For: 10 * time.Second}
+	tests := map[string]struct {
+		sight    model.Sight
+		now      time.Duration
+		refused  time.Duration // how long before now
+		rejected bool
+	}{
+		"R17 refused since":  {model.Sight{}, 10 * time.Second, 5 * time.Second, true},
+		"R17 refused before": {model.Sight{}, 10 * time.Second, 15 * time.Second, false},
+		"R17 refused since, and the clock is an hour back":   {seen, 10*time.Second - time.Hour, 5 * time.Second, true},
+		"R17 refused before, and the clock is an hour ahead": {seen, 10*time.Second + time.Hour, 15 * time.Second, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state, now := world.State(), began.Add(test.now)
+			state.Sight = test.sight
+			state.Refused = map[model.Target]model.Refusal{due.Target(): {Asked: due.Hash, Message: "denied", At: now.Add(-test.refused)}}
+			if rejected := slices.Contains(events(planner.Make(state, now)), v1alpha1.EventRolloutFailed); rejected != test.rejected {
+				t.Errorf("rejected: %t, want %t", rejected, test.rejected)
+			}
+		})
+	}
+}

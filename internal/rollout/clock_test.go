@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/appstack-dev/appstack/internal/rollout"
+)
+
+// hour is by how much clocks are set anew in these tests, in seconds.
+const hour = 3600
+
+// watched has the operator watch for so many seconds, since so many seconds after noon.
+func watched(began, seconds int) change {
+	return func(in *rollout.Input) {
+		in.Sight.Began, in.Sight.For = at(began), time.Duration(seconds)*time.Second
+		in.Sight.Progress, in.Sight.Refused = map[string]time.Duration{}, map[string]time.Duration{}
+	}
+}
+
+// sawProgress has the operator have seen component main make progress so many seconds ago.
+func sawProgress(ago int) change {
+	return func(in *rollout.Input) { in.Sight.Progress["shop"] = time.Duration(ago) * time.Second }
+}
+
+// sawRefused has the operator see component main's pods refused for so many seconds.
+func sawRefused(seconds int) change {
+	return func(in *rollout.Input) { in.Sight.Refused["shop"] = time.Duration(seconds) * time.Second }
+}
+
+// TestClockSetAnew has clocks set anew while a rollout is open: times differ by an hour then, and the operator goes
+// by what it measured.
+func TestClockSetAnew(t *testing.T) {
+	const (
+		updated = "ReplicaSetUpdated"
+		overdue = "failed: component main: ProgressDeadlineExceeded"
+		refused = "failed: component main: ReplicaFailure"
+	)
+	verdicts{
+		"R17 the operator's ahead: a rollout of a minute": {hour + 60, []change{watched(0, 60)}, "again in 9m0s"},
+		"R17 the operator's ahead: at the deadline":       {hour + 600, []change{watched(0, 600)}, overdue},
+		"R17 the operator's back: at the deadline":        {600 - hour, []change{watched(0, 600)}, overdue},
+		"R17 the operator's back: a rollout of a minute":  {60 - hour, []change{watched(0, 60)}, "again in 9m0s"},
+		"R17 everyone's ahead: progress of a minute ago": {
+			hour + 700, []change{watched(0, 700), progress(updated, hour+640), sawProgress(60)}, "again in 9m0s",
+		},
+		"R17 everyone's ahead: progress long ago": {
+			hour + 700, []change{watched(0, 700), progress(updated, hour+100), sawProgress(600)}, overdue,
+		},
+		"R17 everyone's back: progress of a minute ago": {
+			700 - hour, []change{watched(0, 700), progress(updated, 640-hour), sawProgress(60)}, "again in 9m0s",
+		},
+		"R17 everyone's back: progress long ago": {
+			700 - hour, []change{watched(0, 700), progress(updated, 100-hour), sawProgress(600)}, overdue,
+		},
+		"R17 another operator goes by what is recorded": {
+			650, []change{watched(590, 60), progress(updated, 100)}, "again in 50s",
+		},
+		"R17 another operator whose clock is behind":        {60 - hour, []change{watched(-hour, 60)}, "again in 9m0s"},
+		"R17 another operator whose clock is behind, later": {600 - hour, []change{watched(-hour, 600)}, overdue},
+
+		"R17 the operator's ahead: pods refused a moment ago": {
+			hour + 60, []change{watched(0, 60), has(replicaFailure(40)), sawRefused(20)}, "again in 10s",
+		},
+		"R17 the operator's ahead: pods refused for long": {
+			hour + 70, []change{watched(0, 70), has(replicaFailure(40)), sawRefused(30)}, refused,
+		},
+		"R17 the operator's back: pods refused for long": {
+			70 - hour, []change{watched(0, 70), has(replicaFailure(40)), sawRefused(30)}, refused,
+		},
+		"R17 another operator begins anew": {
+			100, []change{watched(90, 10), has(replicaFailure(40)), sawRefused(10)}, "again in 20s",
+		},
+	}.run(t)
+}
