@@ -97,12 +97,14 @@ func full() v1alpha1.AppStackStatus {
 	}
 	for range maxHistory {
 		status.History = append(status.History, v1alpha1.RolloutStatus{
-			Revision: 1, Trigger: v1alpha1.TriggerRestart, Outcome: v1alpha1.OutcomeFailed, StartedAt: at, EndedAt: &at, Cause: words, Message: words,
+			Revision: 1, Trigger: v1alpha1.TriggerRestart, Outcome: v1alpha1.OutcomeFailed, StartedAt: at, EndedAt: &at,
+			Cause: words, Message: words,
 			Images: []v1alpha1.ImageStatus{{Component: naming.Main, Image: strings.Repeat("a", maxImage)}},
 		})
 	}
 	status.Conditions = []metav1.Condition{{
-		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Succeeded", Message: strings.Repeat("界", maxMessage), LastTransitionTime: at,
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Succeeded", LastTransitionTime: at,
+		Message: strings.Repeat("界", maxMessage),
 	}}
 	for i := range maxConditions - 1 {
 		status.Conditions = append(status.Conditions, metav1.Condition{
@@ -149,7 +151,8 @@ func TestWhatIsNeededMostStays(t *testing.T) {
 
 	got := bounded(status)
 	if len(got.Components) != maxComponents || got.Components[0].Name != full().Components[0].Name {
-		t.Errorf("%d components, the first of which is %s; want %d, the target's first", len(got.Components), got.Components[0].Name, maxComponents)
+		t.Errorf("%d components, the first of which is %s; want %d, the target's first",
+			len(got.Components), got.Components[0].Name, maxComponents)
 	}
 	if len(got.Components[0].ImageValues) != maxImageValues || got.Components[maxComponents-1].ImageValues != nil {
 		t.Error("the values of the last component go first, where there are too many in all")
@@ -161,7 +164,8 @@ func TestWhatIsNeededMostStays(t *testing.T) {
 		t.Errorf("%d conditions, want %d, with the operator's", len(got.Conditions), maxConditions)
 	}
 	if want := strings.Repeat("界", maxFailureMessage-1) + "…"; got.Failure.Message != want {
-		t.Errorf("R18 the message is not cut between two characters, with an ellipsis: it ends with %q", got.Failure.Message[len(got.Failure.Message)-9:])
+		t.Errorf("R18 the message is not cut between two characters, with an ellipsis: it ends with %q",
+			got.Failure.Message[len(got.Failure.Message)-9:])
 	}
 }
 
