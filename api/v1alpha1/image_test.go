@@ -160,11 +160,11 @@ func TestImageAgreesWithTheGrammar(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(parts ...string) string { return parts[random.IntN(len(parts))] }
 	// one of a few that are right, or now and then of many, most of which are not
-	mostly := func(right []string, any ...string) string {
+	mostly := func(right []string, others ...string) string {
 		if random.IntN(4) > 0 {
 			return pick(right...)
 		}
-		return pick(any...)
+		return pick(others...)
 	}
 	domain := func() string {
 		return mostly([]string{"", "localhost/", "Registry.Example.com/", "host:5000/", "[::1]/", "10.0.0.1:80/"},
