@@ -28,9 +28,8 @@ func longest(text string) model.Revision {
 	rev := model.Revision{Number: 2, Content: model.Content{Components: []model.Component{{Name: naming.Main}}}}
 	rev.Content.Components[0].Selector = naming.Selector("shop", naming.Main)
 	rev.Content.Components[0].Template.Spec.Containers = []corev1.Container{{Name: naming.AppContainer}}
-	rev.Record = model.Record{
-		Sources: []string{"a"}, ContentHash: "b", ChangeCause: words, Provenance: map[string]map[string]model.Provenance{},
-	}
+	rev.Record = model.Record{Sources: []string{"a"}, ContentHash: "b", ChangeCause: words}
+	rev.Record.Provenance = map[string]map[string]model.Provenance{}
 	for i := range 5 {
 		images := map[string]model.Provenance{}
 		for j := range 21 {

@@ -97,14 +97,14 @@ func full() v1alpha1.AppStackStatus {
 	}
 	for range maxHistory {
 		status.History = append(status.History, v1alpha1.RolloutStatus{
-			Revision: 1, Trigger: v1alpha1.TriggerRestart, Outcome: v1alpha1.OutcomeFailed,
-			StartedAt: at, EndedAt: &at, Cause: words, Message: words,
+			Revision: 1, Trigger: v1alpha1.TriggerRestart, Outcome: v1alpha1.OutcomeFailed, StartedAt: at, EndedAt: &at,
+			Cause: words, Message: words,
 			Images: []v1alpha1.ImageStatus{{Component: naming.Main, Image: strings.Repeat("a", maxImage)}},
 		})
 	}
 	status.Conditions = []metav1.Condition{{
-		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Succeeded", Message: strings.Repeat("界", maxMessage),
-		LastTransitionTime: at,
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Succeeded", LastTransitionTime: at,
+		Message: strings.Repeat("界", maxMessage),
 	}}
 	for i := range maxConditions - 1 {
 		status.Conditions = append(status.Conditions, metav1.Condition{

@@ -45,7 +45,8 @@ func (d *dice) yes() bool { return d.roll(2) == 1 }
 // text is what a cluster, a registry, a webhook or a hand may write.
 func (d *dice) text() string {
 	parts := []string{
-		"app", "", "main", "CrashLoopBackOff", "x", "é", "界", "😀", "\xff", "\xc3", "\x00", "\x1b[31m", "<&>", "\n", " ", "-a", "a:b,", "\u2028",
+		"app", "", "main", "CrashLoopBackOff", "x", "é", "界", "😀", "\xff", "\xc3", "\x00", "\x1b[31m", "<&>", "\n", " ", "-a", "a:b,",
+		"\u2028",
 	}
 	lengths := []int{1, 1, 1, 1, 3, 60, 63, 64, 253, 512, 513, 1023, 1024, 1025, 4097, 9000}
 	return strings.Repeat(parts[d.roll(len(parts))], lengths[d.roll(len(lengths))]) + parts[d.roll(len(parts))]
