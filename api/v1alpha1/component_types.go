@@ -145,14 +145,15 @@ type ComponentSpec struct {
 
 // Port is a port that a container listens on and its Service offers.
 type Port struct {
-	// Name of the port, for probes and NetworkPolicies. Left out, it is port-0 for
-	// the first entry, port-1 for the second and so on.
+	// Name of the port, for probes and NetworkPolicies. Left out, it is named by its
+	// port on the Service: port-80, port-53-udp. A port that an earlier version of the
+	// operator named by its place in the list, such as port-0, keeps that name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self.matches('[a-z]') && !self.matches('--')",message="a port's name must hold a letter and no two '-' in a row: choose a name such as http"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^port-[0-9]+$')",message="names such as port-0 are given to ports that have none: choose another name, or leave it out"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^port-[0-9]+$')",message="names such as port-80 are given to ports that have none: choose another name, or leave it out"
 	Name string `json:"name,omitempty"`
 
 	// Port that the container listens on, 1 to 65535.

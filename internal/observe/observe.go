@@ -28,6 +28,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
@@ -139,7 +140,8 @@ func (o *Observer) pods(ctx context.Context, state *model.State) {
 	if open == nil {
 		return
 	}
-	templates := rollout.NeedsTemplates(*open, render.ProgressDeadline(state.Stack.Spec), state.Deployments, o.Clock.Now())
+	templates := rollout.NeedsTemplates(*open, render.ProgressDeadline(state.Stack.Spec), state.Deployments, o.Clock.Now()) ||
+		plan.NeedsTemplates(*state)
 	pods, err := o.Pods.Watch(ctx, client.ObjectKeyFromObject(state.Stack), templates)
 	if err != nil {
 		// the rest goes on without them, and the plan asks for another look soon

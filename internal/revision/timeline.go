@@ -56,6 +56,18 @@ func LastGood(timeline []model.Rollout) *model.Rollout {
 	return last
 }
 
+// LastGoodOrNewest is the revision whose pods serve as far as the records tell;
+// nil before the first.
+func LastGoodOrNewest(revisions []model.Revision) *model.Revision {
+	if good := LastGood(Timeline(revisions)); good != nil {
+		return Find(revisions, good.Revision)
+	}
+	if len(revisions) == 0 {
+		return nil
+	}
+	return &revisions[len(revisions)-1]
+}
+
 // Serving lists the numbers of the revisions other than the target that may
 // still have pods, newest first: those that were moved to since a rollout last
 // succeeded, and the one that did. With the target's own success there is none.

@@ -59,6 +59,7 @@ func (w *World) operate() {
 			w.take(step)
 		}
 		if len(todo) == 0 {
+			w.expectReached()
 			return
 		}
 	}
