@@ -13,7 +13,8 @@ import (
 
 // keyedList is a list that strategic merge merges by one field of its entries,
 // although entries of several identities share it, such as the ports 53/TCP and
-// 53/UDP: merged by number alone, one overwrites the other.
+// 53/UDP: merged by number alone, one overwrites the other. A list of which nothing
+// is generated needs no such care: strategic merge takes the overlay's as it is.
 type keyedList struct {
 	field string
 	// key is the merge key; with the field other it is an entry's identity.
@@ -30,7 +31,6 @@ var (
 	constraintList    = keyedList{
 		field: "topologySpreadConstraints", key: "topologyKey", other: "whenUnsatisfiable", changes: true,
 	}
-	hostAliasList = keyedList{field: "hostAliases", key: "ip", other: "hostnames"}
 )
 
 // containerLists are the fields of a pod that list containers.
@@ -65,7 +65,6 @@ type entryID struct{ key, other string }
 func (k mergeKeys) widen(base, patch map[string]any) {
 	generated, overlay := object(base["spec"]), object(patch["spec"])
 	k.widenList(constraintList, generated, overlay)
-	k.widenList(hostAliasList, generated, overlay)
 	for _, list := range containerLists {
 		containers := map[any]map[string]any{}
 		for _, container := range objects(generated[list]) {
@@ -161,7 +160,6 @@ func (k mergeKeys) set(list keyedList, entry map[string]any, id entryID) {
 func (k mergeKeys) restore(merged map[string]any) {
 	pod := object(merged["spec"])
 	k.restoreList(constraintList, pod)
-	k.restoreList(hostAliasList, pod)
 	for _, list := range containerLists {
 		for _, container := range objects(pod[list]) {
 			k.restoreList(containerPortList, container)
