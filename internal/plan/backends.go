@@ -20,8 +20,8 @@ type ported struct {
 	revisions []int64
 }
 
-func (p *ported) add(component model.Component, number int64) {
-	p.backends = append(p.backends, render.Backend{Component: component})
+func (p *ported) add(component model.Component, number, since int64) {
+	p.backends = append(p.backends, render.Backend{Component: component, Since: since})
 	p.revisions = append(p.revisions, number)
 }
 
@@ -87,7 +87,13 @@ func (p *ported) revisionOf(pod model.Pod, deployment *appsv1.Deployment) int {
 			return i
 		}
 	}
-	return len(p.backends) - 1
+	first := 0
+	for i, backend := range p.backends {
+		if backend.Since < p.backends[first].Since {
+			first = i
+		}
+	}
+	return first
 }
 
 // NeedsTemplates says whether it matters of which revisions a stack's ready pods

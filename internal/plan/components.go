@@ -62,7 +62,8 @@ func portedComponents(state model.State, target model.Revision, revisions []mode
 		}
 		return rev.Record.Operations[component]
 	}
-	serving := revision.Serving(revision.Timeline(revisions), target.Number)
+	timeline := revision.Timeline(revisions)
+	serving, since := revision.Serving(timeline, target.Number), revision.Since(timeline)
 	var desired []ported
 	var provenances map[string]model.Provenance
 	if len(target.Record.Provenance) > 0 {
@@ -78,7 +79,7 @@ func portedComponents(state model.State, target model.Revision, revisions []mode
 			Revision:  target.Number,
 			Joining:   len(serving) > 0,
 		}}
-		added.add(component, target.Number)
+		added.add(component, target.Number, since[target.Number])
 		desired = append(desired, added)
 	}
 	for _, number := range serving {
@@ -87,7 +88,7 @@ func portedComponents(state model.State, target model.Revision, revisions []mode
 			name := naming.Object(stack.Name, component.Name)
 			at := slices.IndexFunc(desired, func(d ported) bool { return d.Name == component.Name })
 			if at >= 0 {
-				desired[at].add(component, number)
+				desired[at].add(component, number, since[number])
 				desired[at].Joining = false
 				continue
 			}
@@ -102,7 +103,7 @@ func portedComponents(state model.State, target model.Revision, revisions []mode
 				Revision:  number,
 				Retiring:  true,
 			}}
-			retiring.add(component, number)
+			retiring.add(component, number, since[number])
 			desired = append(desired, retiring)
 		}
 	}

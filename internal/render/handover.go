@@ -17,13 +17,16 @@ import (
 // Backend is a revision of a component that may have pods.
 type Backend struct {
 	model.Component
+	// Since orders the backends by when the Service came to be for them: the last good
+	// one first.
+	Since int64
 	// Ready is how many of its pods are ready, as far as that is known.
 	Ready int32
 }
 
 // Handover is the Service of a component while a rollout is under way: that of
-// the first backend, which is the rollout's, with the ports of the others until it
-// has succeeded (R9). Of these the newest comes first and the last good one last.
+// the first backend, which is the rollout's, with the ports of the others, newest
+// first, until it has succeeded (R9).
 //
 // A port that is there keeps its name and its application protocol meanwhile,
 // by which kube-proxy and gateways know it. Its target reaches the pods of all
@@ -94,11 +97,11 @@ func Served(recorded *model.Service, live *corev1.Service) *model.Service {
 	return &served
 }
 
-// keepNames gives each port the name that it has in the last backend that has it.
-// Where another port took that, it gets one that is free.
+// keepNames gives each port the name that it had first. Where another port took
+// that, it gets one that is free.
 func keepNames(service *model.Service, backends []Backend) {
 	kept, taken := map[servicePort]bool{}, map[string]bool{}
-	for _, backend := range slices.Backward(backends) {
+	for _, backend := range slices.SortedFunc(slices.Values(backends), Backend.before) {
 		for _, earlier := range portsOf(backend.Service) {
 			port := find(service, earlier)
 			if port == nil || kept[identityOf(earlier)] {
@@ -229,7 +232,7 @@ func contested(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 		) > 0
 	}
 	var best *choice
-	for _, means := range slices.Backward(all) {
+	for _, means := range slices.SortedFunc(slices.Values(all), func(a, b meaning) int { return a.before(b.Backend) }) {
 		if !means.has {
 			continue
 		}
@@ -252,6 +255,8 @@ func contested(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 	}
 	return best.target
 }
+
+func (b Backend) before(other Backend) int { return cmp.Compare(b.Since, other.Since) }
 
 func anyReady(all []meaning) bool {
 	return slices.ContainsFunc(all, func(means meaning) bool { return means.has && means.Ready > 0 })

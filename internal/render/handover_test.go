@@ -117,8 +117,9 @@ func TestHandover(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var backends []render.Backend
-			for _, revision := range test.revisions {
+			for i, revision := range test.revisions {
 				backends = append(backends, backend(t, revision.ready, revision.ports...))
+				backends[i].Since = int64(-i)
 			}
 			good := *backends[len(backends)-1].Service
 			live := liveOf(&good).DeepCopy()

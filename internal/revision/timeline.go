@@ -56,6 +56,18 @@ func LastGood(timeline []model.Rollout) *model.Rollout {
 	return last
 }
 
+// Since is the first rollout to each revision from the last success on, by its sequence.
+func Since(timeline []model.Rollout) map[int64]int64 {
+	since := map[int64]int64{}
+	for _, rollout := range timeline {
+		since[rollout.Revision] = rollout.Sequence
+		if rollout.Outcome == v1alpha1.OutcomeSucceeded {
+			break
+		}
+	}
+	return since
+}
+
 // LastGoodOrNewest is the revision whose pods serve as far as the records tell;
 // nil before the first.
 func LastGoodOrNewest(revisions []model.Revision) *model.Revision {

@@ -43,6 +43,21 @@ func (w *World) expectReached() {
 	}
 }
 
+// expectNamesKept checks that no port of a Service gets another name before the
+// rollout has succeeded: for kube-proxy it would be another port, without pods.
+func (w *World) expectNamesKept(before, after *corev1.Service) {
+	if before == nil || !w.timeline[0].Open() {
+		return
+	}
+	for _, was := range before.Spec.Ports {
+		for _, is := range after.Spec.Ports {
+			if was.Port == is.Port && was.Protocol == is.Protocol && was.Name != is.Name {
+				w.violate("port %d/%s of Service %s is renamed from %s to %s during a rollout", was.Port, was.Protocol, after.Name, was.Name, is.Name)
+			}
+		}
+	}
+}
+
 // backends are the ready pods of the Deployment whose revisions have the port.
 func (w *World) backends(name string, port corev1.ServicePort) []backend {
 	component := w.state.Deployments[name].Labels[naming.LabelComponent]

@@ -201,7 +201,9 @@ func (w *World) put(step model.Step) {
 		}
 		w.state.Deployments[step.Name] = put
 	case model.KindService:
+		before := w.state.Services[step.Name]
 		putConfig(w, w.state.Services, step, &corev1.Service{})
+		w.expectNamesKept(before, w.state.Services[step.Name])
 	case model.KindAutoscaler:
 		putConfig(w, w.state.Autoscalers, step, &autoscalingv2.HorizontalPodAutoscaler{})
 	case model.KindBudget:
