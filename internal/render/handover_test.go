@@ -83,7 +83,8 @@ func TestHandover(t *testing.T) {
 			list{"http-81 81 to 81", "http-81-82 82 to http-81", "http 80 to 80"}, false,
 		},
 		"R9 a protocol is added": {
-			[]revision{{0, list{"53->53/UDP", "dns 53->53"}}, {3, list{"dns 53->53"}}}, "", list{"port-53-udp 53 to port-53-udp", "dns 53 to dns"}, false,
+			[]revision{{0, list{"53->53/UDP", "dns 53->53"}}, {3, list{"dns 53->53"}}}, "",
+			list{"port-53-udp 53 to port-53-udp", "dns 53 to dns"}, false,
 		},
 		"R9 three revisions, one of them half-way": {
 			[]revision{{0, list{"c 80->8080"}}, {1, list{"b 80->8080"}}, {3, list{"a 80->8080"}}}, "", list{"a 80 to 8080"}, false,

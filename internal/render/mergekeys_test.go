@@ -36,7 +36,8 @@ func TestPortsInThePodTemplate(t *testing.T) {
 			[]string{"a 53/UDP", "b 53/"}, nil, "",
 		},
 		"a port that leaves the protocol out is of TCP": {
-			[]v1alpha1.Port{tcp, {Name: "dns-udp", ContainerPort: 53, Protocol: corev1.ProtocolUDP}}, `"ports":[{"containerPort":53,"name":"other"}]`,
+			[]v1alpha1.Port{tcp, {Name: "dns-udp", ContainerPort: 53, Protocol: corev1.ProtocolUDP}},
+			`"ports":[{"containerPort":53,"name":"other"}]`,
 			[]string{"other 53/TCP", "dns-udp 53/UDP"}, []string{"dns 53/TCP to other", "dns-udp 53/UDP to dns-udp"}, "other",
 		},
 		"or the only one of its number": {
@@ -69,8 +70,9 @@ func TestPortsInThePodTemplate(t *testing.T) {
 			[]string{"x 53/"}, []string{"dns 53/TCP to x"}, "x",
 		},
 		"they are ordered": {
-			[]v1alpha1.Port{{Name: "a", ContainerPort: 80}, tcp}, `"$setElementOrder/ports":[{"containerPort":53},{"containerPort":53,"protocol":"UDP"},
-				{"containerPort":80}],"ports":[{"name":"u","containerPort":53,"protocol":"UDP"}]`,
+			[]v1alpha1.Port{{Name: "a", ContainerPort: 80}, tcp},
+			`"$setElementOrder/ports":[{"containerPort":53},{"containerPort":53,"protocol":"UDP"},{"containerPort":80}],
+				"ports":[{"name":"u","containerPort":53,"protocol":"UDP"}]`,
 			[]string{"dns 53/TCP", "u 53/UDP", "a 80/TCP"}, []string{"a 80/TCP to a", "dns 53/TCP to dns"}, "a",
 		},
 	}

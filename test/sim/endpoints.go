@@ -77,20 +77,18 @@ func (w *World) backends(name string, port corev1.ServicePort) []backend {
 }
 
 // meant is the target that the port has in the revision that the template is of:
-// in the one that runs, where that has it, else in the newest; nil without one.
+// in the one that runs, where that has it, else in the newest that may have pods;
+// nil without one.
 func (w *World) meant(component, template string, port corev1.ServicePort) *intstr.IntOrString {
-	var target *intstr.IntOrString
-	for number := int64(1); number <= int64(len(w.recorded)); number++ {
-		found := w.portIn(number, component, template, port)
-		if found == nil {
-			continue
+	for _, rollout := range w.timeline {
+		if found := w.portIn(rollout.Revision, component, template, port); found != nil {
+			return &found.TargetPort
 		}
-		target = &found.TargetPort
-		if number == w.timeline[0].Revision {
+		if rollout.Outcome == v1alpha1.OutcomeSucceeded {
 			break
 		}
 	}
-	return target
+	return nil
 }
 
 func (w *World) portIn(number int64, component, template string, port corev1.ServicePort) *corev1.ServicePort {
