@@ -48,7 +48,8 @@ var _ = Describe("a port that changes", func() {
 			portList(v1alpha1.Port{Name: "http", ContainerPort: 8080})),
 		Entry("another inserted before it, and the image never gets ready", SpecTimeout(longSpec), deadline("never-ready"),
 			portList(v1alpha1.Port{ContainerPort: 9090}, v1alpha1.Port{ContainerPort: 8080})),
-		Entry("another name and another number, and the image never gets ready", SpecTimeout(longSpec), deadline("never-ready"), listens("web", 9090)),
+		Entry("another name and another number, and the image never gets ready", SpecTimeout(longSpec),
+			deadline("never-ready"), listens("web", 9090)),
 	)
 
 	It("of the container only loses no request, forth and back (R9, R24)", func(ctx SpecContext) {
