@@ -82,7 +82,9 @@ type ComponentSpec struct {
 	// Ports that the container listens on. A component with ports gets a Service
 	// and, where readinessProbe is left out, a check that the first TCP port is open.
 	// Left out, they are those that the image EXPOSEs, unless command or args is set.
-	// An empty list is no ports, whatever the image says.
+	// An empty list is no ports, whatever the image says. Callers know a port by its
+	// number and protocol on the Service: while a change of the rest is rolled out, it
+	// reaches old and new pods.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
@@ -136,9 +138,10 @@ type ComponentSpec struct {
 	DisruptionBudget *DisruptionBudget `json:"disruptionBudget,omitempty"`
 
 	// Anything else that Kubernetes offers for pods: a partial PodTemplateSpec,
-	// merged over the generated one as kubectl patch would (strategic merge). The
-	// container that runs the image is named "app". For affinity, tolerations,
-	// init containers, sidecars, pod annotations and so on.
+	// merged over the generated one as kubectl patch would (strategic merge), with
+	// container ports told apart by number and protocol. The container that runs the
+	// image is named "app". For affinity, tolerations, init containers, sidecars, pod
+	// annotations and so on.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Schemaless
@@ -148,14 +151,15 @@ type ComponentSpec struct {
 
 // Port is a port that a container listens on and its Service offers.
 type Port struct {
-	// Name of the port, for probes and NetworkPolicies. Left out, it is port-0 for
-	// the first entry, port-1 for the second and so on.
+	// Name of the port, for probes and NetworkPolicies. Left out, it is named by its
+	// port on the Service: port-80, port-53-udp. A port that an earlier version of the
+	// operator named by its place in the list, such as port-0, keeps that name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self.matches('[a-z]') && !self.matches('--')",message="a port's name must hold a letter and no two '-' in a row: choose a name such as http"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^port-[0-9]+$')",message="names such as port-0 are given to ports that have none: choose another name, or leave it out"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^port-[0-9]+$')",message="names such as port-80 are given to ports that have none: choose another name, or leave it out"
 	Name string `json:"name,omitempty"`
 
 	// Port that the container listens on, 1 to 65535.

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
 )
 
 // MaxPorts is how many ports a component can have: the limit of spec.ports.
@@ -103,16 +104,13 @@ func expand(ranges []portRange) []v1alpha1.Port {
 	return ports
 }
 
-// port has a name by its number, not by its position: an image with one more
-// EXPOSE leaves the names of the others alone, and so a Service sends to the
-// pods of both images. The names http and https are for the two ports of which
-// everybody knows it: a service mesh takes the protocol from the name, and where
-// the name does not say one it looks for itself.
+// port has a name by its number. The names http and https are for the two ports
+// of which everybody knows it: a service mesh takes the protocol from the name,
+// and where the name does not say one it looks for itself.
 func port(number int, protocol corev1.Protocol) v1alpha1.Port {
-	out := v1alpha1.Port{Name: "port-" + strconv.Itoa(number), ContainerPort: int32(number)}
+	out := v1alpha1.Port{Name: naming.Port(int32(number), string(protocol)), ContainerPort: int32(number)}
 	switch {
 	case protocol != corev1.ProtocolTCP:
-		out.Name += "-" + strings.ToLower(string(protocol))
 		out.Protocol = protocol // TCP is left out, as people do
 	case number == 80:
 		out.Name = "http"

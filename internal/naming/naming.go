@@ -92,12 +92,14 @@ func Owner(stack *v1alpha1.AppStack) metav1.OwnerReference {
 	return *metav1.NewControllerRef(stack, v1alpha1.GroupVersion.WithKind("AppStack"))
 }
 
-// Port is the name of a component's port: the user's, or one by its position.
-func Port(given string, position int) string {
-	if given != "" {
-		return given
+// Port is the name of a port that has none, by its number and protocol on the
+// Service, by which clients know it: other ports may come, go and change places.
+func Port(number int32, protocol string) string {
+	name := "port-" + strconv.Itoa(int(number))
+	if protocol != "TCP" {
+		name += "-" + strings.ToLower(protocol)
 	}
-	return "port-" + strconv.Itoa(position)
+	return name
 }
 
 // ServiceHost is the name by which a Service is reached inside the cluster.

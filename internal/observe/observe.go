@@ -28,6 +28,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
@@ -164,7 +165,7 @@ func (o *Observer) pods(ctx context.Context, state *model.State) {
 	stack := client.ObjectKeyFromObject(state.Stack)
 	state.Sight = o.sights.Look(stack, *open, state.Deployments, o.Clock)
 	deadline := render.ProgressDeadline(state.Stack.Spec)
-	templates := rollout.NeedsTemplates(*open, deadline, state.Deployments, state.Sight, o.Clock.Now())
+	templates := rollout.NeedsTemplates(*open, deadline, state.Deployments, state.Sight, o.Clock.Now()) || plan.NeedsTemplates(*state)
 	pods, err := o.Pods.Watch(ctx, stack, templates)
 	if err != nil {
 		// the rest goes on without them, and the plan asks for another look soon

@@ -44,6 +44,16 @@ func lost(state model.State, newest int64) bool {
 // components are those that are to run: the target's, and, until its rollout
 // has succeeded, what is left of those that it drops (R9).
 func components(state model.State, target model.Revision, revisions []model.Revision) []model.Desired {
+	var desired []model.Desired
+	for _, component := range portedComponents(state, target, revisions) {
+		component.serve(state)
+		desired = append(desired, component.Desired)
+	}
+	return desired
+}
+
+// portedComponents are the same, with the revisions that their Services are for.
+func portedComponents(state model.State, target model.Revision, revisions []model.Revision) []ported {
 	stack := state.Stack
 	operations := render.Operations(stack.Spec)
 	operation := func(rev model.Revision, component string) model.Operation {
@@ -52,8 +62,9 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 		}
 		return rev.Record.Operations[component]
 	}
-	serving := revision.Serving(revision.Timeline(revisions), target.Number)
-	var desired []model.Desired
+	timeline := revision.Timeline(revisions)
+	serving, since := revision.Serving(timeline, target.Number), revision.Since(timeline)
+	var desired []ported
 	var provenances map[string]model.Provenance
 	if len(target.Record.Provenance) > 0 {
 		provenances = target.Record.Provenance[revision.SourceHash(stack.Spec)]
@@ -62,21 +73,22 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 		if said, found := provenances[component.Name]; found {
 			component.Provenance.Resolved, component.Provenance.Unresolved = said.Resolved, said.Unresolved
 		}
-		desired = append(desired, model.Desired{
+		added := ported{Desired: model.Desired{
 			Component: component,
 			Operation: operation(target, component.Name),
 			Revision:  target.Number,
 			Joining:   len(serving) > 0,
-		})
+		}}
+		added.add(component, target.Number, since[target.Number])
+		desired = append(desired, added)
 	}
 	for _, number := range serving {
 		earlier := revision.Find(revisions, number)
 		for _, component := range earlier.Content.Components {
 			name := naming.Object(stack.Name, component.Name)
-			component.Service = render.Served(component.Service, state.Services[name])
-			at := slices.IndexFunc(desired, func(d model.Desired) bool { return d.Name == component.Name })
+			at := slices.IndexFunc(desired, func(d ported) bool { return d.Name == component.Name })
 			if at >= 0 {
-				desired[at].Service = render.WithPortsOf(desired[at].Service, component.Service)
+				desired[at].add(component, number, since[number])
 				desired[at].Joining = false
 				continue
 			}
@@ -84,12 +96,15 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 			if live == nil || model.OwnershipOf(stack, live) == model.Foreign {
 				continue // it never came to run, or runs no more
 			}
-			desired = append(desired, model.Desired{
+			component.Service = render.Served(component.Service, state.Services[name])
+			retiring := ported{Desired: model.Desired{
 				Component: component,
 				Operation: operation(*earlier, component.Name),
 				Revision:  number,
 				Retiring:  true,
-			})
+			}}
+			retiring.add(component, number, since[number])
+			desired = append(desired, retiring)
 		}
 	}
 	return desired

@@ -34,7 +34,7 @@ func (p Planner) Lookup(state model.State, now time.Time) model.Lookup {
 	if choice.Problem != nil || choice.Number != 0 {
 		return model.Lookup{}
 	}
-	content, err := render.Content(render.Input{Stack: state.Stack, Defaults: p.Defaults})
+	content, err := render.Draft(render.Input{Stack: state.Stack, Defaults: p.Defaults})
 	if err != nil {
 		return model.Lookup{} // the plan says what is wrong
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -80,7 +81,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	}
 	input := render.Input{
 		Stack: state.Stack, Defaults: p.Defaults, Adopted: adoptions(state),
-		Images: state.Images.Known, Earlier: lastFacts(state.Revisions),
+		Images: state.Images.Known, Earlier: lastFacts(state.Revisions), Names: keptNames(state.Revisions),
 	}
 	content, err := render.Content(input)
 	if err != nil {
@@ -90,7 +91,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	hash, source := content.Hash(), revision.SourceHash(spec)
 	if choice.Restart == nil {
 		for _, rev := range slices.Backward(state.Revisions) {
-			if rev.Record.ContentHash == hash {
+			if rev.Record.ContentHash == hash || rendersTo(rev, input) {
 				return respelled(state, current, timeline, rev, alias{rev.Number, source, provenances(content)}, begin)
 			}
 		}
@@ -102,6 +103,26 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	}
 	rev := release(state, content, model.Record{Sources: []string{source}, ContentHash: hash})
 	return start(state, model.VerbRecord, rev, begin)
+}
+
+// keptNames are the names that ports without one have from the revision that serves.
+func keptNames(revisions []model.Revision) map[string]render.PortNames {
+	if serving := revision.LastGoodOrNewest(revisions); serving != nil {
+		return render.GeneratedNames(serving.Content)
+	}
+	return nil
+}
+
+// rendersTo says whether the input is that revision's content, but that its ports
+// without a name had others: an earlier operator named them by their position.
+func rendersTo(rev model.Revision, in render.Input) bool {
+	names := render.GeneratedNames(rev.Content)
+	if equality.Semantic.DeepEqual(names, in.Names) {
+		return false // that was rendered already
+	}
+	in.Names = names
+	content, err := render.Content(in)
+	return err == nil && content.Hash() == rev.Record.ContentHash
 }
 
 // respelled goes to an existing revision whose content the spec has in other words.

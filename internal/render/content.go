@@ -12,8 +12,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
@@ -44,6 +42,8 @@ type Input struct {
 	Restart *time.Time
 	// Images are the answers to Requests: what of them is missing runs as written.
 	Images map[model.ImageRequest]model.Image
+	// Names are those that ports without one keep from an earlier revision, by component.
+	Names map[string]PortNames
 	// Earlier are what the components' last images said, by component.
 	Earlier map[string]*model.Facts
 	// Adopted says which labels the pods of components have to carry, because
@@ -63,6 +63,21 @@ type Adoption struct {
 
 // Content renders all components of the stack.
 func Content(in Input) (model.Content, error) {
+	content, err := Draft(in)
+	if err != nil {
+		return model.Content{}, err
+	}
+	for _, component := range content.Components {
+		if err := checkHandlers(&component.Template.Spec); err != nil {
+			return model.Content{}, fmt.Errorf("component %s: %w", component.Name, err)
+		}
+	}
+	return content, nil
+}
+
+// Draft is the content as far as it is known before its images are: probes may
+// name ports that only an image brings.
+func Draft(in Input) (model.Content, error) {
 	spec := in.Stack.Spec
 	main := v1alpha1.Component{Name: naming.Main, Image: spec.Image, ComponentSpec: spec.ComponentSpec}
 	components := append([]v1alpha1.Component{main}, sorted(spec.Components)...)
@@ -92,15 +107,19 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 	}
 	maps.Copy(required, adopted.Labels)
 	maps.Copy(required, adopted.Selector)
+	spec := component
+	component.Ports = named(spec.Ports, in.Names[component.Name])
 	template, err := overlay(podTemplate(in, component, inherited{}, selector), component.PodTemplate)
 	if err != nil {
 		return model.Component{}, err
 	}
-	spec := component
 	var brought inherited
 	facts := factsOf(template, in.Images, in.Earlier[component.Name])
 	if facts != nil {
 		component, brought = inherit(component, *facts, adopted)
+		if brought.ports {
+			component.Ports = named(unnamed(component.Ports), in.Names[component.Name])
+		}
 		if template, err = overlay(podTemplate(in, component, brought, selector), component.PodTemplate); err != nil {
 			return model.Component{}, err
 		}
@@ -108,6 +127,13 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 		if brought.ports && len((model.Component{Template: template}).App().Ports) == 0 {
 			component.Ports = nil // the overlay replaces what it would be merged over
 		}
+	}
+	if err := follow((model.Component{Template: template}).App(), probed(component, brought)); err != nil {
+		return model.Component{}, err
+	}
+	service, err := service(component, &template.Spec)
+	if err != nil {
+		return model.Component{}, err
 	}
 	provenance := provenanceOf(spec, brought, template)
 	provenance.Facts = facts
@@ -120,7 +146,7 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 		Name:       component.Name,
 		Selector:   selector,
 		Template:   template,
-		Service:    service(component),
+		Service:    service,
 		Provenance: provenance,
 	}, nil
 }
@@ -140,14 +166,4 @@ func operation(spec v1alpha1.ComponentSpec) model.Operation {
 		Autoscaling:      spec.Autoscaling,
 		DisruptionBudget: spec.DisruptionBudget,
 	}
-}
-
-// firstTCP is the name of the first TCP port, or empty.
-func firstTCP(ports []v1alpha1.Port) string {
-	for i, port := range ports {
-		if cmp.Or(port.Protocol, corev1.ProtocolTCP) == corev1.ProtocolTCP {
-			return naming.Port(port.Name, i)
-		}
-	}
-	return ""
 }

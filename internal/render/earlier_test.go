@@ -138,7 +138,7 @@ func TestPortsOfAServiceThatWasThere(t *testing.T) {
 		},
 		"R26 the spec's": {
 			service, []Option{Ports(80)}, exposing,
-			serving{[]string{"port-0 80/TCP"}, []string{"port-0 80/TCP to port-0"}, 0, "Spec: 80/TCP"},
+			serving{[]string{"port-80 80/TCP"}, []string{"port-80 80/TCP to port-80"}, 0, "Spec: 80/TCP"},
 		},
 		"R26 there are none": {service, nil, image(func(*dockerspec.DockerOCIImageConfig) {}), serving{}},
 		"R26 a Deployment alone does not matter": {

@@ -10,21 +10,24 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/mergepatch"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// InvalidPodTemplateError is a podTemplate that cannot be merged; its message is for the user.
+// InvalidPodTemplateError is a pod template that cannot be made of the spec, or
+// would not work; its message is for the user.
 type InvalidPodTemplateError struct{ Err error }
 
-func (e *InvalidPodTemplateError) Error() string {
-	return fmt.Sprintf("podTemplate: %v", e.Err)
-}
+func (e *InvalidPodTemplateError) Error() string { return e.Err.Error() }
 
 func (e *InvalidPodTemplateError) Unwrap() error { return e.Err }
+
+func invalid(format string, args ...any) error {
+	return &InvalidPodTemplateError{fmt.Errorf(format, args...)}
+}
 
 // overrides are what the user's partial template says itself of the app
 // container. A generated handler beside the user's would be one too many, and
@@ -90,7 +93,8 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 }
 
 // overlay merges the user's partial template over the generated one, the way
-// kubectl patch does (strategic merge).
+// kubectl patch does (strategic merge), but that ports of one number and several
+// protocols are several.
 func overlay(generated corev1.PodTemplateSpec, partial *runtime.RawExtension) (corev1.PodTemplateSpec, error) {
 	if partial == nil || len(partial.Raw) == 0 {
 		return generated, nil
@@ -99,22 +103,33 @@ func overlay(generated corev1.PodTemplateSpec, partial *runtime.RawExtension) (c
 	if err != nil {
 		return corev1.PodTemplateSpec{}, fmt.Errorf("encoding the generated template: %w", err)
 	}
-	merged, err := strategicpatch.StrategicMergePatch(base, partial.Raw, corev1.PodTemplateSpec{})
+	merged, err := mergeJSON(base, partial.Raw)
 	if err != nil {
-		return corev1.PodTemplateSpec{}, &InvalidPodTemplateError{fmt.Errorf("merging it: %w", err)}
+		return corev1.PodTemplateSpec{}, invalid("podTemplate: merging it: %w", err)
 	}
 	var template corev1.PodTemplateSpec
 	// strict after the merge, which has used up directives such as $patch
 	unknown, err := kjson.UnmarshalStrict(merged, &template)
 	if err = errors.Join(append(unknown, err)...); err != nil {
-		return corev1.PodTemplateSpec{}, &InvalidPodTemplateError{
-			fmt.Errorf("%w: use the fields of a core/v1 PodTemplateSpec", err),
-		}
+		return corev1.PodTemplateSpec{}, invalid("podTemplate: %w: use the fields of a core/v1 PodTemplateSpec", err)
 	}
 	if (model.Component{Template: template}).App().Name == "" {
-		return corev1.PodTemplateSpec{}, &InvalidPodTemplateError{
-			fmt.Errorf("it deletes the container %q, which runs the image: keep it", naming.AppContainer),
-		}
+		return corev1.PodTemplateSpec{}, invalid("podTemplate: it deletes the container %q, which runs the image: keep it",
+			naming.AppContainer)
 	}
 	return template, nil
+}
+
+func mergeJSON(base, patch []byte) ([]byte, error) {
+	documents := [2]map[string]any{}
+	for i, raw := range [][]byte{base, patch} {
+		if kjson.UnmarshalCaseSensitivePreserveInts(raw, &documents[i]) != nil {
+			return nil, mergepatch.ErrBadJSONDoc
+		}
+	}
+	merged, err := strategicMerge(documents[0], documents[1], corev1.PodTemplateSpec{})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(merged)
 }

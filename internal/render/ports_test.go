@@ -62,7 +62,7 @@ func TestPortsOfTheImage(t *testing.T) {
 		},
 		"R22 the spec's": {
 			[]Option{Ports(8080)}, two,
-			serving{[]string{"port-0 8080/TCP"}, []string{"port-0 8080/TCP to port-0"}, 35, "Spec: 8080/TCP"},
+			serving{[]string{"port-8080 8080/TCP"}, []string{"port-8080 8080/TCP to port-8080"}, 35, "Spec: 8080/TCP"},
 		},
 		"R22 the spec's empty list is none":          {[]Option{none}, two, serving{Grace: 30}},
 		"R22 another program's are not known":        {[]Option{runsCommand}, two, serving{Grace: 30}},
@@ -75,7 +75,7 @@ func TestPortsOfTheImage(t *testing.T) {
 		},
 		"R22 the spec's, of another program": {
 			[]Option{runsCommand, Ports(81)}, two,
-			serving{[]string{"port-0 81/TCP"}, []string{"port-0 81/TCP to port-0"}, 35, "Spec: 81/TCP"},
+			serving{[]string{"port-81 81/TCP"}, []string{"port-81 81/TCP to port-81"}, 35, "Spec: 81/TCP"},
 		},
 		"R22 the podTemplate's": {
 			[]Option{overApp(`"ports":[{"name":"mine","containerPort":81,"protocol":"TCP"}]`)}, two,
@@ -94,7 +94,7 @@ func TestPortsOfTheImage(t *testing.T) {
 		},
 		"R22 too many, and the spec's": {
 			[]Option{Ports(8000)}, exposing("8000-8999/tcp"),
-			serving{[]string{"port-0 8000/TCP"}, []string{"port-0 8000/TCP to port-0"}, 35, "Spec: 8000/TCP"},
+			serving{[]string{"port-8000 8000/TCP"}, []string{"port-8000 8000/TCP to port-8000"}, 35, "Spec: 8000/TCP"},
 		},
 		"R22 one that is none, which is said": {
 			nil, exposing("80/tcp", "http"), serving{

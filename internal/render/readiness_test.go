@@ -79,7 +79,7 @@ func TestReadinessOfTheImage(t *testing.T) {
 		"R22 nor with other arguments":               {[]Option{runsArgs}, curl, checking{nil, 10, ""}},
 		"R22 nor another program in the podTemplate": {[]Option{overApp(`"command":["work"]`)}, curl, checking{nil, 10, ""}},
 		"R24 another program's port": {
-			[]Option{runsCommand, Ports(81)}, curl, checking{tcp("port-0"), 0, "Default: TCP on port port-0"},
+			[]Option{runsCommand, Ports(81)}, curl, checking{tcp("port-81"), 0, "Default: TCP on port port-81"},
 		},
 		"R22 switched off in the image":  {nil, checked("NONE"), checking{tcp("http"), 0, "Default: TCP on port http"}},
 		"R22 the image inherits its own": {nil, checked(), checking{tcp("http"), 0, "Default: TCP on port http"}},

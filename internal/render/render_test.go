@@ -359,26 +359,3 @@ func TestBudget(t *testing.T) {
 		})
 	}
 }
-
-func TestWithPortsOf(t *testing.T) {
-	port := func(name string, number int32) corev1.ServicePort {
-		return corev1.ServicePort{Name: name, Port: number, Protocol: corev1.ProtocolTCP}
-	}
-	current := &model.Service{Ports: []corev1.ServicePort{port("http", 80)}}
-	earlier := &model.Service{Ports: []corev1.ServicePort{port("http", 8080), port("web", 80), port("admin", 81)}}
-	got := render.WithPortsOf(current, earlier)
-	want := []corev1.ServicePort{port("http", 80), port("http-8080", 8080), port("admin", 81)}
-	if diff := cmp.Diff(want, got.Ports); diff != "" {
-		t.Errorf("R9 ports (-want +got):\n%s", diff)
-	}
-	crowded := &model.Service{Ports: []corev1.ServicePort{port("http", 8081), port("http-8080", 81)}}
-	if got := render.WithPortsOf(crowded, earlier).Ports[2]; got.Port != 8080 || got.Name != "http-8080-1" {
-		t.Errorf("R9 the earlier port goes on as %s, want a name that is free", got.Name)
-	}
-	if len(current.Ports) != 1 {
-		t.Error("the recorded Service was changed")
-	}
-	if render.WithPortsOf(nil, earlier) != earlier || render.WithPortsOf(current, nil) != current {
-		t.Error("R9 one that stands alone stays as it is")
-	}
-}

@@ -5,11 +5,8 @@ package render
 
 import (
 	"cmp"
-	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -18,11 +15,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// service is the Service of a component with ports, else nil. Its target
-// ports are names, so that a changed number serves old and new pods alike (R9).
-func service(component v1alpha1.Component) *model.Service {
+// service is the Service of a component with ports, else nil. Its target ports
+// are names, so that a changed number serves old and new pods alike (R9).
+func service(component v1alpha1.Component, pod *corev1.PodSpec) (*model.Service, error) {
 	if len(component.Ports) == 0 {
-		return nil
+		return nil, nil //nolint:nilnil // none is what it has
 	}
 	spec := ptr.Deref(component.Service, v1alpha1.ServiceSpec{})
 	out := &model.Service{
@@ -30,67 +27,23 @@ func service(component v1alpha1.Component) *model.Service {
 		Annotations:       spec.Annotations,
 		LoadBalancerClass: spec.LoadBalancerClass,
 	}
-	for i, port := range component.Ports {
-		name := naming.Port(port.Name, i)
+	for _, port := range component.Ports {
+		target, err := targetOf(pod, port)
+		if err != nil {
+			return nil, err
+		}
 		servicePort := corev1.ServicePort{
-			Name:       name,
-			Port:       ptr.Deref(port.ServicePort, port.ContainerPort),
-			TargetPort: intstr.FromString(name),
-			Protocol:   cmp.Or(port.Protocol, corev1.ProtocolTCP),
+			Name:       port.Name,
+			Port:       *port.ServicePort,
+			TargetPort: target,
+			Protocol:   port.Protocol,
 		}
 		if port.AppProtocol != "" {
 			servicePort.AppProtocol = &port.AppProtocol
 		}
 		out.Ports = append(out.Ports, servicePort)
 	}
-	return out
-}
-
-// WithPortsOf adds the ports of an earlier Service that may still be in use
-// (R9). A number that the new ports use is theirs; where only the name is taken,
-// the earlier port goes on under another.
-func WithPortsOf(current, earlier *model.Service) *model.Service {
-	if earlier == nil {
-		return current
-	}
-	if current == nil {
-		return earlier
-	}
-	both := *current
-	both.Ports = slices.Clone(current.Ports)
-	for _, port := range earlier.Ports {
-		if slices.ContainsFunc(both.Ports, func(p corev1.ServicePort) bool {
-			return p.Port == port.Port && p.Protocol == port.Protocol
-		}) {
-			continue
-		}
-		taken := func(p corev1.ServicePort) bool { return p.Name == port.Name }
-		for name, n := port.Name, 0; slices.ContainsFunc(both.Ports, taken); n++ {
-			port.Name = fmt.Sprintf("%s-%d", name, port.Port)
-			if n > 0 {
-				port.Name = fmt.Sprintf("%s-%d-%d", name, port.Port, n)
-			}
-		}
-		both.Ports = append(both.Ports, port)
-	}
-	return &both
-}
-
-// Served is what a live Service serves of a recorded one, or nil where nothing.
-func Served(recorded *model.Service, live *corev1.Service) *model.Service {
-	if recorded == nil || live == nil {
-		return nil
-	}
-	served := *recorded
-	served.Ports = slices.DeleteFunc(slices.Clone(recorded.Ports), func(port corev1.ServicePort) bool {
-		return !slices.ContainsFunc(live.Spec.Ports, func(p corev1.ServicePort) bool {
-			return p.Port == port.Port && p.Protocol == port.Protocol
-		})
-	})
-	if len(served.Ports) == 0 {
-		return nil
-	}
-	return &served
+	return out, nil
 }
 
 // Service is the configuration to apply for a component's Service, or nil

@@ -83,13 +83,21 @@ func appContainer(defaults Defaults, component v1alpha1.Component, brought inher
 			PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: pause}},
 		}
 	}
-	if port := firstTCP(component.Ports); container.ReadinessProbe == nil && port != "" && !given.Readiness {
+	if port := probed(component, brought); port != nil {
 		container.ReadinessProbe = &corev1.Probe{
-			ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString(port)}},
+			ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString(port.Name)}},
 			PeriodSeconds: 5,
 		}
 	}
 	return container
+}
+
+// probed is the port that the generated readiness probe checks; nil where there is no such probe.
+func probed(component v1alpha1.Component, brought inherited) *v1alpha1.Port {
+	if component.ReadinessProbe != nil || brought.readiness != nil || overridesOf(component.PodTemplate).Readiness {
+		return nil
+	}
+	return firstTCP(component.Ports)
 }
 
 // preStopSeconds is how long a pod with ports goes on serving. Of a grace period
@@ -103,11 +111,11 @@ func preStopSeconds(defaults Defaults, given overrides) int64 {
 
 func containerPorts(ports []v1alpha1.Port) []corev1.ContainerPort {
 	var out []corev1.ContainerPort
-	for i, port := range ports {
+	for _, port := range ports {
 		out = append(out, corev1.ContainerPort{
-			Name:          naming.Port(port.Name, i),
+			Name:          port.Name,
 			ContainerPort: port.ContainerPort,
-			Protocol:      cmp.Or(port.Protocol, corev1.ProtocolTCP),
+			Protocol:      port.Protocol,
 		})
 	}
 	return out

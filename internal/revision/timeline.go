@@ -56,6 +56,30 @@ func LastGood(timeline []model.Rollout) *model.Rollout {
 	return nil
 }
 
+// Since is the first rollout to each revision from the last success on, by its sequence.
+func Since(timeline []model.Rollout) map[int64]int64 {
+	since := map[int64]int64{}
+	for _, rollout := range timeline {
+		since[rollout.Revision] = rollout.Sequence
+		if rollout.Outcome == v1alpha1.OutcomeSucceeded {
+			break
+		}
+	}
+	return since
+}
+
+// LastGoodOrNewest is the revision whose pods serve as far as the records tell;
+// nil before the first.
+func LastGoodOrNewest(revisions []model.Revision) *model.Revision {
+	if good := LastGood(Timeline(revisions)); good != nil {
+		return Find(revisions, good.Revision)
+	}
+	if len(revisions) == 0 {
+		return nil
+	}
+	return &revisions[len(revisions)-1]
+}
+
 // Serving lists the numbers of the revisions other than the target that may
 // still have pods, newest first: those that were moved to since a rollout last
 // succeeded, and the one that did. With the target's own success there is none.

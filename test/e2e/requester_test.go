@@ -161,13 +161,7 @@ func soFar(ctx context.Context) int {
 // losesNothing expects that no request was lost, at that rate at least, and writes down what was measured.
 func (l load) losesNothing(what string, rate int) {
 	GinkgoHelper()
-	table := l.table(what)
-	AddReportEntry("load", table)
-	file, err := os.OpenFile(built("load.txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	Expect(err).NotTo(HaveOccurred())
-	_, err = file.WriteString(table + "\n")
-	Expect(err).NotTo(HaveOccurred())
-	Expect(file.Close()).To(Succeed())
+	l.writeDown(what)
 	for kind, attack := range map[string]attack{"keep-alive": l.KeepAlive, "new connections": l.NewConnections} {
 		Expect(attack.FirstErrors).To(BeEmpty(), "%s: %d of %d requests were lost", kind, attack.Errors, attack.Requests)
 		Expect(attack.Errors).To(BeZero(), kind)
@@ -176,6 +170,18 @@ func (l load) losesNothing(what string, rate int) {
 		Expect(attack.Retries).To(BeNumerically("<=", attack.Requests/1000), "%s: sent again", kind)
 	}
 	Expect(l.KeepAlive.Rate+l.NewConnections.Rate).To(BeNumerically(">=", rate), "requests a second")
+}
+
+// writeDown reports what was measured.
+func (l load) writeDown(what string) {
+	GinkgoHelper()
+	table := l.table(what)
+	AddReportEntry("load", table)
+	file, err := os.OpenFile(built("load.txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = file.WriteString(table + "\n")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(file.Close()).To(Succeed())
 }
 
 func (l load) table(what string) string {

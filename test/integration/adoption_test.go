@@ -75,7 +75,7 @@ var _ = Describe("adoption", func() {
 			taken := find(g, &corev1.Service{}, app)
 			g.Expect(taken.UID).To(Equal(oldService.UID))
 			g.Expect(metav1.IsControlledBy(taken, stack)).To(BeTrue())
-			g.Expect(port(taken).TargetPort).To(Equal(intstr.FromString("port-0")))
+			g.Expect(port(taken).TargetPort).To(Equal(intstr.FromString("port-80")))
 			g.Expect(taken.Spec.ClusterIP).To(Equal(oldService.Spec.ClusterIP))
 			g.Expect(labels.SelectorFromSet(taken.Spec.Selector).Matches(labels.Set(pod))).To(BeTrue())
 		}).Should(Succeed())

@@ -27,7 +27,7 @@ var _ = Describe("what the operator adds by itself", func() {
 		Expect(live.Template.Spec.TerminationGracePeriodSeconds).To(HaveValue(Equal(int64(35))))
 		container := live.Template.Spec.Containers[0]
 		Expect(container.Lifecycle.PreStop.Sleep.Seconds).To(Equal(int64(5)))
-		Expect(container.ReadinessProbe.TCPSocket.Port).To(Equal(intstr.FromString("port-0")))
+		Expect(container.ReadinessProbe.TCPSocket.Port).To(Equal(intstr.FromString("port-80")))
 		Expect(container.LivenessProbe).To(BeNil())
 		Expect(container.StartupProbe).To(BeNil())
 		Expect(container.TerminationMessagePolicy).To(Equal(corev1.TerminationMessageFallbackToLogsOnError))

@@ -84,7 +84,7 @@ var _ = Describe("drift", func() {
 		Entry("the Service's targetPort", &corev1.Service{}, func(o client.Object) {
 			o.(*corev1.Service).Spec.Ports[0].TargetPort = intstr.FromInt32(81)
 		}, func(o client.Object) bool {
-			return o.(*corev1.Service).Spec.Ports[0].TargetPort == intstr.FromString("port-0")
+			return o.(*corev1.Service).Spec.Ports[0].TargetPort == intstr.FromString("port-80")
 		}),
 		Entry("the autoscaler's maximum", &autoscalingv2.HorizontalPodAutoscaler{}, func(o client.Object) {
 			o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.MaxReplicas = 99

@@ -39,7 +39,7 @@ var _ = Describe("the plugin: create", func() {
 		stack = ready()
 		Expect(stack.Status.History[0].Cause).To(Equal("create --image my-app:1, by admin"))
 		Expect(service(app).Spec.Ports).To(HaveExactElements(
-			And(HaveField("Port", int32(80)), HaveField("TargetPort.StrVal", "port-0")),
+			And(HaveField("Port", int32(80)), HaveField("TargetPort.StrVal", "port-80")),
 			And(HaveField("Name", "metrics"), HaveField("Port", int32(9090)))))
 	})
 

@@ -39,7 +39,7 @@ var eachRich = []TableEntry{
 	Entry("ports", ports(v1alpha1.Port{Name: "http", ContainerPort: 8080}, v1alpha1.Port{ContainerPort: 53, Protocol: corev1.ProtocolUDP})),
 	Entry("probes by HTTP", probes(corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromInt32(80)}})),
 	Entry("probes by HTTP of a path", probes(corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-		Path: "/healthz", Port: intstr.FromString("port-0"), HTTPHeaders: []corev1.HTTPHeader{{Name: "A", Value: "b"}},
+		Path: "/healthz", Port: intstr.FromString("port-80"), HTTPHeaders: []corev1.HTTPHeader{{Name: "A", Value: "b"}},
 	}})),
 	Entry("probes by TCP", probes(corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(80)}})),
 	Entry("probes by gRPC", probes(corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}})),

@@ -81,13 +81,13 @@ var _ = Describe("what a revision adds and drops", func() {
 		Eventually(portNames(app)).Should(ConsistOf("http", "grpc"))
 	})
 
-	It("R9 sends to ports by name, given or by position, so that a changed number serves old and new pods", func() {
+	It("R9 sends to ports by name, given or by the number on the Service, so that a changed number serves old and new pods", func() {
 		created(ports(
 			v1alpha1.Port{ContainerPort: 8080, ServicePort: ptr.To[int32](80)},
 			v1alpha1.Port{Name: "dns", ContainerPort: 53, Protocol: corev1.ProtocolUDP, AppProtocol: "example.com/dns"},
 			v1alpha1.Port{ContainerPort: 53},
 		))
-		expected := [][2]string{{"port-0", "port-0"}, {"dns", "dns"}, {"port-2", "port-2"}}
+		expected := [][2]string{{"port-80", "port-80"}, {"dns", "dns"}, {"port-53", "port-53"}}
 		var names [][2]string
 		for _, port := range service(app).Spec.Ports {
 			names = append(names, [2]string{port.Name, port.TargetPort.StrVal})
@@ -98,9 +98,9 @@ var _ = Describe("what a revision adds and drops", func() {
 		change(func(s *v1alpha1.AppStack) { s.Spec.Ports[0].ContainerPort = 9090 })
 		moved(2)
 		Expect(service(app).Spec.Ports[0]).To(And(
-			HaveField("Port", int32(80)), HaveField("TargetPort.StrVal", "port-0")))
+			HaveField("Port", int32(80)), HaveField("TargetPort.StrVal", "port-80")))
 		Expect(deployment(app).Spec.Template.Spec.Containers[0].Ports[0]).To(And(
-			HaveField("ContainerPort", int32(9090)), HaveField("Name", "port-0")))
+			HaveField("ContainerPort", int32(9090)), HaveField("Name", "port-80")))
 		ready()
 	})
 

@@ -163,7 +163,7 @@ var rules = []rule{{
 	rejected:  `{image: a, ports: [{name: my--http, containerPort: 80}]}`,
 }, {
 	field:     "spec.ports[0].name",
-	message:   "names such as port-0 are given to ports that have none: choose another name, or leave it out",
+	message:   "names such as port-80 are given to ports that have none: choose another name, or leave it out",
 	component: true,
 	accepted:  `{image: a, ports: [{name: port-a, containerPort: 80}]}`,
 	rejected:  `{image: a, ports: [{name: port-7, containerPort: 80}]}`,

@@ -32,6 +32,7 @@ type replicaSets struct {
 type replicaSet struct {
 	template string
 	image    string
+	spec     corev1.PodSpec
 	pods     []*pod
 	// refusedSince is since when no pod can be made; zero while none has to be. It is tried
 	// again at retryAt, or when another number is desired.
@@ -125,6 +126,7 @@ func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 		current = &replicaSet{
 			template: model.TemplateHash(deployment.Spec.Template),
 			image:    deployment.Spec.Template.Spec.Containers[0].Image,
+			spec:     deployment.Spec.Template.Spec,
 		}
 		r.all, r.created = append(r.all, current), true
 	}

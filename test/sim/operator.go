@@ -61,6 +61,7 @@ func (w *World) operate() {
 			w.take(step)
 		}
 		if len(todo) == 0 {
+			w.expectReached()
 			return
 		}
 	}
@@ -224,7 +225,9 @@ func (w *World) put(step model.Step) {
 		w.note(step, present(w.state.Deployments, step.Name), put)
 		w.state.Deployments[step.Name] = put
 	case model.KindService:
+		before := w.state.Services[step.Name]
 		putConfig(w, w.state.Services, step, &corev1.Service{})
+		w.expectNamesKept(before, w.state.Services[step.Name])
 	case model.KindAutoscaler:
 		putConfig(w, w.state.Autoscalers, step, &autoscalingv2.HorizontalPodAutoscaler{})
 	case model.KindBudget:

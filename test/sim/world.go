@@ -58,6 +58,8 @@ type World struct {
 	gone time.Time
 	// recorded are the contents of all revisions that ever were, by number.
 	recorded map[int64]model.Content
+	// templates are the hashes of their components' pod templates, by component and number.
+	templates map[string]string
 	// changed says that something happened that the operator did not see yet, and
 	// due when it wants to look though nothing does.
 	changed bool
@@ -84,7 +86,7 @@ func New() *World {
 
 		broken:   map[string]string{},
 		managers: map[string]string{},
-		recorded: map[int64]model.Content{},
+		recorded: map[int64]model.Content{}, templates: map[string]string{},
 	}
 }
 

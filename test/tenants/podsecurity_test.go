@@ -32,7 +32,7 @@ var escapes = map[string]struct{ template, says string }{
 	"host-pid":     {`{"spec":{"hostPID":true}}`, "host namespaces"},
 	"host-ipc":     {`{"spec":{"hostIPC":true}}`, "host namespaces"},
 	"host-path":    {`{"spec":{"volumes":[{"name":"root","hostPath":{"path":"/"}}]}}`, "hostPath"},
-	"host-port":    {overApp(`"ports":[{"name":"port-0","containerPort":80,"hostPort":80}]`), "hostPort"},
+	"host-port":    {overApp(`"ports":[{"name":"port-80","containerPort":80,"hostPort":80}]`), "hostPort"},
 	"sys-admin":    {overApp(`"securityContext":{"capabilities":{"add":["SYS_ADMIN"]}}`), `must not include "SYS_ADMIN"`},
 	"unconfined":   {overApp(`"securityContext":{"seccompProfile":{"type":"Unconfined"}}`), "seccompProfile"},
 	"sysctl":       {`{"spec":{"securityContext":{"sysctls":[{"name":"kernel.msgmax","value":"1"}]}}}`, "forbidden sysctls"},

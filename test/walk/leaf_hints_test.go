@@ -112,7 +112,7 @@ var portHints = map[string]leafHint{
 		badAs(parseLeaf(`[{name: a, containerPort: 80}, {name: a, containerPort: 81}]`), "two ports have the same name").
 		badAs(parseLeaf(`[{containerPort: 80, servicePort: 90}, {containerPort: 90}]`), "servicePort").
 		badAs(parseLeaf(`[{name: http}]`), "containerPort"),
-	"ports[].name":          valid("web", "1-a").bad("http--a", "80", "port-0"),
+	"ports[].name":          valid("web", "1-a").bad("http--a", "80", "port-80"),
 	"ports[].containerPort": valid(int64(81), int64(65535)),
 	"ports[].servicePort":   valid(int64(81), int64(1)).asBefore(int64(80)),
 	"ports[].protocol":      valid("UDP", "SCTP").asBefore("TCP"),

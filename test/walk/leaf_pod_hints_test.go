@@ -60,14 +60,14 @@ var probeHints = map[string]leafHint{
 
 	"probe.httpGet.host":                valid("example.com", "192.0.2.1"),
 	"probe.httpGet.path":                valid("/a", "/b?c=d"),
-	"probe.httpGet.port":                valid(int64(81), "port-0", "other").bad(int64(0), int64(65536), "", "Not_A_Port", "a--b"),
+	"probe.httpGet.port":                valid(int64(81), "port-80").bad("other", int64(0), int64(65536), "", "Not_A_Port", "a--b"),
 	"probe.httpGet.scheme":              valid("HTTPS").asBefore("HTTP").bad("http", "FTP"),
 	"probe.httpGet.protocol":            valid("HTTP1", "HTTP2"),
 	"probe.httpGet.httpHeaders[].name":  valid("X-A", "Host").badAs("", "httpHeaders").badAs("a b", "httpHeaders"),
 	"probe.httpGet.httpHeaders[].value": valid("a", ""),
 
 	"probe.tcpSocket.host": valid("example.com", "192.0.2.1"),
-	"probe.tcpSocket.port": valid(int64(81), "port-0").bad(int64(0), int64(65536), "", "Not_A_Port"),
+	"probe.tcpSocket.port": valid(int64(81), "port-80").bad("other", int64(0), int64(65536), "", "Not_A_Port"),
 }
 
 var volumeHints = map[string]leafHint{

@@ -63,8 +63,8 @@ func TestSpec(t *testing.T) {
 				"{name: grpc, target: 83, app_protocol: grpc}]",
 			want: "ports: [{name: http, containerPort: 80}, {containerPort: 81}, {containerPort: 82}, " +
 				"{name: grpc, containerPort: 83, appProtocol: grpc}]",
-			notes: "web: ports.name: http is no name that a port of AppStack can have: it has none, and gets one by its position\n" +
-				"web: ports.name: port-1 is no name that a port of AppStack can have: it has none, and gets one by its position\n" +
+			notes: "web: ports.name: http is no name that a port of AppStack can have: it has none, and gets one by its number\n" +
+				"web: ports.name: port-1 is no name that a port of AppStack can have: it has none, and gets one by its number\n" +
 				published("a random port", "web:80", "8080:80") + "\n" + published("a random port", "web:81", "8081:81") + "\n" +
 				published("a random port", "web:82", "8082:82") + "\n" + published("a random port", "web:83", "8083:83"),
 		},

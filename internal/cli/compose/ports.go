@@ -93,7 +93,7 @@ var (
 func (c *converter) namePort(s *service, p *port, name string) {
 	used := slices.ContainsFunc(s.ports, func(other port) bool { return other.Name == name })
 	if used || !validPort.MatchString(name) || reservedPort.MatchString(name) {
-		c.note(s, "ports.name", "%s is no name that a port of AppStack can have: it has none, and gets one by its position", name)
+		c.note(s, "ports.name", "%s is no name that a port of AppStack can have: it has none, and gets one by its number", name)
 		return
 	}
 	p.Name = name

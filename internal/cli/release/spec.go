@@ -35,10 +35,13 @@ func (r Release) Spec() (model.Content, error) {
 		Stack: r.Stack, Defaults: render.StandardDefaults(), Adopted: adopted(r.Stack.Name, newest), Earlier: map[string]*model.Facts{},
 		Restart: choice.Restart,
 	}
+	if serving := revision.LastGoodOrNewest(r.Revisions); serving != nil {
+		input.Names = render.GeneratedNames(serving.Content)
+	}
 	for _, component := range newest.Components {
 		input.Earlier[component.Name] = component.Provenance.Facts
 	}
-	written, err := render.Content(input)
+	written, err := render.Draft(input)
 	if err != nil {
 		return model.Content{}, fmt.Errorf("rendering the spec: %w", err)
 	}
@@ -46,7 +49,7 @@ func (r Release) Spec() (model.Content, error) {
 	for _, request := range render.Requests(r.Stack.Spec, written) {
 		input.Images[request] = recorded(request.Reference, newest)
 	}
-	content, err := render.Content(input)
+	content, err := render.Draft(input) // an image that is not known may bring the ports that probes name
 	if err != nil {
 		return model.Content{}, fmt.Errorf("rendering the spec: %w", err)
 	}

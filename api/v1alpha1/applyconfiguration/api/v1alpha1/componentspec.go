@@ -34,7 +34,9 @@ type ComponentSpecApplyConfiguration struct {
 	// Ports that the container listens on. A component with ports gets a Service
 	// and, where readinessProbe is left out, a check that the first TCP port is open.
 	// Left out, they are those that the image EXPOSEs, unless command or args is set.
-	// An empty list is no ports, whatever the image says.
+	// An empty list is no ports, whatever the image says. Callers know a port by its
+	// number and protocol on the Service: while a change of the rest is rolled out, it
+	// reaches old and new pods.
 	Ports []PortApplyConfiguration `json:"ports,omitempty"`
 	// How the component's Service is exposed. It has an effect where there are ports.
 	Service *ServiceSpecApplyConfiguration `json:"service,omitempty"`
@@ -59,9 +61,10 @@ type ComponentSpecApplyConfiguration struct {
 	// time, where there may be two or more.
 	DisruptionBudget *DisruptionBudgetApplyConfiguration `json:"disruptionBudget,omitempty"`
 	// Anything else that Kubernetes offers for pods: a partial PodTemplateSpec,
-	// merged over the generated one as kubectl patch would (strategic merge). The
-	// container that runs the image is named "app". For affinity, tolerations,
-	// init containers, sidecars, pod annotations and so on.
+	// merged over the generated one as kubectl patch would (strategic merge), with
+	// container ports told apart by number and protocol. The container that runs the
+	// image is named "app". For affinity, tolerations, init containers, sidecars, pod
+	// annotations and so on.
 	PodTemplate *runtime.RawExtension `json:"podTemplate,omitempty"`
 }
 

@@ -14,8 +14,9 @@ import (
 //
 // Port is a port that a container listens on and its Service offers.
 type PortApplyConfiguration struct {
-	// Name of the port, for probes and NetworkPolicies. Left out, it is port-0 for
-	// the first entry, port-1 for the second and so on.
+	// Name of the port, for probes and NetworkPolicies. Left out, it is named by its
+	// port on the Service: port-80, port-53-udp. A port that an earlier version of the
+	// operator named by its place in the list, such as port-0, keeps that name.
 	Name *string `json:"name,omitempty"`
 	// Port that the container listens on, 1 to 65535.
 	ContainerPort *int32 `json:"containerPort,omitempty"`

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/revision"
+	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/sim"
+)
+
+func portList(ports ...v1alpha1.Port) Option {
+	return func(s *v1alpha1.AppStack) { s.Spec.Ports = ports }
+}
+
+// byPosition is a settled stack of an earlier operator, which named the ports of
+// its spec, 80 and 81, by their position.
+func byPosition() model.State {
+	state := settled(portList(v1alpha1.Port{Name: "port-0", ContainerPort: 80}, v1alpha1.Port{Name: "port-1", ContainerPort: 81}))
+	With(state.Stack, Ports(80, 81))
+	state.Revisions[0].Record.Sources = []string{revision.SourceHash(state.Stack.Spec)}
+	return state
+}
+
+// namesOf are those of the ports in the move's new revision.
+func namesOf(move *model.Step) []string {
+	var names []string
+	for _, port := range move.Revision.Content.Components[0].App().Ports {
+		names = append(names, fmt.Sprint(port.Name, " ", port.ContainerPort))
+	}
+	return names
+}
+
+func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
+	if steps := stepsOf(byPosition()); len(steps) > 0 {
+		t.Errorf("R2 an upgraded operator does something about a settled stack: %v", steps)
+	}
+
+	t.Run("R3 the same ports in other words are the same content", func(t *testing.T) {
+		state := byPosition()
+		With(state.Stack, func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
+		want := []string{"Annotate ControllerRevision shop-1: the spec renders to the content of revision 1"}
+		if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
+			t.Errorf("steps (-want +got):\n%s", diff)
+		}
+	})
+
+	t.Run("R9 they keep their names, and so the Service its targets", func(t *testing.T) {
+		state := byPosition()
+		With(state.Stack, Image("my-app:2"), Ports(9090, 80, 81))
+		move := planFor(state).Move
+		if diff := cmp.Diff([]string{"port-9090 9090", "port-0 80", "port-1 81"}, namesOf(move)); diff != "" {
+			t.Errorf("names (-want +got):\n%s", diff)
+		}
+	})
+
+	t.Run("R3 another revision runs by now, with other names", func(t *testing.T) {
+		world := sim.New()
+		world.Apply(Stack("shop", portList(v1alpha1.Port{Name: "port-0", ContainerPort: 80})))
+		world.Settle(patience)
+		world.Apply(Stack("shop", portList(v1alpha1.Port{Name: "port-80", ContainerPort: 80}), Image("my-app:2")))
+		world.Settle(patience)
+		state := world.State()
+		With(state.Stack, Ports(80), Image("my-app:1"))
+		want := []string{"Move: Annotate ControllerRevision shop-1: revision 1: the spec renders to the content of revision 1"}
+		if diff := cmp.Diff(want, stepsOf(state)[:1]); diff != "" {
+			t.Errorf("steps (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// renaming is the state of a stack of which revision 2 is being rolled out, in
+// which a port has another name and another number.
+func renaming(t *testing.T) model.State {
+	t.Helper()
+	world := sim.New()
+	world.Apply(Stack("shop", portList(v1alpha1.Port{Name: "http", ContainerPort: 80})))
+	world.Settle(patience)
+	world.Apply(Stack("shop", Image("my-app:unready"), portList(v1alpha1.Port{
+		Name: "web", ContainerPort: 8080, ServicePort: new(int32(80)),
+	})))
+	world.Settle(3)
+	state := world.State()
+	if target := targetOf(t, state); target != "http" {
+		t.Fatalf("R9 the Service sends to %s, want http", target)
+	}
+	return state
+}
+
+// targetOf is what the Service is to send its port to.
+func targetOf(t *testing.T, state model.State) string {
+	t.Helper()
+	for _, component := range planFor(state).Components {
+		return component.Service.Ports[0].TargetPort.String()
+	}
+	t.Fatal("there is no component")
+	return ""
+}
+
+// TestTheServiceMovesWithThePods shows by what it is known when a Service is to
+// move to the new pods, where no target reaches these and the old ones.
+func TestTheServiceMovesWithThePods(t *testing.T) {
+	unseen := func(s *model.State) { s.Pods = model.Pods{} }
+	status := func(replicas, updated, ready int32) func(*model.State) {
+		return func(s *model.State) {
+			live := s.Deployments["shop"]
+			live.Status.Replicas, live.Status.UpdatedReplicas, live.Status.ReadyReplicas = replicas, updated, ready
+		}
+	}
+	pods := func(earlier, present int) func(*model.State) {
+		return func(s *model.State) {
+			templates := []string{
+				model.TemplateHash(s.Revisions[0].Content.Components[0].Template), model.TemplateHash(s.Deployments["shop"].Spec.Template),
+			}
+			s.Pods = model.Pods{Known: true}
+			for i, count := range []int{earlier, present} {
+				for range count {
+					s.Pods.All = append(s.Pods.All, model.Pod{Component: "main", Template: templates[i], ReadySince: &noon})
+				}
+			}
+		}
+	}
+	tests := map[string]struct {
+		edits []func(*model.State)
+		want  string
+	}{
+		"R9 the old pods are more":              {[]func(*model.State){pods(2, 1)}, "http"},
+		"R9 the new ones are as many":           {[]func(*model.State){pods(2, 2)}, "web"},
+		"R9 the old ones are all broken":        {[]func(*model.State){pods(0, 1), status(4, 1, 1)}, "web"},
+		"R9 the Deployment says three and one":  {[]func(*model.State){unseen, status(4, 1, 4)}, "http"},
+		"R9 the Deployment says two and two":    {[]func(*model.State){unseen, status(4, 2, 4)}, "web"},
+		"R9 two new ones, of which one may not": {[]func(*model.State){unseen, status(4, 2, 3)}, "http"},
+		"R9 one and one":                        {[]func(*model.State){unseen, status(2, 1, 2)}, "web"},
+		"R9 none is ready":                      {[]func(*model.State){unseen, status(1, 1, 0)}, "http"},
+		"R9 the Deployment is not observed yet": {
+			[]func(*model.State){unseen, status(3, 3, 3), func(s *model.State) { s.Deployments["shop"].Generation++ }}, "http",
+		},
+		"R9 the Deployment is not written yet": {
+			[]func(*model.State){unseen, status(3, 3, 3), func(s *model.State) {
+				s.Deployments["shop"].Annotations["apps.appstack.dev/revision"] = "1"
+			}}, "http",
+		},
+		"R9 it has moved, and an operator starts": {
+			[]func(*model.State){unseen, status(1, 1, 0), func(s *model.State) {
+				s.Services["shop"].Spec.Ports[0].TargetPort = intstr.FromString("web")
+			}}, "web",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := renaming(t)
+			for _, edit := range test.edits {
+				edit(&state)
+			}
+			if got := targetOf(t, state); got != test.want {
+				t.Errorf("the Service sends to %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestWhenTemplatesAreNeeded shows that pods' templates are read where they decide
+// what a Service sends to, and nowhere else.
+func TestWhenTemplatesAreNeeded(t *testing.T) {
+	if !plan.NeedsTemplates(renaming(t)) {
+		t.Error("R9 the pods' revisions matter, and are not asked for")
+	}
+	for name, state := range map[string]model.State{
+		"a settled stack":  settled(),
+		"nothing runs yet": {Stack: Stack("shop")},
+		"another image":    during(Image("my-app:unready")),
+		"another name":     during(Image("my-app:unready"), portList(v1alpha1.Port{Name: "web", ContainerPort: 80})),
+	} {
+		if plan.NeedsTemplates(state) {
+			t.Errorf("%s: the pods' revisions are asked for, and do not matter", name)
+		}
+	}
+}
+
+// during is the state of a stack whose second revision is being rolled out.
+func during(options ...Option) model.State {
+	world := after()
+	world.Apply(With(world.Stack().DeepCopy(), options...))
+	world.Settle(3)
+	return world.State()
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package sim
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// backend is the ready pods of one template, and the container port that their
+// revision means by a port of its Service.
+type backend struct {
+	spec   corev1.PodSpec
+	ready  int
+	number int32
+}
+
+// expectReached checks that each port of a Service reaches the ready pods that
+// have it: all of them where one target can, else as many as any target can (R9).
+func (w *World) expectReached() {
+	if w.Refuses != nil || len(w.timeline) == 0 {
+		return
+	}
+	for _, name := range names(w.state.Services) {
+		service := w.state.Services[name]
+		for _, port := range service.Spec.Ports {
+			backends := w.backends(name, port)
+			got, most := reaches(backends, port.Protocol, port.TargetPort), 0
+			for _, target := range targets(backends, port.Protocol) {
+				most = max(most, reaches(backends, port.Protocol, target))
+			}
+			if got < most {
+				w.violate("port %d/%s of Service %s reaches %d ready pods by %s, and could reach %d",
+					port.Port, port.Protocol, name, got, port.TargetPort.String(), most)
+			}
+		}
+	}
+}
+
+// expectNamesKept checks that no port of a Service gets another name before the
+// rollout has succeeded: for kube-proxy it would be another port, without pods.
+func (w *World) expectNamesKept(before, after *corev1.Service) {
+	if before == nil || !w.timeline[0].Open() {
+		return
+	}
+	for _, was := range before.Spec.Ports {
+		for _, is := range after.Spec.Ports {
+			if was.Port == is.Port && was.Protocol == is.Protocol && was.Name != is.Name {
+				w.violate("port %d/%s of Service %s is renamed from %s to %s during a rollout", was.Port, was.Protocol, after.Name, was.Name, is.Name)
+			}
+		}
+	}
+}
+
+// backends are the ready pods of the Deployment whose revisions have the port.
+func (w *World) backends(name string, port corev1.ServicePort) []backend {
+	component := w.state.Deployments[name].Labels[naming.LabelComponent]
+	var all []backend
+	for _, set := range w.pods[name].sets() {
+		target := w.meant(component, set.template, port)
+		if target == nil {
+			continue
+		}
+		number, found := lookUp(set.spec, port.Protocol, *target)
+		ready := int(set.available(w.now, 0))
+		if found && ready > 0 {
+			all = append(all, backend{spec: set.spec, ready: ready, number: number})
+		}
+	}
+	return all
+}
+
+// meant is the target that the port has in the revision that the template is of:
+// in the one that runs, where that has it, else in the newest that may have pods;
+// nil without one.
+func (w *World) meant(component, template string, port corev1.ServicePort) *intstr.IntOrString {
+	for _, rollout := range w.timeline {
+		if found := w.portIn(rollout.Revision, component, template, port); found != nil {
+			return &found.TargetPort
+		}
+		if rollout.Outcome == v1alpha1.OutcomeSucceeded {
+			break
+		}
+	}
+	return nil
+}
+
+func (w *World) portIn(number int64, component, template string, port corev1.ServicePort) *corev1.ServicePort {
+	content := w.recorded[number]
+	recorded := content.Find(component)
+	if recorded == nil || recorded.Service == nil {
+		return nil
+	}
+	key := naming.Revision(component, number)
+	if w.templates[key] == "" {
+		w.templates[key] = model.TemplateHash(recorded.Template)
+	}
+	if w.templates[key] != template {
+		return nil
+	}
+	for i, candidate := range recorded.Service.Ports {
+		if candidate.Port == port.Port && candidate.Protocol == port.Protocol {
+			return &recorded.Service.Ports[i]
+		}
+	}
+	return nil
+}
+
+// targets are all that a port may send to: the names and numbers of the backends' ports.
+func targets(backends []backend, protocol corev1.Protocol) []intstr.IntOrString {
+	var all []intstr.IntOrString
+	for _, backend := range backends {
+		all = append(all, intstr.FromInt32(backend.number))
+		for _, container := range backend.spec.Containers {
+			for _, port := range container.Ports {
+				if port.Protocol == protocol {
+					all = append(all, intstr.FromString(port.Name))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// reaches is how many ready pods get what they are meant to get by the target.
+func reaches(backends []backend, protocol corev1.Protocol, target intstr.IntOrString) (ready int) {
+	for _, backend := range backends {
+		if number, found := lookUp(backend.spec, protocol, target); found && number == backend.number {
+			ready += backend.ready
+		}
+	}
+	return ready
+}
+
+// lookUp is the port of a pod that a target leads to, as the endpoints controller finds it.
+func lookUp(spec corev1.PodSpec, protocol corev1.Protocol, target intstr.IntOrString) (number int32, found bool) {
+	if target.Type == intstr.Int {
+		return target.IntVal, true
+	}
+	for _, container := range spec.Containers {
+		for _, port := range container.Ports {
+			if port.Name == target.StrVal && port.Protocol == protocol {
+				return port.ContainerPort, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// ExpectOwnPorts checks that a Service has just the ports of the revision that
+// runs, with their own targets, once its rollout has succeeded (R9).
+func (w *World) ExpectOwnPorts() {
+	timeline := revision.Timeline(w.state.Revisions)
+	if len(timeline) == 0 || timeline[0].Outcome != v1alpha1.OutcomeSucceeded {
+		w.violate("the rollout has not succeeded")
+		return
+	}
+	for _, component := range w.recorded[timeline[0].Revision].Components {
+		live := w.state.Services[naming.Object(w.Stack().Name, component.Name)]
+		switch {
+		case component.Service == nil && live == nil:
+		case component.Service == nil || live == nil:
+			w.violate("component %s: Service recorded: %t, live: %t", component.Name, component.Service != nil, live != nil)
+		case !equalPorts(component.Service.Ports, live.Spec.Ports):
+			w.violate("component %s: ports are %v, want those of revision %d, %v",
+				component.Name, live.Spec.Ports, timeline[0].Revision, component.Service.Ports)
+		}
+	}
+}
+
+func equalPorts(a, b []corev1.ServicePort) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || a[i].Port != b[i].Port || a[i].Protocol != b[i].Protocol || a[i].TargetPort != b[i].TargetPort {
+			return false
+		}
+	}
+	return true
+}
