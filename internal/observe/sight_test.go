@@ -69,7 +69,8 @@ func TestSight(t *testing.T) {
 			refused = map[string]time.Duration{}
 		}
 		return model.Sight{
-			Sequence: open.Sequence, From: open.DeadlineFrom(), Began: noon.Add(clock.measured + clock.ahead - lasts), For: lasts, Progress: progress, Refused: refused,
+			Sequence: open.Sequence, From: open.DeadlineFrom(), Began: noon.Add(clock.measured + clock.ahead - lasts), For: lasts,
+			Progress: progress, Refused: refused,
 		}
 	}
 	another := func(sequence int64) func() { return func() { open.Sequence = sequence } }

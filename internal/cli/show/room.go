@@ -50,7 +50,8 @@ func (v View) patchRollout(r release.Release, fields string) string {
 // refusedByQuota is the component whose pods a quota refuses, or refused when the last rollout failed; nil where it refuses none.
 func refusedByQuota(r release.Release) *release.Component {
 	for i, component := range r.Components {
-		if failure := r.Stack.Status.Failure; failure != nil && failure.Component == component.Name && strings.Contains(failure.Message, exceeded) {
+		failure := r.Stack.Status.Failure
+		if failure != nil && failure.Component == component.Name && strings.Contains(failure.Message, exceeded) {
 			return &r.Components[i]
 		}
 		if component.Deployment != nil && slices.ContainsFunc(component.Deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
