@@ -117,7 +117,7 @@ func (l keyedList) match(own entryID, complete, lone bool, held, said []entryID)
 	switch {
 	case only == nil,
 		!complete && slices.Contains(said, *only),
-		complete && !(l.changes && lone):
+		complete && (!l.changes || !lone):
 		return own
 	}
 	return *only
