@@ -45,7 +45,7 @@ SCALE ?= full
 MEASURES ?=
 TESTREPORT := go run ./hack/testreport
 # In how many processes the integration and the cluster tests run their specs, most of which wait.
-PROCS ?= 3
+PROCS ?= 4
 # The race detector takes cgo, and so a C compiler. Where there is none, or RACE is empty, the tests run without it.
 RACE ?= $(if $(shell command -v "$$(go env CC)"),-race)
 raced = $(if $(RACE),CGO_ENABLED=1)

@@ -50,7 +50,8 @@ const (
 
 // Reasons of Stalled, and of Ready while stalled.
 const (
-	// ReasonInvalidPodTemplate is a podTemplate that cannot be merged.
+	// ReasonInvalidPodTemplate is a podTemplate that cannot be merged, or a port that
+	// the pods lack and the Service, a probe or a hook needs.
 	ReasonInvalidPodTemplate = "InvalidPodTemplate"
 	// ReasonNameConflict is an object of a needed name that belongs to someone else.
 	ReasonNameConflict = "NameConflict"

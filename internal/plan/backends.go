@@ -4,6 +4,8 @@
 package plan
 
 import (
+	"time"
+
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/appstack-dev/appstack/internal/model"
@@ -26,36 +28,39 @@ func (p *ported) add(component model.Component, number, since int64) {
 }
 
 // serve gives the component the Service for all of its revisions' pods (R9).
-func (p *ported) serve(state model.State) {
+func (p *ported) serve(state model.State, now time.Time) {
 	if len(p.backends) < 2 {
 		return
 	}
 	name := naming.Object(state.Stack.Name, p.Name)
 	if deployment := state.Deployments[name]; deployment != nil {
-		p.count(state, deployment)
+		p.count(state, deployment, now)
 	}
 	p.Service = render.Handover(p.backends, state.Services[name])
 }
 
-// count says how many pods of each revision are ready: by the pods, where they
-// are seen with their templates, else by what the Deployment tells for sure.
-func (p *ported) count(state model.State, deployment *appsv1.Deployment) {
-	if p.countPods(state.Pods, deployment) {
+// count says how many pods of each revision serve: by the pods, where they are
+// seen with their templates, else by what the Deployment's status tells for sure.
+func (p *ported) count(state model.State, deployment *appsv1.Deployment, now time.Time) {
+	if p.countPods(state.Pods, deployment, now) {
 		return
 	}
 	status := deployment.Status
 	if status.ObservedGeneration < deployment.Generation || !atRevision(deployment.Annotations, p.Desired) {
 		return
 	}
-	earlier := min(status.Replicas-status.UpdatedReplicas, status.ReadyReplicas) // those that came first are ready first
+	// the pods that were there first count as those that serve
+	available := min(status.Replicas-status.UpdatedReplicas, status.AvailableReplicas)
+	ready := min(status.Replicas-status.UpdatedReplicas, status.ReadyReplicas)
 	for i := range p.backends {
-		p.backends[i].Ready = earlier
+		p.backends[i].Available, p.backends[i].Ready = available, ready
 	}
-	p.backends[0].Ready = status.ReadyReplicas - earlier
+	p.backends[0].Available, p.backends[0].Ready = status.AvailableReplicas-available, status.ReadyReplicas-ready
 }
 
-func (p *ported) countPods(pods model.Pods, deployment *appsv1.Deployment) (known bool) {
-	ready := make([]int32, len(p.backends))
+func (p *ported) countPods(pods model.Pods, deployment *appsv1.Deployment, now time.Time) (known bool) {
+	available, ready := make([]int32, len(p.backends)), make([]int32, len(p.backends))
+	lasting := time.Duration(deployment.Spec.MinReadySeconds) * time.Second
 	for _, pod := range pods.All {
 		if pod.Component != p.Name || !pod.Counts() || pod.ReadySince == nil {
 			continue
@@ -63,11 +68,15 @@ func (p *ported) countPods(pods model.Pods, deployment *appsv1.Deployment) (know
 		if !pods.Known || pod.Template == "" {
 			return false
 		}
-		ready[p.revisionOf(pod, deployment)]++
+		at := p.revisionOf(pod, deployment)
+		ready[at]++
+		if now.Sub(*pod.ReadySince) >= lasting {
+			available[at]++
+		}
 		known = true
 	}
 	for i := range ready {
-		p.backends[i].Ready = ready[i]
+		p.backends[i].Available, p.backends[i].Ready = available[i], ready[i]
 	}
 	return known
 }

@@ -6,6 +6,7 @@ package plan
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -43,10 +44,10 @@ func lost(state model.State, newest int64) bool {
 
 // components are those that are to run: the target's, and, until its rollout
 // has succeeded, what is left of those that it drops (R9).
-func components(state model.State, target model.Revision, revisions []model.Revision) []model.Desired {
+func components(state model.State, target model.Revision, revisions []model.Revision, now time.Time) []model.Desired {
 	var desired []model.Desired
 	for _, component := range portedComponents(state, target, revisions) {
-		component.serve(state)
+		component.serve(state, now)
 		desired = append(desired, component.Desired)
 	}
 	return desired

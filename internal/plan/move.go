@@ -203,7 +203,7 @@ func start(state model.State, verb model.Verb, rev model.Revision, begin model.R
 	rev = revision.Begin(rev, timeline, begin)
 	revisions := slices.DeleteFunc(slices.Clone(state.Revisions),
 		func(other model.Revision) bool { return other.Number == rev.Number })
-	children := children(state, components(state, rev, append(revisions, rev)), begin)
+	children := children(state, components(state, rev, append(revisions, rev), begin.StartedAt), begin)
 	if problem, _ := conflict(state.Stack, children); problem != nil {
 		return decision{problem: problem, wait: recheck}
 	}

@@ -36,7 +36,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	if current == nil {
 		return plan
 	}
-	plan.Components = components(state, *current, state.Revisions)
+	plan.Components = components(state, *current, state.Revisions, now)
 	children := children(state, plan.Components, *plan.Rollout)
 	admit(state, children)
 	conflict, free := conflict(state.Stack, children)

@@ -6,6 +6,7 @@ package plan_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -114,7 +115,8 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 	status := func(replicas, updated, ready int32) func(*model.State) {
 		return func(s *model.State) {
 			live := s.Deployments["shop"]
-			live.Status.Replicas, live.Status.UpdatedReplicas, live.Status.ReadyReplicas = replicas, updated, ready
+			live.Status.Replicas, live.Status.UpdatedReplicas = replicas, updated
+			live.Status.ReadyReplicas, live.Status.AvailableReplicas = ready, ready
 		}
 	}
 	pods := func(earlier, present int) func(*model.State) {
@@ -125,7 +127,7 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 			s.Pods = model.Pods{Known: true}
 			for i, count := range []int{earlier, present} {
 				for range count {
-					s.Pods.All = append(s.Pods.All, model.Pod{Component: "main", Template: templates[i], ReadySince: &noon})
+					s.Pods.All = append(s.Pods.All, model.Pod{Component: "main", Template: templates[i], ReadySince: new(noon.Add(-time.Hour))})
 				}
 			}
 		}
@@ -134,9 +136,17 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 		edits []func(*model.State)
 		want  string
 	}{
-		"R9 the old pods are more":              {[]func(*model.State){pods(2, 1)}, "http"},
-		"R9 the new ones are as many":           {[]func(*model.State){pods(2, 2)}, "web"},
-		"R9 the old ones are all broken":        {[]func(*model.State){pods(0, 1), status(4, 1, 1)}, "web"},
+		"R9 the old pods are more":       {[]func(*model.State){pods(2, 1)}, "http"},
+		"R9 the new ones are as many":    {[]func(*model.State){pods(2, 2)}, "web"},
+		"R9 the old ones are all broken": {[]func(*model.State){pods(0, 1), status(4, 1, 1)}, "web"},
+		"R9 a new one is ready, and has to last": {[]func(*model.State){pods(1, 1), func(s *model.State) {
+			s.Deployments["shop"].Spec.MinReadySeconds = 10
+			s.Pods.All[1].ReadySince = new(noon.Add(-time.Second))
+		}}, "http"},
+		"R9 a new one has to last, and the old ones are broken": {[]func(*model.State){pods(0, 1), func(s *model.State) {
+			s.Deployments["shop"].Spec.MinReadySeconds = 10
+			s.Pods.All[0].ReadySince = new(noon.Add(-time.Second))
+		}}, "web"},
 		"R9 the Deployment says three and one":  {[]func(*model.State){unseen, status(4, 1, 4)}, "http"},
 		"R9 the Deployment says two and two":    {[]func(*model.State){unseen, status(4, 2, 4)}, "web"},
 		"R9 two new ones, of which one may not": {[]func(*model.State){unseen, status(4, 2, 3)}, "http"},

@@ -20,8 +20,9 @@ type Backend struct {
 	// Since orders the backends by when the Service came to be for them: the last good
 	// one first.
 	Since int64
-	// Ready is how many of its pods are ready, as far as that is known.
-	Ready int32
+	// Available and Ready are how many of its pods are, as far as that is known. One
+	// that is just ready may yet crash.
+	Available, Ready int32
 }
 
 // Handover is the Service of a component while a rollout is under way: that of
@@ -30,7 +31,7 @@ type Backend struct {
 //
 // A port that is there keeps its name and its application protocol meanwhile,
 // by which kube-proxy and gateways know it. Its target reaches the pods of all
-// backends. Where no target does, it is the one that reaches most of the ready
+// backends. Where no target does, it is the one that reaches most of the available
 // pods, and of two that reach as many, the new one.
 func Handover(backends []Backend, live *corev1.Service) *model.Service {
 	service := union(backends, live)
@@ -221,13 +222,13 @@ func tally(all []meaning, target intstr.IntOrString) (reached, misled int) {
 // backends. While no pod is known to be ready, it stays what it is.
 func contested(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 	type choice struct {
-		target        intstr.IntOrString
-		ready, misled int
-		newest, stays bool
+		target                   intstr.IntOrString
+		available, ready, misled int
+		newest, stays            bool
 	}
 	better := func(a, b choice) bool {
 		return cmp.Or(
-			cmp.Compare(a.ready, b.ready), compareBool(a.newest, b.newest),
+			cmp.Compare(a.available, b.available), cmp.Compare(a.ready, b.ready), compareBool(a.newest, b.newest),
 			cmp.Compare(b.misled, a.misled), compareBool(a.stays, b.stays),
 		) > 0
 	}
@@ -240,11 +241,15 @@ func contested(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 			next := choice{target: target, stays: present != nil && present.TargetPort == target}
 			for _, other := range all {
 				if other.reached(target) {
+					next.available += int(other.Available)
 					next.ready += int(other.Ready)
 				}
 			}
+			if next.available > 0 {
+				next.ready = 0 // those that may yet crash count where there is nothing else
+			}
 			_, next.misled = tally(all, target)
-			next.newest = next.ready > 0 && all[0].reached(target)
+			next.newest = next.available+next.ready > 0 && all[0].reached(target)
 			if next.stays && !anyReady(all) {
 				return target
 			}

@@ -120,7 +120,7 @@ func TestHandover(t *testing.T) {
 			var backends []render.Backend
 			for i, revision := range test.revisions {
 				backends = append(backends, backend(t, revision.ready, revision.ports...))
-				backends[i].Since = int64(-i)
+				backends[i].Since, backends[i].Available = int64(-i), revision.ready
 			}
 			good := *backends[len(backends)-1].Service
 			live := liveOf(&good).DeepCopy()

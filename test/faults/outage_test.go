@@ -18,6 +18,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	. "github.com/appstack-dev/appstack/test/fixture"
@@ -110,11 +112,12 @@ func leadAgain(ctx context.Context, components []component, since time.Time) {
 
 // nodesStartAnew has the simulated nodes begin again with the pods as they are. A change of a pod's status that was
 // answered with an error while the control plane was away is not repeated by kwok, as it is by a kubelet: the pod
-// would never get ready.
+// would never get ready. Each kwok has another name, and would wait until the leases of the one before have run out.
 func nodesStartAnew(ctx context.Context) {
 	GinkgoHelper()
 	nodes := running("kwok-controller")
 	nodes.end(ctx, syscall.SIGTERM)
+	Expect(world.Kube.DeleteAllOf(ctx, &coordinationv1.Lease{}, client.InNamespace(corev1.NamespaceNodeLease))).To(Succeed())
 	nodes.start()
 }
 

@@ -17,12 +17,20 @@ import (
 // revision means by a port of its Service.
 type backend struct {
 	spec   corev1.PodSpec
-	ready  int
 	number int32
+	reach
 }
 
-// expectReached checks that each port of a Service reaches the ready pods that
-// have it: all of them where one target can, else as many as any target can (R9).
+// reach is how many pods are reached: such as are available, and such as are ready.
+type reach struct{ available, ready int }
+
+// less says whether fewer pods are reached that are available, or, where none is, that are ready.
+func (r reach) less(than reach) bool {
+	return r.available < than.available || r.available+than.available == 0 && r.ready < than.ready
+}
+
+// expectReached checks that each port of a Service reaches the pods that have it
+// and serve: all of them where one target can, else as many as any target can (R9).
 func (w *World) expectReached() {
 	if w.Refuses != nil || len(w.timeline) == 0 {
 		return
@@ -31,13 +39,12 @@ func (w *World) expectReached() {
 		service := w.state.Services[name]
 		for _, port := range service.Spec.Ports {
 			backends := w.backends(name, port)
-			got, most := reaches(backends, port.Protocol, port.TargetPort), 0
+			got := reaches(backends, port.Protocol, port.TargetPort)
 			for _, target := range targets(backends, port.Protocol) {
-				most = max(most, reaches(backends, port.Protocol, target))
-			}
-			if got < most {
-				w.violate("port %d/%s of Service %s reaches %d ready pods by %s, and could reach %d",
-					port.Port, port.Protocol, name, got, port.TargetPort.String(), most)
+				if most := reaches(backends, port.Protocol, target); got.less(most) {
+					w.violate("port %d/%s of Service %s reaches %+v pods by %s, and could reach %+v by %s",
+						port.Port, port.Protocol, name, got, port.TargetPort.String(), most, target.String())
+				}
 			}
 		}
 	}
@@ -60,7 +67,8 @@ func (w *World) expectNamesKept(before, after *corev1.Service) {
 
 // backends are the ready pods of the Deployment whose revisions have the port.
 func (w *World) backends(name string, port corev1.ServicePort) []backend {
-	component := w.state.Deployments[name].Labels[naming.LabelComponent]
+	deployment := w.state.Deployments[name]
+	component := deployment.Labels[naming.LabelComponent]
 	var all []backend
 	for _, set := range w.pods[name].sets() {
 		target := w.meant(component, set.template, port)
@@ -68,9 +76,9 @@ func (w *World) backends(name string, port corev1.ServicePort) []backend {
 			continue
 		}
 		number, found := lookUp(set.spec, port.Protocol, *target)
-		ready := int(set.available(w.now, 0))
-		if found && ready > 0 {
-			all = append(all, backend{spec: set.spec, ready: ready, number: number})
+		serving := reach{int(set.available(w.now, minReady(deployment))), int(set.available(w.now, 0))}
+		if found && serving.ready > 0 {
+			all = append(all, backend{spec: set.spec, number: number, reach: serving})
 		}
 	}
 	return all
@@ -128,14 +136,15 @@ func targets(backends []backend, protocol corev1.Protocol) []intstr.IntOrString 
 	return all
 }
 
-// reaches is how many ready pods get what they are meant to get by the target.
-func reaches(backends []backend, protocol corev1.Protocol, target intstr.IntOrString) (ready int) {
+// reaches is how many pods get by the target what they are meant to get.
+func reaches(backends []backend, protocol corev1.Protocol, target intstr.IntOrString) (all reach) {
 	for _, backend := range backends {
 		if number, found := lookUp(backend.spec, protocol, target); found && number == backend.number {
-			ready += backend.ready
+			all.available += backend.available
+			all.ready += backend.ready
 		}
 	}
-	return ready
+	return all
 }
 
 // lookUp is the port of a pod that a target leads to, as the endpoints controller finds it.

@@ -53,7 +53,7 @@ var lists = map[string][]v1alpha1.Port{
 }
 
 var _ = Describe("each change of a list of ports", func() {
-	// of the pairs of lists, each entry plays every so manieth
+	// each entry plays a part of all pairs of lists
 	DescribeTable("R9 R24 leaves every port reachable at each moment", func(image string, replicas int32, every, from int) {
 		names := slices.Sorted(maps.Keys(lists))
 		for i, before := range names {
