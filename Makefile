@@ -207,16 +207,22 @@ bench-micro: ## Measure what a pass computes, and compare with bin/bench/micro-b
 test-e2e-app: ## Test the program that the end-to-end tests run.
 	@$(TESTREPORT) -C test/e2e/app $(TEST_FLAGS) ./...
 
-.PHONY: test-e2e-short
-test-e2e-short: ## Run those of the end-to-end tests that the gate runs.
-	@$(MAKE) test-e2e TEST_FLAGS='$(TEST_FLAGS) -ginkgo.label-filter=gate'
+e2e = KUBECONFIG=$(BIN)/e2e/kubeconfig KUBECTL='$(KUBECTL)' $(TESTREPORT) -timeout=60m ./test/e2e $(TEST_FLAGS)
+loads = || result=$$?; cat $(BIN)/e2e/load.txt; exit $${result:-0}
 
 .PHONY: test-e2e
-test-e2e: docker-build kind-load $(HELM) ## Run the end-to-end tests against the kind cluster of `make kind-up`.
-	@[ '$(IMG)' = ghcr.io/appstack-dev/appstack:latest ] || { echo 'the suite installs the default IMG: leave it out' >&2; exit 1; }
+test-e2e: $(HELM) e2e-image ## Run the end-to-end tests against the kind cluster of `make kind-up`.
 	@hack/e2e/up '$(KIND_CLUSTER)'
-	@result=0; KUBECONFIG=$(BIN)/e2e/kubeconfig KUBECTL='$(KUBECTL)' $(TESTREPORT) -timeout=60m ./test/e2e $(TEST_FLAGS) || result=$$?; \
-		cat $(BIN)/e2e/load.txt; exit $$result
+	@$(e2e) $(loads)
+
+.PHONY: test-e2e-short
+test-e2e-short: e2e-image ## Run those of them that the gate runs: the ones labeled so.
+	@hack/e2e/up '$(KIND_CLUSTER)' short
+	@$(e2e) -ginkgo.label-filter=gate $(loads)
+
+.PHONY: e2e-image
+e2e-image: docker-build kind-load
+	@[ '$(IMG)' = ghcr.io/appstack-dev/appstack:latest ] || { echo 'the suite installs the default IMG: leave it out' >&2; exit 1; }
 
 $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/go.sum
 	@cd hack/registry && go build -o $@ .

@@ -39,7 +39,7 @@ var _ = Describe("a release that is broken", func() {
 				HaveField("Revision", int64(2)), HaveField("Reason", reason), HaveField("Message", MatchRegexp(words)))))
 			stop(ctx).losesNothing("a broken release: "+CurrentSpecReport().LeafNodeText, 19)
 		},
-		Entry("R17 it crashes at start", version("crash-at-start"), v1alpha1.FailureCrashLoopBackOff,
+		Entry("R17 it crashes at start", gate, version("crash-at-start"), v1alpha1.FailureCrashLoopBackOff,
 			`exited 3 times.*code 2 \(Error\)(?s:.*)panic: no route to the database`),
 		Entry("R17 it never gets ready", deadline("never-ready"), v1alpha1.FailureProgressDeadlineExceeded, ""),
 		Entry("R17 it listens on another port", deadline("wrong-port"), v1alpha1.FailureProgressDeadlineExceeded, ""),

@@ -44,9 +44,9 @@ var _ = Describe("a port that changes", func() {
 			stop(ctx).losesNothing("a port, and a broken release: "+CurrentSpecReport().LeafNodeText, 200)
 			Expect(w.pods(ctx, naming.Main)).To(HaveLen(3))
 		},
-		Entry("renamed, and the image cannot be pulled", SpecTimeout(longSpec), version("no-such-tag"),
+		Entry("renamed, and the image cannot be pulled", gate, SpecTimeout(longSpec), version("no-such-tag"),
 			portList(v1alpha1.Port{Name: "http", ContainerPort: 8080})),
-		Entry("another inserted before it, and the image never gets ready", SpecTimeout(longSpec), deadline("never-ready"),
+		Entry("another inserted before it, and the image never gets ready", gate, SpecTimeout(longSpec), deadline("never-ready"),
 			portList(v1alpha1.Port{ContainerPort: 9090}, v1alpha1.Port{ContainerPort: 8080})),
 		Entry("another name and another number, and the image never gets ready", SpecTimeout(longSpec),
 			deadline("never-ready"), listens("web", 9090)),

@@ -18,7 +18,7 @@ import (
 )
 
 var _ = Describe("a stack", func() {
-	It("answers by its name, is scaled, updated, and rolled back by hand", func(ctx SpecContext) {
+	It("answers by its name, is scaled, updated, and rolled back by hand", gate, func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1"))
 		stack := w.becomesReady(ctx)

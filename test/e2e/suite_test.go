@@ -34,6 +34,9 @@ var (
 	core kubernetes.Interface
 )
 
+// gate labels the specs of `make test-e2e-short`: the main path under load, and what an update must never cost.
+var gate = Label("gate")
+
 func TestE2E(t *testing.T) {
 	RegisterFailHandler(Fail)
 	format.MaxLength = 4000
