@@ -181,3 +181,40 @@ func TestOrderWithinANamespace(t *testing.T) {
 		}
 	})
 }
+
+// passingOn is a queue that hands a stack to another worker in the moment in which the
+// last one is done with it.
+type passingOn struct {
+	priorityqueue.PriorityQueue[reconcile.Request]
+	done func()
+}
+
+func (p *passingOn) Done(request reconcile.Request) {
+	p.PriorityQueue.Done(request)
+	p.done()
+}
+
+// TestOneWorkerAfterAnother shows that a stack which another worker takes at once
+// counts as under way for as long as that one works on it.
+func TestOneWorkerAfterAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stacks := many("shop", 3)
+		of := &passingOn{PriorityQueue: priorityqueue.New[reconcile.Request]("")}
+		fair := NewFair(of, 2, clock.RealClock{})
+		defer fair.ShutDown()
+		Add(fair, Change, stacks[0])
+		first, _ := fair.Get()
+		of.done = func() {
+			Add(fair, Change, stacks[0])
+			fair.Get()
+		}
+		fair.Done(first)
+		var began []bool
+		for _, stack := range stacks[1:] {
+			began = append(began, fair.begin(reconcile.Request{NamespacedName: stack}, int(Change)))
+		}
+		if diff := cmp.Diff([]bool{true, false}, began); diff != "" {
+			t.Errorf("which of two more stacks have a worker, beside one that is under way and of two at most (-want +got):\n%s", diff)
+		}
+	})
+}
