@@ -115,7 +115,7 @@ type Step struct {
 	// Hash is that of Deployment or Config, or of the content of Revision; the UID of what is deleted.
 	Hash string
 	// Basis is what else decides whether the API server takes the step: the object that
-	// it is for; in a move the spec whole, and the children that there are.
+	// it is for; in a move the stack with its spec whole, and the children that there are.
 	Basis string
 }
 
