@@ -120,7 +120,7 @@ type Step struct {
 }
 
 // Target is what the step writes.
-func (s Step) Target() Target { return Target{Kind: s.Kind, Name: s.Name} }
+func (s Step) Target() Target { return Target{Kind: s.Kind, Name: s.Name, Rollout: s.Begun != nil} }
 
 // String is the line that logs and transcripts show.
 func (s Step) String() string {
