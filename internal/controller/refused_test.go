@@ -120,7 +120,8 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 		"R4 other content": {
 			func(_ *actor, s *model.State) { fixture.With(s.Stack, fixture.Image("my-app:3")) }, true,
 		},
-		"R4 the spec, which the refusal may depend on": {func(_ *actor, s *model.State) { s.Stack.Generation++ }, true},
+		"R4 the spec, which the refusal may depend on":  {func(_ *actor, s *model.State) { s.Stack.Generation++ }, true},
+		"R4 the stack, which was deleted and made anew": {func(_ *actor, s *model.State) { s.Stack.UID = "another" }, true},
 		"R26 the stack adopts": {
 			func(_ *actor, s *model.State) {
 				fixture.With(s.Stack, fixture.Annotation(v1alpha1.AnnotationAdopt, "true"))

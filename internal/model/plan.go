@@ -115,12 +115,12 @@ type Step struct {
 	// Hash is that of Deployment or Config, or of the content of Revision; the UID of what is deleted.
 	Hash string
 	// Basis is what else decides whether the API server takes the step: the object that
-	// it is for; in a move the spec whole, and the children that there are.
+	// it is for; in a move the stack with its spec whole, and the children that there are.
 	Basis string
 }
 
 // Target is what the step writes.
-func (s Step) Target() Target { return Target{Kind: s.Kind, Name: s.Name} }
+func (s Step) Target() Target { return Target{Kind: s.Kind, Name: s.Name, Rollout: s.Begun != nil} }
 
 // String is the line that logs and transcripts show.
 func (s Step) String() string {

@@ -74,6 +74,8 @@ type State struct {
 type Target struct {
 	Kind Kind
 	Name string
+	// Rollout tells a rollout to a revision from what is recorded of that.
+	Rollout bool
 }
 
 // Hash is a short hash of a value's JSON form.

@@ -114,7 +114,7 @@ func NeedsTemplates(state model.State) bool {
 		return false
 	}
 	for _, component := range portedComponents(state, *current, state.Revisions) {
-		if len(component.backends) > 1 && render.Contested(component.backends) {
+		if len(component.backends) > 1 && render.LacksTarget(component.backends) {
 			return true
 		}
 	}

@@ -57,6 +57,13 @@ func TestTwoControllersDoNotRace(t *testing.T) {
 		"R28 what pods run": {
 			imageChanged, []string{"0s", "0s", "0s", "1s", "1s", "1s", "1s", "1s", "1s", "1s"},
 		},
+		"R28 what pods run, and a note on them": {
+			func(d *appsv1.Deployment) {
+				d.Spec.Template.Annotations = map[string]string{"theirs": "1"}
+				d.Spec.Template.Spec.Containers[0].Command = []string{"evil"}
+			},
+			[]string{"0s", "0s", "0s", "1s", "1s", "1s", "1s", "1s", "1s", "1s"},
+		},
 		"R28 a note on the pods": {
 			func(d *appsv1.Deployment) { d.Spec.Template.Annotations = map[string]string{"theirs": "1"} },
 			[]string{"0s", "0s", "0s", "1s", "2s", "4s", "8s", "16s", "30s", "30s"},

@@ -47,8 +47,8 @@ const (
 	replicasPath = "spec.replicas"
 )
 
-// templateDrift is the path of the first field in which two pod templates differ.
-// An image comes first: it is what matters most.
+// templateDrift is the path of the first field in which two pod templates differ. What
+// matters most comes first: an image, then what else pods run.
 func templateDrift(want, live corev1.PodTemplateSpec) string {
 	for i, container := range want.Spec.Containers {
 		if i < len(live.Spec.Containers) && live.Spec.Containers[i].Name == container.Name &&
@@ -56,7 +56,10 @@ func templateDrift(want, live corev1.PodTemplateSpec) string {
 			return fmt.Sprintf("%s.spec.containers[%s].image", templatePath, container.Name)
 		}
 	}
-	return cmp.Or(difference(templatePath, templateFields(want), templateFields(live)), templatePath)
+	wanted, found := templateFields(want), templateFields(live)
+	return cmp.Or(
+		difference(templatePath+".spec", wanted["spec"], found["spec"]), difference(templatePath, wanted, found), templatePath,
+	)
 }
 
 // templateFields are those of a pod template, with annotations and labels even

@@ -68,7 +68,7 @@ func TestARecordedFailure(t *testing.T) {
 		"component main, container app: CrashLoopBackOff, exit code 1"
 	refuse := func(state *model.State) {
 		move := planFor(*state).Move
-		state.Refused = map[model.Target]model.Refusal{{Kind: move.Kind, Name: move.Name}: {Asked: move.Hash}}
+		state.Refused = map[model.Target]model.Refusal{move.Target(): {Asked: move.Hash}}
 	}
 	tests := map[string]struct {
 		change       func(*model.State)

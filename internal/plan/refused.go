@@ -13,7 +13,8 @@ import (
 
 // basis is what decides, besides its content, whether the API server takes a
 // rollout: how the spec has it run, whether the stack adopts, and which children
-// there are. As long as it stays, the same is refused again.
+// there are. As long as it stays, the same is refused again. A stack that is deleted
+// and made anew is another one.
 func basis(state model.State, children []child) string {
 	type there struct {
 		Target model.Target
@@ -25,7 +26,7 @@ func basis(state model.State, children []child) string {
 			all = append(all, there{child.step.Target(), child.live.GetUID()})
 		}
 	}
-	return model.Hash([]any{state.Stack.Generation, state.Stack.Annotations, all})
+	return model.Hash([]any{state.Stack.UID, state.Stack.Generation, state.Stack.Annotations, all})
 }
 
 // unlessRefused is the decision without a move that the API server has refused a

@@ -102,8 +102,9 @@ func (f *Fair) share(of *namespace) int {
 // Done implements workqueue.TypedInterface: those that waited for the stack's worker
 // are in the queue again.
 func (f *Fair) Done(request reconcile.Request) {
+	waited := f.end(request) // before another worker can have the stack, which would be taken for this one
 	f.PriorityQueue.Done(request)
-	for _, next := range f.end(request) {
+	for _, next := range waited {
 		f.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(next.priority)}, next.request)
 	}
 }

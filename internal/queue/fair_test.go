@@ -167,7 +167,9 @@ func TestOrderWithinANamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, 1, map[string]time.Duration{"shop": 10 * time.Millisecond})
 		stacks := many("shop", 6)
-		Add(o, Look, stacks...)
+		Add(o, Look, stacks[0])
+		synctest.Wait() // else the two workers may begin in any order
+		Add(o, Look, stacks[1:]...)
 		wait(time.Millisecond)
 		Add(o, Change, types.NamespacedName{Namespace: "shop", Name: "changed"}, stacks[3])
 		Add(o, Trouble, types.NamespacedName{Namespace: "shop", Name: "failing"}, stacks[5])
@@ -176,6 +178,43 @@ func TestOrderWithinANamespace(t *testing.T) {
 		want := []string{"shop/0", "shop/failing", "shop/5", "shop/changed", "shop/3", "shop/1", "shop/2", "shop/4"}
 		if diff := cmp.Diff(want, o.order()); diff != "" {
 			t.Errorf("order (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// passingOn is a queue that hands a stack to another worker in the moment in which the
+// last one is done with it.
+type passingOn struct {
+	priorityqueue.PriorityQueue[reconcile.Request]
+	done func()
+}
+
+func (p *passingOn) Done(request reconcile.Request) {
+	p.PriorityQueue.Done(request)
+	p.done()
+}
+
+// TestOneWorkerAfterAnother shows that a stack which another worker takes at once
+// counts as under way for as long as that one works on it.
+func TestOneWorkerAfterAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stacks := many("shop", 3)
+		of := &passingOn{PriorityQueue: priorityqueue.New[reconcile.Request]("")}
+		fair := NewFair(of, 2, clock.RealClock{})
+		defer fair.ShutDown()
+		Add(fair, Change, stacks[0])
+		first, _ := fair.Get()
+		of.done = func() {
+			Add(fair, Change, stacks[0])
+			fair.Get()
+		}
+		fair.Done(first)
+		var began []bool
+		for _, stack := range stacks[1:] {
+			began = append(began, fair.begin(reconcile.Request{NamespacedName: stack}, int(Change)))
+		}
+		if diff := cmp.Diff([]bool{true, false}, began); diff != "" {
+			t.Errorf("which of two more stacks have a worker, beside one that is under way and of two at most (-want +got):\n%s", diff)
 		}
 	})
 }

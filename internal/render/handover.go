@@ -46,8 +46,8 @@ func Handover(backends []Backend, live *corev1.Service) *model.Service {
 	return service
 }
 
-// Contested says whether a port has no target that reaches the pods of all backends.
-func Contested(backends []Backend) bool {
+// LacksTarget says whether a port has no target that reaches the pods of all backends.
+func LacksTarget(backends []Backend) bool {
 	for _, backend := range backends {
 		for _, port := range portsOf(backend.Service) {
 			if _, found := common(port.TargetPort, meanings(port, backends)); !found {
@@ -173,7 +173,7 @@ func handedTo(port corev1.ServicePort, backends []Backend, live *corev1.Service)
 	if live != nil {
 		present = find(&model.Service{Ports: live.Spec.Ports}, port)
 	}
-	return contested(all, present)
+	return majority(all, present)
 }
 
 // common is the target that reaches the pods of all backends which have the port:
@@ -218,9 +218,9 @@ func tally(all []meaning, target intstr.IntOrString) (reached, misled int) {
 	return reached, misled
 }
 
-// contested is the target of a port that none leads to in the pods of all
-// backends. While no pod is known to be ready, it stays what it is.
-func contested(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
+// majority is the target of a port that none leads to in the pods of all backends:
+// the one that reaches most. While no pod is known to be ready, it stays what it is.
+func majority(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 	type choice struct {
 		target                   intstr.IntOrString
 		available, ready, misled int

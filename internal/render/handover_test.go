@@ -53,9 +53,10 @@ func TestHandover(t *testing.T) {
 		// revisions, that of the rollout first and the last good one last.
 		revisions []revision
 		// live is the target that the first port has; that of the last good revision where it is empty.
-		live      string
-		want      list
-		contested bool
+		live string
+		want list
+		// lacks says that a port has no target that reaches the pods of all.
+		lacks bool
 	}{
 		"R9 nothing changes": {
 			[]revision{{0, list{"http 80->8080"}}, {3, list{"http 80->8080"}}}, "", list{"http 80 to http"}, false,
@@ -134,8 +135,8 @@ func TestHandover(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("ports (-want +got):\n%s", diff)
 			}
-			if contested := render.Contested(backends); contested != test.contested {
-				t.Errorf("contested is %t, want %t", contested, test.contested)
+			if lacks := render.LacksTarget(backends); lacks != test.lacks {
+				t.Errorf("a port has no target for all: %t, want %t", lacks, test.lacks)
 			}
 		})
 	}

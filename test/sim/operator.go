@@ -152,14 +152,17 @@ func lines(p model.Plan) []string {
 func (w *World) take(step model.Step) {
 	step = w.attributed(step)
 	w.write("  %s", step)
-	target := model.Target{Kind: step.Kind, Name: step.Name}
+	target := step.Target()
 	if message := w.refusal(step); message != "" {
 		w.write("    refused: %s", message)
 		refusal, _ := model.Refusal{
 			Asked: step.Hash, Basis: step.Basis, Message: message, At: w.now,
 			Problem: model.Problem{Reason: v1alpha1.ReasonRejected, Message: "the API server refuses it: " + message},
 		}.After(w.state.Refused[target])
-		w.state.Refused = map[model.Target]model.Refusal{target: refusal}
+		if w.state.Refused == nil {
+			w.state.Refused = map[model.Target]model.Refusal{}
+		}
+		w.state.Refused[target] = refusal
 		return
 	}
 	delete(w.state.Refused, target)

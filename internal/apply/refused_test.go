@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package apply
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// refuseAll has the server refuse all writes.
+func (s *server) refuseAll(t *testing.T) {
+	t.Helper()
+	api, ok := s.Client.(client.WithWatch)
+	if !ok {
+		t.Fatalf("a %T cannot be built on", s.Client)
+	}
+	refusal := apierrors.NewForbidden(schema.GroupResource{}, "shop", errors.New("policy"))
+	s.Client = interceptor.NewClient(api, interceptor.Funcs{
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refusal },
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return refusal
+		},
+	})
+}
+
+// TestARolloutAndARecordAreRefused shows that a rollout which is refused is remembered as
+// such, though what is to be recorded of its revision is refused too.
+func TestARolloutAndARecordAreRefused(t *testing.T) {
+	s, stack, state := begun(t)
+	rev := state.Revisions[0]
+	s.refuseAll(t)
+	record := model.Step{Verb: model.VerbAnnotate, Kind: model.KindRevision, Name: rev.Name, Revision: &rev}
+	move := record
+	move.Hash, move.Begun = "content", &rev.Record.Rollouts[0]
+	move.Trial = []model.Step{{Verb: model.VerbCreate, Kind: model.KindDeployment, Name: "shop", Deployment: &appsv1.Deployment{}}}
+	var again []bool
+	for range 3 {
+		outcome, err := s.Apply(t.Context(), stack, model.Plan{Move: &move, Steps: []model.Step{record}}, false)
+		if err != nil || outcome.Problem == nil || outcome.Retry <= 0 {
+			t.Fatalf("R19 outcome is %+v, error %v; want a problem, and when it is tried again", outcome, err)
+		}
+		again = append(again, outcome.Again)
+		if remembered, found := (model.State{Refused: s.Ledger.Refused(client.ObjectKeyFromObject(stack))}).Refusal(move); !found {
+			t.Errorf("R4 what is remembered of the rollout is %+v", remembered)
+		}
+	}
+	if again[1] || again[2] {
+		t.Errorf("R4 another reconcile follows at once: %v, want that after the first refusal alone", again)
+	}
+}
