@@ -69,6 +69,10 @@ func TestPortsInThePodTemplate(t *testing.T) {
 			[]v1alpha1.Port{tcp}, `"ports":[{"$patch":"replace"},{"containerPort":53,"name":"x"}]`,
 			[]string{"x 53/"}, []string{"dns 53/TCP to x"}, "x",
 		},
+		"R9 the name is kept for another number": {
+			[]v1alpha1.Port{{Name: "http", ContainerPort: 80}}, `"ports":[{"$patch":"replace"},{"containerPort":8080,"name":"http"}]`,
+			[]string{"http 8080/"}, []string{"http 80/TCP to http"}, "http",
+		},
 		"they are ordered": {
 			[]v1alpha1.Port{{Name: "a", ContainerPort: 80}, tcp},
 			`"$setElementOrder/ports":[{"containerPort":53},{"containerPort":53,"protocol":"UDP"},{"containerPort":80}],

@@ -57,7 +57,8 @@ func protocolOf(port corev1.ContainerPort) corev1.Protocol {
 
 // targetOf is what the Service sends the port to in the merged template: its name,
 // where that leads to it still, or where the overlay gives the name to another
-// container; else the name or the number that the overlay gives it.
+// container; else the name or the number that the overlay gives it. Where no container
+// has its number any more, the overlay may have kept the name for another one.
 func targetOf(spec *corev1.PodSpec, port v1alpha1.Port) (intstr.IntOrString, error) {
 	name := intstr.FromString(port.Name)
 	found, ok := lookUp(spec, name, port.Protocol)
@@ -72,6 +73,9 @@ func targetOf(spec *corev1.PodSpec, port v1alpha1.Port) (intstr.IntOrString, err
 			}
 			return target, nil
 		}
+	}
+	if ok {
+		return name, nil
 	}
 	return name, invalid("podTemplate: it takes port %d/%s (%s) away from container %q, and the Service sends port %d there: "+
 		"leave it, give another container a port named %[3]s, or remove the entry from ports",
@@ -105,6 +109,9 @@ func follow(app *corev1.Container, port *v1alpha1.Port) error {
 		return nil
 	}
 	target, found := portOf(app, *port)
+	if !found && hasPort(app, port.Name) {
+		return nil // the overlay keeps the name, for another number
+	}
 	if !found {
 		return invalid("podTemplate: it takes port %d/%s (%s) away from container %q, which the readiness probe checks: "+
 			"leave it, or set readinessProbe", port.ContainerPort, port.Protocol, port.Name, app.Name)
