@@ -35,7 +35,8 @@ HELM_FLAGS ?=
 # Yours, or the one of the local control plane.
 KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
 
-UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport ./test/sim/...
+UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport
+SIMULATION := ./test/sim
 REGISTRY_PACKAGES := ./test/registry/... ./test/images/...
 MICRO_PACKAGES := ./internal/model ./internal/plan ./internal/render ./internal/revision ./internal/status
 TEST_FLAGS ?=
@@ -152,11 +153,12 @@ $(PROMTOOL): hack/monitoring/go.mod hack/monitoring/go.sum
 test: $(REGISTRY) ## Run the unit, simulation and integration tests (a real API server, etcd and registry) with the race detector.
 	@[ -n "$(RACE)" ] || echo 'without the race detector: it takes a C compiler' >&2
 	@assets="$$(hack/controlplane/assets envtest)"; $(raced) KUBEBUILDER_ASSETS="$$assets" $(TESTREPORT) \
-		-procs $(PROCS) -suite ./test/integration $(RACE) -timeout=30m $(TEST_FLAGS) $(UNIT_PACKAGES) $(REGISTRY_PACKAGES)
+		-unraced $(SIMULATION) -procs $(PROCS) -suite ./test/integration \
+		$(RACE) -timeout=30m $(TEST_FLAGS) $(UNIT_PACKAGES) $(REGISTRY_PACKAGES)
 
 .PHONY: test-unit
 test-unit: ## Run the unit and simulation tests only: seconds.
-	@$(TESTREPORT) $(TEST_FLAGS) $(UNIT_PACKAGES)
+	@$(TESTREPORT) $(TEST_FLAGS) $(UNIT_PACKAGES) $(SIMULATION)
 
 .PHONY: test-integration
 test-integration: $(REGISTRY) ## Run the integration tests only.

@@ -19,6 +19,8 @@ type commandLine struct {
 	folder string
 	// procs is how many processes run a suite.
 	procs int
+	// unraced are packages that are tested before the others, without the race detector.
+	unraced []string
 	// suites are packages of Ginkgo's.
 	suites []string
 	// args are flags and packages of go test.
@@ -30,7 +32,7 @@ func parse(args []string) (commandLine, error) {
 	line := commandLine{procs: 1}
 	for len(args) > 0 {
 		option := args[0]
-		if !slices.Contains([]string{"-C", "-procs", "-suite"}, option) {
+		if !slices.Contains([]string{"-C", "-procs", "-suite", "-unraced"}, option) {
 			break
 		}
 		if len(args) < 2 {
@@ -41,6 +43,8 @@ func parse(args []string) (commandLine, error) {
 		switch option {
 		case "-C":
 			line.folder = value
+		case "-unraced":
+			line.unraced = append(line.unraced, value)
 		case "-suite":
 			line.suites = append(line.suites, value)
 		default:
@@ -54,17 +58,29 @@ func parse(args []string) (commandLine, error) {
 	return line, nil
 }
 
-// tests says whether there is something for go test: packages beside the suites, or no suite at all.
+// tests says whether there is something else for go test: packages beside those, or none at all.
 func (l commandLine) tests() bool {
-	return len(l.suites) == 0 || slices.ContainsFunc(l.args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
+	return len(l.suites)+len(l.unraced) == 0 || slices.ContainsFunc(l.args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
 }
 
-// goTest is the command that runs the packages.
-func (l commandLine) goTest() *exec.Cmd {
+// goTests are the commands that run the packages.
+func (l commandLine) goTests() []*exec.Cmd {
 	args := l.args
 	if len(l.suites) > 0 {
 		args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, ginkgoFlag) })
 	}
+	var all []*exec.Cmd
+	if len(l.unraced) > 0 {
+		flags := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "-race" || !strings.HasPrefix(arg, "-") })
+		all = append(all, l.goTest(append(flags, l.unraced...)))
+	}
+	if l.tests() {
+		all = append(all, l.goTest(args))
+	}
+	return all
+}
+
+func (l commandLine) goTest(args []string) *exec.Cmd {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Dir = l.folder
 	cmd.Stderr = os.Stderr

@@ -35,6 +35,11 @@ func TestCommands(t *testing.T) {
 			args:   "-ginkgo.focus=R9 ./test/integration",
 			goTest: "go test -json -ginkgo.focus=R9 ./test/integration",
 		},
+		"packages without the race detector": {
+			args:   "-unraced ./test/sim -suite ./test/integration -race -timeout=30m ./internal/...",
+			goTest: "go test -json -timeout=30m ./test/sim; go test -json -race -timeout=30m ./internal/...",
+			ginkgo: "ginkgo run --procs=1 --no-color -race -timeout=30m ./test/integration",
+		},
 		"names of tests are not for a suite": {
 			args:   "-suite ./test/integration -run TestReady ./internal/status",
 			goTest: "go test -json -run TestReady ./internal/status",
@@ -46,10 +51,11 @@ func TestCommands(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := ""
-			if line.tests() {
-				got = strings.Join(line.goTest().Args, " ")
+			var commands []string
+			for _, command := range line.goTests() {
+				commands = append(commands, strings.Join(command.Args, " "))
 			}
+			got := strings.Join(commands, "; ")
 			if got != tc.goTest {
 				t.Errorf("go test: %q, want %q", got, tc.goTest)
 			}

@@ -5,9 +5,10 @@
 // package, the whole output of whatever failed, the reason of whatever was skipped, and the totals as the last line.
 // A Ginkgo suite counts as its specs, any other test as its innermost subtests.
 //
-//	testreport [-C FOLDER] [-procs N] [-suite PACKAGE]... [FLAG]... [PACKAGE]...
+//	testreport [-C FOLDER] [-unraced PACKAGE]... [-procs N] [-suite PACKAGE]... [FLAG]... [PACKAGE]...
 //
-// With -C it does so in another module. A suite of Ginkgo that -suite names runs after the packages, in so many
+// With -C it does so in another module. A package that -unraced names is tested first, without the race detector: one that
+// has a single goroutine has no races to be found, and takes ten times as long with it. A suite of Ginkgo that -suite names runs after the packages, in so many
 // processes: by Ginkgo's own command, which hands the specs out to them. Flags are those of `go test`; -ginkgo.FLAG is
 // for the suites.
 package main
@@ -41,9 +42,9 @@ func run(args []string) error {
 	}
 	report := newReport(os.Stdout)
 	var failed error
-	if line.tests() {
-		if err := follow(line.goTest(), report, report.add); err != nil {
-			failed = fmt.Errorf("go test: %w", err)
+	for _, command := range line.goTests() {
+		if err := follow(command, report, report.add); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("go test: %w", err))
 		}
 	}
 	for _, suite := range line.suites {
