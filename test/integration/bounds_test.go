@@ -44,6 +44,9 @@ var _ = Describe("the bounds of the API", func() {
 		moved(2)
 		words := `violates PodSecurity "restricted:latest": ` + strings.Repeat("hostPort (container \"sidecar\" uses hostPort 8080), ", 100)
 		forbid(fmt.Sprintf(`pods "my-app-5d8f-x7f2" is forbidden: %s`, words))
+		By("lasting for longer than pods may be refused, from when the operator has seen it")
+		Eventually(func() string { return condition(current(), v1alpha1.ConditionReady).Message }).
+			Should(ContainSubstring(v1alpha1.FailureReplicaFailure))
 		skips.ahead.Add(int64(31 * time.Second))
 		touch()
 
