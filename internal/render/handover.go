@@ -176,8 +176,22 @@ func handedTo(port corev1.ServicePort, backends []Backend, live *corev1.Service)
 	return majority(all, present)
 }
 
+// targets lead to what the backend means: its own first, then the number, and then
+// the other names that its pods have for that.
+func (m meaning) targets() []intstr.IntOrString {
+	all := []intstr.IntOrString{m.target, intstr.FromInt32(m.number)}
+	for _, container := range running(&m.Template.Spec) {
+		for _, port := range container.Ports {
+			if name := intstr.FromString(port.Name); port.Name != "" && name != m.target && m.reached(name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
 // common is the target that reaches the pods of all backends which have the port:
-// the newest one's own, else an earlier one's, else the number. It leads to
+// the newest one's own, else an earlier one's, else the number, else another name. It leads to
 // nothing else in pods that do not have the port, if that can be.
 func common(own intstr.IntOrString, all []meaning) (best intstr.IntOrString, found bool) {
 	candidates, having := []intstr.IntOrString{}, 0
@@ -192,7 +206,7 @@ func common(own intstr.IntOrString, all []meaning) (best intstr.IntOrString, fou
 	}
 	for _, means := range all {
 		if means.has {
-			candidates = append(candidates, intstr.FromInt32(means.number))
+			candidates = append(candidates, means.targets()[1:]...)
 		}
 	}
 	fewest := 0
@@ -237,7 +251,7 @@ func majority(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 		if !means.has {
 			continue
 		}
-		for _, target := range []intstr.IntOrString{means.target, intstr.FromInt32(means.number)} {
+		for _, target := range means.targets() {
 			next := choice{target: target, stays: present != nil && present.TargetPort == target}
 			for _, other := range all {
 				if other.reached(target) {

@@ -91,7 +91,11 @@ func TestHandover(t *testing.T) {
 			[]revision{{0, list{"c 80->8080"}}, {1, list{"b 80->8080"}}, {3, list{"a 80->8080"}}}, "", list{"a 80 to 8080"}, false,
 		},
 		"R9 an earlier name that all have": {
-			[]revision{{0, list{"b 80->80", "a 81->80"}}, {3, list{"a 80->80"}}}, "", list{"a 80 to a", "a-81 81 to a"}, false,
+			[]revision{{0, list{"b 80->80", "a 81->80"}}, {3, list{"a 80->80"}}}, "", list{"a 80 to a", "a-81 81 to b"}, false,
+		},
+		"R9 name and number change, and another name that all have": {
+			[]revision{{0, list{"b 80->90", "s 90->90"}}, {3, list{"a 80->81", "s 81->81"}}}, "",
+			list{"a 80 to s", "s-90 90 to 90", "s 81 to 81"}, false,
 		},
 		"R9 name and number change: the old pods serve": {
 			[]revision{{1, list{"web 80->9090"}}, {2, list{"http 80->8080"}}}, "", list{"http 80 to http"}, true,
