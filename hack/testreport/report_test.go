@@ -67,17 +67,7 @@ func TestReport(t *testing.T) {
 				r.add([]byte(line))
 			}
 			r.close()
-			rest := out.String()
-			for _, part := range tc.want {
-				_, after, found := strings.Cut(rest, part)
-				if !found {
-					t.Fatalf("no %q, in this order, in:\n%s", part, out.String())
-				}
-				rest = after
-			}
-			if strings.Contains(out.String(), "hidden") {
-				t.Errorf("a passed test was shown:\n%s", out.String())
-			}
+			expect(t, out.String(), tc.want)
 		})
 	}
 }
@@ -109,17 +99,23 @@ func TestReportOfSuite(t *testing.T) {
 			}
 			r.end("./s", time.Second, tc.passed)
 			r.close()
-			rest := out.String()
-			for _, part := range tc.want {
-				_, after, found := strings.Cut(rest, part)
-				if !found {
-					t.Fatalf("no %q, in this order, in:\n%s", part, out.String())
-				}
-				rest = after
-			}
-			if strings.Contains(out.String(), "hidden") {
-				t.Errorf("a passed test was shown:\n%s", out.String())
-			}
+			expect(t, out.String(), tc.want)
 		})
+	}
+}
+
+// expect looks for the parts of the report, in this order, and for nothing of a test that passed.
+func expect(t *testing.T, report string, parts []string) {
+	t.Helper()
+	rest := report
+	for _, part := range parts {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			t.Fatalf("no %q, in this order, in:\n%s", part, report)
+		}
+		rest = after
+	}
+	if strings.Contains(report, "hidden") {
+		t.Errorf("a passed test was shown:\n%s", report)
 	}
 }
