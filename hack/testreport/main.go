@@ -8,9 +8,9 @@
 //	testreport [-C FOLDER] [-unraced PACKAGE]... [-procs N] [-suite PACKAGE]... [FLAG]... [PACKAGE]...
 //
 // With -C it does so in another module. A package that -unraced names is tested first, without the race detector: one that
-// has a single goroutine has no races to be found, and takes ten times as long with it. A suite of Ginkgo that -suite names runs after the packages, in so many
-// processes: by Ginkgo's own command, which hands the specs out to them. Flags are those of `go test`; -ginkgo.FLAG is
-// for the suites.
+// has a single goroutine has no races to be found, and takes ten times as long with it. A suite of Ginkgo that -suite names
+// runs after the packages, in so many processes: by Ginkgo's own command, which hands the specs out to them. Flags are
+// those of `go test`; -ginkgo.FLAG is for the suites.
 package main
 
 import (
