@@ -165,8 +165,9 @@ func (l load) losesNothing(what string, rate int) {
 	for kind, attack := range map[string]attack{"keep-alive": l.KeepAlive, "new connections": l.NewConnections} {
 		Expect(attack.FirstErrors).To(BeEmpty(), "%s: %d of %d requests were lost", kind, attack.Errors, attack.Requests)
 		Expect(attack.Errors).To(BeZero(), kind)
-		// A request may meet the close of its kept connection, and is sent again by every client. A server that resets
-		// connections would have far more of them.
+		// A request may meet the close of its kept connection, and is sent again by every client: here where the requester
+		// got no processor for so long that it gave up an idle connection too late. A server that resets connections would
+		// have far more of them.
 		Expect(attack.Retries).To(BeNumerically("<=", attack.Requests/1000), "%s: sent again", kind)
 	}
 	Expect(l.KeepAlive.Rate+l.NewConnections.Rate).To(BeNumerically(">=", rate), "requests a second")

@@ -67,13 +67,15 @@ func rollOut(g Gomega) {
 	}
 }
 
-// ready lets the Deployments roll out until the stack is Ready in its newest generation.
+// ready lets the Deployments roll out until the stack is Ready in its newest generation,
+// which the operator has to speak of first: pods that come before would be those of what
+// the change overtakes.
 func ready() *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
 	Eventually(func(g Gomega) {
-		rollOut(g)
 		stack = observed(g)
+		rollOut(g)
 		g.Expect(stack).To(haveCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded))
 	}).Should(Succeed())
 	return stack

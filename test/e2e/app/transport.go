@@ -14,6 +14,10 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
+// idleAtMost is how long a kept connection may be unused. A client has to give it up before the server does: a server
+// that drains closes what was idle for its DRAIN, whether or not a request is just on its way there. It is half of that.
+const idleAtMost = time.Second
+
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // countedTransport counts what net/http does without saying: how many connections
@@ -37,7 +41,7 @@ func newCountedTransport(dial dialer, keepAlive bool) *countedTransport {
 		},
 		DisableKeepAlives:   !keepAlive,
 		MaxIdleConnsPerHost: vegeta.DefaultConnections,
-		IdleConnTimeout:     90 * time.Second, // that of http.DefaultTransport
+		IdleConnTimeout:     idleAtMost,
 	}
 	return t
 }
