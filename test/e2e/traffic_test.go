@@ -22,7 +22,7 @@ import (
 const perSecond = 220
 
 var _ = Describe("a steady load", func() {
-	It("loses no request in ten updates and five rollbacks (R24)", func(ctx SpecContext) {
+	It("loses no request in ten updates and five rollbacks (R24)", gate, func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(3), overHTTP))
 		w.becomesReady(ctx)
