@@ -214,6 +214,7 @@ func start(state model.State, verb model.Verb, rev model.Revision, begin model.R
 			trial = append(trial, child.step)
 		}
 	}
+	trial = append(trial, afterwards(state, rev, children)...)
 	return decision{move: &model.Step{
 		Verb:     verb,
 		Kind:     model.KindRevision,
@@ -228,6 +229,26 @@ func start(state model.State, verb model.Verb, rev model.Revision, begin model.R
 		Ended:    revision.Superseded(timeline, begin.StartedAt),
 		Trial:    trial,
 	}}
+}
+
+// afterwards are the writes of Services as they are to be once the rollout has
+// succeeded, where they are others meanwhile: what the API server refuses of them is
+// not begun either (R4).
+func afterwards(state model.State, rev model.Revision, children []child) []model.Step {
+	var steps []model.Step
+	for _, meanwhile := range children {
+		component := rev.Content.Find(meanwhile.component.Name)
+		if meanwhile.step.Kind != model.KindService || component == nil {
+			continue
+		}
+		for _, then := range appendApplied(nil, state.Stack, model.KindService, meanwhile.component,
+			render.Service(state.Stack, *component), state.Services) {
+			if then.step.Hash != meanwhile.step.Hash && !settled(state, then) {
+				steps = append(steps, then.step)
+			}
+		}
+	}
+	return steps
 }
 
 // release is a new revision of the content.

@@ -138,7 +138,8 @@ func TestRollbacksAreTriedToo(t *testing.T) {
 		want  []model.Kind
 	}{
 		"another image": {Image("my-app:2"), []model.Kind{model.KindDeployment}},
-		"another port":  {Ports(9090), []model.Kind{model.KindDeployment, model.KindService}},
+		// the Service with the ports of both revisions, and as it is afterwards
+		"another port": {Ports(9090), []model.Kind{model.KindDeployment, model.KindService, model.KindService}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

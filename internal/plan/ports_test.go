@@ -10,7 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -203,4 +206,93 @@ func during(options ...Option) model.State {
 	world.Apply(With(world.Stack().DeepCopy(), options...))
 	world.Settle(3)
 	return world.State()
+}
+
+// protocols are the application protocols of the Services that the move is tried with.
+func protocols(t *testing.T, move *model.Step) (all []string) {
+	t.Helper()
+	if move == nil {
+		t.Fatal("no rollout starts")
+	}
+	for _, step := range move.Trial {
+		if config, ok := step.Config.(*corev1ac.ServiceApplyConfiguration); ok {
+			all = append(all, ptr.Deref(config.Spec.Ports[0].AppProtocol, ""))
+		}
+	}
+	return all
+}
+
+// TestTheServiceThatARolloutLeadsToIsTried is of ports that change only when a rollout has succeeded.
+func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
+	speaks := func(protocol string) Option {
+		return portList(v1alpha1.Port{Name: "http", ContainerPort: 80, AppProtocol: protocol})
+	}
+	tests := map[string]struct {
+		change Option
+		want   []string
+	}{
+		"R4 another protocol":            {speaks("kubernetes.io/h2c"), []string{"kubernetes.io/h2c"}},
+		"R4 another image, nothing else": {Image("my-app:2"), nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := settled(speaks("http"))
+			With(state.Stack, test.change)
+			if diff := cmp.Diff(test.want, protocols(t, planFor(state).Move)); diff != "" {
+				t.Errorf("Services that are tried, by their protocol (-want +got):\n%s", diff)
+			}
+		})
+	}
+
+	refuses := func(protocol string) func(model.Step) string {
+		return func(step model.Step) string {
+			for _, write := range append(step.Trial, step) {
+				config, ok := write.Config.(*corev1ac.ServiceApplyConfiguration)
+				if ok && *config.Spec.Ports[0].AppProtocol == protocol {
+					return "appProtocol may not be " + protocol
+				}
+			}
+			return ""
+		}
+	}
+	stalled := func(t *testing.T, world *sim.World) string {
+		t.Helper()
+		if len(world.Violations()) > 0 {
+			t.Error(world.Transcript())
+		}
+		if found := meta.FindStatusCondition(world.Stack().Status.Conditions, v1alpha1.ConditionStalled); found != nil {
+			return found.Reason
+		}
+		return ""
+	}
+
+	t.Run("R4 where it is refused no rollout begins", func(t *testing.T) {
+		world := sim.New()
+		world.Apply(Stack("shop", speaks("http")))
+		world.Settle(patience)
+		world.Refuses = refuses("grpc")
+		world.Apply(Stack("shop", speaks("grpc")))
+		world.Wait(60)
+		if got, revisions := stalled(t, world), len(world.State().Revisions); got != v1alpha1.ReasonRejected || revisions != 1 {
+			t.Errorf("the stack is stalled by %q, with %d revisions; want Rejected, and one", got, revisions)
+		}
+	})
+
+	t.Run("R9 where it is refused only later, there is a way back", func(t *testing.T) {
+		world := sim.New()
+		world.Apply(Stack("shop", speaks("http")))
+		world.Settle(patience)
+		world.Apply(Stack("shop", speaks("grpc"), Image("my-app:2")))
+		world.Settle(2)
+		world.Refuses = refuses("grpc")
+		world.Wait(60)
+		if got := stalled(t, world); got != v1alpha1.ReasonRejected {
+			t.Fatalf("the stack is stalled by %q, want Rejected", got)
+		}
+		world.Apply(Stack("shop", speaks("http")))
+		world.Wait(60)
+		if got := stalled(t, world); got != "" {
+			t.Errorf("on the way back the stack is stalled by %s", got)
+		}
+	})
 }

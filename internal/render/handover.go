@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/internal/model"
 )
@@ -30,7 +31,8 @@ type Backend struct {
 // first, until it has succeeded (R9).
 //
 // A port that is there keeps its name and its application protocol meanwhile,
-// by which kube-proxy and gateways know it. Its target reaches the pods of all
+// by which kube-proxy and gateways know it: those that one of the revisions gave it.
+// Its target reaches the pods of all
 // backends. Where no target does, it is the one that reaches most of the available
 // pods, and of two that reach as many, the new one.
 func Handover(backends []Backend, live *corev1.Service) *model.Service {
@@ -38,7 +40,7 @@ func Handover(backends []Backend, live *corev1.Service) *model.Service {
 	if service == nil {
 		return nil
 	}
-	keepNames(service, backends)
+	keepNames(service, backends, live)
 	for i := range service.Ports {
 		port := &service.Ports[i]
 		port.TargetPort = handedTo(*port, backends, live)
@@ -98,26 +100,45 @@ func Served(recorded *model.Service, live *corev1.Service) *model.Service {
 	return &served
 }
 
-// keepNames gives each port the name that it had first. Where another port took
-// that, it gets one that is free.
-func keepNames(service *model.Service, backends []Backend) {
+// keepNames gives each port the name that it has, where that is of one of the
+// backends, else the one that it had first: what another backend asks for may never
+// have come to be served. Where another port took that, it gets one that is free.
+func keepNames(service *model.Service, backends []Backend, live *corev1.Service) {
+	ordered := slices.SortedFunc(slices.Values(backends), Backend.before)
 	kept, taken := map[servicePort]bool{}, map[string]bool{}
-	for _, backend := range slices.SortedFunc(slices.Values(backends), Backend.before) {
+	for _, backend := range ordered {
 		for _, earlier := range portsOf(backend.Service) {
 			port := find(service, earlier)
 			if port == nil || kept[identityOf(earlier)] {
 				continue
 			}
-			port.Name, port.AppProtocol = earlier.Name, earlier.AppProtocol
+			known := knownAs(earlier, ordered, live)
+			port.Name, port.AppProtocol = known.Name, known.AppProtocol
 			for n := 0; taken[port.Name]; n++ {
-				port.Name = fmt.Sprintf("%s-%d", earlier.Name, port.Port)
+				port.Name = fmt.Sprintf("%s-%d", known.Name, port.Port)
 				if n > 0 {
-					port.Name = fmt.Sprintf("%s-%d-%d", earlier.Name, port.Port, n)
+					port.Name = fmt.Sprintf("%s-%d-%d", known.Name, port.Port, n)
 				}
 			}
 			kept[identityOf(earlier)], taken[port.Name] = true, true
 		}
 	}
+}
+
+// knownAs is the port as the live Service has it, where one of the backends asks for
+// just that, else as it was first.
+func knownAs(first corev1.ServicePort, backends []Backend, live *corev1.Service) corev1.ServicePort {
+	if live == nil {
+		return first
+	}
+	present := find(&model.Service{Ports: live.Spec.Ports}, first)
+	for _, backend := range backends {
+		asked := find(backend.Service, first)
+		if present != nil && asked != nil && asked.Name == present.Name && ptr.Equal(asked.AppProtocol, present.AppProtocol) {
+			return *asked
+		}
+	}
+	return first
 }
 
 // meaning is what a backend means by a port of the Service.

@@ -52,6 +52,23 @@ var _ = Describe("a port that changes", func() {
 		Eventually(sendsTo).Should(ConsistOf("http 80 to http"))
 	})
 
+	It("R4 is tried as it will be served, and where that is refused nothing is written, and there is a way back", func() {
+		speaks := func(protocol string) option {
+			return ports(v1alpha1.Port{Name: "http", ContainerPort: 80, AppProtocol: protocol})
+		}
+		created(speaks("http"))
+		before := deployment(app)
+		change(speaks("/h2c"))
+		stalled(v1alpha1.ReasonRejected, "spec.ports[0].appProtocol: Invalid value")
+		Consistently(func() string { return deployment(app).ResourceVersion }).WithTimeout(time.Second).
+			Should(Equal(before.ResourceVersion))
+		Expect(numbers()).To(Equal([]int64{1}))
+		stack := released(speaks("http"))
+		Expect(rollouts(stack)).To(Equal([]string{"1 SpecChanged Succeeded"}))
+		released(speaks("kubernetes.io/h2c"))
+		Eventually(func() *string { return service(app).Spec.Ports[0].AppProtocol }).Should(HaveValue(Equal("kubernetes.io/h2c")))
+	})
+
 	It("R9 R24 keeps its name where another is inserted before it", func() {
 		created(fixture.Ports(80))
 		change(fixture.Ports(9090, 80), fixture.Image("my-app:2"))
