@@ -23,32 +23,32 @@ import (
 // number. They are a list that server-side apply merges by number, so a port that
 // others set would stay beside the stack's for good (R26, R28). Nothing but the
 // managed fields is written here. The answer is the Service's version then.
-func (p *pass) takePorts(ctx context.Context, step model.Step) (version string, err error) {
+func (p *pass) takePorts(ctx context.Context, object model.ObjectID) (version string, err error) {
 	live := &corev1.Service{}
-	key := client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}
+	key := client.ObjectKey{Namespace: p.stack.Namespace, Name: object.Name}
 	if err := p.Live.Get(ctx, key, live); err != nil {
-		return "", fmt.Errorf("reading Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("reading Service %s: %w", object.Name, err)
 	}
-	if live.UID != step.UID {
+	if live.UID != object.UID {
 		return "", errReplaced
 	}
-	if live.ResourceVersion != step.ResourceVersion {
+	if live.ResourceVersion != object.ResourceVersion {
 		return "", errOutdated
 	}
 	managed, err := handOver(live.ManagedFields, fieldpath.MakePathOrDie("spec", "ports"), metav1.NewTime(p.Clock.Now()))
 	if err != nil {
-		return "", fmt.Errorf("reading the managed fields of Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("reading the managed fields of Service %s: %w", object.Name, err)
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"resourceVersion": live.ResourceVersion,
 		"managedFields":   managed,
 	}})
 	if err != nil {
-		return "", fmt.Errorf("encoding the managed fields of Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("encoding the managed fields of Service %s: %w", object.Name, err)
 	}
 	err = p.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
 	if err != nil {
-		return "", fmt.Errorf("taking over the ports of Service %s: %w", step.Name, err)
+		return "", fmt.Errorf("taking over the ports of Service %s: %w", object.Name, err)
 	}
 	return live.ResourceVersion, nil
 }

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 )
@@ -57,31 +58,29 @@ type pass struct {
 	silent bool
 }
 
-// Apply carries out the plan: its move, or, where there is none or it is
+// Apply carries out the plan: the start of a rollout, or, where there is none or it is
 // refused, its steps. An error is worth another try; what only a person can
 // mend is in the outcome. That the stack is current is asked for, unless it was
 // seen in the same pass of the controller, or nothing is done but to record a success.
 func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan, current bool) (model.Outcome, error) {
 	p := &pass{Applier: a, stack: stack, outcome: model.Outcome{Current: current}}
-	if plan.Move == nil && len(plan.Steps) == 0 {
+	if plan.Start == nil && len(plan.Steps) == 0 {
 		a.recent.forget(p.key())
 		if plan.Settled() {
 			a.Ledger.Settled(p.key())
 		}
 		return p.outcome, nil
 	}
-	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
-		return step.Verb == model.VerbCreate && p.isMade(step)
-	})
+	steps := slices.DeleteFunc(slices.Clone(plan.Steps), p.isMade)
 	p.outcome.Behind = len(steps) < len(plan.Steps)
-	if plan.Move == nil && len(steps) == 0 {
+	if plan.Start == nil && len(steps) == 0 {
 		return p.outcome, nil
 	}
-	if plan.Move != nil {
-		if err := p.move(ctx, *plan.Move); err != nil || p.outcome.Problem == nil {
+	if plan.Start != nil {
+		if err := p.start(ctx, *plan.Start); err != nil || p.outcome.Problem == nil {
 			return p.outcome, err
 		}
-	} else if !current && slices.ContainsFunc(steps, func(step model.Step) bool { return !step.Settles }) {
+	} else if !current && !onlySettle(steps) {
 		var err error
 		if p.outcome.Current, err = p.current(ctx); err != nil || !p.outcome.Current {
 			p.outcome.Again = err == nil
@@ -91,6 +90,14 @@ func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan mode
 	err := p.keepUp(ctx, steps)
 	p.outcome.Again = p.outcome.Again || p.silent
 	return p.outcome, err
+}
+
+// onlySettle says whether all that the steps do is to record a success.
+func onlySettle(steps []model.Step) bool {
+	return !slices.ContainsFunc(steps, func(step model.Step) bool {
+		update, ok := step.(model.UpdateRevision)
+		return !ok || !update.Settles
+	})
 }
 
 // current says whether the stack is what the plan was made for. The cache may be
@@ -108,9 +115,9 @@ func (p *pass) current(ctx context.Context) (bool, error) {
 	return live.UID == p.stack.UID && live.Generation == p.stack.Generation, nil
 }
 
-// move starts a rollout: nothing of it is written before all of it was tried, and
+// start starts a rollout: nothing of it is written before all of it was tried, and
 // the stack was looked at meanwhile.
-func (p *pass) move(ctx context.Context, step model.Step) error {
+func (p *pass) start(ctx context.Context, step model.StartRollout) error {
 	var current bool
 	var lookErr error
 	var look sync.WaitGroup
@@ -127,25 +134,25 @@ func (p *pass) move(ctx context.Context, step model.Step) error {
 	}
 	if err != nil {
 		// a name that is not free is what to tell, before what came of that
-		if free, lookErr := p.mayWrite(ctx, step, step.Trial); lookErr != nil || !free {
+		if free, lookErr := p.mayWrite(ctx, step, created(step.DryRuns)); lookErr != nil || !free {
 			return lookErr
 		}
 		return p.sort(step, err)
 	}
-	step.Revision = &rev
+	step.Revision = rev
 	if err := p.take(ctx, step); err != nil || len(p.outcome.Done) == 0 {
 		return err
 	}
-	p.foundFree(step.Trial)
+	p.foundFree(step.DryRuns)
 	p.outcome.Again = p.silent
 	return nil
 }
 
-// mayWrite says whether the names of the steps, of which a move consists, are free.
-func (p *pass) mayWrite(ctx context.Context, move model.Step, steps []model.Step) (bool, error) {
-	free, err := p.namesAreFree(ctx, steps)
+// mayWrite says whether the names are free of which the start of a rollout consists.
+func (p *pass) mayWrite(ctx context.Context, start model.StartRollout, names []model.ObjectID) (bool, error) {
+	free, err := p.namesAreFree(ctx, names)
 	if p.outcome.Problem != nil {
-		p.remember(move, model.Refusal{Message: p.outcome.Problem.Message, Problem: *p.outcome.Problem})
+		p.remember(start, model.Refusal{Message: p.outcome.Problem.Message, Problem: *p.outcome.Problem})
 	}
 	return free, err
 }
@@ -153,12 +160,18 @@ func (p *pass) mayWrite(ctx context.Context, move model.Step, steps []model.Step
 // keepUp takes the steps. One that is refused is in nobody's way: the others
 // are taken all the same, but for new children where one's name is not free.
 func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
-	free, err := p.namesAreFree(ctx, steps)
+	var names []model.ObjectID
+	for _, step := range steps {
+		if step.Object().Creates() {
+			names = append(names, step.Object())
+		}
+	}
+	free, err := p.namesAreFree(ctx, names)
 	if err != nil {
 		return err
 	}
 	for _, step := range steps {
-		if step.Verb == model.VerbCreate && !free {
+		if step.Object().Creates() && !free {
 			continue
 		}
 		if err := p.take(ctx, step); err != nil || p.outcome.Again {
@@ -168,77 +181,90 @@ func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
 	return nil
 }
 
+// created are the objects that the writes create.
+func created(writes []model.WriteChild) (names []model.ObjectID) {
+	for _, write := range writes {
+		if write.Creates() {
+			names = append(names, write.ObjectID)
+		}
+	}
+	return names
+}
+
 // take takes a step, and notes what came of it.
 func (p *pass) take(ctx context.Context, step model.Step) error {
-	if step.Undone.Field != "" {
-		step = p.attributed(ctx, step)
+	if write, ok := step.(model.WriteChild); ok && write.Undone.Field != "" {
+		step = p.attributed(ctx, write)
 	}
-	log.FromContext(ctx).Info(step.Reason, "verb", step.Verb, "kind", step.Kind, "object", step.Name)
-	var stored model.Revision
-	var err error
-	switch step.Verb {
-	case model.VerbRecord:
-		if stored, err = p.record(ctx, step); apierrors.IsAlreadyExists(err) {
-			return p.numbered(ctx, step)
-		}
-	case model.VerbAnnotate:
-		stored, err = p.annotate(ctx, step)
-	case model.VerbDelete:
-		err = p.remove(ctx, step)
-	default:
-		var answer client.Object
-		if answer, err = p.write(ctx, step); err == nil && !p.note(step, answer) {
-			step.Event = "" // nothing changed, so there is nothing to tell
-		}
-		if err == nil && step.Verb == model.VerbCreate {
-			p.made(step)
-		}
+	object := step.Object()
+	log.FromContext(ctx).Info(step.About().Reason, "verb", step.Verb(), "kind", object.Kind, "object", object.Name)
+	done, err := p.carryOut(ctx, step)
+	if start, ok := step.(model.StartRollout); ok && object.Creates() && apierrors.IsAlreadyExists(err) {
+		return p.numbered(ctx, start)
 	}
 	if err != nil {
 		return p.sort(step, err)
 	}
-	if step.Revision != nil {
-		step.Revision = &stored
-	}
 	p.Ledger.Took(p.key(), step.Target())
-	p.outcome.Done = append(p.outcome.Done, step)
+	p.outcome.Done = append(p.outcome.Done, done)
 	return nil
 }
 
-// numbered sees whose the record is that has the number of the step's already.
+// carryOut carries out the step; done is the step as it took effect.
+func (p *pass) carryOut(ctx context.Context, step model.Step) (done model.Step, err error) {
+	switch step := step.(type) {
+	case model.StartRollout:
+		if step.Creates() {
+			step.Revision, err = p.createRevision(ctx, step.Revision)
+		} else {
+			step.Revision, err = p.updateRevision(ctx, step.Revision)
+		}
+		return step, err
+	case model.UpdateRevision:
+		step.Revision, err = p.updateRevision(ctx, step.Revision)
+		return step, err
+	case model.WriteChild:
+		answer, err := p.write(ctx, step)
+		if err == nil && !p.note(step, answer) {
+			step.Event = "" // nothing changed, so there is nothing to tell
+		}
+		if err == nil && step.Creates() {
+			p.made(step)
+		}
+		return step, err
+	case model.Delete:
+		return step, p.remove(ctx, step)
+	default:
+		panic(fmt.Sprintf("a %T is no step", step)) // there are no others
+	}
+}
+
+// numbered sees whose the record is that has the number of the new revision already.
 // Creating one is what says so (R1): it is not asked for before.
-func (p *pass) numbered(ctx context.Context, step model.Step) error {
-	free, err := p.mayWrite(ctx, step, []model.Step{step})
+func (p *pass) numbered(ctx context.Context, start model.StartRollout) error {
+	free, err := p.mayWrite(ctx, start, []model.ObjectID{start.ObjectID})
 	p.outcome.Again = p.outcome.Again || free // it is gone again
 	return err
 }
 
-// write writes a child, or tries to without effect.
-func (p *pass) write(ctx context.Context, step model.Step, options ...writeOption) (client.Object, error) {
-	if step.Kind == model.KindDeployment {
-		return p.writeDeployment(ctx, step, options)
-	}
-	return p.applyConfig(ctx, step, options)
-}
-
 // note remembers the answer to a write, and says whether it changed anything.
 // If not, no event follows, and another pass is due.
-func (p *pass) note(step model.Step, answer client.Object) (changed bool) {
+func (p *pass) note(step model.WriteChild, answer client.Object) (changed bool) {
 	changed = answer.GetResourceVersion() != step.ResourceVersion
 	if !changed {
 		step.Undone = model.Change{} // it is as the API server will have it, and nobody's doing
 	}
 	p.Ledger.Note(p.key(), answer.GetUID(), func(last model.Acceptance) model.Acceptance {
 		return last.Next(model.Acceptance{
-			Asked: step.Hash, Answered: model.Fingerprint(answer), Generation: answer.GetGeneration(), At: p.Clock.Now(),
+			Asked: step.Hash, Answered: kinds.Of(step.Kind).Fingerprint(answer), Generation: answer.GetGeneration(), At: p.Clock.Now(),
 		}, step.Undone)
 	})
 	p.silent = p.silent || !changed
 	return changed
 }
 
-func (p *pass) remove(ctx context.Context, step model.Step) error {
-	object := newObject(step.Kind)
+func (p *pass) remove(ctx context.Context, step model.Delete) error {
+	object := kinds.Of(step.Kind).New()
 	object.SetNamespace(p.stack.Namespace)
 	object.SetName(step.Name)
 	err := p.Client.Delete(ctx, object, client.Preconditions{UID: &step.UID, ResourceVersion: &step.ResourceVersion},

@@ -17,28 +17,32 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// writeDeployment creates the Deployment, or replaces what the stack decides in it.
-func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
-	if step.Verb == model.VerbCreate {
-		created := step.Deployment.DeepCopy()
-		if created.Spec.Replicas == nil {
-			created.Spec.Replicas = step.Initial
-		}
-		if err := p.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
-			return nil, fmt.Errorf("creating Deployment %s: %w", created.Name, err)
-		}
-		return created, nil
+// createDeployment creates the Deployment.
+func (p *pass) createDeployment(ctx context.Context, form model.Replaced, options []writeOption) (client.Object, error) {
+	created := form.Deployment.DeepCopy()
+	if created.Spec.Replicas == nil {
+		created.Spec.Replicas = form.Initial
 	}
-	body, err := replacement(step)
+	if err := p.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
+		return nil, fmt.Errorf("creating Deployment %s: %w", created.Name, err)
+	}
+	return created, nil
+}
+
+// replaceDeployment replaces what the stack decides in a Deployment.
+func (p *pass) replaceDeployment(
+	ctx context.Context, object model.ObjectID, want *appsv1.Deployment, options []writeOption,
+) (client.Object, error) {
+	body, err := replacement(object, want)
 	if err != nil {
-		return nil, fmt.Errorf("encoding Deployment %s: %w", step.Name, err)
+		return nil, fmt.Errorf("encoding Deployment %s: %w", object.Name, err)
 	}
 	answer := &appsv1.Deployment{}
 	answer.SetNamespace(p.stack.Namespace)
-	answer.SetName(step.Name)
+	answer.SetName(object.Name)
 	patch := client.RawPatch(types.StrategicMergePatchType, body)
 	if err := p.Client.Patch(ctx, answer, patch, with[client.PatchOption](naming.FieldOwner, options)...); err != nil {
-		return nil, fmt.Errorf("updating Deployment %s: %w", step.Name, err)
+		return nil, fmt.Errorf("updating Deployment %s: %w", object.Name, err)
 	}
 	return answer, nil
 }
@@ -48,8 +52,7 @@ func (p *pass) writeDeployment(ctx context.Context, step model.Step, options []w
 // annotations and owners of others stay, and so does the selector, which cannot be
 // changed, and a number of pods that the spec does not name. It is for the object
 // that the step was planned for as it was then: any other version is a conflict.
-func replacement(step model.Step) ([]byte, error) {
-	want := step.Deployment
+func replacement(object model.ObjectID, want *appsv1.Deployment) ([]byte, error) {
 	template, err := whole(&want.Spec.Template)
 	if err != nil {
 		return nil, err
@@ -71,8 +74,8 @@ func replacement(step model.Step) ([]byte, error) {
 	}
 	return json.Marshal(map[string]any{
 		"metadata": map[string]any{
-			"uid":             step.UID,
-			"resourceVersion": step.ResourceVersion,
+			"uid":             object.UID,
+			"resourceVersion": object.ResourceVersion,
 			"labels":          want.Labels,
 			"annotations":     want.Annotations,
 			"ownerReferences": want.OwnerReferences,

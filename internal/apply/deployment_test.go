@@ -110,7 +110,7 @@ func TestReplacement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want, before := wanted(), live()
 			test.change(want, before)
-			body, err := replacement(model.Step{Deployment: want, UID: before.UID, ResourceVersion: before.ResourceVersion})
+			body, err := replacement(model.ObjectID{UID: before.UID, ResourceVersion: before.ResourceVersion}, want)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +130,7 @@ func TestReplacement(t *testing.T) {
 
 // TestReplacementIsForOneVersion shows what makes any other version a conflict.
 func TestReplacementIsForOneVersion(t *testing.T) {
-	body, err := replacement(model.Step{Deployment: wanted(), UID: "uid", ResourceVersion: "7"})
+	body, err := replacement(model.ObjectID{UID: "uid", ResourceVersion: "7"}, wanted())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ var errOutdated = errors.New("the object has changed since")
 // the meantime is planned again, what the API server refuses is the user's to
 // mend, and the rest is returned, to be tried again.
 func (p *pass) sort(step model.Step, err error) error {
+	object := step.Object()
 	var status apierrors.APIStatus
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
@@ -41,11 +42,11 @@ func (p *pass) sort(step model.Step, err error) error {
 		p.refuse(step, err)
 		return nil
 	case errors.As(err, &status):
-		p.outcome.Trouble = fmt.Sprintf("%s %s: %s", step.Kind, step.Name, status.Status().Message)
+		p.outcome.Trouble = fmt.Sprintf("%s %s: %s", object.Kind, object.Name, status.Status().Message)
 	default:
-		p.outcome.Trouble = fmt.Sprintf("%s %s: the API server does not answer", step.Kind, step.Name)
+		p.outcome.Trouble = fmt.Sprintf("%s %s: the API server does not answer", object.Kind, object.Name)
 	}
-	return fmt.Errorf("%s: %w", step.Verb, err)
+	return fmt.Errorf("%s: %w", step.Verb(), err)
 }
 
 // refuse notes that the API server will not have the step, for users and for
@@ -57,7 +58,8 @@ func (p *pass) refuse(step model.Step, err error) {
 		words = sizeWords(step, err)
 		problem.Message = words
 	}
-	if begun := step.Begun; begun != nil && begun.Trigger == v1alpha1.TriggerAutoRollback {
+	if start, ok := step.(model.StartRollout); ok && start.Rollout().Trigger == v1alpha1.TriggerAutoRollback {
+		begun := start.Rollout()
 		problem.Reason = v1alpha1.ReasonRollbackFailed
 		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %s", begun.Message, begun.Revision, words)
 	}
@@ -67,7 +69,7 @@ func (p *pass) refuse(step model.Step, err error) {
 
 // remember keeps that the step cannot be taken, for the next plan.
 func (p *pass) remember(step model.Step, refusal model.Refusal) {
-	refusal.Asked, refusal.Basis, refusal.At = step.Hash, step.Basis, p.Clock.Now()
+	refusal.Asked, refusal.At = step.Asked(), p.Clock.Now()
 	remembered, news := p.Ledger.Refuse(p.key(), step.Target(), refusal)
 	p.silent = p.silent || news
 	p.outcome.Retry = model.Sooner(p.outcome.Retry, remembered.Pause())

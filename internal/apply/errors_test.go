@@ -46,7 +46,7 @@ func TestSort(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := &pass{Applier: &Applier{Ledger: &ledger.Ledger{}, Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}}
-			err := p.sort(model.Step{Verb: model.VerbUpdate}, fmt.Errorf("updating Deployment shop: %w", test.err))
+			err := p.sort(model.WriteChild{}, fmt.Errorf("updating Deployment shop: %w", test.err))
 			got := "error"
 			switch {
 			case err == nil && p.outcome.Again:
@@ -67,16 +67,17 @@ func TestSort(t *testing.T) {
 
 // TestTooLargeSaysWhatToDo shows that the message names what is too large, first.
 func TestTooLargeSaysWhatToDo(t *testing.T) {
+	seventh := model.Revision{Number: 7, Record: model.Record{Rollouts: []model.Rollout{{Trigger: v1alpha1.TriggerSpecChanged}}}}
 	tests := map[string]struct {
 		step model.Step
 		want string
 	}{
 		"R30 a revision that is made": {
-			model.Step{Verb: model.VerbRecord, Kind: model.KindRevision, Name: "shop-7", Revision: &model.Revision{Number: 7}},
+			model.StartRollout{ObjectID: model.ObjectID{Kind: model.KindRevision, Name: "shop-7"}, Revision: seventh},
 			"revision 7 is too large to be stored: make the spec smaller",
 		},
 		"R30 a child": {
-			model.Step{Verb: model.VerbUpdate, Kind: model.KindDeployment, Name: "shop"},
+			model.WriteChild{ObjectID: model.ObjectID{Kind: model.KindDeployment, Name: "shop"}},
 			"Deployment shop is too large to be stored: make the spec smaller",
 		},
 	}

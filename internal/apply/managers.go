@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/plan"
@@ -22,9 +23,9 @@ import (
 // it. That takes one read of the object before it is written: the cache has no managed
 // fields, and after the write they name the operator. Where it cannot be read the step
 // is as good without.
-func (p *pass) attributed(ctx context.Context, step model.Step) model.Step {
+func (p *pass) attributed(ctx context.Context, step model.WriteChild) model.WriteChild {
 	object := &metav1.PartialObjectMetadata{}
-	gvk, err := p.Client.GroupVersionKindFor(newObject(step.Kind))
+	gvk, err := p.Client.GroupVersionKindFor(kinds.Of(step.Kind).New())
 	if err == nil {
 		object.SetGroupVersionKind(gvk)
 		err = p.Live.Get(ctx, client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}, object)

@@ -4,6 +4,8 @@
 package apply
 
 import (
+	. "github.com/appstack-dev/appstack/test/fixture"
+
 	"context"
 	"errors"
 	"slices"
@@ -113,11 +115,11 @@ func drifted(t *testing.T, manager string) (*server, model.State) {
 	if err := s.Client.Patch(t.Context(), live, scale, client.FieldOwner(manager)); err != nil {
 		t.Fatal(err)
 	}
-	state.Deployments = map[string]*appsv1.Deployment{"shop": live}
-	state.Services = map[string]*corev1.Service{"shop": {}}
-	if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(stack), state.Services["shop"]); err != nil {
+	service := &corev1.Service{}
+	if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(stack), service); err != nil {
 		t.Fatal(err)
 	}
+	state.Children = Children(live, service)
 	state.Accepted = s.Ledger.Of(client.ObjectKeyFromObject(stack))
 	return s, state
 }
@@ -135,7 +137,7 @@ func TestWhoChangedIt(t *testing.T) {
 	}
 	const want = "Deployment shop: spec.replicas was changed by kubectl-scale and is put back: " +
 		"to run another number of pods, scale the stack, or leave replicas out of its spec"
-	if step := outcome.Done[0]; step.Reason != want || step.Event != v1alpha1.EventDriftRepaired {
+	if step := outcome.Done[0].About(); step.Reason != want || step.Event != v1alpha1.EventDriftRepaired {
 		t.Errorf("R28 %s is told as %q, want\n%s", step.Event, step.Reason, want)
 	}
 	var repairs []model.Repairs
@@ -166,8 +168,9 @@ func TestARepairDoesNotDependOnWho(t *testing.T) {
 		},
 	})
 	outcome, _ := s.take(t, state)
-	if len(outcome.Done) != 1 || outcome.Done[0].Reason != "Deployment shop: spec.replicas was changed by someone else and is put back: "+
-		"to run another number of pods, scale the stack, or leave replicas out of its spec" {
+	const want = "Deployment shop: spec.replicas was changed by someone else and is put back: " +
+		"to run another number of pods, scale the stack, or leave replicas out of its spec"
+	if len(outcome.Done) != 1 || outcome.Done[0].About().Reason != want {
 		t.Errorf("R28 done: %v, want a repair", outcome.Done)
 	}
 }
@@ -187,7 +190,7 @@ func TestWhatChangesNothingIsNobodysDoing(t *testing.T) {
 	})
 	for range 5 {
 		outcome, _ := s.take(t, state)
-		if len(outcome.Done) != 1 || outcome.Done[0].Event != "" {
+		if len(outcome.Done) != 1 || outcome.Done[0].About().Event != "" {
 			t.Fatalf("R28 done: %v, want one step that no event tells of", outcome.Done)
 		}
 	}

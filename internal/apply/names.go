@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/plan"
@@ -21,34 +22,34 @@ import (
 // without the stack's labels. Names of Deployments that were free a moment ago, when
 // the move was tried that the steps follow, are not looked at. A move itself is
 // tried before: the API server's answer says whether a name is free.
-func (p *pass) namesAreFree(ctx context.Context, steps []model.Step) (bool, error) {
-	for _, step := range steps {
-		if step.Verb != model.VerbCreate && step.Verb != model.VerbRecord || p.isFree(step) {
+func (p *pass) namesAreFree(ctx context.Context, names []model.ObjectID) (bool, error) {
+	for _, name := range names {
+		if p.isFree(name) {
 			continue
 		}
 		object := &metav1.PartialObjectMetadata{}
-		gvk, err := p.Client.GroupVersionKindFor(newObject(step.Kind))
+		gvk, err := p.Client.GroupVersionKindFor(kinds.Of(name.Kind).New())
 		if err != nil {
-			return false, fmt.Errorf("looking for %s %s: %w", step.Kind, step.Name, err)
+			return false, fmt.Errorf("looking for %s %s: %w", name.Kind, name.Name, err)
 		}
 		object.SetGroupVersionKind(gvk)
-		key := client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}
+		key := client.ObjectKey{Namespace: p.stack.Namespace, Name: name.Name}
 		if err := p.Live.Get(ctx, key, object); err != nil {
 			if client.IgnoreNotFound(err) != nil {
-				return false, fmt.Errorf("looking for %s %s: %w", step.Kind, step.Name, err)
+				return false, fmt.Errorf("looking for %s %s: %w", name.Kind, name.Name, err)
 			}
 			continue
 		}
 		switch model.OwnershipOf(p.stack, object) {
 		case model.Inherited:
-			p.outcome.Predecessor = fmt.Sprintf("%s %q", step.Kind, step.Name)
+			p.outcome.Predecessor = fmt.Sprintf("%s %q", name.Kind, name.Name)
 			return false, nil
 		case model.Owned, model.Orphaned:
 			p.outcome.Again = true // the cache is about to show it
 			return false, p.label(ctx, object)
 		case model.Foreign, model.Unclaimed:
 		}
-		p.outcome.Problem = plan.Conflict(p.stack, step.Kind, object)
+		p.outcome.Problem = plan.Conflict(p.stack, kinds.Of(name.Kind), object)
 		p.outcome.Again = p.outcome.Problem == nil // it is to be adopted, and the next plan knows of it
 		return false, nil
 	}

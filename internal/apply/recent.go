@@ -68,37 +68,40 @@ func note(times map[model.Target]time.Time, target model.Target, at time.Time) m
 }
 
 // foundFree notes that the names of the steps are free.
-func (p *pass) foundFree(steps []model.Step) {
+func (p *pass) foundFree(steps []model.WriteChild) {
 	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
 		for _, step := range steps {
-			if step.Verb == model.VerbCreate && step.Kind == model.KindDeployment {
+			if step.Creates() && step.Kind == model.KindDeployment {
 				seen.free = note(seen.free, step.Target(), p.Clock.Now())
 			}
 		}
 	})
 }
 
-// isFree says whether the name of the step was free a moment ago. It is good for one write.
-func (p *pass) isFree(step model.Step) (free bool) {
+// isFree says whether the name was free a moment ago. It is good for one write.
+func (p *pass) isFree(name model.ObjectID) (free bool) {
 	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) {
-		free = justNow(seen.free[step.Target()], p.Clock.Now())
-		delete(seen.free, step.Target())
+		free = justNow(seen.free[name.Target()], p.Clock.Now())
+		delete(seen.free, name.Target())
 	})
 	return free
 }
 
 // made notes that the child of the step was made.
-func (p *pass) made(step model.Step) {
+func (p *pass) made(step model.WriteChild) {
 	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { seen.made = note(seen.made, step.Target(), p.Clock.Now()) })
 }
 
 // removed notes that the child of the step was removed.
-func (p *pass) removed(step model.Step) {
+func (p *pass) removed(step model.Delete) {
 	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { delete(seen.made, step.Target()) })
 }
 
-// isMade says whether the child of the step was made a moment ago.
+// isMade says whether the step creates a child that was made a moment ago.
 func (p *pass) isMade(step model.Step) (made bool) {
+	if !step.Object().Creates() {
+		return false
+	}
 	p.recent.of(p.key(), p.stack.UID, func(seen *sightings) { made = justNow(seen.made[step.Target()], p.Clock.Now()) })
 	return made
 }

@@ -34,16 +34,16 @@ var errTaken = errors.New("there is an object of that name already")
 // merged into an object that somebody else has made (R26). The answer is the revision
 // with its pod templates as the API server would store them, so that they can
 // be compared with live ones.
-func (p *pass) try(ctx context.Context, step model.Step) (model.Revision, error) {
-	answers, err := p.tryAll(ctx, step.Trial)
+func (p *pass) try(ctx context.Context, step model.StartRollout) (model.Revision, error) {
+	answers, err := p.tryAll(ctx, step.DryRuns)
 	if err != nil {
 		return model.Revision{}, err
 	}
-	rev := *step.Revision
+	rev := step.Revision
 	rev.Content.Components = slices.Clone(rev.Content.Components)
-	for i, trial := range step.Trial {
+	for i, trial := range step.DryRuns {
 		answer := answers[i]
-		if trial.Verb == model.VerbCreate && answer.GetResourceVersion() != "" {
+		if trial.Creates() && answer.GetResourceVersion() != "" {
 			return model.Revision{}, fmt.Errorf("%s %s: %w", trial.Kind, trial.Name, errTaken)
 		}
 		deployment, ok := answer.(*appsv1.Deployment)
@@ -72,7 +72,7 @@ func admitted(component model.Component, template corev1.PodTemplateSpec) model.
 
 // tryAll makes the dry runs of the writes, some at a time: a webhook may take long
 // over each. The error is that of the first write in their order, whichever fails sooner.
-func (p *pass) tryAll(ctx context.Context, trials []model.Step) ([]client.Object, error) {
+func (p *pass) tryAll(ctx context.Context, trials []model.WriteChild) ([]client.Object, error) {
 	answers, refusals := make([]client.Object, len(trials)), make([]error, len(trials))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
@@ -86,9 +86,9 @@ func (p *pass) tryAll(ctx context.Context, trials []model.Step) ([]client.Object
 	return answers, cmp.Or(refusals...)
 }
 
-// record makes a revision. The answer is the revision as it is stored.
-func (p *pass) record(ctx context.Context, step model.Step) (model.Revision, error) {
-	stored, err := revision.Encode(p.stack, *step.Revision)
+// createRevision creates a revision. The answer is the revision as it is stored.
+func (p *pass) createRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
+	stored, err := revision.Encode(p.stack, rev)
 	if err != nil {
 		return model.Revision{}, err
 	}
@@ -99,11 +99,11 @@ func (p *pass) record(ctx context.Context, step model.Step) (model.Revision, err
 	return revision.Decode(stored)
 }
 
-// annotate updates what is recorded of a revision, and makes it the stack's.
+// updateRevision updates what is recorded of a revision, and makes it the stack's.
 // The content is immutable, so only metadata is sent. The answer is the revision
 // as it is stored.
-func (p *pass) annotate(ctx context.Context, step model.Step) (model.Revision, error) {
-	encoded, err := revision.Encode(p.stack, *step.Revision)
+func (p *pass) updateRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
+	encoded, err := revision.Encode(p.stack, rev)
 	if err != nil {
 		return model.Revision{}, err
 	}
@@ -112,22 +112,22 @@ func (p *pass) annotate(ctx context.Context, step model.Step) (model.Revision, e
 		"resourceVersion": encoded.ResourceVersion,
 		"annotations":     encoded.Annotations,
 	}
-	if step.Revision.Orphan {
+	if rev.Orphan {
 		metadata["ownerReferences"] = encoded.OwnerReferences
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
-		return model.Revision{}, fmt.Errorf("encoding the record of revision %d: %w", step.Revision.Number, err)
+		return model.Revision{}, fmt.Errorf("encoding the record of revision %d: %w", rev.Number, err)
 	}
-	target := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: p.stack.Namespace, Name: step.Name}}
+	target := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: p.stack.Namespace, Name: rev.Name}}
 	err = p.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
 	if err != nil {
-		return model.Revision{}, fmt.Errorf("updating ControllerRevision %s: %w", step.Name, err)
+		return model.Revision{}, fmt.Errorf("updating ControllerRevision %s: %w", rev.Name, err)
 	}
 	if target.ResourceVersion == encoded.ResourceVersion {
 		p.silent = true
 	} else {
-		p.Ledger.Recorded(p.key(), step.Name, encoded.ResourceVersion, p.Clock.Now())
+		p.Ledger.Recorded(p.key(), rev.Name, encoded.ResourceVersion, p.Clock.Now())
 	}
 	return revision.Decode(target)
 }

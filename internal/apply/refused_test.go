@@ -39,18 +39,18 @@ func TestARolloutAndARecordAreRefused(t *testing.T) {
 	s, stack, state := begun(t)
 	rev := state.Revisions[0]
 	s.refuseAll(t)
-	record := model.Step{Verb: model.VerbAnnotate, Kind: model.KindRevision, Name: rev.Name, Revision: &rev}
-	move := record
-	move.Hash, move.Begun = "content", &rev.Record.Rollouts[0]
-	move.Trial = []model.Step{{Verb: model.VerbCreate, Kind: model.KindDeployment, Name: "shop", Deployment: &appsv1.Deployment{}}}
+	record := model.UpdateRevision{Revision: rev}
+	start := model.StartRollout{ObjectID: rev.ObjectID(), Revision: rev, DryRuns: []model.WriteChild{{
+		ObjectID: model.ObjectID{Kind: model.KindDeployment, Name: "shop"}, Form: model.Replaced{Deployment: &appsv1.Deployment{}},
+	}}}
 	var again []bool
 	for range 3 {
-		outcome, err := s.Apply(t.Context(), stack, model.Plan{Move: &move, Steps: []model.Step{record}}, false)
+		outcome, err := s.Apply(t.Context(), stack, model.Plan{Start: &start, Steps: []model.Step{record}}, false)
 		if err != nil || outcome.Problem == nil || outcome.Retry <= 0 {
 			t.Fatalf("R19 outcome is %+v, error %v; want a problem, and when it is tried again", outcome, err)
 		}
 		again = append(again, outcome.Again)
-		if remembered, found := (model.State{Refused: s.Ledger.Refused(client.ObjectKeyFromObject(stack))}).Refusal(move); !found {
+		if remembered, found := (model.State{Refused: s.Ledger.Refused(client.ObjectKeyFromObject(stack))}).Refusal(start); !found {
 			t.Errorf("R4 what is remembered of the rollout is %+v", remembered)
 		}
 	}

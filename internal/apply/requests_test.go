@@ -29,8 +29,6 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
-	"github.com/appstack-dev/appstack/internal/plan"
-	"github.com/appstack-dev/appstack/internal/render"
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
@@ -112,7 +110,7 @@ func (s *server) goOn(t *testing.T, state model.State) (model.Outcome, []string)
 func (s *server) pass(t *testing.T, state model.State, current bool) (model.Outcome, []string) {
 	t.Helper()
 	s.asked = nil
-	steps := plan.Planner{Defaults: render.StandardDefaults()}.Make(state, s.clock.Now())
+	steps := Plan(state, s.clock.Now())
 	outcome, err := s.Apply(t.Context(), state.Stack, steps, current)
 	if err != nil {
 		t.Fatal(err)
@@ -120,8 +118,8 @@ func (s *server) pass(t *testing.T, state model.State, current bool) (model.Outc
 	return outcome, s.asked
 }
 
-// created is a stack, and its state.
-func created() (*v1alpha1.AppStack, model.State) {
+// newStack is a stack, and its state.
+func newStack() (*v1alpha1.AppStack, model.State) {
 	stack := Stack("shop", Replicas(1), func(s *v1alpha1.AppStack) { s.UID = "stack" })
 	return stack, model.State{Stack: stack}
 }
@@ -129,17 +127,17 @@ func created() (*v1alpha1.AppStack, model.State) {
 // begun is a stack whose first rollout has begun, with its state and its API server.
 func begun(t *testing.T) (*server, *v1alpha1.AppStack, model.State) {
 	t.Helper()
-	stack, state := created()
+	stack, state := newStack()
 	s := newServer(t, stack)
 	outcome, _ := s.take(t, state)
-	state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+	state.Revisions = []model.Revision{*model.RevisionOf(outcome.Done[0])}
 	return s, stack, state
 }
 
 // TestRequestsOfAFirstRelease shows that a name is looked at once where the write
 // tells whether it is taken, and else before each.
 func TestRequestsOfAFirstRelease(t *testing.T) {
-	stack, state := created()
+	stack, state := newStack()
 	s := newServer(t, stack)
 	outcome, asked := s.take(t, state)
 	record := "create *v1.ControllerRevision shop-1"
@@ -152,7 +150,7 @@ func TestRequestsOfAFirstRelease(t *testing.T) {
 	if diff := cmp.Diff([]string{"create *v1.Deployment shop", "patch *v1.Service shop", record}, asked); diff != "" {
 		t.Errorf("R26 the move (-want +got):\n%s", diff)
 	}
-	state.Revisions = []model.Revision{*outcome.Done[0].Revision}
+	state.Revisions = []model.Revision{*model.RevisionOf(outcome.Done[0])}
 
 	outcome, asked = s.goOn(t, state)
 	if diff := cmp.Diff([]string{
@@ -219,7 +217,7 @@ func TestMovesThatFindNames(t *testing.T) {
 		"a Service":    &corev1.Service{ObjectMeta: meta},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stack, state := created()
+			stack, state := newStack()
 			s := newServer(t, stack, theirs)
 			outcome, asked := s.take(t, state)
 			if outcome.Problem == nil || outcome.Problem.Reason != v1alpha1.ReasonNameConflict || len(outcome.Done) > 0 {
@@ -235,7 +233,7 @@ func TestMovesThatFindNames(t *testing.T) {
 // TestMovesOfAnEarlierSpec shows that a rollout does not begin for a spec that is
 // another one by now, though it was tried.
 func TestMovesOfAnEarlierSpec(t *testing.T) {
-	stack, state := created()
+	stack, state := newStack()
 	now := stack.DeepCopy()
 	now.Generation++
 	s := newServer(t, now)
@@ -258,7 +256,7 @@ func TestStacksThatAreGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	left.OwnerReferences = nil
-	state.Deployments = map[string]*appsv1.Deployment{"shop": left}
+	state.Children = Children(left)
 	if outcome, asked := s.take(t, state); !outcome.Again || len(outcome.Done) > 0 || !slices.Equal(asked, []string{look}) {
 		t.Errorf("R27 again: %v, done: %v, asked: %v", outcome.Again, outcome.Done, asked)
 	}
@@ -272,8 +270,10 @@ func TestSuccessIsRecordedAsItIs(t *testing.T) {
 		change func(*model.State)
 		looks  bool
 	}{
-		"R6 a success":                           {func(*model.State) {}, false},
-		"R17 a failure":                          {func(s *model.State) { s.Deployments["shop"].Status = appsv1.DeploymentStatus{} }, true},
+		"R6 a success": {func(*model.State) {}, false},
+		"R17 a failure": {
+			func(s *model.State) { s.Children.Deployment("shop").Status = appsv1.DeploymentStatus{} }, true,
+		},
 		"R26 a success that takes a record back": {func(s *model.State) { s.Revisions[0].Orphan = true }, true},
 	}
 	for name, test := range tests {
@@ -287,8 +287,7 @@ func TestSuccessIsRecordedAsItIs(t *testing.T) {
 				}
 			}
 			live.Generation, live.Status = 1, complete
-			state.Deployments = map[string]*appsv1.Deployment{"shop": live}
-			state.Services = map[string]*corev1.Service{"shop": service}
+			state.Children = Children(live, service)
 			test.change(&state)
 			s.clock.Step(time.Hour)
 			outcome, asked := s.take(t, state)
@@ -331,7 +330,7 @@ func TestNumbersThatAreTaken(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			stack, state := created()
+			stack, state := newStack()
 			s := newServer(t, stack, test.record)
 			outcome, _ := s.take(t, state)
 			if len(outcome.Done) > 0 || !test.want(outcome) {

@@ -39,9 +39,9 @@ func TooLarge(err error) bool {
 
 // sizeWords say what is too large, and what to do about it.
 func sizeWords(step model.Step, err error) string {
-	what := fmt.Sprintf("%s %s", step.Kind, step.Name)
-	if step.Revision != nil {
-		what = fmt.Sprintf("revision %d", step.Revision.Number)
+	what := fmt.Sprintf("%s %s", step.Object().Kind, step.Object().Name)
+	if rev := model.RevisionOf(step); rev != nil {
+		what = fmt.Sprintf("revision %d", rev.Number)
 	}
 	return what + " is too large to be stored: make the spec smaller, for example by moving long values of env, args or podTemplate " +
 		"into a ConfigMap that the pods mount: " + err.Error()

@@ -20,8 +20,6 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
-	"github.com/appstack-dev/appstack/internal/plan"
-	"github.com/appstack-dev/appstack/internal/render"
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
@@ -91,7 +89,7 @@ func (w *webhook) before(t *testing.T, s *server) {
 
 // components are a stack with so many components besides the main one.
 func components(count int) (*v1alpha1.AppStack, model.State) {
-	stack, state := created()
+	stack, state := newStack()
 	for i := range count {
 		With(stack, Component(fmt.Sprintf("worker%d", i), 1, nil))
 	}
@@ -164,7 +162,7 @@ func TestDryRunsEndWithTheReconcile(t *testing.T) {
 		hanging.before(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		steps := plan.Planner{Defaults: render.StandardDefaults()}.Make(state, s.clock.Now())
+		steps := Plan(state, s.clock.Now())
 		outcome, err := s.Apply(ctx, stack, steps, false)
 		if !errors.Is(err, context.DeadlineExceeded) || len(outcome.Done) > 0 || outcome.Trouble == "" {
 			t.Errorf("R4 done %v, trouble %q, error %v, want nothing, words and the deadline", outcome.Done, outcome.Trouble, err)

@@ -8,15 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
@@ -28,54 +25,55 @@ type writeOption interface {
 	client.PatchOption
 }
 
-// newObject is an empty object of the kind.
-func newObject(kind model.Kind) client.Object {
-	switch kind {
-	case model.KindDeployment:
-		return &appsv1.Deployment{}
-	case model.KindService:
-		return &corev1.Service{}
-	case model.KindAutoscaler:
-		return &autoscalingv2.HorizontalPodAutoscaler{}
-	case model.KindBudget:
-		return &policyv1.PodDisruptionBudget{}
+// write writes a child, or tries to without effect.
+func (p *pass) write(ctx context.Context, step model.WriteChild, options ...writeOption) (client.Object, error) {
+	switch form := step.Form.(type) {
+	case model.Replaced:
+		if step.Creates() {
+			return p.createDeployment(ctx, form, options)
+		}
+		return p.replaceDeployment(ctx, step.ObjectID, form.Deployment, options)
+	case model.Applied:
+		return p.applyConfig(ctx, step.ObjectID, form, options)
 	default:
-		return &appsv1.ControllerRevision{}
+		panic(fmt.Sprintf("a %T is no form", form)) // there are no others
 	}
 }
 
-// applyConfig writes a child of another kind by server-side apply. The first
+// applyConfig writes a child by server-side apply. The first
 // write of a child is not forced: who made an object of its name in the
 // meantime keeps it. It is sent as a patch, for its answer comes as a new
 // object then; Apply would put it into the configuration, beside what the API
 // server did not accept of it.
-func (p *pass) applyConfig(ctx context.Context, step model.Step, options []writeOption) (client.Object, error) {
+func (p *pass) applyConfig(
+	ctx context.Context, object model.ObjectID, form model.Applied, options []writeOption,
+) (client.Object, error) {
 	all := with[client.PatchOption](naming.FieldOwner, options)
 	dryRun := len(options) > 0
-	version := step.ResourceVersion
-	if step.TakesPorts && !dryRun {
+	version := object.ResourceVersion
+	if form.TakesPorts && !dryRun {
 		var err error
-		if version, err = p.takePorts(ctx, step); err != nil {
+		if version, err = p.takePorts(ctx, object); err != nil {
 			return nil, err
 		}
 	}
-	if step.Verb != model.VerbCreate {
+	if !object.Creates() {
 		all = append(all, client.ForceOwnership)
 	}
-	body, err := encode(step.Config, version)
+	body, err := encode(form.Config, version)
 	if err != nil {
-		return nil, fmt.Errorf("encoding %s %s: %w", step.Kind, step.Name, err)
+		return nil, fmt.Errorf("encoding %s %s: %w", object.Kind, object.Name, err)
 	}
-	answer := newObject(step.Kind)
+	answer := kinds.Of(object.Kind).New()
 	answer.SetNamespace(p.stack.Namespace)
-	answer.SetName(step.Name)
+	answer.SetName(object.Name)
 	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
-	if step.TakesPorts && dryRun {
+	if form.TakesPorts && dryRun {
 		// tried before the ports are taken, so replace them as taking them would
 		patch, all = client.RawPatch(types.MergePatchType, body), with[client.PatchOption](naming.FieldOwner, options)
 	}
 	if err := p.Client.Patch(ctx, answer, patch, all...); err != nil {
-		return nil, fmt.Errorf("applying %s %s: %w", step.Kind, step.Name, err)
+		return nil, fmt.Errorf("applying %s %s: %w", object.Kind, object.Name, err)
 	}
 	return answer, nil
 }

@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -44,6 +45,15 @@ type actor struct {
 	mu      sync.Mutex // dry runs are side by side
 }
 
+// unknown are answers where nothing is known.
+type unknown struct{}
+
+func (unknown) Look(_ context.Context, _ types.NamespacedName, questions model.Questions) model.Answers {
+	return fixture.Unknown(questions)
+}
+
+func (unknown) Forget(types.NamespacedName) {}
+
 func newActor(t *testing.T) *actor {
 	t.Helper()
 	d := newDesk(t)
@@ -55,6 +65,7 @@ func newActor(t *testing.T) *actor {
 	if !ok {
 		t.Fatalf("a %T cannot be built on", d.Client)
 	}
+	d.Answers = unknown{}
 	actor := &actor{desk: d}
 	d.Client = interceptor.NewClient(api, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
@@ -108,7 +119,7 @@ func (d *actor) done(t *testing.T, state *model.State) []string {
 	}
 	var done []string
 	for _, step := range outcome.Done {
-		done = append(done, string(step.Verb)+" "+string(step.Kind)+" "+step.Name)
+		done = append(done, step.Verb()+" "+string(step.Object().Kind)+" "+step.Object().Name)
 	}
 	return done
 }
@@ -120,7 +131,7 @@ func TestAnErrorKeepsWhatWasDoneBefore(t *testing.T) {
 	d.createError = apierrors.NewInternalError(errors.New("oops"))
 	state := &model.State{Stack: d.stack(t)}
 	_, outcome, err := d.act(t.Context(), state, d.clock.Now())
-	if err == nil || len(outcome.Done) != 1 || outcome.Done[0].Verb != model.VerbRecord || len(state.Revisions) != 1 {
+	if err == nil || len(outcome.Done) != 1 || outcome.Done[0].Verb() != "Record" || len(state.Revisions) != 1 {
 		t.Errorf("error %v, done %v, %d revisions, want an error, and the record", err, outcome.Done, len(state.Revisions))
 	}
 	if recorder, ok := d.Events.Recorder.(*events.FakeRecorder); !ok || len(recorder.Events) != 1 {
@@ -164,9 +175,7 @@ func (d *actor) look(t *testing.T, state *model.State) {
 			t.Fatal(err)
 		}
 	}
-	state.Deployments = map[string]*appsv1.Deployment{key.Name: deployment}
-	state.Services = map[string]*corev1.Service{key.Name: service}
-	state.Budgets = map[string]*policyv1.PodDisruptionBudget{key.Name: budget}
+	state.Children = fixture.Children(deployment, service, budget)
 	state.Accepted = d.Ledger.Of(key)
 }
 
@@ -185,8 +194,8 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 	}
 
 	d.look(t, state)
-	desired := *state.Deployments["shop"].Spec.Replicas
-	state.Deployments["shop"].Status = appsv1.DeploymentStatus{
+	desired := *state.Children.Deployment("shop").Spec.Replicas
+	state.Children.Deployment("shop").Status = appsv1.DeploymentStatus{
 		Replicas: desired, UpdatedReplicas: desired, ReadyReplicas: desired, AvailableReplicas: desired,
 	}
 	state.Pods = model.Pods{Known: true}
@@ -208,7 +217,7 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 	d.clock.Step(time.Second)
 	state.Pods.All = []model.Pod{{
 		Name: "shop-2-a", Component: naming.Main, Made: d.clock.Now(),
-		Template: model.TemplateHash(state.Deployments["shop"].Spec.Template),
+		Template: model.TemplateHash(state.Children.Deployment("shop").Spec.Template),
 		Containers: []model.Container{{
 			Name: "app", Waiting: "CrashLoopBackOff", Exits: 3, LastExit: &model.Exit{Code: 1, At: d.clock.Now()},
 		}},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -58,20 +59,15 @@ const (
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/status,verbs=patch
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/finalizers,verbs=update
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
-// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler makes what runs follow the stacks.
 type Reconciler struct {
 	Client  client.Client
 	Observe *observe.Observer
-	Images  *image.Resolver
+	Answers Answers
 	Plan    plan.Planner
 	Apply   *apply.Applier
 	Events  *telemetry.Events
@@ -82,13 +78,24 @@ type Reconciler struct {
 	statuses statuses
 }
 
+// Answers finds out what plans ask, beside the reconcile.
+type Answers interface {
+	// Look is what is known by now of what is asked for the stack. What is not known yet
+	// is found out; that brings another reconcile.
+	Look(ctx context.Context, stack types.NamespacedName, questions model.Questions) model.Answers
+	// Forget ends what is done for the stack.
+	Forget(stack types.NamespacedName)
+}
+
+var _ Answers = &image.Resolver{}
+
 // Reconcile brings one stack a step closer to its spec.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := r.Client.Get(ctx, req.NamespacedName, stack); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Observe.Forget(req.NamespacedName)
-			r.Images.Forget(req.NamespacedName)
+			r.Answers.Forget(req.NamespacedName)
 			r.Ledger.Forget(req.NamespacedName)
 			r.Events.Forget(req.NamespacedName)
 			r.Apply.Forget(req.NamespacedName)
@@ -99,7 +106,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if !stack.DeletionTimestamp.IsZero() {
 		r.Observe.Forget(req.NamespacedName)
-		r.Images.Forget(req.NamespacedName)
+		r.Answers.Forget(req.NamespacedName)
 		return ctrl.Result{}, nil // owner references do the rest (R27)
 	}
 	state, err := r.Observe.State(ctx, stack)
@@ -114,11 +121,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: model.Sooner(behind, due)}, nil // as pressing as it was
 	}
 	now := r.Clock.Now()
-	state.Images = r.Images.Look(ctx, req.NamespacedName, r.Plan.Lookup(state, now))
 	steps, outcome, applyErr := r.act(ctx, &state, now)
 	r.Observe.Follow(state)
-	if state.Images.Briefly > 0 && applyErr == nil {
-		return ctrl.Result{RequeueAfter: state.Images.Briefly}, nil // a status that would be another one at once
+	if state.Answers.Briefly > 0 && applyErr == nil {
+		return ctrl.Result{RequeueAfter: state.Answers.Briefly}, nil // a status that would be another one at once
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, next)
@@ -155,10 +161,13 @@ const rounds = 3
 func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time) (model.Plan, model.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
+	answers := func(questions model.Questions) model.Answers {
+		return r.Answers.Look(ctx, client.ObjectKeyFromObject(state.Stack), questions)
+	}
 	var done []model.Step
 	current := false
 	for round := 1; ; round++ {
-		steps := r.Plan.Make(*state, now)
+		steps := r.Plan.Plan(state, now, answers)
 		outcome, err := r.Apply.Apply(ctx, state.Stack, steps, current)
 		current = outcome.Current
 		for _, step := range outcome.Done {
@@ -172,7 +181,7 @@ func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time)
 			return steps, outcome, err
 		}
 		for _, step := range made {
-			state.Revisions = revision.With(state.Revisions, *step.Revision)
+			state.Revisions = revision.With(state.Revisions, *model.RevisionOf(step))
 		}
 	}
 }
@@ -180,7 +189,7 @@ func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time)
 // recorded says whether what was done is only that revisions have other records.
 func recorded(done []model.Step) bool {
 	return len(done) > 0 && !slices.ContainsFunc(done, func(step model.Step) bool {
-		return step.Verb != model.VerbRecord && step.Verb != model.VerbAnnotate
+		return model.RevisionOf(step) == nil
 	})
 }
 

@@ -49,8 +49,8 @@ func (d *actor) running(t *testing.T) *model.State {
 	state := &model.State{Stack: d.stack(t)}
 	d.done(t, state)
 	d.look(t, state)
-	desired := *state.Deployments["shop"].Spec.Replicas
-	state.Deployments["shop"].Status = appsv1.DeploymentStatus{
+	desired := *state.Children.Deployment("shop").Spec.Replicas
+	state.Children.Deployment("shop").Status = appsv1.DeploymentStatus{
 		Replicas: desired, UpdatedReplicas: desired, ReadyReplicas: desired, AvailableReplicas: desired,
 	}
 	state.Pods = model.Pods{Known: true}
@@ -115,7 +115,7 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 	}{
 		"R4 nothing": {func(*actor, *model.State) {}, false},
 		"R4 a pod gets ready": {
-			func(_ *actor, s *model.State) { s.Deployments["shop"].Status.ObservedGeneration++ }, false,
+			func(_ *actor, s *model.State) { s.Children.Deployment("shop").Status.ObservedGeneration++ }, false,
 		},
 		"R4 other content": {
 			func(_ *actor, s *model.State) { fixture.With(s.Stack, fixture.Image("my-app:3")) }, true,
@@ -127,9 +127,9 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 				fixture.With(s.Stack, fixture.Annotation(v1alpha1.AnnotationAdopt, "true"))
 			}, true,
 		},
-		"R4 a child is deleted": {func(_ *actor, s *model.State) { delete(s.Services, "shop") }, true},
+		"R4 a child is deleted": {func(_ *actor, s *model.State) { s.Children.Remove(model.KindService, "shop") }, true},
 		"R4 a child is another one": {
-			func(_ *actor, s *model.State) { s.Services["shop"].UID = "other" }, true,
+			func(_ *actor, s *model.State) { s.Children.Service("shop").UID = "other" }, true,
 		},
 		"R4 the operator starts anew": {
 			func(d *actor, _ *model.State) { d.Ledger = &ledger.Ledger{}; d.Apply.Ledger = d.Ledger }, true,

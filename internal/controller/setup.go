@@ -122,7 +122,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		Observe: &observe.Observer{
 			Cache: kept, Live: mgr.GetAPIReader(), Ledger: memory, Pods: pods, Clock: options.Clock,
 		},
-		Images:  images,
+		Answers: images,
 		Plan:    plan.Planner{Defaults: options.Defaults},
 		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
 		Metrics: counts,

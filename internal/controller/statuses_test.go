@@ -282,8 +282,8 @@ func TestStatusesForgetSettledStacks(t *testing.T) {
 }
 
 func TestPassing(t *testing.T) {
-	step := []model.Step{{Verb: model.VerbUpdate}}
-	record := []model.Step{{Verb: model.VerbRecord}, {Verb: model.VerbAnnotate}}
+	step := []model.Step{model.WriteChild{}}
+	record := []model.Step{model.StartRollout{}, model.UpdateRevision{}}
 	tests := map[string]struct {
 		outcome model.Outcome
 		want    bool

@@ -229,29 +229,29 @@ func (b *bench) eventually(what string, so func() bool) {
 }
 
 // look makes a pass for the stack.
-func (b *bench) look(stack types.NamespacedName, want model.Lookup) model.Images {
+func (b *bench) look(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	return b.Look(b.t.Context(), stack, want)
 }
 
 // waits makes a pass after which the stack waits.
-func (b *bench) waits(stack types.NamespacedName, want model.Lookup) model.Images {
+func (b *bench) waits(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	images := b.look(stack, want)
 	if images.Waiting == "" {
-		b.t.Fatalf("%s does not wait: %+v", stack, images.Known)
+		b.t.Fatalf("%s does not wait: %+v", stack, images.Images)
 	}
 	return images
 }
 
 // known makes a pass after which all is known, and returns the first.
-func (b *bench) known(stack types.NamespacedName, want model.Lookup) model.Image {
+func (b *bench) known(stack types.NamespacedName, want model.Questions) model.Image {
 	b.t.Helper()
 	images := b.look(stack, want)
 	if images.Waiting != "" {
 		b.t.Fatalf("%s waits for %s", stack, images.Waiting)
 	}
-	found, ok := images.Known[want.Images[0]]
+	found, ok := images.Images[want.Images[0]]
 	if !ok {
 		b.t.Fatalf("nothing is known of %+v", want.Images[0])
 	}
@@ -259,8 +259,8 @@ func (b *bench) known(stack types.NamespacedName, want model.Lookup) model.Image
 }
 
 // wanting is a release of images whose pods have no credentials of their own.
-func wanting(references ...string) model.Lookup {
-	want := model.Lookup{Release: "1"}
+func wanting(references ...string) model.Questions {
+	want := model.Questions{Release: "1"}
 	for _, reference := range references {
 		want.Images = append(want.Images, model.ImageRequest{Reference: reference})
 	}

@@ -264,7 +264,7 @@ func TestForget(t *testing.T) {
 	b.idle()
 	b.Forget(shop)
 	b.Forget(shop)
-	if images := b.look(blog, wanting()); images.Waiting != "" || images.Known != nil {
+	if images := b.look(blog, wanting()); images.Waiting != "" || images.Images != nil {
 		t.Errorf("with nothing to look up: %+v", images)
 	}
 	b.Resolver.mu.Lock()

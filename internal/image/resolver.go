@@ -133,20 +133,20 @@ func (r *Resolver) Start(ctx context.Context, changed func(types.NamespacedName)
 // Look is what is known of the images that the stack's next release is to run.
 // What is not known yet is looked up, and told as a change. With nothing to look
 // up, all that was done for the stack ends.
-func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want model.Lookup) model.Images {
-	if len(want.Images) == 0 {
+func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want model.Questions) model.Answers {
+	if want.None() {
 		r.Forget(stack)
-		return model.Images{}
+		return model.Answers{}
 	}
 	now := r.options.Clock.Now()
 	session := r.session(stack, want, now)
 	session.unread = false
-	images := model.Images{Known: map[model.ImageRequest]model.Image{}}
+	images := model.Answers{Release: want.Release, Images: map[model.ImageRequest]model.Image{}}
 	for _, request := range want.Images {
 		image, state := r.look(ctx, stack, session, request, now)
 		switch state {
 		case known:
-			images.Known[request] = image
+			images.Images[request] = image
 		case waiting:
 			if images.Waiting == "" {
 				images.Waiting = request.Reference
@@ -178,7 +178,7 @@ func (r *Resolver) Forget(stack types.NamespacedName) {
 	delete(r.sessions, stack)
 }
 
-func (r *Resolver) session(stack types.NamespacedName, want model.Lookup, now time.Time) *session {
+func (r *Resolver) session(stack types.NamespacedName, want model.Questions, now time.Time) *session {
 	r.mu.Lock()
 	current := r.sessions[stack]
 	r.mu.Unlock()

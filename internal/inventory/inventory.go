@@ -18,9 +18,6 @@ import (
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -36,6 +33,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/paging"
 )
 
@@ -170,11 +168,14 @@ func (c *Cache) Get(_ context.Context, key client.ObjectKey, into client.Object,
 // Objects are what names a stack as the one that it belongs to, in the order of
 // the names. They are the caller's.
 type Objects struct {
-	Deployments []*appsv1.Deployment
-	Services    []*corev1.Service
-	Autoscalers []*autoscalingv2.HorizontalPodAutoscaler
-	Budgets     []*policyv1.PodDisruptionBudget
-	Revisions   []*appsv1.ControllerRevision
+	Children  []Child
+	Revisions []*appsv1.ControllerRevision
+}
+
+// Child is one of the stack's children.
+type Child struct {
+	Kind   model.Kind
+	Object client.Object
 }
 
 // Of reads what belongs to the stack.
@@ -182,7 +183,7 @@ func (c *Cache) Of(stack types.NamespacedName) (Objects, error) {
 	if !c.synced() {
 		return Objects{}, errNotFilled
 	}
-	var all []client.Object
+	var all Objects
 	for _, kept := range c.shelves.objects(stack) {
 		if kept.kind.resource == stackResource {
 			continue
@@ -191,25 +192,15 @@ func (c *Cache) Of(stack types.NamespacedName) (Objects, error) {
 		if err != nil {
 			return Objects{}, err
 		}
-		all = append(all, object)
-	}
-	slices.SortFunc(all, func(a, b client.Object) int { return cmp.Compare(a.GetName(), b.GetName()) })
-	var objects Objects
-	for _, object := range all {
-		switch object := object.(type) {
-		case *appsv1.Deployment:
-			objects.Deployments = append(objects.Deployments, object)
-		case *corev1.Service:
-			objects.Services = append(objects.Services, object)
-		case *autoscalingv2.HorizontalPodAutoscaler:
-			objects.Autoscalers = append(objects.Autoscalers, object)
-		case *policyv1.PodDisruptionBudget:
-			objects.Budgets = append(objects.Budgets, object)
-		case *appsv1.ControllerRevision:
-			objects.Revisions = append(objects.Revisions, object)
+		if record, ok := object.(*appsv1.ControllerRevision); ok {
+			all.Revisions = append(all.Revisions, record)
+		} else {
+			all.Children = append(all.Children, Child{Kind: kept.kind.name, Object: object})
 		}
 	}
-	return objects, nil
+	slices.SortFunc(all.Children, func(a, b Child) int { return cmp.Compare(a.Object.GetName(), b.Object.GetName()) })
+	slices.SortFunc(all.Revisions, func(a, b *appsv1.ControllerRevision) int { return cmp.Compare(a.Name, b.Name) })
+	return all, nil
 }
 
 // List implements client.Reader; there is nothing that it lists.

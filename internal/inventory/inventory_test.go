@@ -33,6 +33,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/queue"
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
@@ -194,7 +195,7 @@ func TestCacheIsFilled(t *testing.T) {
 		t.Errorf("reading the stack: %v", err)
 	}
 	objects, err := c.Of(key)
-	if err != nil || len(objects.Services) != 1 {
+	if err != nil || len(objects.Children) != 1 || objects.Children[0].Kind != model.KindService {
 		t.Errorf("what belongs to the stack: %+v, %v, want a Service", objects, err)
 	}
 	const selector = " apps.appstack.dev/stack"

@@ -9,21 +9,21 @@ import (
 	"encoding/json"
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
 // kind is a kind of object that is kept.
 type kind struct {
+	// name is that of the kind; empty for stacks.
+	name model.Kind
 	// resource is what the API calls it.
 	resource schema.GroupVersionResource
 	// fresh makes an empty object of the kind.
@@ -49,27 +49,20 @@ func newKinds() ([]*kind, error) {
 		return nil, fmt.Errorf("building the selector: %w", err)
 	}
 	belonging := labels.NewSelector().Add(*ofStacks)
-	kinds := []*kind{
-		{stackResource, func() client.Object { return &v1alpha1.AppStack{} }, labels.Everything(), nil},
-		{appsv1.SchemeGroupVersion.WithResource("deployments"),
-			func() client.Object { return &appsv1.Deployment{} }, belonging, nil},
-		{corev1.SchemeGroupVersion.WithResource("services"),
-			func() client.Object { return &corev1.Service{} }, belonging, nil},
-		{autoscalingv2.SchemeGroupVersion.WithResource("horizontalpodautoscalers"),
-			func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} }, belonging, nil},
-		{policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"),
-			func() client.Object { return &policyv1.PodDisruptionBudget{} }, belonging, nil},
-		{appsv1.SchemeGroupVersion.WithResource("controllerrevisions"),
-			func() client.Object { return &appsv1.ControllerRevision{} }, belonging, nil},
+	kept := []*kind{
+		{resource: stackResource, fresh: func() client.Object { return &v1alpha1.AppStack{} }, selector: labels.Everything()},
 	}
-	for _, k := range kinds {
+	for _, k := range append([]*kinds.Kind{kinds.Revisions}, kinds.All...) {
+		kept = append(kept, &kind{name: k.Name, resource: k.Resource, fresh: k.New, selector: belonging})
+	}
+	for _, k := range kept {
 		sample, err := k.sample()
 		if err != nil {
 			return nil, err
 		}
 		k.packer = newPacker(sample)
 	}
-	return kinds, nil
+	return kept, nil
 }
 
 // sample is that of the kind, in the form in which objects of it are packed.

@@ -57,7 +57,7 @@ func TestCacheIsFilledInPages(t *testing.T) {
 		}
 	}
 	objects, err := c.Of(types.NamespacedName{Namespace: Namespace, Name: "shop"})
-	if err != nil || len(objects.Services) != 2 {
+	if err != nil || len(objects.Children) != 2 {
 		t.Errorf("what belongs to the stack: %+v, %v, want two Services", objects, err)
 	}
 	s.mu.Lock()

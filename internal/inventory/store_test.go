@@ -103,8 +103,8 @@ func (k *kept) services(stack string) []string {
 	objects, err := k.Of(types.NamespacedName{Namespace: Namespace, Name: stack})
 	k.do(err)
 	var all []string
-	for _, service := range objects.Services {
-		all = append(all, service.Name+" "+service.ResourceVersion)
+	for _, service := range objects.Children {
+		all = append(all, service.Object.GetName()+" "+service.Object.GetResourceVersion())
 	}
 	return all
 }
@@ -241,8 +241,8 @@ func TestManyAtATime(t *testing.T) {
 						t.Errorf("stack %q is read for %s: %v", stack.Name, name, err)
 					}
 					objects, err := k.Of(key)
-					if err != nil || len(objects.Services) != 1 || objects.Services[0].Name != name {
-						t.Errorf("of %s there is %+v: %v", name, objects.Services, err)
+					if err != nil || len(objects.Children) != 1 || objects.Children[0].Object.GetName() != name {
+						t.Errorf("of %s there is %+v: %v", name, objects.Children, err)
 					}
 					var list v1alpha1.AppStackList
 					if err := (Conditions{k.Cache}).List(t.Context(), &list); err != nil || len(list.Items) != len(names) {

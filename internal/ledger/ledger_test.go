@@ -25,7 +25,7 @@ var (
 
 // refusal is that of a write with such a hash, for the first time.
 func refusal(asked, message string) model.Refusal {
-	return model.Refusal{Asked: asked, Message: message, Times: 1}
+	return model.Refusal{Asked: model.Asked{Hash: asked}, Message: message, Times: 1}
 }
 
 func TestRefuseTellsNews(t *testing.T) {
@@ -149,7 +149,7 @@ func TestRefusedSince(t *testing.T) {
 	var l ledger.Ledger
 	at := func(second int) time.Time { return time.Date(2026, 1, 1, 12, 0, second, 0, time.UTC) }
 	since := func(asked string, second int) time.Time {
-		l.Refuse(shop, deployment, model.Refusal{Asked: asked, At: at(second)})
+		l.Refuse(shop, deployment, model.Refusal{Asked: model.Asked{Hash: asked}, At: at(second)})
 		return l.Refused(shop)[deployment].Since
 	}
 	for _, step := range []struct {

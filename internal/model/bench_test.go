@@ -24,7 +24,7 @@ func BenchmarkHashes(b *testing.B) {
 		hash func() string
 	}{
 		{"Deployment", func() string { return model.Hash(deployment) }},
-		{"Fingerprint", func() string { return model.Fingerprint(deployment) }},
+		{"Fingerprint", func() string { return Fingerprint(deployment) }},
 		{"Content", content.Hash},
 		{"Template", func() string { return model.TemplateHash(deployment.Spec.Template) }},
 	} {

@@ -5,24 +5,11 @@ package model
 
 import (
 	"cmp"
-	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
-
-// Lookup is what has to be known of images before a revision can be made.
-type Lookup struct {
-	// Release tells one release of a stack from the next: a tag that was looked up
-	// for one may have moved since.
-	Release string
-	// Since is from when on an answer is fresh enough; zero where only answers to
-	// questions that were asked after the lookup began are.
-	Since time.Time
-	// Images are those to look up; nothing has to be known where there are none.
-	Images []ImageRequest
-}
 
 // ImageRequest is an image to look up, and the credentials that its pods have.
 type ImageRequest struct {
@@ -32,21 +19,6 @@ type ImageRequest struct {
 	ServiceAccount string
 	// PullSecrets are the names of the pods' imagePullSecrets, with a comma between them.
 	PullSecrets string
-}
-
-// Images are the answers to a Lookup.
-type Images struct {
-	// Known are the answers. One that is missing is of an image that is not to be
-	// looked up: it runs as written.
-	Known map[ImageRequest]Image
-	// Waiting is the image that is waited for, as a person would name it; empty
-	// where none is, and Known is complete.
-	Waiting string
-	// Wait is the time until a lookup is given up; 0 where none is waited for.
-	Wait time.Duration
-	// Briefly is the time for which the wait is not worth telling of yet: most
-	// registries answer in that time.
-	Briefly time.Duration
 }
 
 // Image is what a registry says of an image.

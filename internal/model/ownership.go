@@ -53,12 +53,3 @@ func OwnershipOf(stack *v1alpha1.AppStack, object metav1.Object) Ownership {
 func Adopts(stack *v1alpha1.AppStack) bool {
 	return stack.Annotations[v1alpha1.AnnotationAdopt] == "true"
 }
-
-// Content says whether an object of the kind is what a revision decides, and
-// not how a component is operated (R1).
-func (k Kind) Content() bool { return k == KindDeployment || k == KindService }
-
-// Adoptable says whether a stack can take over an unclaimed object of the kind.
-func (k Kind) Adoptable() bool {
-	return k == KindDeployment || k == KindService
-}

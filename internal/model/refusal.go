@@ -10,8 +10,8 @@ import (
 
 // Refusal is a write that the API server refused.
 type Refusal struct {
-	// Asked is the hash of what was asked, and Basis what else the answer may depend on.
-	Asked, Basis string
+	// Asked is what was refused.
+	Asked Asked
 	// Message is the API server's, and Problem what the conditions report.
 	Message string
 	Problem Problem
@@ -37,7 +37,7 @@ const (
 // news where the same was not refused before.
 func (r Refusal) After(last Refusal) (next Refusal, news bool) {
 	r.Since, r.Times = r.At, 1
-	if last.Times == 0 || last.Asked != r.Asked {
+	if last.Times == 0 || last.Asked.Hash != r.Asked.Hash {
 		return r, true
 	}
 	r.Since, r.Times = last.Since, last.Times+1
@@ -56,7 +56,7 @@ func (r Refusal) Pause() time.Duration {
 	if doublings := r.Times - 1; doublings < 4 {
 		pause = min(firstPause<<max(0, doublings), longest)
 	}
-	return pause + pause/10*time.Duration(spread(r.Asked))/256
+	return pause + pause/10*time.Duration(spread(r.Asked.Hash))/256
 }
 
 // spread is a number below 256 that a hash decides.
@@ -72,7 +72,7 @@ func spread(hash string) uint64 {
 // is. It is due at once where its basis is another one.
 func (r Refusal) Wait(step Step, now time.Time) time.Duration {
 	pause := r.Pause()
-	if r.Basis != step.Basis || !Within(pause, r.At, now) {
+	if r.Asked.Basis != step.Asked().Basis || !Within(pause, r.At, now) {
 		return 0
 	}
 	return pause - now.Sub(r.At)
@@ -80,6 +80,7 @@ func (r Refusal) Wait(step Step, now time.Time) time.Duration {
 
 // Refusal is how the API server refused the very same step before; ok is false where it did not.
 func (s State) Refusal(step Step) (refusal Refusal, ok bool) {
+	asked := step.Asked().Hash
 	refusal, ok = s.Refused[step.Target()]
-	return refusal, ok && step.Hash != "" && refusal.Asked == step.Hash
+	return refusal, ok && asked != "" && refusal.Asked.Hash == asked
 }

@@ -19,11 +19,11 @@ func TestPausesAfterRefusals(t *testing.T) {
 		refusal model.Refusal
 		want    []time.Duration
 	}{
-		"R4 what was asked":   {model.Refusal{Asked: "00"}, []time.Duration{30 * s, m, 2 * m, 4 * m, 5 * m, 5 * m, 5 * m}},
-		"R17 what may pass":   {model.Refusal{Asked: "00", Passing: true}, []time.Duration{30 * s, m, m, m, m}},
-		"R4 spread":           {model.Refusal{Asked: "80"}, []time.Duration{31500 * time.Millisecond, 63 * s}},
-		"R4 spread the most":  {model.Refusal{Asked: "ff"}, []time.Duration{32988281250 * time.Nanosecond}},
-		"R4 no hash":          {model.Refusal{Asked: "what"}, []time.Duration{30 * s}},
+		"R4 what was asked":   {model.Refusal{Asked: model.Asked{Hash: "00"}}, []time.Duration{30 * s, m, 2 * m, 4 * m, 5 * m, 5 * m, 5 * m}},
+		"R17 what may pass":   {model.Refusal{Asked: model.Asked{Hash: "00"}, Passing: true}, []time.Duration{30 * s, m, m, m, m}},
+		"R4 spread":           {model.Refusal{Asked: model.Asked{Hash: "80"}}, []time.Duration{31500 * time.Millisecond, 63 * s}},
+		"R4 spread the most":  {model.Refusal{Asked: model.Asked{Hash: "ff"}}, []time.Duration{32988281250 * time.Nanosecond}},
+		"R4 no hash":          {model.Refusal{Asked: model.Asked{Hash: "what"}}, []time.Duration{30 * s}},
 		"R4 nothing is known": {model.Refusal{}, []time.Duration{30 * s}},
 	}
 	for name, test := range tests {
@@ -47,7 +47,7 @@ func TestPausesAfterRefusals(t *testing.T) {
 // TestWaitAfterRefusal shows when a step that was refused is due again.
 func TestWaitAfterRefusal(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	refusal := model.Refusal{Asked: "00", Basis: "a", At: noon, Times: 1}
+	refusal := model.Refusal{Asked: model.Asked{Hash: "00", Basis: "a"}, At: noon, Times: 1}
 	tests := map[string]struct {
 		basis string
 		now   time.Time
@@ -61,7 +61,7 @@ func TestWaitAfterRefusal(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := refusal.Wait(model.Step{Basis: test.basis}, test.now); got != test.want {
+			if got := refusal.Wait(model.StartRollout{Basis: test.basis}, test.now); got != test.want {
 				t.Errorf("it waits %s, want %s", got, test.want)
 			}
 		})

@@ -26,6 +26,11 @@ type Revision struct {
 	Orphan bool
 }
 
+// ObjectID is the ControllerRevision as it is known.
+func (r Revision) ObjectID() ObjectID {
+	return ObjectID{Kind: KindRevision, Name: r.Name, UID: r.UID, ResourceVersion: r.ResourceVersion}
+}
+
 // Record is what is known of a revision besides its content. It is kept with
 // the revision, so that a lost status loses nothing (R5). Its JSON form is
 // stored, so fields are only ever added.

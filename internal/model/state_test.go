@@ -23,24 +23,26 @@ func TestStopped(t *testing.T) {
 			Spec:       v1alpha1.AppStackSpec{Paused: paused},
 		}
 	}
-	deployment := func(paused bool, owners ...metav1.OwnerReference) map[string]*appsv1.Deployment {
-		return map[string]*appsv1.Deployment{"shop": {
+	deployment := func(paused bool, owners ...metav1.OwnerReference) model.Children {
+		children := model.Children{}
+		children.Put(model.KindDeployment, &appsv1.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Name: "shop", OwnerReferences: owners}, Spec: appsv1.DeploymentSpec{Paused: paused},
-		}}
+		})
+		return children
 	}
 	owned := naming.Owner(stack(false))
-	waiting := model.Images{Waiting: "my-app:3"}
+	waiting := model.Answers{Waiting: "my-app:3"}
 	tests := map[string]struct {
 		state model.State
 		want  bool
 	}{
 		"R16a paused":                         {model.State{Stack: stack(true)}, true},
-		"R16a not paused":                     {model.State{Stack: stack(false), Deployments: deployment(false, owned)}, false},
-		"R16a the end of a pause":             {model.State{Stack: stack(false), Deployments: deployment(true, owned)}, false},
-		"R16a the end of a pause, and a wait": {model.State{Stack: stack(false), Deployments: deployment(true, owned), Images: waiting}, true},
-		"R21 a wait without a pause":          {model.State{Stack: stack(false), Deployments: deployment(false, owned), Images: waiting}, false},
-		"R26 others' pause":                   {model.State{Stack: stack(false), Deployments: deployment(true), Images: waiting}, false},
-		"R16a paused, whatever is waited for": {model.State{Stack: stack(true), Deployments: deployment(false, owned), Images: waiting}, true},
+		"R16a not paused":                     {model.State{Stack: stack(false), Children: deployment(false, owned)}, false},
+		"R16a the end of a pause":             {model.State{Stack: stack(false), Children: deployment(true, owned)}, false},
+		"R16a the end of a pause, and a wait": {model.State{Stack: stack(false), Children: deployment(true, owned), Answers: waiting}, true},
+		"R21 a wait without a pause":          {model.State{Stack: stack(false), Children: deployment(false, owned), Answers: waiting}, false},
+		"R26 others' pause":                   {model.State{Stack: stack(false), Children: deployment(true), Answers: waiting}, false},
+		"R16a paused, whatever is waited for": {model.State{Stack: stack(true), Children: deployment(false, owned), Answers: waiting}, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -14,9 +14,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -25,6 +22,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/inventory"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
@@ -63,26 +61,20 @@ const catchUp = 10 * time.Second
 // State observes the stack.
 func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.State, error) {
 	state := model.State{
-		Stack:       stack,
-		Deployments: map[string]*appsv1.Deployment{},
-		Services:    map[string]*corev1.Service{},
-		Autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{},
-		Budgets:     map[string]*policyv1.PodDisruptionBudget{},
-		Accepted:    o.Ledger.Of(client.ObjectKeyFromObject(stack)),
-		Refused:     o.Ledger.Refused(client.ObjectKeyFromObject(stack)),
+		Stack:    stack,
+		Children: model.Children{},
+		Accepted: o.Ledger.Of(client.ObjectKeyFromObject(stack)),
+		Refused:  o.Ledger.Refused(client.ObjectKeyFromObject(stack)),
 	}
 	objects, err := o.Cache.Of(client.ObjectKeyFromObject(stack))
 	if err != nil {
 		return model.State{}, fmt.Errorf("reading the cache: %w", err)
 	}
-	collect(&state, model.KindDeployment, state.Deployments, objects.Deployments)
-	collect(&state, model.KindService, state.Services, objects.Services)
-	collect(&state, model.KindAutoscaler, state.Autoscalers, objects.Autoscalers)
-	collect(&state, model.KindBudget, state.Budgets, objects.Budgets)
+	collect(&state, objects.Children)
 	decode(&state, objects.Revisions)
 	state.Stale = o.recordsBehind(stack, objects.Revisions)
 	now := o.Clock.Now()
-	for _, deployment := range state.Deployments {
+	for _, deployment := range state.Children.Deployments() {
 		written := state.Accepted[deployment.UID]
 		if deployment.Generation < written.Generation && model.Within(catchUp, written.At, now) {
 			state.Stale = true
@@ -104,8 +96,8 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 // may not show yet what was made a moment ago.
 func (o *Observer) forgetGone(state model.State, now time.Time) {
 	there := map[types.UID]bool{}
-	for _, child := range state.Children() {
-		there[child.Object.GetUID()] = true
+	for _, object := range kinds.Each(state.Children) {
+		there[object.GetUID()] = true
 	}
 	for child, last := range state.Accepted {
 		if !there[child] && !model.Within(catchUp, last.At, now) {
@@ -163,9 +155,10 @@ func (o *Observer) pods(ctx context.Context, state *model.State) {
 		return
 	}
 	stack := client.ObjectKeyFromObject(state.Stack)
-	state.Sight = o.sights.Look(stack, *open, state.Deployments, o.Clock)
+	deployments := state.Children.Deployments()
+	state.Sight = o.sights.Look(stack, *open, deployments, o.Clock)
 	deadline := render.ProgressDeadline(state.Stack.Spec)
-	templates := rollout.NeedsTemplates(*open, deadline, state.Deployments, state.Sight, o.Clock.Now()) || plan.NeedsTemplates(*state)
+	templates := rollout.NeedsTemplates(*open, deadline, deployments, state.Sight, o.Clock.Now()) || plan.NeedsTemplates(*state)
 	pods, err := o.Pods.Watch(ctx, stack, templates)
 	if err != nil {
 		// the rest goes on without them, and the plan asks for another look soon
@@ -174,13 +167,13 @@ func (o *Observer) pods(ctx context.Context, state *model.State) {
 	state.Pods = pods
 }
 
-// collect puts children into the state by name.
-func collect[P client.Object](state *model.State, kind model.Kind, into map[string]P, items []P) {
-	for _, object := range items {
-		if model.OwnershipOf(state.Stack, object) == model.Inherited {
-			state.Predecessor = fmt.Sprintf("%s %q", kind, object.GetName())
+// collect puts children into the state.
+func collect(state *model.State, children []inventory.Child) {
+	for _, child := range children {
+		if model.OwnershipOf(state.Stack, child.Object) == model.Inherited {
+			state.Predecessor = fmt.Sprintf("%s %q", child.Kind, child.Object.GetName())
 		}
-		into[object.GetName()] = object
+		state.Children.Put(child.Kind, child.Object)
 	}
 }
 
@@ -209,29 +202,23 @@ func decode(state *model.State, items []*appsv1.ControllerRevision) {
 	slices.SortFunc(state.Revisions, func(a, b model.Revision) int { return cmp.Compare(a.Number, b.Number) })
 }
 
-// findAdoptable looks for Deployments, and Services, that were there before the
-// stack: the cache leaves them out, as they carry none of its labels.
+// findAdoptable looks for objects that were there before the stack, and that it can
+// take over: the cache leaves them out, as they carry none of its labels. Whether the
+// component is to have one may depend on its image.
 func (o *Observer) findAdoptable(ctx context.Context, state *model.State) error {
 	for component := range render.Operations(state.Stack.Spec) {
 		key := client.ObjectKey{Namespace: state.Stack.Namespace, Name: naming.Object(state.Stack.Name, component)}
-		if state.Deployments[key.Name] == nil {
-			deployment := &appsv1.Deployment{}
-			found, err := o.get(ctx, key, deployment)
+		for _, kind := range kinds.All {
+			if !kind.Adoptable || state.Children.Find(kind.Name, key.Name) != nil {
+				continue
+			}
+			object := kind.New()
+			found, err := o.get(ctx, key, object)
 			if err != nil {
 				return err
 			}
 			if found {
-				state.Deployments[key.Name] = deployment
-			}
-		}
-		if state.Services[key.Name] == nil { // the component's ports may be its image's
-			service := &corev1.Service{}
-			found, err := o.get(ctx, key, service)
-			if err != nil {
-				return err
-			}
-			if found {
-				state.Services[key.Name] = service
+				state.Children.Put(kind.Name, object)
 			}
 		}
 	}

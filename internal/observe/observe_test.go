@@ -194,7 +194,9 @@ func TestStaleDeployment(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newScene()
-			s.cache.Deployments = []*appsv1.Deployment{{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "deployment", Generation: 1}}}
+			s.cache.Children = []inventory.Child{{Kind: model.KindDeployment, Object: &appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "deployment", Generation: 1},
+			}}}
 			s.Ledger.Note(shop, "deployment", func(model.Acceptance) model.Acceptance {
 				return model.Acceptance{Generation: 2, At: noon}
 			})
@@ -211,7 +213,7 @@ func TestStaleDeployment(t *testing.T) {
 func TestAnswersAboutWhatIsGone(t *testing.T) {
 	s := newScene()
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "there"}}
-	s.cache.Services = []*corev1.Service{service}
+	s.cache.Children = []inventory.Child{{Kind: model.KindService, Object: service}}
 	for _, child := range []types.UID{"there", "gone"} {
 		s.Ledger.Note(shop, child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Asked: "a", At: noon} })
 	}

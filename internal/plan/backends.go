@@ -33,10 +33,10 @@ func (p *ported) serve(state model.State, now time.Time) {
 		return
 	}
 	name := naming.Object(state.Stack.Name, p.Name)
-	if deployment := state.Deployments[name]; deployment != nil {
+	if deployment := state.Children.Deployment(name); deployment != nil {
 		p.count(state, deployment, now)
 	}
-	p.Service = render.Handover(p.backends, state.Services[name])
+	p.Service = render.Handover(p.backends, state.Children.Service(name))
 }
 
 // count says how many pods of each revision serve: by the pods, where they are

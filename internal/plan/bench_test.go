@@ -42,7 +42,7 @@ func BenchmarkMakeNew(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
 			state := model.State{Stack: Stack("shop", size.options...)}
-			if planFor(state).Move == nil {
+			if planFor(state).Start == nil {
 				b.Fatal("a new stack has no move")
 			}
 			b.ReportAllocs()
@@ -50,14 +50,5 @@ func BenchmarkMakeNew(b *testing.B) {
 				planFor(state)
 			}
 		})
-	}
-}
-
-// BenchmarkLookup is what it costs to find that no image is to be looked up.
-func BenchmarkLookup(b *testing.B) {
-	state := settled()
-	b.ReportAllocs()
-	for b.Loop() {
-		planner.Lookup(state, noon)
 	}
 }

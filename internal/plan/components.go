@@ -93,11 +93,11 @@ func portedComponents(state model.State, target model.Revision, revisions []mode
 				desired[at].Joining = false
 				continue
 			}
-			live := state.Deployments[name]
+			live := state.Children.Deployment(name)
 			if live == nil || model.OwnershipOf(stack, live) == model.Foreign {
 				continue // it never came to run, or runs no more
 			}
-			component.Service = render.Served(component.Service, state.Services[name])
+			component.Service = render.Served(component.Service, state.Children.Service(name))
 			retiring := ported{Desired: model.Desired{
 				Component: component,
 				Operation: operation(*earlier, component.Name),

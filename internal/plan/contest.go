@@ -10,32 +10,33 @@ import (
 	"time"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
 // contest is the first child that somebody else changes again after each repair, as a
 // problem; nil where there is none. The next contest is over after the time over, unless
 // its child is changed once more.
-func contest(state model.State, children []child, now time.Time) (first *model.Problem, over time.Duration) {
+func contest(state model.State, children []*kinds.Child, now time.Time) (first *model.Problem, over time.Duration) {
 	for _, child := range children {
-		if child.live == nil {
+		if child.Live == nil {
 			continue
 		}
-		last := state.Accepted[child.live.GetUID()]
-		left := last.Contest(child.step.Hash, now)
+		last := state.Accepted[child.Live.GetUID()]
+		left := last.Contest(child.Write.Hash, now)
 		if left == 0 {
 			continue
 		}
 		over = model.Sooner(over, left)
 		if first == nil {
-			first = contested(state.Stack, child.step, *last.Repairs)
+			first = inWords(state.Stack, child.Write, *last.Repairs)
 		}
 	}
 	return first, over
 }
 
-// contested says what is contested, by whom, and what to do.
-func contested(stack *v1alpha1.AppStack, step model.Step, repairs model.Repairs) *model.Problem {
+// inWords says what is contested, by whom, and what to do.
+func inWords(stack *v1alpha1.AppStack, step model.WriteChild, repairs model.Repairs) *model.Problem {
 	remedy := ", or change the stack's spec"
 	for _, field := range repairs.Fields {
 		if advice := instead(stack, field); advice != "" {

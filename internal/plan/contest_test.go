@@ -4,12 +4,15 @@
 package plan_test
 
 import (
+	. "github.com/appstack-dev/appstack/test/fixture"
+
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -32,14 +35,14 @@ func replicasChanged(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](9) 
 // the change by the manager. Now it is as it is to be; the last write was at noon.
 func contested(writes int, by func(*appsv1.Deployment), manager string) model.State {
 	state := settled()
-	deployment := state.Deployments["shop"]
+	deployment := state.Children.Deployment("shop")
 	changed := state
-	changed.Deployments = map[string]*appsv1.Deployment{"shop": deployment.DeepCopy()}
-	by(changed.Deployments["shop"])
-	step := planFor(changed).Steps[0]
+	changed.Children = Children(deployment.DeepCopy())
+	by(changed.Children.Deployment("shop"))
+	step := planFor(changed).Steps[0].(model.WriteChild)
 	last := model.Acceptance{Asked: step.Hash, At: noon.Add(-30 * time.Second)} // when it was created
 	for range writes {
-		answer := model.Acceptance{Asked: step.Hash, Answered: model.Fingerprint(deployment), At: noon}
+		answer := model.Acceptance{Asked: step.Hash, Answered: Fingerprint(deployment), At: noon}
 		last = last.Next(answer, model.Change{Field: step.Undone.Field, Manager: manager})
 	}
 	state.Accepted = map[types.UID]model.Acceptance{deployment.UID: last}
@@ -77,7 +80,7 @@ func TestTwoControllersDoNotRace(t *testing.T) {
 			var waits []string
 			for writes := range 10 {
 				state := contested(writes, test.by, setImage)
-				test.by(state.Deployments["shop"])
+				test.by(state.Children.Deployment("shop"))
 				plan := planFor(state)
 				if (plan.Wait > 0) == (len(plan.Steps) > 0) {
 					t.Fatalf("wait %s and steps %v, want one of them", plan.Wait, plan.Steps)
@@ -97,8 +100,8 @@ func TestTwoControllersDoNotRace(t *testing.T) {
 // TestTheSoonestWriteCounts shows that an object whose turn comes later does not hold up another.
 func TestTheSoonestWriteCounts(t *testing.T) {
 	state := contested(9, imageChanged, setImage)
-	imageChanged(state.Deployments["shop"])
-	budget := state.Budgets["shop"]
+	imageChanged(state.Children.Deployment("shop"))
+	budget := state.Children.Find("PodDisruptionBudget", "shop").(*policyv1.PodDisruptionBudget)
 	last := model.Acceptance{Asked: budget.Annotations[naming.AnnotationConfigHash], At: noon, Repairs: &model.Repairs{Count: 9}}
 	budget.Spec.UnhealthyPodEvictionPolicy = nil
 	state.Accepted[budget.UID] = last
@@ -125,7 +128,7 @@ func TestAContest(t *testing.T) {
 		"R19 and while the object is changed": {
 			func() model.State {
 				state := contested(3, imageChanged, setImage)
-				imageChanged(state.Deployments["shop"])
+				imageChanged(state.Children.Deployment("shop"))
 				return state
 			}, 500 * time.Millisecond, image,
 		},
@@ -155,7 +158,7 @@ func TestAContest(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			plan := planner.Make(test.state(), noon.Add(test.after))
+			plan := Plan(test.state(), noon.Add(test.after))
 			got := ""
 			if plan.Problem != nil {
 				got = plan.Problem.Message

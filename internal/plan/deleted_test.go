@@ -24,9 +24,12 @@ func TestDeletedChildren(t *testing.T) {
 	ofType := func(service corev1.ServiceType) Option {
 		return func(s *v1alpha1.AppStack) { s.Spec.Service = &v1alpha1.ServiceSpec{Type: service} }
 	}
+	deleted := func(kind model.Kind, name string) func(*model.State) {
+		return func(s *model.State) { s.Children.Remove(kind, name) }
+	}
 	failed := func(reason string) func(*model.State) {
 		return func(s *model.State) {
-			delete(s.Budgets, "shop")
+			s.Children.Remove("PodDisruptionBudget", "shop")
 			s.Stack.Status.Conditions = []metav1.Condition{
 				{Type: v1alpha1.ConditionReady, Reason: reason, ObservedGeneration: s.Stack.Generation},
 			}
@@ -42,7 +45,7 @@ func TestDeletedChildren(t *testing.T) {
 	rolling := func(options ...Option) func(*model.State) {
 		return func(s *model.State) {
 			changed(options...)(s)
-			s.Revisions = append(s.Revisions, *planFor(*s).Move.Revision)
+			s.Revisions = append(s.Revisions, planFor(*s).Start.Revision)
 		}
 	}
 	tests := map[string]struct {
@@ -51,24 +54,24 @@ func TestDeletedChildren(t *testing.T) {
 		// want are the kinds that were deleted, and what is said besides.
 		want string
 	}{
-		"R28 a Deployment": {nil, func(s *model.State) { delete(s.Deployments, "shop") },
+		"R28 a Deployment": {nil, deleted(model.KindDeployment, "shop"),
 			"Deployment shop was deleted by someone else and is created again: its pods may be new ones"},
-		"R28 a Service": {nil, func(s *model.State) { delete(s.Services, "shop") },
+		"R28 a Service": {nil, deleted(model.KindService, "shop"),
 			"Service shop was deleted by someone else and is created again: its cluster IP may have changed"},
-		"R28 a Service with node ports": {[]Option{ofType(corev1.ServiceTypeNodePort)}, func(s *model.State) { delete(s.Services, "shop") },
+		"R28 a Service with node ports": {[]Option{ofType(corev1.ServiceTypeNodePort)}, deleted(model.KindService, "shop"),
 			"Service shop was deleted by someone else and is created again: its cluster IP and its node ports may have changed"},
-		"R28 a load balancer": {[]Option{ofType(corev1.ServiceTypeLoadBalancer)}, func(s *model.State) { delete(s.Services, "shop") },
+		"R28 a load balancer": {[]Option{ofType(corev1.ServiceTypeLoadBalancer)}, deleted(model.KindService, "shop"),
 			"Service shop was deleted by someone else and is created again: " +
 				"its cluster IP and the address of its load balancer may have changed"},
-		"R28 an autoscaler": {[]Option{autoscaled}, func(s *model.State) { delete(s.Autoscalers, "shop") },
+		"R28 an autoscaler": {[]Option{autoscaled}, deleted("HorizontalPodAutoscaler", "shop"),
 			"HorizontalPodAutoscaler shop was deleted by someone else and is created again"},
-		"R28 a disruption budget": {nil, func(s *model.State) { delete(s.Budgets, "shop") },
+		"R28 a disruption budget": {nil, deleted("PodDisruptionBudget", "shop"),
 			"PodDisruptionBudget shop was deleted by someone else and is created again"},
-		"R28 a component's": {[]Option{Component("worker", 2, nil, "work")}, func(s *model.State) { delete(s.Deployments, "shop-worker") },
+		"R28 a component's": {[]Option{Component("worker", 2, nil, "work")}, deleted(model.KindDeployment, "shop-worker"),
 			"Deployment shop-worker was deleted by someone else and is created again: its pods may be new ones"},
 		"R28 while another rollout is open": {nil, func(s *model.State) {
 			rolling(Image("my-app:2"))(s)
-			delete(s.Services, "shop")
+			s.Children.Remove(model.KindService, "shop")
 		}, "Service shop was deleted by someone else and is created again: its cluster IP may have changed"},
 		"R9 what a rollout adds":              {nil, rolling(Component("worker", 2, nil, "work"), Image("my-app:2")), ""},
 		"R9 a Service that a rollout adds":    {[]Option{Ports()}, rolling(Ports(80)), ""},
@@ -87,15 +90,15 @@ func TestDeletedChildren(t *testing.T) {
 			var got []string
 			created := 0
 			for _, step := range planFor(state).Steps {
-				if step.Verb != model.VerbCreate {
+				if step.Verb() != "Create" {
 					continue
 				}
 				created++
-				if (step.Event == v1alpha1.EventRecreated) != strings.Contains(step.Reason, "deleted") {
-					t.Errorf("the event %q is told with %q", step.Event, step.Reason)
+				if (step.About().Event == v1alpha1.EventRecreated) != strings.Contains(step.About().Reason, "deleted") {
+					t.Errorf("the event %q is told with %q", step.About().Event, step.About().Reason)
 				}
-				if step.Event != "" {
-					got = append(got, step.Reason)
+				if step.About().Event != "" {
+					got = append(got, step.About().Reason)
 				}
 			}
 			if created == 0 {
@@ -111,10 +114,10 @@ func TestDeletedChildren(t *testing.T) {
 // TestADeploymentOfAFirstRollout shows that nothing was deleted where nothing has succeeded.
 func TestADeploymentOfAFirstRollout(t *testing.T) {
 	state := model.State{Stack: Stack("shop")}
-	state.Revisions = []model.Revision{*planFor(state).Move.Revision}
+	state.Revisions = []model.Revision{planFor(state).Start.Revision}
 	for _, step := range planFor(state).Steps {
-		if step.Verb == model.VerbCreate && step.Event != "" {
-			t.Errorf("R28 %s is told as %s", step, step.Event)
+		if step.Verb() == "Create" && step.About().Event != "" {
+			t.Errorf("R28 %s is told as %s", step, step.About().Event)
 		}
 	}
 }

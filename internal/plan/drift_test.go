@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -22,10 +23,10 @@ import (
 func TestDrift(t *testing.T) {
 	const was = "was changed by someone else and is put back"
 	shop := func(edit func(*appsv1.Deployment)) func(*model.State) {
-		return func(s *model.State) { edit(s.Deployments["shop"]) }
+		return func(s *model.State) { edit(s.Children.Deployment("shop")) }
 	}
 	service := func(edit func(*corev1.Service)) func(*model.State) {
-		return func(s *model.State) { edit(s.Services["shop"]) }
+		return func(s *model.State) { edit(s.Children.Service("shop")) }
 	}
 	tests := map[string]struct {
 		edit func(*model.State)
@@ -98,11 +99,13 @@ func TestDrift(t *testing.T) {
 			"Update Service shop: Service shop: spec.ports[0].port " + was,
 		},
 		"R28 a child deleted": {
-			func(s *model.State) { delete(s.Services, "shop") },
+			func(s *model.State) { s.Children.Remove(model.KindService, "shop") },
 			"Create Service shop: Service shop was deleted by someone else and is created again: its cluster IP may have changed",
 		},
 		"R28 a budget changed": {
-			func(s *model.State) { s.Budgets["shop"].Spec.UnhealthyPodEvictionPolicy = nil },
+			func(s *model.State) {
+				s.Children.Find("PodDisruptionBudget", "shop").(*policyv1.PodDisruptionBudget).Spec.UnhealthyPodEvictionPolicy = nil
+			},
 			"Update PodDisruptionBudget shop: PodDisruptionBudget shop: spec.unhealthyPodEvictionPolicy " + was,
 		},
 		"R26 a child without controller": {
@@ -150,9 +153,9 @@ func TestPortsInTheWay(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			state := settled()
-			test.edit(state.Services["shop"])
+			test.edit(state.Children.Service("shop"))
 			steps := planFor(state).Steps
-			if len(steps) != 1 || steps[0].TakesPorts != test.want {
+			if len(steps) != 1 || steps[0].(model.WriteChild).Form.(model.Applied).TakesPorts != test.want {
 				t.Errorf("steps are %+v, want one, whose TakesPorts is %v", steps, test.want)
 			}
 		})
@@ -163,11 +166,11 @@ func TestPortsInTheWay(t *testing.T) {
 // a mutating webhook's addition, is no drift, so that nothing is written twice.
 func TestAcceptedAnswers(t *testing.T) {
 	state := settled()
-	deployment := state.Deployments["shop"]
+	deployment := state.Children.Deployment("shop")
 	asked := deployment.Annotations[naming.AnnotationConfigHash]
 	deployment.Spec.Template.Annotations = map[string]string{"injected": "by a webhook"}
 	state.Accepted = map[types.UID]model.Acceptance{
-		deployment.UID: {Asked: asked, Answered: model.Fingerprint(deployment)},
+		deployment.UID: {Asked: asked, Answered: Fingerprint(deployment)},
 	}
 	if steps := stepsOf(state); len(steps) > 0 {
 		t.Errorf("the accepted answer is written over: %v", steps)
@@ -183,7 +186,7 @@ func TestAcceptedAnswers(t *testing.T) {
 func TestARefusedMoveStopsNoUpkeep(t *testing.T) {
 	state := settled()
 	With(state.Stack, Image("my-app:2"), Replicas(9))
-	delete(state.Services, "shop")
+	state.Children.Remove(model.KindService, "shop")
 	want := []string{
 		"Move: Record ControllerRevision shop-2: revision 2: the spec's content changed",
 		"Update Deployment shop: the stack's spec changed what it is to be",
@@ -200,7 +203,7 @@ func TestAnAutoscalerGetsPodsToWorkWith(t *testing.T) {
 		s.Spec.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: ptr.To[int32](2), MaxReplicas: 4}
 	})
 	for _, step := range planFor(state).Steps {
-		if step.Kind == model.KindDeployment && ptr.Deref(step.Deployment.Spec.Replicas, 0) == 2 {
+		if deployment := Written(step); deployment != nil && ptr.Deref(deployment.Spec.Replicas, 0) == 2 {
 			return
 		}
 	}
@@ -210,9 +213,9 @@ func TestAnAutoscalerGetsPodsToWorkWith(t *testing.T) {
 func TestADeploymentDeletedDuringAPauseComesBackWithPods(t *testing.T) {
 	state := settled(Paused(false))
 	With(state.Stack, Paused(true))
-	delete(state.Deployments, "shop")
+	state.Children.Remove(model.KindDeployment, "shop")
 	steps := planFor(state).Steps
-	if len(steps) != 1 || steps[0].Verb != model.VerbCreate || steps[0].Deployment.Spec.Paused {
+	if len(steps) != 1 || steps[0].Verb() != "Create" || Written(steps[0]).Spec.Paused {
 		t.Errorf("R28 steps %v, want one that creates a Deployment which is not paused", steps)
 	}
 }

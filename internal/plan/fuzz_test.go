@@ -75,14 +75,14 @@ func pairs(bytes []byte) func(func(byte, byte) bool) {
 // damaged is the state after what bytes say, two each, befell it.
 func damaged(state model.State, damage []byte) model.State {
 	for what, how := range pairs(damage) {
-		deployment := state.Deployments["shop"]
+		deployment := state.Children.Deployment("shop")
 		switch what % 12 {
 		case 0:
 			if n := len(state.Revisions); n > 0 {
 				state.Revisions = slices.Delete(state.Revisions, int(how)%n, int(how)%n+1)
 			}
 		case 1:
-			delete(state.Deployments, "shop")
+			state.Children.Remove(model.KindDeployment, "shop")
 		case 2:
 			state.Pods.Known = how%2 == 0
 		case 3:
@@ -91,7 +91,7 @@ func damaged(state model.State, damage []byte) model.State {
 				Containers: []model.Container{{Name: "app", Waiting: "ErrImagePull", Exits: int32(how)}},
 			})
 		case 4:
-			delete(state.Services, "shop")
+			state.Children.Remove(model.KindService, "shop")
 		case 5:
 			state.Stack.UID = "another"
 		case 6:
@@ -135,15 +135,15 @@ func FuzzMake(f *testing.F) {
 			t.Fatalf("%v\n%s", violations, world.Transcript())
 		}
 		state, now := damaged(world.State(), damage), world.Now().Add(time.Duration(seconds)*time.Second)
-		plan := planner.Make(state, now)
-		if diff := cmp.Diff(lines(plan), lines(planner.Make(state, now))); diff != "" {
+		plan := Plan(state, now)
+		if diff := cmp.Diff(lines(plan), lines(Plan(state, now))); diff != "" {
 			t.Errorf("planning twice (-first +second):\n%s", diff)
 		}
-		asks := len(planner.Lookup(state, now).Images) > 0
-		if waits := planner.Make(waiting(state, time.Second), now).LooksUp != ""; waits && !asks {
+		asks := !asked(state, now).None()
+		if waits := Plan(waiting(state, time.Second), now).LooksUp != ""; waits && !asks {
 			t.Error("R21 it waits for an image that it does not ask for")
 		}
-		if move := plan.Move; move != nil && move.Verb == model.VerbRecord && !asks {
+		if move := plan.Start; move != nil && move.Verb() == "Record" && !asks {
 			t.Errorf("R21 without having asked for images, it moves on: %s", move)
 		}
 		timeline := revision.Timeline(state.Revisions)
@@ -155,11 +155,11 @@ func FuzzMake(f *testing.F) {
 			needed = append(needed, naming.Revision("shop", good.Revision))
 		}
 		for _, step := range plan.Steps {
-			if step.Verb == model.VerbDelete && step.Kind == model.KindRevision && slices.Contains(needed, step.Name) {
+			if step.Verb() == "Delete" && step.Target().Kind == model.KindRevision && slices.Contains(needed, step.Target().Name) {
 				t.Errorf("R8 what is needed is deleted: %s", step)
 			}
 		}
-		if move := plan.Move; move != nil && move.Begun.Trigger == v1alpha1.TriggerAutoRollback &&
+		if move := plan.Start; move != nil && move.Rollout().Trigger == v1alpha1.TriggerAutoRollback &&
 			(!timeline[0].Failed() || timeline[0].Trigger == v1alpha1.TriggerAutoRollback) {
 			t.Errorf("R13 an automatic rollback follows on %+v", timeline[0])
 		}
@@ -168,11 +168,11 @@ func FuzzMake(f *testing.F) {
 
 func lines(plan model.Plan) []string {
 	var all []string
-	if plan.Move != nil {
-		all = append(all, plan.Move.String())
+	if plan.Start != nil {
+		all = append(all, plan.Start.String())
 	}
 	for _, step := range plan.Steps {
-		all = append(all, step.String()+" "+step.Hash)
+		all = append(all, step.String()+" "+step.Asked().Hash)
 	}
 	return all
 }

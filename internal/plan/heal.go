@@ -18,11 +18,11 @@ import (
 // is one and the policy says so (R12, R14).
 func heal(state model.State, timeline []model.Rollout, wish decision, now time.Time) decision {
 	failed := timeline[0]
-	if wish.looksUp != "" {
+	if wish.looksUp != "" || !wish.asks.None() {
 		return wish // the spec asks for something else, which is about to be known
 	}
-	if wish.move != nil {
-		if _, refused := state.Refusal(*wish.move); !refused {
+	if wish.start != nil {
+		if _, refused := state.Refusal(*wish.start); !refused {
 			return wish
 		}
 	}
@@ -37,7 +37,7 @@ func heal(state model.State, timeline []model.Rollout, wish decision, now time.T
 		StartedAt: now,
 		From:      failed.Revision,
 	}
-	back := start(state, model.VerbAnnotate, *revision.Find(state.Revisions, refuge.Revision), begin)
+	back := startOf(state, *revision.Find(state.Revisions, refuge.Revision), begin)
 	back.alias = wish.alias
 	back.problem = cmp.Or(back.problem, wish.problem, rolledBack(failed.Revision, &failed, refuge.Revision))
 	return back

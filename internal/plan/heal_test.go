@@ -29,7 +29,7 @@ func crashing(options ...Option) *sim.World {
 		if failed := planAt(world).Rollout.Failure; failed != nil {
 			return world
 		}
-		if steps := planAt(world).Steps; len(steps) > 0 && steps[0].Event == v1alpha1.EventRolloutFailed {
+		if steps := planAt(world).Steps; len(steps) > 0 && steps[0].About().Event == v1alpha1.EventRolloutFailed {
 			return world
 		}
 		// the operator is away when the third exit comes
@@ -45,14 +45,14 @@ func crashing(options ...Option) *sim.World {
 }
 
 func planAt(world *sim.World) model.Plan {
-	return planner.Make(world.State(), world.Now())
+	return Plan(world.State(), world.Now())
 }
 
 func moveOf(plan model.Plan) string {
-	if plan.Move == nil {
+	if plan.Start == nil {
 		return ""
 	}
-	return plan.Move.String()
+	return plan.Start.String()
 }
 
 func reasonOf(plan model.Plan) string {
@@ -67,8 +67,8 @@ func TestARecordedFailure(t *testing.T) {
 	const back = "Annotate ControllerRevision shop-1: revision 1: revision 2 failed: " +
 		"component main, container app: CrashLoopBackOff, exit code 1"
 	refuse := func(state *model.State) {
-		move := planFor(*state).Move
-		state.Refused = map[model.Target]model.Refusal{move.Target(): {Asked: move.Hash}}
+		move := planFor(*state).Start
+		state.Refused = map[model.Target]model.Refusal{move.Target(): {Asked: move.Asked()}}
 	}
 	tests := map[string]struct {
 		change       func(*model.State)
@@ -112,10 +112,10 @@ func TestARecordedFailure(t *testing.T) {
 		"R12 R26 new content whose name is taken does not": {
 			func(s *model.State) {
 				With(s.Stack, Component("mailer", 1, nil))
-				s.Deployments["shop-mailer"] = &appsv1.Deployment{
+				s.Children.Put(model.KindDeployment, &appsv1.Deployment{
 					ObjectMeta: metav1.ObjectMeta{Name: "shop-mailer", Namespace: Namespace},
 					Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "mailer"}}},
-				}
+				})
 			},
 			back, v1alpha1.ReasonNameConflict,
 		},
@@ -169,11 +169,11 @@ func TestARespelledRevisionIsNoOther(t *testing.T) {
 // TestAnAutomaticRollbackSaysWhatItLeaves shows that an automatic rollback carries
 // what it leaves, and what it ends.
 func TestAnAutomaticRollbackSaysWhatItLeaves(t *testing.T) {
-	move := planFor(crashing().State()).Move
-	if move.Begun == nil || move.Begun.Trigger != v1alpha1.TriggerAutoRollback || move.Begun.From != 2 || move.Begun.Revision != 1 {
-		t.Errorf("R12 it begins %+v, want an automatic rollback from 2 to 1", move.Begun)
+	start := planFor(crashing().State()).Start
+	if begun := start.Rollout(); begun.Trigger != v1alpha1.TriggerAutoRollback || begun.From != 2 || begun.Revision != 1 {
+		t.Errorf("R12 it begins %+v, want an automatic rollback from 2 to 1", begun)
 	}
-	if move.Ended != nil {
-		t.Errorf("R5 it ends %+v, which had failed before", move.Ended)
+	if start.Ended != nil {
+		t.Errorf("R5 it ends %+v, which had failed before", start.Ended)
 	}
 }

@@ -41,18 +41,25 @@ func silent() model.Image {
 	}}
 }
 
+// asked is what the plan for the state asks, of which nothing is answered.
+func asked(state model.State, now time.Time) model.Questions {
+	state.Answers = model.Answers{}
+	return planner.Make(state, now).Asks
+}
+
 // told is the state when all that has to be looked up turns out to be the image.
 func told(state model.State, image model.Image) model.State {
-	state.Images = model.Images{Known: map[model.ImageRequest]model.Image{}}
-	for _, request := range planner.Lookup(state, noon).Images {
-		state.Images.Known[request] = image
+	questions := asked(state, noon)
+	state.Answers = model.Answers{Release: questions.Release, Images: map[model.ImageRequest]model.Image{}}
+	for _, request := range questions.Images {
+		state.Answers.Images[request] = image
 	}
 	return state
 }
 
 // waiting is the state while an image is looked up.
 func waiting(state model.State, wait time.Duration) model.State {
-	state.Images = model.Images{Known: map[model.ImageRequest]model.Image{}, Waiting: "my-app:3", Wait: wait}
+	state.Answers = model.Answers{Release: asked(state, noon).Release, Waiting: "my-app:3", Wait: wait}
 	return state
 }
 
@@ -107,7 +114,7 @@ func TestWhileWaiting(t *testing.T) {
 		"R28 a change made by hand is put back": {
 			func() model.State {
 				state := changed(released(), Image("my-app:3"))
-				state.Deployments["shop"].Spec.Template.Spec.Containers[0].Image = "by-hand:1"
+				state.Children.Deployment("shop").Spec.Template.Spec.Containers[0].Image = "by-hand:1"
 				return state
 			}(),
 			[]string{"Update Deployment shop: Deployment shop: " +
@@ -117,7 +124,7 @@ func TestWhileWaiting(t *testing.T) {
 		"R28 what is deleted is made again": {
 			func() model.State {
 				state := changed(released(), Image("my-app:3"))
-				delete(state.Services, "shop")
+				state.Children.Remove(model.KindService, "shop")
 				return state
 			}(),
 			[]string{"Create Service shop: Service shop was deleted by someone else and is created again: its cluster IP may have changed"},
@@ -146,9 +153,9 @@ func TestWhileWaiting(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := planFor(waiting(test.state, 4*time.Second))
-			if got.Move != nil || got.Problem != nil || got.LooksUp != "my-app:3" || got.Wait != 4*time.Second {
+			if got.Start != nil || got.Problem != nil || got.LooksUp != "my-app:3" || got.Wait != 4*time.Second {
 				t.Errorf("move %v, problem %v, %q is looked up for %s; want neither, but my-app:3 for 4s",
-					got.Move, got.Problem, got.LooksUp, got.Wait)
+					got.Start, got.Problem, got.LooksUp, got.Wait)
 			}
 			if diff := cmp.Diff(test.want, stepsOf(waiting(test.state, 4*time.Second))); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)
@@ -167,7 +174,7 @@ func TestTheEndOfAPauseWhileWaiting(t *testing.T) {
 	world.Apply(With(world.Stack().DeepCopy(), Paused(true)))
 	world.Wait(60)
 	state := changed(world.State(), Paused(false), Image("my-app:3"))
-	got := planner.Make(waiting(state, 4*time.Second), world.Now())
+	got := Plan(waiting(state, 4*time.Second), world.Now())
 	if len(got.Steps) > 0 || got.LooksUp != "my-app:3" || got.Wait != 4*time.Second {
 		t.Errorf("R16a steps %v, %q is looked up for %s; want none, my-app:3 for 4s", got.Steps, got.LooksUp, got.Wait)
 	}
@@ -219,7 +226,7 @@ func TestTheSoonerWait(t *testing.T) {
 		time.Second:             time.Second,
 		alone + time.Nanosecond: alone,
 	} {
-		if got := planner.Make(waiting(world.State(), wait), world.Now()).Wait; got != want {
+		if got := Plan(waiting(world.State(), wait), world.Now()).Wait; got != want {
 			t.Errorf("R17 R23 a lookup for %s and a deadline in %s: another look in %s, want %s", wait, alone, got, want)
 		}
 	}
@@ -280,8 +287,8 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			move := planFor(told(changed(released(), Image("my-app:3")), test.image)).Move
-			if move == nil || move.Verb != model.VerbRecord {
+			move := planFor(told(changed(released(), Image("my-app:3")), test.image)).Start
+			if move == nil || move.Verb() != "Record" {
 				t.Fatalf("the move is %v, want a new revision", move)
 			}
 			main := move.Revision.Content.Components[0]
@@ -292,11 +299,11 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("revision (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(main.Template, move.Trial[0].Deployment.Spec.Template); diff != "" {
+			if diff := cmp.Diff(main.Template, Written(move.DryRuns[0]).Spec.Template); diff != "" {
 				t.Errorf("R4 what is tried (-recorded +tried):\n%s", diff)
 			}
-			if want := move.Revision.Content.Hash(); move.Hash != want || move.Revision.Record.ContentHash != want {
-				t.Errorf("the hash is %s, recorded %s, want %s", move.Hash, move.Revision.Record.ContentHash, want)
+			if want := move.Revision.Content.Hash(); move.Asked().Hash != want || move.Revision.Record.ContentHash != want {
+				t.Errorf("the hash is %s, recorded %s, want %s", move.Asked().Hash, move.Revision.Record.ContentHash, want)
 			}
 		})
 	}
@@ -308,7 +315,7 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 func TestWhatTheLastImageSaid(t *testing.T) {
 	next := func(state model.State, number string, image model.Image, options ...Option) model.State {
 		state = told(changed(state, append(options, Image("my-app:"+number))...), image)
-		state.Revisions = append(slices.Clone(state.Revisions), *planFor(state).Move.Revision)
+		state.Revisions = append(slices.Clone(state.Revisions), planFor(state).Start.Revision)
 		return state
 	}
 	mailer := Component("mailer", 1, nil)
@@ -390,8 +397,8 @@ func TestTheSameContent(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			state := told(changed(test.state(), test.change), test.image)
-			if len(state.Images.Known) != 1 {
-				t.Fatalf("%d images were looked up, want 1", len(state.Images.Known))
+			if len(state.Answers.Images) != 1 {
+				t.Fatalf("%d images were looked up, want 1", len(state.Answers.Images))
 			}
 			if diff := cmp.Diff(test.want, stepsOf(state)); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)
@@ -413,15 +420,15 @@ func TestAliasesFitIntoTheirRecord(t *testing.T) {
 	for i := range 20 {
 		With(state.Stack, Component(fmt.Sprintf("worker-%d", i), 1, nil))
 	}
-	state.Revisions = []model.Revision{*planFor(told(state, says)).Move.Revision}
+	state.Revisions = []model.Revision{planFor(told(state, says)).Start.Revision}
 	for spelling := range 8 {
 		other := PodTemplate(fmt.Sprintf(`{"metadata":{"annotations":{"spelling-%d":null}}}`, spelling))
 		steps := planFor(told(changed(state, other), says)).Steps
-		if steps[0].Verb != model.VerbAnnotate { // the others create the stack's objects
+		if steps[0].Verb() != "Annotate" { // the others create the stack's objects
 			t.Fatalf("R3 the first step is %s, want one that records other words", steps[0])
 		}
-		state.Revisions = []model.Revision{*steps[0].Revision}
-		record, err := json.Marshal(steps[0].Revision.Record)
+		state.Revisions = []model.Revision{*model.RevisionOf(steps[0])}
+		record, err := json.Marshal(model.RevisionOf(steps[0]).Record)
 		if err != nil || len(record) > most {
 			t.Fatalf("R3 with %d spellings the record has %d bytes, error %v; want %d at most", spelling+1, len(record), err, most)
 		}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -36,7 +37,7 @@ type pass struct {
 	rollout    model.Rollout
 	components []model.Desired
 	// writes are those of children that are due.
-	writes []model.Step
+	writes []model.WriteChild
 	now    time.Time
 }
 
@@ -112,9 +113,9 @@ func atRevision(annotations map[string]string, component model.Desired) bool {
 }
 
 // due are the writes of the component's content.
-func (p pass) due(component model.Desired) []model.Step {
-	return slices.DeleteFunc(slices.Clone(p.writes), func(step model.Step) bool {
-		return !step.Kind.Content() || step.Name != naming.Object(p.state.Stack.Name, component.Name)
+func (p pass) due(component model.Desired) []model.WriteChild {
+	return slices.DeleteFunc(slices.Clone(p.writes), func(step model.WriteChild) bool {
+		return !kinds.Of(step.Kind).Content || step.Name != naming.Object(p.state.Stack.Name, component.Name)
 	})
 }
 
@@ -146,14 +147,15 @@ func (p pass) resumes() bool {
 			continue
 		}
 		for _, step := range p.due(component) {
-			if step.Kind != model.KindDeployment {
+			form, ok := step.Form.(model.Replaced)
+			if !ok {
 				continue
 			}
-			live := p.state.Deployments[step.Name]
+			live := p.state.Children.Deployment(step.Name)
 			if live != nil && p.state.Accepted[live.UID].Asked == step.Hash {
 				continue // it was written before, and someone undid that
 			}
-			if live == nil || !atRevision(live.Annotations, component) || live.Spec.Paused && !step.Deployment.Spec.Paused {
+			if live == nil || !atRevision(live.Annotations, component) || live.Spec.Paused && !form.Deployment.Spec.Paused {
 				return true
 			}
 		}

@@ -18,8 +18,8 @@ import (
 func events(plan model.Plan) []string {
 	var all []string
 	for _, step := range plan.Steps {
-		if step.Event != "" {
-			all = append(all, step.Event)
+		if event := step.About().Event; event != "" {
+			all = append(all, event)
 		}
 	}
 	return all
@@ -43,7 +43,7 @@ func TestSightIsOfOneRollout(t *testing.T) {
 		"R17 an hour of this rollout":   {seen, nil, true},
 		"R17 an hour of the one before": {another, nil, false},
 		"R16a an hour in which its Deployment could not be written": {
-			seen, func(state *model.State) { delete(state.Deployments, "shop") }, false,
+			seen, func(state *model.State) { state.Children.Remove(model.KindDeployment, "shop") }, false,
 		},
 	}
 	for name, test := range tests {
@@ -53,7 +53,7 @@ func TestSightIsOfOneRollout(t *testing.T) {
 			if test.edit != nil {
 				test.edit(&state)
 			}
-			plan := planner.Make(state, world.Now())
+			plan := Plan(state, world.Now())
 			if fails := slices.Contains(events(plan), v1alpha1.EventRolloutFailed); fails != test.fails {
 				t.Errorf("fails: %t, want %t; steps %v", fails, test.fails, plan.Steps)
 			}
@@ -69,7 +69,7 @@ func TestRefusalsOfThisRollout(t *testing.T) {
 	world.OperateAndDie(1) // the rollout is recorded, and nothing is written
 	open := revision.Timeline(world.State().Revisions)[0]
 	began := open.StartedAt
-	due := planner.Make(world.State(), began).Steps[0]
+	due := Plan(world.State(), began).Steps[0]
 	seen := model.Sight{Sequence: open.Sequence, From: began, Began: began, For: 10 * time.Second}
 	tests := map[string]struct {
 		sight    model.Sight
@@ -86,8 +86,8 @@ func TestRefusalsOfThisRollout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state, now := world.State(), began.Add(test.now)
 			state.Sight = test.sight
-			state.Refused = map[model.Target]model.Refusal{due.Target(): {Asked: due.Hash, Message: "denied", At: now.Add(-test.refused)}}
-			if rejected := slices.Contains(events(planner.Make(state, now)), v1alpha1.EventRolloutFailed); rejected != test.rejected {
+			state.Refused = map[model.Target]model.Refusal{due.Target(): {Asked: due.Asked(), Message: "denied", At: now.Add(-test.refused)}}
+			if rejected := slices.Contains(events(Plan(state, now)), v1alpha1.EventRolloutFailed); rejected != test.rejected {
 				t.Errorf("rejected: %t, want %t", rejected, test.rejected)
 			}
 		})

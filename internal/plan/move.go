@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -25,14 +26,16 @@ const maxCause = 1024
 
 // decision is where the stack is to go.
 type decision struct {
-	// move starts a rollout there; nil where it is there, or cannot go.
-	move *model.Step
+	// start starts a rollout there; nil where it is there, or cannot go.
+	start *model.StartRollout
 	// alias says that an existing revision turned out to be of the spec's content too.
 	alias alias
 	// declared says that the spec asks for the running revision itself.
 	declared bool
 	// held says that spec.paused keeps the stack from going further.
 	held bool
+	// asks is what has to be known before the stack goes anywhere.
+	asks model.Questions
 	// looksUp is the image that is looked up before the stack goes anywhere, and wait
 	// how long at most.
 	looksUp string
@@ -76,12 +79,15 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 		}
 		return moveTo(state, current, *revision.Find(state.Revisions, choice.Number), begin)
 	}
-	if images := state.Images; images.Waiting != "" {
-		return decision{looksUp: images.Waiting, wait: images.Wait}
+	if asks := p.questions(state, choice, now); !asks.None() {
+		return decision{asks: asks}
+	}
+	if answers := state.Answers; answers.Waiting != "" {
+		return decision{looksUp: answers.Waiting, wait: answers.Wait}
 	}
 	input := render.Input{
 		Stack: state.Stack, Defaults: p.Defaults, Adopted: adoptions(state),
-		Images: state.Images.Known, Earlier: lastFacts(state.Revisions), Names: keptNames(state.Revisions),
+		Images: state.Answers.Images, Earlier: lastFacts(state.Revisions), Names: keptNames(state.Revisions),
 	}
 	content, err := render.Content(input)
 	if err != nil {
@@ -102,7 +108,7 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 		}
 	}
 	rev := release(state, content, model.Record{Sources: []string{source}, ContentHash: hash})
-	return start(state, model.VerbRecord, rev, begin)
+	return startOf(state, rev, begin)
 }
 
 // keptNames are the names that ports without one have from the revision that serves.
@@ -193,62 +199,55 @@ func moveTo(state model.State, current *model.Revision, rev model.Revision, begi
 	if current != nil && current.Number == rev.Number {
 		return decision{declared: true}
 	}
-	return start(state, model.VerbAnnotate, rev, begin)
+	return startOf(state, rev, begin)
 }
 
-// start begins a rollout to the revision, once the API server has accepted all
+// startOf begins a rollout to the revision, once the API server has accepted all
 // that it consists of: the revision is made, or noted to be moved to.
-func start(state model.State, verb model.Verb, rev model.Revision, begin model.Rollout) decision {
+func startOf(state model.State, rev model.Revision, begin model.Rollout) decision {
 	timeline := revision.Timeline(state.Revisions)
 	rev = revision.Begin(rev, timeline, begin)
 	revisions := slices.DeleteFunc(slices.Clone(state.Revisions),
 		func(other model.Revision) bool { return other.Number == rev.Number })
-	children := children(state, components(state, rev, append(revisions, rev), begin.StartedAt), begin)
-	if problem, _ := conflict(state.Stack, children); problem != nil {
+	children := childrenOf(state, components(state, rev, append(revisions, rev), begin.StartedAt), begin)
+	if problem, _ := conflicts(state.Stack, children); problem != nil {
 		return decision{problem: problem, wait: recheck}
 	}
-	var trial []model.Step
+	var dryRuns []model.WriteChild
 	for _, child := range children {
 		// a Deployment is tried all the same: its template is recorded as the answer has it
-		if child.step.Kind == model.KindDeployment || !settled(state, child) {
-			trial = append(trial, child.step)
+		if child.Name == model.KindDeployment || !child.Settled(state) {
+			dryRuns = append(dryRuns, child.Write)
 		}
 	}
-	trial = append(trial, afterwards(state, rev, children)...)
-	return decision{move: &model.Step{
-		Verb:     verb,
-		Kind:     model.KindRevision,
-		Name:     rev.Name,
-		UID:      rev.UID,
-		Reason:   startReason(rev.Number, begin),
-		Event:    v1alpha1.EventRolloutStarted,
-		Hash:     rev.Record.ContentHash,
-		Basis:    basis(state, children),
-		Revision: &rev,
-		Begun:    &rev.Record.Rollouts[len(rev.Record.Rollouts)-1],
+	return decision{start: &model.StartRollout{
+		Why:      model.Why{Reason: startReason(rev.Number, begin), Event: v1alpha1.EventRolloutStarted},
+		ObjectID: rev.ObjectID(),
+		Revision: rev,
 		Ended:    revision.Superseded(timeline, begin.StartedAt),
-		Trial:    trial,
+		DryRuns:  append(dryRuns, afterwards(state, rev, children)...),
+		Basis:    basis(state, children),
 	}}
 }
 
-// afterwards are the writes of Services as they are to be once the rollout has
-// succeeded, where they are others meanwhile: what the API server refuses of them is
-// not begun either (R4).
-func afterwards(state model.State, rev model.Revision, children []child) []model.Step {
-	var steps []model.Step
+// afterwards are the writes of content as it is to be once the rollout has succeeded,
+// where it is another meanwhile, as a Service is: what the API server refuses of it
+// is not begun either (R4).
+func afterwards(state model.State, rev model.Revision, children []*kinds.Child) []model.WriteChild {
+	var writes []model.WriteChild
 	for _, meanwhile := range children {
-		component := rev.Content.Find(meanwhile.component.Name)
-		if meanwhile.step.Kind != model.KindService || component == nil {
+		component := rev.Content.Find(meanwhile.Component.Name)
+		if meanwhile.Name != model.KindService || component == nil {
 			continue
 		}
-		for _, then := range appendApplied(nil, state.Stack, model.KindService, meanwhile.component,
-			render.Service(state.Stack, *component), state.Services) {
-			if then.step.Hash != meanwhile.step.Hash && !settled(state, then) {
-				steps = append(steps, then.step)
-			}
+		desired := *meanwhile.Component
+		desired.Component = *component
+		then := meanwhile.Wanted(kinds.In{State: state, Component: &desired})
+		if then != nil && then.Write.Hash != meanwhile.Write.Hash && !then.Settled(state) {
+			writes = append(writes, then.Write)
 		}
 	}
-	return steps
+	return writes
 }
 
 // release is a new revision of the content.
@@ -284,10 +283,10 @@ func adoptions(state model.State) map[string]render.Adoption {
 	for component := range render.Operations(state.Stack.Spec) {
 		name := naming.Object(state.Stack.Name, component)
 		adoption := render.Adoption{Selector: recordedSelector(state.Revisions, component)}
-		if deployment := state.Deployments[name]; deployment != nil && len(deployment.Spec.Selector.MatchExpressions) == 0 {
+		if deployment := state.Children.Deployment(name); deployment != nil && len(deployment.Spec.Selector.MatchExpressions) == 0 {
 			adoption.Selector = deployment.Spec.Selector.MatchLabels
 		}
-		if service := state.Services[name]; service != nil &&
+		if service := state.Children.Service(name); service != nil &&
 			model.OwnershipOf(state.Stack, service) == model.Unclaimed {
 			adoption.Labels, adoption.Service = service.Spec.Selector, true
 		}

@@ -4,13 +4,14 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -18,9 +19,9 @@ import (
 // an object that the cache leaves out.
 const recheck = 30 * time.Second
 
-// conflict is a live object that the stack may not write, or nil (R26). The
-// children that it may write are free.
-func conflict(stack *v1alpha1.AppStack, children []child) (first *model.Problem, free []child) {
+// conflicts is the first live object that the stack may not write, as a problem; nil where
+// there is none (R26). The children that it may write are free.
+func conflicts(stack *v1alpha1.AppStack, children []*kinds.Child) (first *model.Problem, free []*kinds.Child) {
 	for _, child := range children {
 		switch problem := conflictOf(stack, child); {
 		case problem == nil:
@@ -32,31 +33,21 @@ func conflict(stack *v1alpha1.AppStack, children []child) (first *model.Problem,
 	return first, free
 }
 
-func conflictOf(stack *v1alpha1.AppStack, child child) *model.Problem {
-	if child.live == nil {
+func conflictOf(stack *v1alpha1.AppStack, child *kinds.Child) *model.Problem {
+	if child.Live == nil {
 		return nil
 	}
-	if problem := Conflict(stack, child.step.Kind, child.live); problem != nil {
-		return problem
-	}
-	if deployment, ok := child.live.(*appsv1.Deployment); ok && len(deployment.Spec.Selector.MatchExpressions) > 0 {
-		return &model.Problem{
-			Reason: v1alpha1.ReasonNameConflict,
-			Message: fmt.Sprintf("Deployment %q selects its pods by matchExpressions, which cannot be taken over: "+
-				"delete it with --cascade=orphan, or rename the stack", deployment.Name),
-		}
-	}
-	return nil
+	return cmp.Or(Conflict(stack, child.Kind, child.Live), child.Conflict())
 }
 
 // Conflict is why the stack may not write the object, or nil where it may.
-func Conflict(stack *v1alpha1.AppStack, kind model.Kind, object metav1.Object) *model.Problem {
+func Conflict(stack *v1alpha1.AppStack, kind *kinds.Kind, object metav1.Object) *model.Problem {
 	remedy := "delete it, or rename the stack"
 	switch model.OwnershipOf(stack, object) {
 	case model.Owned, model.Orphaned, model.Inherited:
 		return nil
 	case model.Unclaimed:
-		if !kind.Adoptable() {
+		if !kind.Adoptable {
 			break
 		}
 		if model.Adopts(stack) {
@@ -64,8 +55,8 @@ func Conflict(stack *v1alpha1.AppStack, kind model.Kind, object metav1.Object) *
 		}
 		remedy = fmt.Sprintf("delete it, rename the stack, or set the annotation %s=true on the stack to take it over",
 			v1alpha1.AnnotationAdopt)
-		if kind == model.KindService {
-			remedy += "; or set ports to [] to have no Service"
+		if kind.Without != "" {
+			remedy += "; or " + kind.Without
 		}
 	case model.Foreign:
 	}
@@ -75,38 +66,28 @@ func Conflict(stack *v1alpha1.AppStack, kind model.Kind, object metav1.Object) *
 	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonNameConflict,
-		Message: fmt.Sprintf("%s %q is there and %s: %s", kind, object.GetName(), holder, remedy),
+		Message: fmt.Sprintf("%s %q is there and %s: %s", kind.Name, object.GetName(), holder, remedy),
 	}
 }
 
 // removals delete the children that no component needs any more.
-func removals(state model.State, children []child) []model.Step {
-	type key struct {
-		kind model.Kind
-		name string
-	}
-	needed := map[key]bool{}
+func removals(state model.State, children []*kinds.Child) []model.Delete {
+	needed := map[model.Target]bool{}
 	for _, child := range children {
-		needed[key{child.step.Kind, child.step.Name}] = true
+		needed[child.Write.Target()] = true
 	}
-	var steps []model.Step
-	for _, child := range state.Children() {
-		name := child.Object.GetName()
-		ownership := model.OwnershipOf(state.Stack, child.Object)
-		if needed[key{child.Kind, name}] || ownership != model.Owned && ownership != model.Orphaned ||
-			child.Object.GetDeletionTimestamp() != nil {
+	var steps []model.Delete
+	for kind, object := range kinds.Each(state.Children) {
+		id := model.ObjectID{
+			Kind: kind.Name, Name: object.GetName(), UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
+		}
+		ownership := model.OwnershipOf(state.Stack, object)
+		if needed[id.Target()] || ownership != model.Owned && ownership != model.Orphaned || object.GetDeletionTimestamp() != nil {
 			continue
 		}
-		steps = append(steps, model.Step{
-			Verb:            model.VerbDelete,
-			Kind:            child.Kind,
-			Name:            name,
-			UID:             child.Object.GetUID(),
-			ResourceVersion: child.Object.GetResourceVersion(),
-			Hash:            string(child.Object.GetUID()),
-			Reason:          fmt.Sprintf("%s %s is not needed any more", child.Kind, name),
-			Event:           v1alpha1.EventRemoved,
-		})
+		steps = append(steps, model.Delete{ObjectID: id, Why: model.Why{
+			Reason: fmt.Sprintf("%s %s is not needed any more", id.Kind, id.Name), Event: v1alpha1.EventRemoved,
+		}})
 	}
 	return steps
 }

@@ -29,57 +29,54 @@ func TestConflict(t *testing.T) {
 	adopt := Annotation(v1alpha1.AnnotationAdopt, "true")
 	tests := map[string]struct {
 		options []Option
-		state   model.State
+		there   model.Children
 		want    string
 	}{
 		"R26 a Deployment of someone else": {
-			nil, model.State{Deployments: map[string]*appsv1.Deployment{"shop": {
+			nil, Children(&appsv1.Deployment{
 				ObjectMeta: with([]metav1.OwnerReference{foreign}, nil), Spec: appsv1.DeploymentSpec{Selector: selector},
-			}}},
+			}),
 			`Deployment "shop" is there and belongs to Rollout "other": delete it, or rename the stack`,
 		},
 		"R26 one that a controller owns cannot be adopted": {
-			[]Option{adopt}, model.State{Deployments: map[string]*appsv1.Deployment{"shop": {
+			[]Option{adopt}, Children(&appsv1.Deployment{
 				ObjectMeta: with([]metav1.OwnerReference{foreign}, nil), Spec: appsv1.DeploymentSpec{Selector: selector},
-			}}},
+			}),
 			`Deployment "shop" is there and belongs to Rollout "other": delete it, or rename the stack`,
 		},
 		"R26 an autoscaler cannot be adopted": {
 			[]Option{adopt, Unmanaged(), func(s *v1alpha1.AppStack) { s.Spec.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 3} }},
-			model.State{Autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{"shop": {ObjectMeta: with(nil, nil)}}},
+			Children(&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: with(nil, nil)}),
 			`HorizontalPodAutoscaler "shop" is there and does not belong to this stack: delete it, or rename the stack`,
 		},
 		"R26 a Service that can be adopted, not asked for": {
-			nil, model.State{Services: map[string]*corev1.Service{"shop": {ObjectMeta: with(nil, nil)}}},
+			nil, Children(&corev1.Service{ObjectMeta: with(nil, nil)}),
 			`Service "shop" is there and does not belong to this stack: delete it, rename the stack, or set the annotation ` +
 				`apps.appstack.dev/adopt=true on the stack to take it over; or set ports to [] to have no Service`,
 		},
 		"R26 a copy with the stack's labels is not the stack's": {
-			nil, model.State{Budgets: map[string]*policyv1.PodDisruptionBudget{"shop": {
-				ObjectMeta: with(nil, naming.Labels("shop", "worker")),
-			}}},
+			nil, Children(&policyv1.PodDisruptionBudget{ObjectMeta: with(nil, naming.Labels("shop", "worker"))}),
 			`PodDisruptionBudget "shop" is there and does not belong to this stack: delete it, or rename the stack`,
 		},
 		"R26 a selector that cannot be kept": {
-			[]Option{adopt}, model.State{Deployments: map[string]*appsv1.Deployment{"shop": {
+			[]Option{adopt}, Children(&appsv1.Deployment{
 				ObjectMeta: with(nil, nil),
 				Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 					{Key: "app", Operator: metav1.LabelSelectorOpExists},
 				}}},
-			}}},
+			}),
 			`Deployment "shop" selects its pods by matchExpressions, which cannot be taken over: ` +
 				`delete it with --cascade=orphan, or rename the stack`,
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			test.state.Stack = Stack("shop", test.options...)
-			got := planFor(test.state)
+			got := planFor(model.State{Stack: Stack("shop", test.options...), Children: test.there})
 			if got.Problem == nil || got.Problem.Reason != v1alpha1.ReasonNameConflict || got.Problem.Message != test.want {
 				t.Errorf("problem is %+v, want NameConflict: %s", got.Problem, test.want)
 			}
-			if got.Move != nil || len(got.Steps) > 0 {
-				t.Errorf("something is written: %v, %v", got.Move, got.Steps)
+			if got.Start != nil || len(got.Steps) > 0 {
+				t.Errorf("something is written: %v, %v", got.Start, got.Steps)
 			}
 		})
 	}
@@ -88,20 +85,22 @@ func TestConflict(t *testing.T) {
 func TestAdoption(t *testing.T) {
 	state := model.State{
 		Stack: Stack("shop", Annotation(v1alpha1.AnnotationAdopt, "true")),
-		Deployments: map[string]*appsv1.Deployment{"shop": {
-			ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "shop", UID: "live"},
-			Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "shop"}}},
-		}},
-		Services: map[string]*corev1.Service{"shop": {
-			ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "shop", UID: "svc"},
-			Spec:       corev1.ServiceSpec{Selector: map[string]string{"tier": "web"}},
-		}},
+		Children: Children(
+			&appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "shop", UID: "live"},
+				Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "shop"}}},
+			},
+			&corev1.Service{
+				ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "shop", UID: "svc"},
+				Spec:       corev1.ServiceSpec{Selector: map[string]string{"tier": "web"}},
+			},
+		),
 	}
 	first := planFor(state)
-	if first.Problem != nil || first.Move == nil || first.Move.Verb != model.VerbRecord {
+	if first.Problem != nil || first.Start == nil || first.Start.Verb() != "Record" {
 		t.Fatalf("R26 the plan is %+v, want a revision", first)
 	}
-	rev := *first.Move.Revision
+	rev := first.Start.Revision
 	labels := rev.Content.Components[0].Template.Labels
 	if labels["app"] != "shop" || labels["tier"] != "web" {
 		t.Errorf("R26 pods have the labels %v: the Deployment and the Service that were there do not find them", labels)
@@ -128,15 +127,15 @@ func TestPredecessorIsWaitedFor(t *testing.T) {
 
 func TestRemovalsSpareCopies(t *testing.T) {
 	state := settled()
-	copied := state.Deployments["shop"].DeepCopy()
+	copied := state.Children.Deployment("shop").DeepCopy()
 	copied.Name, copied.OwnerReferences = "shop-copy", nil
-	state.Deployments["shop-copy"] = copied
+	state.Children.Put(model.KindDeployment, copied)
 	if steps := stepsOf(state); len(steps) > 0 {
 		t.Errorf("R26 a copy that someone made with the stack's labels: %v, want nothing", steps)
 	}
-	stray := state.Deployments["shop"].DeepCopy()
+	stray := state.Children.Deployment("shop").DeepCopy()
 	stray.Name = "shop-stray"
-	state.Deployments["shop-stray"] = stray
+	state.Children.Put(model.KindDeployment, stray)
 	want := []string{"Delete Deployment shop-stray: Deployment shop-stray is not needed any more"}
 	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)

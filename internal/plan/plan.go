@@ -22,7 +22,21 @@ type Planner struct {
 	Defaults render.Defaults
 }
 
-// Make plans what is to be done about the state at the time now.
+// Plan is Make, once what that asks has been answered. The answers are noted in the state.
+func (p Planner) Plan(state *model.State, now time.Time, answer func(model.Questions) model.Answers) model.Plan {
+	plan := p.Make(*state, now)
+	if plan.Asks.None() && state.Answers.Release != "" {
+		return plan // it goes by the answers
+	}
+	state.Answers = answer(plan.Asks) // no questions tell that earlier ones are not asked any more
+	if plan.Asks.None() {
+		return plan
+	}
+	return p.Make(*state, now)
+}
+
+// Make plans what is to be done about the state at the time now, or asks what it takes
+// to know for that.
 func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	timeline := revision.Timeline(state.Revisions)
 	plan := model.Plan{Rollout: newest(timeline), Problem: state.Damaged}
@@ -31,24 +45,27 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	}
 	current := running(state, plan.Rollout)
 	decision := p.decide(state, current, timeline, now).unlessRefused(state, now)
-	plan.Move, plan.Problem, plan.Held = decision.move, decision.problem, decision.held
+	if plan.Asks = decision.asks; !plan.Asks.None() {
+		return plan
+	}
+	plan.Start, plan.Problem, plan.Held = decision.start, decision.problem, decision.held
 	plan.LooksUp, plan.Wait = decision.looksUp, decision.wait
 	if current == nil {
 		return plan
 	}
 	plan.Components = components(state, *current, state.Revisions, now)
-	children := children(state, plan.Components, *plan.Rollout)
+	children := childrenOf(state, plan.Components, *plan.Rollout)
 	admit(state, children)
-	conflict, free := conflict(state.Stack, children)
-	if conflict != nil {
+	taken, free := conflicts(state.Stack, children)
+	if taken != nil {
 		plan.Wait = model.Sooner(plan.Wait, recheck)
 	}
-	contest, over := contest(state, free, now)
-	plan.Problem = cmp.Or(plan.Problem, conflict, contest)
-	writes, wait := writes(state, free, *plan.Rollout, now)
+	contested, over := contest(state, free, now)
+	plan.Problem = cmp.Or(plan.Problem, taken, contested)
+	due, wait := writes(state, free, *plan.Rollout, now)
 	plan.Wait = model.Sooner(plan.Wait, model.Sooner(wait, over))
 	records := newRecords(state.Revisions)
-	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: writes, now: now}
+	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: due, now: now}
 	if !state.Stopped() {
 		verdict := judged.verdict()
 		plan.Waits, plan.Wait = verdict.Waits, model.Sooner(plan.Wait, verdict.Again)
@@ -62,14 +79,22 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	records.takeBack()
 	records.operate(current.Number, plan.Components)
 
-	plan.Steps = append(plan.Steps, records.steps()...)
-	plan.Steps = append(plan.Steps, writes...)
-	plan.Steps = append(plan.Steps, removals(state, children)...)
-	plan.Steps = append(plan.Steps, prunings(state.Stack.Spec, state.Revisions, current.Number)...)
+	steps := asSteps(records.steps())
+	steps = append(steps, asSteps(due)...)
+	steps = append(steps, asSteps(removals(state, children))...)
+	steps = append(steps, asSteps(prunings(state.Stack.Spec, state.Revisions, current.Number))...)
 	var refused *model.Problem
-	plan.Steps, refused, wait = dueSteps(state, plan.Steps, *plan.Rollout, now)
+	plan.Steps, refused, wait = dueSteps(state, steps, *plan.Rollout, now)
 	plan.Problem, plan.Wait = cmp.Or(plan.Problem, refused), model.Sooner(plan.Wait, wait)
 	return plan
+}
+
+func asSteps[S model.Step](some []S) []model.Step {
+	all := make([]model.Step, len(some))
+	for i, step := range some {
+		all[i] = step
+	}
+	return all
 }
 
 // newest is the rollout that is under way, or was the last; nil before the first.

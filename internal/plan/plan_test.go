@@ -13,8 +13,6 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
-	"github.com/appstack-dev/appstack/internal/plan"
-	"github.com/appstack-dev/appstack/internal/render"
 	. "github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/sim"
 )
@@ -49,8 +47,8 @@ func after(changes ...Option) *sim.World {
 func stepsOf(state model.State) []string {
 	var lines []string
 	plan := planFor(state)
-	if plan.Move != nil {
-		lines = append(lines, "Move: "+plan.Move.String())
+	if plan.Start != nil {
+		lines = append(lines, "Move: "+plan.Start.String())
 	}
 	for _, step := range plan.Steps {
 		lines = append(lines, step.String())
@@ -58,13 +56,13 @@ func stepsOf(state model.State) []string {
 	return lines
 }
 
-func planFor(state model.State) model.Plan { return planner.Make(state, noon) }
+func planFor(state model.State) model.Plan { return Plan(state, noon) }
 
-var planner = plan.Planner{Defaults: render.StandardDefaults()}
+var planner = Planner
 
 func TestChangeCauseIsBounded(t *testing.T) {
 	state := model.State{Stack: Stack("shop", Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 5000)))}
-	if got := len(planFor(state).Move.Revision.Record.ChangeCause); got != 1024 {
+	if got := len(planFor(state).Start.Revision.Record.ChangeCause); got != 1024 {
 		t.Errorf("R5 %d bytes of the cause are kept, want 1024", got)
 	}
 }
@@ -92,10 +90,10 @@ func TestRespellingAfterARestart(t *testing.T) {
 func TestARevisionThatNeverStarted(t *testing.T) {
 	state := settled()
 	With(state.Stack, Component("oops", 1, nil), Ports(80, 81))
-	second := *planFor(state).Move.Revision
+	second := planFor(state).Start.Revision
 	state.Revisions = append(state.Revisions, second)
 	With(state.Stack, WithoutComponents(), Ports(80), Image("my-app:3"))
-	third := *planFor(state).Move.Revision
+	third := planFor(state).Start.Revision
 	state.Revisions = append(state.Revisions, third)
 	want := []string{"Update Deployment shop: from revision 1 to revision 3"}
 	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
@@ -145,12 +143,12 @@ func TestRollbacksAreTriedToo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state := after(test.since).State()
 			With(state.Stack, RollbackTo(1, 0))
-			move := planFor(state).Move
-			if move == nil || move.Verb != model.VerbAnnotate {
+			move := planFor(state).Start
+			if move == nil || move.Verb() != "Annotate" {
 				t.Fatalf("R10 the move is %v, want one to revision 1", move)
 			}
 			var tried []model.Kind
-			for _, step := range move.Trial {
+			for _, step := range move.DryRuns {
 				tried = append(tried, step.Kind)
 			}
 			if diff := cmp.Diff(test.want, tried); diff != "" {

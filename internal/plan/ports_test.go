@@ -37,7 +37,7 @@ func byPosition() model.State {
 }
 
 // namesOf are those of the ports in the move's new revision.
-func namesOf(move *model.Step) []string {
+func namesOf(move *model.StartRollout) []string {
 	var names []string
 	for _, port := range move.Revision.Content.Components[0].App().Ports {
 		names = append(names, fmt.Sprint(port.Name, " ", port.ContainerPort))
@@ -62,7 +62,7 @@ func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 	t.Run("R9 they keep their names, and so the Service its targets", func(t *testing.T) {
 		state := byPosition()
 		With(state.Stack, Image("my-app:2"), Ports(9090, 80, 81))
-		move := planFor(state).Move
+		move := planFor(state).Start
 		if diff := cmp.Diff([]string{"port-9090 9090", "port-0 80", "port-1 81"}, namesOf(move)); diff != "" {
 			t.Errorf("names (-want +got):\n%s", diff)
 		}
@@ -117,7 +117,7 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 	unseen := func(s *model.State) { s.Pods = model.Pods{} }
 	status := func(replicas, updated, ready int32) func(*model.State) {
 		return func(s *model.State) {
-			live := s.Deployments["shop"]
+			live := s.Children.Deployment("shop")
 			live.Status.Replicas, live.Status.UpdatedReplicas = replicas, updated
 			live.Status.ReadyReplicas, live.Status.AvailableReplicas = ready, ready
 		}
@@ -125,7 +125,7 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 	pods := func(earlier, present int) func(*model.State) {
 		return func(s *model.State) {
 			templates := []string{
-				model.TemplateHash(s.Revisions[0].Content.Components[0].Template), model.TemplateHash(s.Deployments["shop"].Spec.Template),
+				model.TemplateHash(s.Revisions[0].Content.Components[0].Template), model.TemplateHash(s.Children.Deployment("shop").Spec.Template),
 			}
 			s.Pods = model.Pods{Known: true}
 			for i, count := range []int{earlier, present} {
@@ -143,11 +143,11 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 		"R9 the new ones are as many":    {[]func(*model.State){pods(2, 2)}, "web"},
 		"R9 the old ones are all broken": {[]func(*model.State){pods(0, 1), status(4, 1, 1)}, "web"},
 		"R9 a new one is ready, and has to last": {[]func(*model.State){pods(1, 1), func(s *model.State) {
-			s.Deployments["shop"].Spec.MinReadySeconds = 10
+			s.Children.Deployment("shop").Spec.MinReadySeconds = 10
 			s.Pods.All[1].ReadySince = new(noon.Add(-time.Second))
 		}}, "http"},
 		"R9 a new one has to last, and the old ones are broken": {[]func(*model.State){pods(0, 1), func(s *model.State) {
-			s.Deployments["shop"].Spec.MinReadySeconds = 10
+			s.Children.Deployment("shop").Spec.MinReadySeconds = 10
 			s.Pods.All[0].ReadySince = new(noon.Add(-time.Second))
 		}}, "web"},
 		"R9 the Deployment says three and one":  {[]func(*model.State){unseen, status(4, 1, 4)}, "http"},
@@ -156,16 +156,16 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 		"R9 one and one":                        {[]func(*model.State){unseen, status(2, 1, 2)}, "web"},
 		"R9 none is ready":                      {[]func(*model.State){unseen, status(1, 1, 0)}, "http"},
 		"R9 the Deployment is not observed yet": {
-			[]func(*model.State){unseen, status(3, 3, 3), func(s *model.State) { s.Deployments["shop"].Generation++ }}, "http",
+			[]func(*model.State){unseen, status(3, 3, 3), func(s *model.State) { s.Children.Deployment("shop").Generation++ }}, "http",
 		},
 		"R9 the Deployment is not written yet": {
 			[]func(*model.State){unseen, status(3, 3, 3), func(s *model.State) {
-				s.Deployments["shop"].Annotations["apps.appstack.dev/revision"] = "1"
+				s.Children.Deployment("shop").Annotations["apps.appstack.dev/revision"] = "1"
 			}}, "http",
 		},
 		"R9 it has moved, and an operator starts": {
 			[]func(*model.State){unseen, status(1, 1, 0), func(s *model.State) {
-				s.Services["shop"].Spec.Ports[0].TargetPort = intstr.FromString("web")
+				s.Children.Service("shop").Spec.Ports[0].TargetPort = intstr.FromString("web")
 			}}, "web",
 		},
 	}
@@ -209,13 +209,14 @@ func during(options ...Option) model.State {
 }
 
 // protocols are the application protocols of the Services that the move is tried with.
-func protocols(t *testing.T, move *model.Step) (all []string) {
+func protocols(t *testing.T, move *model.StartRollout) (all []string) {
 	t.Helper()
 	if move == nil {
 		t.Fatal("no rollout starts")
 	}
-	for _, step := range move.Trial {
-		if config, ok := step.Config.(*corev1ac.ServiceApplyConfiguration); ok {
+	for _, step := range move.DryRuns {
+		form, _ := step.Form.(model.Applied)
+		if config, ok := form.Config.(*corev1ac.ServiceApplyConfiguration); ok {
 			all = append(all, ptr.Deref(config.Spec.Ports[0].AppProtocol, ""))
 		}
 	}
@@ -238,7 +239,7 @@ func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state := settled(speaks("http"))
 			With(state.Stack, test.change)
-			if diff := cmp.Diff(test.want, protocols(t, planFor(state).Move)); diff != "" {
+			if diff := cmp.Diff(test.want, protocols(t, planFor(state).Start)); diff != "" {
 				t.Errorf("Services that are tried, by their protocol (-want +got):\n%s", diff)
 			}
 		})
@@ -246,8 +247,16 @@ func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 
 	refuses := func(protocol string) func(model.Step) string {
 		return func(step model.Step) string {
-			for _, write := range append(step.Trial, step) {
-				config, ok := write.Config.(*corev1ac.ServiceApplyConfiguration)
+			var writes []model.WriteChild
+			switch step := step.(type) {
+			case model.StartRollout:
+				writes = step.DryRuns
+			case model.WriteChild:
+				writes = []model.WriteChild{step}
+			}
+			for _, write := range writes {
+				form, _ := write.Form.(model.Applied)
+				config, ok := form.Config.(*corev1ac.ServiceApplyConfiguration)
 				if ok && *config.Spec.Ports[0].AppProtocol == protocol {
 					return "appProtocol may not be " + protocol
 				}

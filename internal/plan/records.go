@@ -93,19 +93,14 @@ func (r *records) operate(target int64, desired []model.Desired) {
 }
 
 // steps are the writes of all revisions that changed.
-func (r *records) steps() []model.Step {
-	var steps []model.Step
+func (r *records) steps() []model.UpdateRevision {
+	var steps []model.UpdateRevision
 	for _, rev := range r.all {
 		if reasons := r.reasons[rev.Number]; len(reasons) > 0 {
 			ended := r.ended[rev.Number]
-			steps = append(steps, model.Step{
-				Verb:     model.VerbAnnotate,
-				Kind:     model.KindRevision,
-				Name:     rev.Name,
-				UID:      rev.UID,
-				Reason:   strings.Join(reasons, "; "),
-				Event:    r.events[rev.Number],
-				Revision: &rev,
+			steps = append(steps, model.UpdateRevision{
+				Why:      model.Why{Reason: strings.Join(reasons, "; "), Event: r.events[rev.Number]},
+				Revision: rev,
 				Ended:    ended,
 				Settles:  len(reasons) == 1 && ended != nil && ended.Outcome == v1alpha1.OutcomeSucceeded,
 			})
@@ -115,7 +110,7 @@ func (r *records) steps() []model.Step {
 }
 
 // prunings delete the revisions beyond the stack's limit (R8).
-func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int64) []model.Step {
+func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int64) []model.Delete {
 	timeline := revision.Timeline(revisions)
 	keep := append(revision.Serving(timeline, target), target)
 	if good := revision.LastGood(timeline); good != nil {
@@ -131,17 +126,11 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 		keep = append(keep, rollback.ToRevision, ptr.Deref(rollback.FromRevision, 0))
 	}
 	limit := int(render.HistoryLimit(spec))
-	var steps []model.Step
+	var steps []model.Delete
 	for _, rev := range revision.Prunable(revisions, limit, keep) {
-		steps = append(steps, model.Step{
-			Verb:            model.VerbDelete,
-			Kind:            model.KindRevision,
-			Name:            rev.Name,
-			UID:             rev.UID,
-			ResourceVersion: rev.ResourceVersion,
-			Hash:            string(rev.UID),
-			Reason:          fmt.Sprintf("beyond the %d revisions that the stack keeps", limit),
-		})
+		steps = append(steps, model.Delete{ObjectID: rev.ObjectID(), Why: model.Why{
+			Reason: fmt.Sprintf("beyond the %d revisions that the stack keeps", limit),
+		}})
 	}
 	return steps
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -15,34 +16,34 @@ import (
 // rollout: how the spec has it run, whether the stack adopts, and which children
 // there are. As long as it stays, the same is refused again. A stack that is deleted
 // and made anew is another one.
-func basis(state model.State, children []child) string {
+func basis(state model.State, children []*kinds.Child) string {
 	type there struct {
 		Target model.Target
 		UID    types.UID
 	}
 	var all []there
 	for _, child := range children {
-		if child.live != nil {
-			all = append(all, there{child.step.Target(), child.live.GetUID()})
+		if child.Live != nil {
+			all = append(all, there{child.Write.Target(), child.Live.GetUID()})
 		}
 	}
 	return model.Hash([]any{state.Stack.UID, state.Stack.Generation, state.Stack.Annotations, all})
 }
 
-// unlessRefused is the decision without a move that the API server has refused a
+// unlessRefused is the decision without a start that the API server has refused a
 // moment ago: that is due again later. Until it is accepted, or the spec asks for
 // something else, the refusal is what is wrong, whatever becomes of a single try (R19).
 func (d decision) unlessRefused(state model.State, now time.Time) decision {
-	if d.move == nil {
+	if d.start == nil {
 		return d
 	}
-	refusal, refused := state.Refusal(*d.move)
+	refusal, refused := state.Refusal(*d.start)
 	if !refused {
 		return d
 	}
 	d.problem = &refusal.Problem
-	if wait := refusal.Wait(*d.move, now); wait > 0 {
-		d.move, d.wait = nil, model.Sooner(d.wait, wait)
+	if wait := refusal.Wait(*d.start, now); wait > 0 {
+		d.start, d.wait = nil, model.Sooner(d.wait, wait)
 	}
 	return d
 }
@@ -60,7 +61,7 @@ func dueSteps(
 		if refused && problem == nil {
 			problem = &refusal.Problem
 		}
-		if refused && (!judged || !step.Kind.Content()) {
+		if refused && (!judged || !kinds.Of(step.Target().Kind).Content) {
 			if left := refusal.Wait(step, now); left > 0 {
 				wait = model.Sooner(wait, left)
 				continue

@@ -24,7 +24,7 @@ func available(in Input) verdict {
 			continue // what served goes on serving
 		}
 		name := naming.Object(in.State.Stack.Name, component.Name)
-		deployment := in.State.Deployments[name]
+		deployment := in.State.Children.Deployment(name)
 		if deployment == nil {
 			missing = append(missing, name+": its Deployment is missing")
 			continue

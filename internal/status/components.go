@@ -24,7 +24,7 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 		status := v1alpha1.ComponentStatus{
 			Name: component.Name, Image: running(component), ImageValues: component.Provenance.Values,
 		}
-		if deployment := in.State.Deployments[name]; deployment != nil {
+		if deployment := in.State.Children.Deployment(name); deployment != nil {
 			status.DesiredReplicas = ptr.To(ptr.Deref(deployment.Spec.Replicas, 1))
 			status.Replicas = &deployment.Status.Replicas
 			status.UpdatedReplicas = &deployment.Status.UpdatedReplicas
@@ -33,7 +33,7 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 		} else {
 			status.DesiredReplicas, status.Replicas = ptr.To(component.Floor()), ptr.To[int32](0)
 		}
-		if service := in.State.Services[name]; service != nil {
+		if service := in.State.Children.Service(name); service != nil {
 			status.Address = address(service)
 		}
 		statuses = append(statuses, status)

@@ -4,6 +4,8 @@
 package status_test
 
 import (
+	. "github.com/appstack-dev/appstack/test/fixture"
+
 	"testing"
 	"time"
 
@@ -40,7 +42,7 @@ func TestContestedDrift(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			in := settled()
-			deployment := in.State.Deployments["shop"]
+			deployment := in.State.Children.Deployment("shop")
 			in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
 				Asked: deployment.Annotations[naming.AnnotationConfigHash], At: noon.Add(-test.since), Repairs: &model.Repairs{
 					Count: 9, Fields: []string{"spec.template.spec.containers[app].image"}, Managers: []string{"kubectl-set"},
@@ -69,10 +71,10 @@ func TestAdmittedImages(t *testing.T) {
 		"R20 left as it is": {func(*status.Input) {}, "my-app:1", "revision 1 runs"},
 		"R20 changed since": {
 			func(in *status.Input) {
-				deployment := in.State.Deployments["shop"]
+				deployment := in.State.Children.Deployment("shop")
 				deployment.Spec.Template.Spec.Containers[0].Image = mirror
 				in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
-					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: model.Fingerprint(deployment), At: noon,
+					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: Fingerprint(deployment), At: noon,
 				}}
 			},
 			mirror, "revision 1 runs; admission control of the cluster changed images: component main: " + mirror + " in place of my-app:1",
@@ -82,20 +84,22 @@ func TestAdmittedImages(t *testing.T) {
 				recorded := &in.State.Revisions[0].Content.Components[0]
 				recorded.Provenance.Asked = "my-app:1"
 				recorded.Template.Spec.Containers[0].Image = mirror
-				in.State.Deployments["shop"].Spec.Template.Spec.Containers[0].Image = mirror
+				in.State.Children.Deployment("shop").Spec.Template.Spec.Containers[0].Image = mirror
 			},
 			mirror, "revision 1 runs; admission control of the cluster changed images: component main: " + mirror + " in place of my-app:1",
 		},
 		"R28 by somebody, which is put back": {
-			func(in *status.Input) { in.State.Deployments["shop"].Spec.Template.Spec.Containers[0].Image = "evil:1" },
+			func(in *status.Input) {
+				in.State.Children.Deployment("shop").Spec.Template.Spec.Containers[0].Image = "evil:1"
+			},
 			"my-app:1", "revision 1 runs",
 		},
 		"R20 something else changed since": {
 			func(in *status.Input) {
-				deployment := in.State.Deployments["shop"]
+				deployment := in.State.Children.Deployment("shop")
 				deployment.Spec.Template.Annotations = map[string]string{"injected": "yes"}
 				in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
-					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: model.Fingerprint(deployment), At: noon,
+					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: Fingerprint(deployment), At: noon,
 				}}
 			},
 			"my-app:1", "revision 1 runs",

@@ -151,7 +151,7 @@ func (d *dice) input() status.Input {
 		}
 		in.State.Revisions = append(in.State.Revisions, rev)
 	}
-	in.State.Deployments, in.State.Services = map[string]*appsv1.Deployment{}, map[string]*corev1.Service{}
+	in.State.Children = model.Children{}
 	for _, component := range d.components(100) {
 		desired := model.Desired{Component: component, Operation: model.Operation{Replicas: ptr.To(d.number())}, Joining: d.yes()}
 		in.Plan.Components = append(in.Plan.Components, desired)
@@ -161,16 +161,16 @@ func (d *dice) input() status.Input {
 			live.Status = appsv1.DeploymentStatus{
 				Replicas: d.number(), UpdatedReplicas: d.number(), ReadyReplicas: d.number(), AvailableReplicas: d.number(),
 			}
-			in.State.Deployments[name] = live
+			in.State.Children.Put(model.KindDeployment, live)
 		}
 		if d.yes() {
-			in.State.Services[name] = &corev1.Service{
+			in.State.Children.Put(model.KindService, &corev1.Service{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
 				Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: d.number()}}},
 				Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{
 					Ingress: []corev1.LoadBalancerIngress{{Hostname: d.text(), IP: d.text()}},
 				}},
-			}
+			})
 		}
 	}
 	if d.yes() {
@@ -180,7 +180,7 @@ func (d *dice) input() status.Input {
 		in.Plan.Problem = &model.Problem{Reason: v1alpha1.ReasonRejected, Message: d.text()}
 	}
 	if d.roll(4) == 3 {
-		in.Plan.Move = &model.Step{Reason: d.text()}
+		in.Plan.Start = &model.StartRollout{Why: model.Why{Reason: d.text()}}
 	}
 	in.Plan.Waits, in.Plan.LooksUp, in.Plan.Held = d.text(), []string{"", "", d.text()}[d.roll(3)], d.roll(4) == 3
 	in.Outcome.Trouble, in.State.Predecessor = []string{"", "", d.text()}[d.roll(3)], []string{"", "", d.text()}[d.roll(3)]

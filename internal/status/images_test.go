@@ -160,7 +160,7 @@ func TestImagesResolvedIsOfWhatIsAskedFor(t *testing.T) {
 
 func TestReadyWhileLookingUp(t *testing.T) {
 	const asks = "my-app:3 is looked up in its registry"
-	waiting := model.Images{Waiting: "my-app:3", Wait: time.Second}
+	waiting := model.Answers{Waiting: "my-app:3", Wait: time.Second}
 	tests := map[string]struct {
 		change func(*status.Input)
 		want   map[string]string
@@ -180,7 +180,7 @@ func TestReadyWhileLookingUp(t *testing.T) {
 			},
 		},
 		"R19 what runs lacks pods meanwhile": {
-			func(in *status.Input) { in.State.Deployments["shop"].Status.AvailableReplicas = 0 },
+			func(in *status.Input) { in.State.Children.Deployment("shop").Status.AvailableReplicas = 0 },
 			map[string]string{
 				"Ready": "False Progressing: " + asks, "Reconciling": "True Progressing: " + asks,
 				"Available": "False PodsUnavailable: shop: none of 3 pods is available",
@@ -207,7 +207,7 @@ func TestReadyWhileLookingUp(t *testing.T) {
 			in := settled()
 			With(in.State.Stack, Image("my-app:3"))
 			test.change(&in)
-			in.State.Images = waiting
+			in.State.Answers = waiting
 			if diff := cmp.Diff(test.want, conditions(status.Compute(planned(in)))); diff != "" {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
@@ -232,7 +232,7 @@ func TestAStackThatIsLookedAfterDoesNotFlap(t *testing.T) {
 			first := status.Compute(in)
 			in.State.Stack.Status = first
 			in.Now = in.Now.Add(3 * time.Second)
-			in.State.Images.Wait -= 3 * time.Second // what there is left of it
+			in.State.Answers.Wait -= 3 * time.Second // what there is left of it
 			if diff := cmp.Diff(first, status.Compute(planned(in))); diff != "" {
 				t.Errorf("(-first +again):\n%s", diff)
 			}

@@ -21,13 +21,13 @@ func TestPressing(t *testing.T) {
 	}{
 		"nothing": {func(*status.Input) {}, false},
 		"fewer pods are ready": {func(in *status.Input) {
-			in.State.Deployments["shop"].Status.ReadyReplicas = 2
+			in.State.Children.Deployment("shop").Status.ReadyReplicas = 2
 		}, false},
 		"others have scaled it": {func(in *status.Input) {
-			in.State.Deployments["shop"].Spec.Replicas = ptr.To[int32](4)
+			in.State.Children.Deployment("shop").Spec.Replicas = ptr.To[int32](4)
 		}, true}, // the spec names the number, and the stack is scaled back
 		"Ready turns": {func(in *status.Input) {
-			in.State.Deployments["shop"].Status.AvailableReplicas = 2
+			in.State.Children.Deployment("shop").Status.AvailableReplicas = 2
 		}, true},
 		"a change is seen":      {func(in *status.Input) { in.State.Stack.Generation++ }, true},
 		"a revision is made":    {func(in *status.Input) { With(in.State.Stack, Image("my-app:2")) }, true},
@@ -52,9 +52,9 @@ func TestPressing(t *testing.T) {
 // and those of a problem are.
 func TestPressingWhileScaling(t *testing.T) {
 	in := settled()
-	in.State.Deployments["shop"].Status.AvailableReplicas = 1
+	in.State.Children.Deployment("shop").Status.AvailableReplicas = 1
 	before := status.Compute(planned(in))
-	in.State.Deployments["shop"].Status.AvailableReplicas = 2
+	in.State.Children.Deployment("shop").Status.AvailableReplicas = 2
 	next := status.Compute(planned(in))
 	if conditions(before)[v1alpha1.ConditionReady] == conditions(next)[v1alpha1.ConditionReady] {
 		t.Fatalf("the words do not count pods: %v", conditions(next))

@@ -66,8 +66,8 @@ func looksUp(in Input) (reason, message string, blocked bool) {
 }
 
 func moves(in Input) (reason, message string, blocked bool) {
-	if in.Plan.Move != nil {
-		return v1alpha1.ReasonProgressing, in.Plan.Move.Reason, true
+	if in.Plan.Start != nil {
+		return v1alpha1.ReasonProgressing, in.Plan.Start.Reason, true
 	}
 	if in.Plan.Rollout == nil {
 		return v1alpha1.ReasonProgressing, "nothing runs yet", true

@@ -35,7 +35,7 @@ type Input struct {
 // going elsewhere comes first; what it has against a write of a rollout that
 // failed is in the rollout's autopsy already.
 func (in Input) problem() *model.Problem {
-	if in.Plan.Move != nil {
+	if in.Plan.Start != nil {
 		return cmp.Or(in.Outcome.Problem, in.Plan.Problem)
 	}
 	return cmp.Or(in.Plan.Problem, in.Outcome.Problem)

@@ -16,8 +16,6 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
-	"github.com/appstack-dev/appstack/internal/plan"
-	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/status"
 	. "github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/sim"
@@ -35,7 +33,12 @@ func settled(options ...Option) status.Input {
 
 // planned plans for the state as it is now.
 func planned(in status.Input) status.Input {
-	in.Plan = plan.Planner{Defaults: render.StandardDefaults()}.Make(in.State, in.Now)
+	answers := in.State.Answers
+	in.State.Answers = model.Answers{}
+	in.Plan = Planner.Plan(&in.State, in.Now, func(questions model.Questions) model.Answers {
+		answers.Release = questions.Release
+		return answers
+	})
 	return in
 }
 
@@ -52,7 +55,7 @@ func TestConditions(t *testing.T) {
 	const serves = "True PodsAvailable: every component has a pod that serves"
 	counts := func(replicas, available int32) func(*status.Input) {
 		return func(in *status.Input) {
-			s := &in.State.Deployments["shop"].Status
+			s := &in.State.Children.Deployment("shop").Status
 			s.Replicas, s.AvailableReplicas, s.ReadyReplicas = replicas, available, available
 		}
 	}
@@ -100,7 +103,7 @@ func TestConditions(t *testing.T) {
 			[]Option{Unmanaged(), func(s *v1alpha1.AppStack) { s.Spec.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 9} }},
 			func(in *status.Input) {
 				counts(4, 1)(in)
-				in.State.Deployments["shop"].Spec.Replicas = ptr.To[int32](4)
+				in.State.Children.Deployment("shop").Spec.Replicas = ptr.To[int32](4)
 			},
 			map[string]string{"Ready": "True Succeeded: revision 1 runs", "Available": serves},
 		},
@@ -112,7 +115,7 @@ func TestConditions(t *testing.T) {
 			[]Option{Unmanaged()},
 			func(in *status.Input) {
 				counts(0, 0)(in)
-				in.State.Deployments["shop"].Spec.Replicas = ptr.To[int32](0)
+				in.State.Children.Deployment("shop").Spec.Replicas = ptr.To[int32](0)
 			},
 			map[string]string{"Ready": "True Succeeded: revision 1 runs", "Available": serves},
 		},
@@ -242,7 +245,7 @@ func TestAddress(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			in := planned(settled())
-			test.change(in.State.Services["shop"])
+			test.change(in.State.Children.Service("shop"))
 			if got := status.Compute(in).Address; got != test.want {
 				t.Errorf("address is %q, want %q", got, test.want)
 			}

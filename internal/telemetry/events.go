@@ -31,27 +31,27 @@ type Events struct {
 
 // Took tells of a step that took effect, where that is worth an event.
 func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
-	if step.Event == "" {
+	why, id := step.About(), step.Object()
+	if why.Event == "" {
 		return
 	}
 	kind := corev1.EventTypeNormal
-	if step.Event == v1alpha1.EventRolloutFailed || step.Event == v1alpha1.EventRecreated {
+	if why.Event == v1alpha1.EventRolloutFailed || why.Event == v1alpha1.EventRecreated {
 		kind = corev1.EventTypeWarning
 	}
 	// events of one reason are counted as one, but for what they relate to
-	object := &corev1.ObjectReference{Kind: string(step.Kind), Namespace: stack.Namespace, Name: step.Name, UID: step.UID}
-	e.Recorder.Eventf(stack, object, kind, step.Event, string(step.Verb), "%s",
-		model.Truncate(step.Reason, maxNote))
-	if step.Verb == model.VerbRecord {
-		e.unresolved(stack, step, object)
+	object := &corev1.ObjectReference{Kind: string(id.Kind), Namespace: stack.Namespace, Name: id.Name, UID: id.UID}
+	e.Recorder.Eventf(stack, object, kind, why.Event, step.Verb(), "%s", model.Truncate(why.Reason, maxNote))
+	if start, ok := step.(model.StartRollout); ok && start.Creates() {
+		e.unresolved(stack, start, object)
 	}
 }
 
 // unresolved tells of images that a new revision runs as they are written (R23).
-func (e *Events) unresolved(stack *v1alpha1.AppStack, step model.Step, object *corev1.ObjectReference) {
+func (e *Events) unresolved(stack *v1alpha1.AppStack, step model.StartRollout, object *corev1.ObjectReference) {
 	for _, component := range step.Revision.Content.Components {
 		if unresolved := component.Provenance.Unresolved; unresolved != nil {
-			e.Recorder.Eventf(stack, object, corev1.EventTypeWarning, v1alpha1.EventImagesUnresolved, string(step.Verb),
+			e.Recorder.Eventf(stack, object, corev1.EventTypeWarning, v1alpha1.EventImagesUnresolved, step.Verb(),
 				"%s", model.Truncate(fmt.Sprintf("revision %d, component %s: an image runs as written: %s",
 					step.Revision.Number, component.Name, unresolved.Message), maxNote))
 			return

@@ -40,11 +40,17 @@ func unresolved(name, message string) model.Component {
 	}}
 }
 
-// step is one to revision 2 with these components.
-func step(verb model.Verb, reason string, components ...model.Component) model.Step {
-	return model.Step{
-		Verb: verb, Kind: model.KindRevision, Name: "shop-2", Reason: "why", Event: reason,
-		Revision: &model.Revision{Number: 2, Content: model.Content{Components: components}},
+// made and there are the record of revision 2: one that is created, and one that is there already.
+var (
+	made  = model.ObjectID{Kind: model.KindRevision, Name: "shop-2"}
+	there = model.ObjectID{Kind: model.KindRevision, Name: "shop-2", UID: "record"}
+)
+
+// step starts a rollout of revision 2 with these components.
+func step(id model.ObjectID, reason string, components ...model.Component) model.Step {
+	return model.StartRollout{
+		Why: model.Why{Reason: "why", Event: reason}, ObjectID: id,
+		Revision: model.Revision{Number: 2, Content: model.Content{Components: components}},
 	}
 }
 
@@ -60,33 +66,33 @@ func TestUnresolvedImages(t *testing.T) {
 		want []event
 	}{
 		"R23 a new revision that runs an image as written": {
-			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", silent)),
+			step(made, v1alpha1.EventRolloutStarted, unresolved("main", silent)),
 			[]event{started, warning("revision 2, component main: an image runs as written: " + silent)},
 		},
 		"R23 of several components the first": {
-			step(model.VerbRecord, v1alpha1.EventRolloutStarted, fine, unresolved("mailer", silent), unresolved("worker", silent)),
+			step(made, v1alpha1.EventRolloutStarted, fine, unresolved("mailer", silent), unresolved("worker", silent)),
 			[]event{started, warning("revision 2, component mailer: an image runs as written: " + silent)},
 		},
 		"R21 a new revision whose images are pinned": {
-			step(model.VerbRecord, v1alpha1.EventRolloutStarted, fine), []event{started},
+			step(made, v1alpha1.EventRolloutStarted, fine), []event{started},
 		},
 		"R21 a new revision of which none was looked up": {
-			step(model.VerbRecord, v1alpha1.EventRolloutStarted, model.Component{Name: "main"}), []event{started},
+			step(made, v1alpha1.EventRolloutStarted, model.Component{Name: "main"}), []event{started},
 		},
 		"R23 no second time, when it is gone back to": {
-			step(model.VerbAnnotate, v1alpha1.EventRolloutStarted, unresolved("main", silent)),
+			step(there, v1alpha1.EventRolloutStarted, unresolved("main", silent)),
 			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "Annotate", "why"}},
 		},
 		"R23 nor when it runs": {
-			step(model.VerbAnnotate, v1alpha1.EventRolloutSucceeded, unresolved("main", silent)),
+			step(there, v1alpha1.EventRolloutSucceeded, unresolved("main", silent)),
 			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutSucceeded, "Annotate", "why"}},
 		},
 		"R30 what a registry goes on and on about is cut": {
-			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", strings.Repeat("x", 2000))),
+			step(made, v1alpha1.EventRolloutStarted, unresolved("main", strings.Repeat("x", 2000))),
 			[]event{started, warning(("revision 2, component main: an image runs as written: " + strings.Repeat("x", 2000))[:1021] + "…")},
 		},
 		"R23 signs in what it says are left alone": {
-			step(model.VerbRecord, v1alpha1.EventRolloutStarted, unresolved("main", "100% of %s")),
+			step(made, v1alpha1.EventRolloutStarted, unresolved("main", "100% of %s")),
 			[]event{started, warning("revision 2, component main: an image runs as written: 100% of %s")},
 		},
 	}
@@ -110,7 +116,9 @@ func TestDeletedChildren(t *testing.T) {
 	} {
 		told := &recorder{}
 		events := &telemetry.Events{Recorder: told}
-		events.Took(Stack("shop"), model.Step{Verb: model.VerbCreate, Kind: model.KindService, Name: "shop", Event: reason, Reason: "why"})
+		events.Took(Stack("shop"), model.WriteChild{
+			Why: model.Why{Reason: "why", Event: reason}, ObjectID: model.ObjectID{Kind: model.KindService, Name: "shop"},
+		})
 		if diff := cmp.Diff([]event{{"Service shop", kind, reason, "Create", "why"}}, told.events); diff != "" {
 			t.Errorf("R28 events (-want +got):\n%s", diff)
 		}

@@ -70,11 +70,13 @@ func NewMetrics(
 
 // Took counts what a step that took effect began and ended.
 func (m *Metrics) Took(step model.Step, now time.Time) {
-	begun := step.Begun
-	if begun != nil && (begun.Trigger == v1alpha1.TriggerAutoRollback || begun.Trigger == v1alpha1.TriggerRollback) {
-		m.rollbacks.WithLabelValues(string(begun.Trigger)).Inc()
+	if start, ok := step.(model.StartRollout); ok {
+		trigger := start.Rollout().Trigger
+		if trigger == v1alpha1.TriggerAutoRollback || trigger == v1alpha1.TriggerRollback {
+			m.rollbacks.WithLabelValues(string(trigger)).Inc()
+		}
 	}
-	ended := step.Ended
+	ended := model.EndedBy(step)
 	if ended == nil {
 		return
 	}

@@ -101,13 +101,20 @@ func gathered(t *testing.T, registry prometheus.Gatherer, families ...string) ma
 	return samples
 }
 
+// started is a step that starts a rollout.
+func started(trigger v1alpha1.RolloutTrigger) model.StartRollout {
+	return model.StartRollout{Revision: model.Revision{Record: model.Record{
+		Rollouts: []model.Rollout{{Trigger: trigger, StartedAt: noon}},
+	}}}
+}
+
 // left is a step after which a rollout stands like this.
 func left(outcome v1alpha1.RolloutOutcome, reason string) model.Step {
 	rollout := &model.Rollout{Outcome: outcome, StartedAt: noon}
 	if reason != "" {
 		rollout.Failure = &model.Failure{Reason: reason, Component: "main", Pod: "shop-x7f2"}
 	}
-	return model.Step{Verb: model.VerbAnnotate, Ended: rollout}
+	return model.UpdateRevision{Ended: rollout}
 }
 
 func TestRollouts(t *testing.T) {
@@ -121,7 +128,7 @@ func TestRollouts(t *testing.T) {
 	}{
 		"none": {nil, map[string]float64{}},
 		"steps that end nothing": {
-			[]model.Step{{Verb: model.VerbUpdate}, {Verb: model.VerbRecord, Begun: &model.Rollout{StartedAt: noon}}}, map[string]float64{},
+			[]model.Step{model.WriteChild{}, started(v1alpha1.TriggerSpecChanged)}, map[string]float64{},
 		},
 		"R6 one that succeeds": {
 			[]model.Step{left(v1alpha1.OutcomeSucceeded, "")},
@@ -205,7 +212,7 @@ func TestRollbacks(t *testing.T) {
 		v1alpha1.TriggerAutoRollback: 2, v1alpha1.TriggerRollback: 1, v1alpha1.TriggerSpecChanged: 4, v1alpha1.TriggerRestart: 8,
 	} {
 		for range times {
-			m.Took(model.Step{Begun: &model.Rollout{Trigger: trigger, StartedAt: noon}}, noon)
+			m.Took(started(trigger), noon)
 		}
 	}
 	want = map[string]float64{
@@ -220,8 +227,8 @@ func TestRollbacks(t *testing.T) {
 // TestOneStepEndsAndBegins is that of a rollback that begins while another rollout goes on.
 func TestOneStepEndsAndBegins(t *testing.T) {
 	m, registry := metrics(t)
-	step := left(v1alpha1.OutcomeSuperseded, "")
-	step.Begun = &model.Rollout{Trigger: v1alpha1.TriggerRollback, StartedAt: noon.Add(time.Minute)}
+	step := started(v1alpha1.TriggerRollback)
+	step.Ended = &model.Rollout{Outcome: v1alpha1.OutcomeSuperseded, StartedAt: noon}
 	m.Took(step, noon.Add(time.Minute))
 	want := map[string]float64{
 		`appstack_rollouts_total{outcome="Superseded",reason=""}`: 1,
@@ -290,9 +297,9 @@ func TestOneWaitingToLead(t *testing.T) {
 // TestLabels fails where the number of series would grow with the number of stacks or of their pods.
 func TestLabels(t *testing.T) {
 	m, registry := metrics(t, stack("shop", [3]string{"Ready", "True", "Succeeded"}))
-	step := left(v1alpha1.OutcomeProgressing, v1alpha1.FailureCrashLoopBackOff)
-	step.Name = "shop-2"
-	step.Begun = &model.Rollout{Trigger: v1alpha1.TriggerAutoRollback, Message: "revision 2 failed"}
+	m.Took(left(v1alpha1.OutcomeProgressing, v1alpha1.FailureCrashLoopBackOff), noon)
+	step := started(v1alpha1.TriggerAutoRollback)
+	step.Name, step.Reason = "shop-2", "revision 2 failed"
 	m.Took(step, noon)
 
 	families, err := registry.Gather()

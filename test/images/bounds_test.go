@@ -61,8 +61,8 @@ func (c *crowd) is() (now, most, came, hosts int) {
 }
 
 // many are stacks with an image of their own each.
-func many(n int, host string) map[types.NamespacedName]model.Lookup {
-	stacks := map[types.NamespacedName]model.Lookup{}
+func many(n int, host string) map[types.NamespacedName]model.Questions {
+	stacks := map[types.NamespacedName]model.Questions{}
 	for i := range n {
 		stack := types.NamespacedName{Namespace: "default", Name: fmt.Sprintf("%s-%d", host, i)}
 		stacks[stack] = wanting(fmt.Sprintf("%s/app:%d", host, i))
@@ -305,7 +305,7 @@ func TestAllAtOnce(t *testing.T) {
 					b.Forget(stack)
 					continue
 				}
-				for _, found := range b.release(stack, want).Known {
+				for _, found := range b.release(stack, want).Images {
 					if found.Unresolved == nil && found.Digest != digest {
 						t.Errorf("R21 the digest is %q", found.Digest)
 					}

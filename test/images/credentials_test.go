@@ -140,7 +140,7 @@ func TestCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test.request.Reference = reference
-			want := model.Lookup{Release: "1", Images: []model.ImageRequest{test.request}}
+			want := model.Questions{Release: "1", Images: []model.ImageRequest{test.request}}
 			b := start(t, image.Options{Live: fake.NewClientBuilder().WithObjects(test.objects...).Build(), Wait: 4 * time.Second}, private)
 			wantDigest(t, the(t, b.release(shop, want), test.request), digest)
 		})
@@ -155,7 +155,7 @@ func TestCredentialsOfOthers(t *testing.T) {
 	c := newClock()
 	b := start(t, image.Options{Live: live, Clock: c}, private)
 	request := model.ImageRequest{Reference: reference, PullSecrets: "s"}
-	want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}}
+	want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 	b.begin(shop, want)
 	b.wake(shop)
 	wantDigest(t, the(t, b.look(shop, want), request), digest)
@@ -198,7 +198,7 @@ func TestForbidden(t *testing.T) {
 			c := newClock() // which stands still: nothing is waited for
 			b := start(t, image.Options{Live: live, Clock: c, Identity: test.identity}, open, private)
 			requests := []model.ImageRequest{{Reference: closed, PullSecrets: "s"}, {Reference: public, PullSecrets: "s"}}
-			want := model.Lookup{Release: "1", Images: requests}
+			want := model.Questions{Release: "1", Images: requests}
 			images := b.look(shop, want)
 			for images.Waiting != "" {
 				b.wake(shop)
@@ -281,7 +281,7 @@ func TestCredentialsComeLater(t *testing.T) {
 			live := fake.NewClientBuilder().WithObjects(before...).Build()
 			b := start(t, image.Options{Live: live}, private)
 			request := model.ImageRequest{Reference: reference, PullSecrets: "s"}
-			want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}}
+			want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 			images := b.begin(shop, want)
 			if len(before) == 0 || !strings.Contains(name, "malformed") {
 				b.wake(shop) // it was refused
@@ -310,7 +310,7 @@ func TestSecretsAreNotCached(t *testing.T) {
 	c := newClock()
 	b := start(t, image.Options{Live: live, Clock: c}, private)
 	request := model.ImageRequest{Reference: reference, PullSecrets: "s"}
-	want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}, Since: c.Now().Add(-time.Hour)}
+	want := model.Questions{Release: "1", Images: []model.ImageRequest{request}, Since: c.Now().Add(-time.Hour)}
 	b.begin(shop, want)
 	b.wake(shop)
 	wantDigest(t, the(t, b.look(shop, want), request), digest)
@@ -336,7 +336,7 @@ func TestGrantedAfterwards(t *testing.T) {
 	c := newClock()
 	b := start(t, image.Options{Live: live, Clock: c}, private)
 	request := model.ImageRequest{Reference: reference, PullSecrets: "s"}
-	want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}}
+	want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 	b.begin(shop, want)
 	b.wake(shop)
 	wantUnresolved(t, the(t, b.look(shop, want), request), v1alpha1.ReasonImageUnauthorized, "restartedAt")
@@ -391,7 +391,7 @@ func TestMalformedSecret(t *testing.T) {
 			c := newClock()
 			b := start(t, image.Options{Live: fake.NewClientBuilder().WithObjects(malformed).Build(), Clock: c}, private)
 			request := model.ImageRequest{Reference: reference, PullSecrets: "s"}
-			want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}}
+			want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 			b.begin(shop, want)
 			c.Step(imageWait)
 			found := the(t, b.look(shop, want), request)
@@ -419,7 +419,7 @@ func TestRedirectGetsNoCredentials(t *testing.T) {
 	live := fake.NewClientBuilder().WithObjects(pullSecret("s", f.host(), auth("ann", users["ann"]))).Build()
 	b := start(t, image.Options{Live: live, Registries: image.Registries{CA: append(f.authority(), elsewhere.authority()...)}})
 	request := model.ImageRequest{Reference: f.host() + "/sent-away:1", PullSecrets: "s"}
-	want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}}
+	want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 	wantDigest(t, the(t, b.release(shop, want), request), digest)
 	if len(elsewhere.requests()) == 0 {
 		t.Fatal("the redirect was not followed")
@@ -468,7 +468,7 @@ func TestToken(t *testing.T) {
 			c := newClock()
 			b := start(t, image.Options{Live: live, Clock: c, Registries: image.Registries{CA: f.authority()}})
 			request := model.ImageRequest{Reference: f.host() + "/token:1", PullSecrets: "s"}
-			want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}}
+			want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 			b.begin(shop, want)
 			b.wake(shop)
 			if test.right {
@@ -499,7 +499,7 @@ func TestTokenWithoutTLS(t *testing.T) {
 			}
 			b := start(t, options)
 			request := model.ImageRequest{Reference: f.host() + "/token:1", PullSecrets: "s"}
-			want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}}
+			want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 			b.begin(shop, want)
 			b.fails(c)
 			c.Step(imageWait)

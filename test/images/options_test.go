@@ -45,7 +45,7 @@ func TestSkip(t *testing.T) {
 				t.Errorf("it waits for %q", images.Waiting)
 			}
 			for _, request := range want.Images {
-				found := images.Known[request]
+				found := images.Images[request]
 				if test.known && request.Reference == reference {
 					wantDigest(t, found, digest)
 				} else if found.Digest != "" || found.Config != nil || found.Platforms != nil || found.Unresolved != nil {

@@ -278,7 +278,7 @@ func TestTwoCredentials(t *testing.T) {
 	c := newClock()
 	b := start(t, image.Options{Clock: c, Live: fake.NewClientBuilder().WithObjects(ann, annAgain, bob).Build()}, private)
 	request := model.ImageRequest{Reference: reference, PullSecrets: "s"}
-	want := model.Lookup{Release: "1", Images: []model.ImageRequest{request}, Since: c.Now().Add(-time.Hour)}
+	want := model.Questions{Release: "1", Images: []model.ImageRequest{request}, Since: c.Now().Add(-time.Hour)}
 	for _, step := range []struct {
 		namespace string
 		waits     bool

@@ -242,17 +242,17 @@ func (b *bench) results() []string {
 }
 
 // look makes one pass for the stack.
-func (b *bench) look(stack types.NamespacedName, want model.Lookup) model.Images {
+func (b *bench) look(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	return b.Look(b.t.Context(), stack, want)
 }
 
 // begin makes the first pass, after which the stack is to wait.
-func (b *bench) begin(stack types.NamespacedName, want model.Lookup) model.Images {
+func (b *bench) begin(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	images := b.look(stack, want)
 	if images.Waiting == "" {
-		b.t.Fatalf("%s does not wait: %+v", stack, images.Known)
+		b.t.Fatalf("%s does not wait: %+v", stack, images.Images)
 	}
 	return images
 }
@@ -276,12 +276,12 @@ func (b *bench) wake(stack types.NamespacedName) {
 }
 
 // release makes passes for the stack as the controller does, until its release waits for nothing.
-func (b *bench) release(stack types.NamespacedName, want model.Lookup) model.Images {
+func (b *bench) release(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	return b.goOn(stack, want, b.look(stack, want))
 }
 
-func (b *bench) goOn(stack types.NamespacedName, want model.Lookup, images model.Images) model.Images {
+func (b *bench) goOn(stack types.NamespacedName, want model.Questions, images model.Answers) model.Answers {
 	b.t.Helper()
 	deadline := time.After(patience)
 	for images.Waiting != "" {
@@ -299,7 +299,7 @@ func (b *bench) goOn(stack types.NamespacedName, want model.Lookup, images model
 // made says that the stack's release is made: there is nothing to look up any more.
 func (b *bench) made(stack types.NamespacedName) {
 	b.t.Helper()
-	if images := b.look(stack, model.Lookup{}); images.Waiting != "" || len(images.Known) > 0 {
+	if images := b.look(stack, model.Questions{}); images.Waiting != "" || len(images.Images) > 0 {
 		b.t.Errorf("with nothing to look up: %+v", images)
 	}
 }
@@ -353,8 +353,8 @@ func within(limit time.Duration, so func() bool) bool {
 }
 
 // wanting is a release of images whose pods have no credentials of their own.
-func wanting(references ...string) model.Lookup {
-	want := model.Lookup{Release: "1"}
+func wanting(references ...string) model.Questions {
+	want := model.Questions{Release: "1"}
 	for _, reference := range references {
 		want.Images = append(want.Images, model.ImageRequest{Reference: reference})
 	}
@@ -362,9 +362,9 @@ func wanting(references ...string) model.Lookup {
 }
 
 // the is what is known of the image.
-func the(t *testing.T, images model.Images, request model.ImageRequest) model.Image {
+func the(t *testing.T, images model.Answers, request model.ImageRequest) model.Image {
 	t.Helper()
-	found, ok := images.Known[request]
+	found, ok := images.Images[request]
 	if !ok {
 		t.Fatalf("nothing is known of %+v: %+v", request, images)
 	}

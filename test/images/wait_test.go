@@ -29,7 +29,7 @@ func TestHangingRegistry(t *testing.T) {
 	c := newClock()
 	b := start(t, image.Options{Clock: c, Wait: imageWait, Timeout: forever}, hanging, open)
 
-	waits := map[types.NamespacedName]model.Lookup{}
+	waits := map[types.NamespacedName]model.Questions{}
 	for i := range waiters {
 		stack := types.NamespacedName{Namespace: "default", Name: fmt.Sprint("waits-", i)}
 		waits[stack] = wanting(fmt.Sprintf("%s/app:%d", hanging.Host(), i))

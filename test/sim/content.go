@@ -20,19 +20,20 @@ import (
 // registry has something else to say by now (R21, R23); and a failure is not
 // rolled back while it is being found out what the spec asks for instead (R12).
 func (w *World) expectAsked(step model.Step) {
-	if step.Begun == nil {
+	start, ok := step.(model.StartRollout)
+	if !ok {
 		return
 	}
-	if step.Begun.Trigger == v1alpha1.TriggerAutoRollback && w.state.Images.Waiting != "" {
-		w.violate("an automatic rollback begins while %s is looked up", w.state.Images.Waiting)
+	if start.Rollout().Trigger == v1alpha1.TriggerAutoRollback && w.state.Answers.Waiting != "" {
+		w.violate("an automatic rollback begins while %s is looked up", w.state.Answers.Waiting)
 	}
 	spec := w.Stack().Spec
-	if step.Verb != model.VerbRecord || revision.Choose(spec, w.state.Revisions).Restart != nil {
+	if !start.Creates() || revision.Choose(spec, w.state.Revisions).Restart != nil {
 		return
 	}
 	for _, rev := range w.state.Revisions {
 		if rev.Record.HasSource(revision.SourceHash(spec)) {
-			w.violate("revision %d is made of content that revision %d is of: %s", step.Revision.Number, rev.Number, step)
+			w.violate("revision %d is made of content that revision %d is of: %s", start.Revision.Number, rev.Number, step)
 		}
 	}
 }

@@ -43,8 +43,8 @@ type replicaSet struct {
 // tick lets a second pass: for pods, and for the Deployment controller on all Deployments.
 func (w *World) tick() (worked bool) {
 	w.now = w.now.Add(time.Second)
-	for _, name := range w.order(names(w.state.Deployments)) {
-		deployment := w.state.Deployments[name].DeepCopy()
+	for _, name := range w.order(names(w.state.Children[model.KindDeployment])) {
+		deployment := w.state.Children.Deployment(name).DeepCopy()
 		sets := w.pods[name]
 		if sets == nil {
 			sets = &replicaSets{}
@@ -72,7 +72,7 @@ func (w *World) tick() (worked bool) {
 			worked = true
 		}
 		worked = worked || !equality.Semantic.DeepEqual(was, deployment.Status)
-		w.state.Deployments[name] = deployment
+		w.state.Children.Put(model.KindDeployment, deployment)
 	}
 	w.look()
 	if w.Registry != nil {
@@ -84,8 +84,8 @@ func (w *World) tick() (worked bool) {
 // look has the operator see the pods as they are.
 func (w *World) look() {
 	w.state.Pods = model.Pods{Known: true, Gone: w.gone}
-	for _, name := range names(w.state.Deployments) {
-		component := w.state.Deployments[name].Labels[naming.LabelComponent]
+	for _, name := range names(w.state.Children[model.KindDeployment]) {
+		component := w.state.Children.Deployment(name).Labels[naming.LabelComponent]
 		for _, set := range w.pods[name].sets() {
 			for _, pod := range set.pods {
 				w.state.Pods.All = append(w.state.Pods.All, pod.seen(component, set.template))

@@ -19,7 +19,7 @@ func setImage(image string) func(*appsv1.Deployment) {
 
 // setImageOf does so where there is one.
 func (s story) setImageOf(name, image string) {
-	if s.State().Deployments[name] != nil {
+	if s.State().Children.Deployment(name) != nil {
 		s.Change(name, "kubectl-set", setImage(image))
 	}
 }
@@ -66,7 +66,7 @@ var _ = DescribeTable("a story of others", tellStory,
 	}),
 	Entry("R28 objects are deleted", "deleted", func(s story) {
 		s.released()
-		for _, kind := range []model.Kind{model.KindService, model.KindBudget, model.KindDeployment} {
+		for _, kind := range []model.Kind{model.KindService, "PodDisruptionBudget", model.KindDeployment} {
 			s.Say("kubectl delete " + string(kind) + " shop")
 			s.Delete(kind, "shop")
 			s.settle()

@@ -35,8 +35,8 @@ func (w *World) expectReached() {
 	if w.Refuses != nil || len(w.timeline) == 0 {
 		return
 	}
-	for _, name := range names(w.state.Services) {
-		service := w.state.Services[name]
+	for _, name := range names(w.state.Children[model.KindService]) {
+		service := w.state.Children.Service(name)
 		for _, port := range service.Spec.Ports {
 			backends := w.backends(name, port)
 			got := reaches(backends, port.Protocol, port.TargetPort)
@@ -67,7 +67,7 @@ func (w *World) expectNamesKept(before, after *corev1.Service) {
 
 // backends are the ready pods of the Deployment whose revisions have the port.
 func (w *World) backends(name string, port corev1.ServicePort) []backend {
-	deployment := w.state.Deployments[name]
+	deployment := w.state.Children.Deployment(name)
 	component := deployment.Labels[naming.LabelComponent]
 	var all []backend
 	for _, set := range w.pods[name].sets() {
@@ -171,7 +171,7 @@ func (w *World) ExpectOwnPorts() {
 		return
 	}
 	for _, component := range w.recorded[timeline[0].Revision].Components {
-		live := w.state.Services[naming.Object(w.Stack().Name, component.Name)]
+		live := w.state.Children.Service(naming.Object(w.Stack().Name, component.Name))
 		switch {
 		case component.Service == nil && live == nil:
 		case component.Service == nil || live == nil:

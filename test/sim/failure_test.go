@@ -199,7 +199,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 	Entry("R17 the API server refuses a write", "rejected", func(s story) {
 		s.released()
 		s.Refuses = func(step model.Step) string {
-			if step.Kind == model.KindDeployment && step.Deployment != nil && step.Deployment.Annotations["apps.appstack.dev/revision"] == "2" {
+			if deployment := Written(step); deployment != nil && deployment.Annotations["apps.appstack.dev/revision"] == "2" {
 				return "admission webhook \"policy\" denied the request: no"
 			}
 			return ""
@@ -239,7 +239,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 	}),
 	Entry("R1 R6 a disruption budget that is refused does not hold up the rollout", "refused-budget", func(s story) {
 		s.Refuses = func(step model.Step) string {
-			if step.Kind == model.KindBudget {
+			if step.Target().Kind == "PodDisruptionBudget" {
 				return "exceeded quota: poddisruptionbudgets"
 			}
 			return ""
@@ -252,7 +252,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 	Entry("R17 what was refused before is tried again", "refused-once", func(s story) {
 		s.released()
 		s.Refuses = func(step model.Step) string {
-			if step.Kind == model.KindDeployment && step.Deployment.Spec.Template.Spec.Containers[0].Image == "my-app:2" {
+			if deployment := Written(step); deployment != nil && deployment.Spec.Template.Spec.Containers[0].Image == "my-app:2" {
 				return "admission webhook \"policy\" denied the request: no"
 			}
 			return ""

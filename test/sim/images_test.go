@@ -183,13 +183,13 @@ var _ = DescribeTable("R9 R23 R24 a registry in trouble takes nothing away that 
 	s.withRegistry()
 	s.released(Bare(), Replicas(2))
 	before := s.State()
-	Expect(before.Services).To(HaveKey("shop"))
+	Expect(before.Children.Service("shop")).NotTo(BeNil())
 	s.Wait(60) // what was looked up for the last release is not fresh any more
 	s.registry("a change, and the registry hangs", (*sim.Registry).Hang)
 	s.Apply(With(s.Stack().DeepCopy(), changes...))
 	s.settle()
 	after := s.State()
-	Expect(after.Services).To(HaveKey("shop"), "the Service is gone:\n%s", s.Transcript())
+	Expect(after.Children.Service("shop")).NotTo(BeNil(), "the Service is gone:\n%s", s.Transcript())
 	app := func(state model.State) model.Component {
 		return model.Component{Template: state.Deployment("main").Spec.Template}
 	}
@@ -212,9 +212,9 @@ var _ = It("R12 R23 a registry in trouble after a rollback takes nothing away th
 	s.apply("image my-app:crash", Image("my-app:crash"))
 	s.settle()
 	asBefore := ConsistOf(HaveField("Port", int32(8080)))
-	Expect(s.State().Services["shop"].Spec.Ports).To(asBefore, "the way back serves as before")
+	Expect(s.State().Children.Service("shop").Spec.Ports).To(asBefore, "the way back serves as before")
 	s.registry("image my-app:3, and the registry hangs", (*sim.Registry).Hang)
 	s.Apply(With(s.Stack().DeepCopy(), Image("my-app:3")))
 	s.settle()
-	Expect(s.State().Services["shop"].Spec.Ports).To(asBefore, "its callers use the port:\n%s", s.Transcript())
+	Expect(s.State().Children.Service("shop").Spec.Ports).To(asBefore, "its callers use the port:\n%s", s.Transcript())
 })

@@ -49,31 +49,32 @@ func (w *World) expectNotScaledDown(live, put *appsv1.Deployment) {
 // what runs, nor what can be gone back to, nor why a rollout failed (R8, R9, R18).
 func (w *World) expectHarmless(step model.Step) {
 	timeline := revision.Timeline(w.state.Revisions)
-	if step.Verb != model.VerbDelete || len(timeline) == 0 {
+	gone, ok := step.(model.Delete)
+	if !ok || len(timeline) == 0 {
 		return
 	}
 	active := revision.Find(w.state.Revisions, timeline[0].Revision)
-	if step.Kind == model.KindRevision {
+	if gone.Kind == model.KindRevision {
 		needed := []string{active.Name}
 		for _, rollout := range []*model.Rollout{revision.LastGood(timeline), revision.Autopsy(timeline)} {
 			if rollout != nil {
 				needed = append(needed, naming.Revision(w.Stack().Name, rollout.Revision))
 			}
 		}
-		if slices.Contains(needed, step.Name) {
+		if slices.Contains(needed, gone.Name) {
 			w.violate("a revision that is needed is deleted: %s", step)
 		}
 		return
 	}
-	if step.Kind != model.KindDeployment {
+	if gone.Kind != model.KindDeployment {
 		return
 	}
 	for _, component := range active.Content.Components {
-		if naming.Object(w.Stack().Name, component.Name) == step.Name {
+		if naming.Object(w.Stack().Name, component.Name) == gone.Name {
 			w.violate("a Deployment that is needed is deleted: %s", step)
 		}
 	}
-	live := w.state.Deployments[step.Name]
+	live := w.state.Children.Deployment(gone.Name)
 	if timeline[0].Outcome != v1alpha1.OutcomeSucceeded && live != nil && live.Status.AvailableReplicas > 0 &&
 		revision.LastGood(timeline) != nil {
 		w.violate("a Deployment that serves is deleted before the rollout has succeeded: %s", step)

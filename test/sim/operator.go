@@ -10,15 +10,15 @@ import (
 	"strings"
 	"time"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/revision"
 	"github.com/appstack-dev/appstack/internal/status"
@@ -70,7 +70,6 @@ func (w *World) operate() {
 
 // pass is a pass of the operator: it writes the status, and is what is to be taken.
 func (w *World) pass() []model.Step {
-	w.lookUp()
 	plan := w.plan()
 	if again := w.Planner.Make(w.state, w.now); !slices.Equal(lines(plan), lines(again)) {
 		w.violate("planning twice gives two plans: %v and %v", lines(plan), lines(again))
@@ -79,7 +78,7 @@ func (w *World) pass() []model.Step {
 	if plan.Wait > 0 {
 		w.due = w.now.Add(plan.Wait)
 	}
-	if brief := w.state.Images.Briefly; brief > 0 {
+	if brief := w.state.Answers.Briefly; brief > 0 {
 		w.due = w.now.Add(brief) // a status would be another one at once
 	} else {
 		w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
@@ -87,8 +86,8 @@ func (w *World) pass() []model.Step {
 	if plan.Settled() {
 		clear(w.state.Refused)
 	}
-	if plan.Move != nil {
-		return []model.Step{*plan.Move}
+	if plan.Start != nil {
+		return []model.Step{*plan.Start}
 	}
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
 		_, refused := w.state.Refusal(step) // what the plan asks for at once is tried again only later
@@ -103,9 +102,10 @@ func (w *World) plan() model.Plan {
 	if len(timeline) == 0 || !timeline[0].Open() || w.Stack().Spec.Paused {
 		w.sights.Forget(stack)
 	} else {
-		w.state.Sight = w.sights.Look(stack, timeline[0], w.state.Deployments, w)
+		w.state.Sight = w.sights.Look(stack, timeline[0], w.state.Children.Deployments(), w)
 	}
-	return w.Planner.Make(w.state, w.now)
+	w.state.Answers = model.Answers{}
+	return w.Planner.Plan(&w.state, w.now, w.answer)
 }
 
 func (w *World) refusal(step model.Step) string {
@@ -139,11 +139,11 @@ func summary(s v1alpha1.AppStackStatus) string {
 func lines(p model.Plan) []string {
 	var all []string
 	steps := p.Steps
-	if p.Move != nil {
-		steps = append([]model.Step{*p.Move}, steps...)
+	if p.Start != nil {
+		steps = append([]model.Step{*p.Start}, steps...)
 	}
 	for _, step := range steps {
-		all = append(all, step.String()+" "+step.Hash)
+		all = append(all, step.String()+" "+step.Asked().Hash)
 	}
 	return all
 }
@@ -156,7 +156,7 @@ func (w *World) take(step model.Step) {
 	if message := w.refusal(step); message != "" {
 		w.write("    refused: %s", message)
 		refusal, _ := model.Refusal{
-			Asked: step.Hash, Basis: step.Basis, Message: message, At: w.now,
+			Asked: step.Asked(), Message: message, At: w.now,
 			Problem: model.Problem{Reason: v1alpha1.ReasonRejected, Message: "the API server refuses it: " + message},
 		}.After(w.state.Refused[target])
 		if w.state.Refused == nil {
@@ -170,90 +170,90 @@ func (w *World) take(step model.Step) {
 	w.expectAsked(step)
 	defer w.expectHistoryGrows()
 	defer w.expectSameContent()
-	switch step.Verb {
-	case model.VerbRecord:
-		rev := *step.Revision
-		rev.UID = w.uid()
-		w.expectNew(rev)
-		w.tellImages(rev)
-		w.state.Revisions = append(slices.Clone(w.state.Revisions), reread(w.Stack(), rev))
-	case model.VerbAnnotate:
-		w.state.Revisions = slices.Clone(w.state.Revisions)
-		*revision.Find(w.state.Revisions, step.Revision.Number) = reread(w.Stack(), *step.Revision)
-	case model.VerbDelete:
-		w.remove(step)
-	case model.VerbCreate, model.VerbUpdate:
+	switch step := step.(type) {
+	case model.StartRollout:
+		if step.Creates() {
+			w.addRevision(step.Revision)
+		} else {
+			w.updateRevision(step.Revision)
+		}
+	case model.UpdateRevision:
+		w.updateRevision(step.Revision)
+	case model.WriteChild:
 		w.put(step)
+	case model.Delete:
+		w.remove(step.Kind, step.Name)
 	}
 }
 
-func (w *World) remove(step model.Step) {
-	switch step.Kind {
-	case model.KindDeployment:
-		delete(w.state.Deployments, step.Name)
-		delete(w.pods, step.Name)
-	case model.KindService:
-		delete(w.state.Services, step.Name)
-	case model.KindAutoscaler:
-		delete(w.state.Autoscalers, step.Name)
-	case model.KindBudget:
-		delete(w.state.Budgets, step.Name)
+func (w *World) addRevision(rev model.Revision) {
+	rev.UID = w.uid()
+	w.expectNew(rev)
+	w.tellImages(rev)
+	w.state.Revisions = append(slices.Clone(w.state.Revisions), reread(w.Stack(), rev))
+}
+
+func (w *World) updateRevision(rev model.Revision) {
+	w.state.Revisions = slices.Clone(w.state.Revisions)
+	*revision.Find(w.state.Revisions, rev.Number) = reread(w.Stack(), rev)
+}
+
+func (w *World) remove(kind model.Kind, name string) {
+	switch kind {
 	case model.KindRevision:
 		w.state.Revisions = slices.DeleteFunc(slices.Clone(w.state.Revisions),
-			func(r model.Revision) bool { return r.Name == step.Name })
-	}
-}
-
-func (w *World) put(step model.Step) {
-	switch step.Kind {
+			func(r model.Revision) bool { return r.Name == name })
 	case model.KindDeployment:
-		put := step.Deployment.DeepCopy()
-		put.UID = w.uid()
-		put.Generation = 1
-		w.expectRecorded(put)
-		w.admit(put)
-		if live := w.state.Deployments[step.Name]; live != nil {
-			put.UID, put.Generation, put.Status = live.UID, live.Generation, live.Status
-			if put.Spec.Replicas == nil {
-				put.Spec.Replicas = live.Spec.Replicas
-			}
-			w.expectNotScaledDown(live, put)
-			if !equality.Semantic.DeepEqual(put.Spec, live.Spec) {
-				put.Generation++
-			}
+		delete(w.pods, name)
+		fallthrough
+	default:
+		w.state.Children.Remove(kind, name)
+	}
+}
+
+func (w *World) put(step model.WriteChild) {
+	before := w.state.Children.Find(step.Kind, step.Name)
+	var object metav1.Object
+	switch form := step.Form.(type) {
+	case model.Replaced:
+		object = w.replaced(form, w.state.Children.Deployment(step.Name))
+	case model.Applied:
+		object = kinds.Of(step.Kind).New()
+		roundTrip(form.Config, object)
+		object.SetUID(w.uid())
+		if before != nil {
+			object.SetUID(before.GetUID())
 		}
+	}
+	w.note(step, before, object)
+	w.state.Children.Put(step.Kind, object)
+	if service, ok := before.(*corev1.Service); ok {
+		w.expectNamesKept(service, w.state.Children.Service(step.Name))
+	}
+}
+
+// replaced is the Deployment as it is stored in place of the live one, which is nil
+// where there is none.
+func (w *World) replaced(form model.Replaced, live *appsv1.Deployment) *appsv1.Deployment {
+	put := form.Deployment.DeepCopy()
+	put.UID = w.uid()
+	put.Generation = 1
+	w.expectRecorded(put)
+	w.admit(put)
+	if live != nil {
+		put.UID, put.Generation, put.Status = live.UID, live.Generation, live.Status
 		if put.Spec.Replicas == nil {
-			put.Spec.Replicas = step.Initial
+			put.Spec.Replicas = live.Spec.Replicas
 		}
-		w.note(step, present(w.state.Deployments, step.Name), put)
-		w.state.Deployments[step.Name] = put
-	case model.KindService:
-		before := w.state.Services[step.Name]
-		putConfig(w, w.state.Services, step, &corev1.Service{})
-		w.expectNamesKept(before, w.state.Services[step.Name])
-	case model.KindAutoscaler:
-		putConfig(w, w.state.Autoscalers, step, &autoscalingv2.HorizontalPodAutoscaler{})
-	case model.KindBudget:
-		putConfig(w, w.state.Budgets, step, &policyv1.PodDisruptionBudget{})
+		w.expectNotScaledDown(live, put)
+		if !equality.Semantic.DeepEqual(put.Spec, live.Spec) {
+			put.Generation++
+		}
 	}
-}
-
-func putConfig[T metav1.Object](w *World, into map[string]T, step model.Step, object T) {
-	roundTrip(step.Config, object)
-	object.SetUID(w.uid())
-	if live, found := into[step.Name]; found {
-		object.SetUID(live.GetUID())
+	if put.Spec.Replicas == nil {
+		put.Spec.Replicas = form.Initial
 	}
-	w.note(step, present(into, step.Name), object)
-	into[step.Name] = object
-}
-
-// present is the object of the name, or nil.
-func present[T metav1.Object](objects map[string]T, name string) metav1.Object {
-	if object, found := objects[name]; found {
-		return object
-	}
-	return nil
+	return put
 }
 
 // reread is the revision as it comes back from its record.

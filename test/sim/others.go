@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/plan"
 )
@@ -18,18 +19,18 @@ import (
 // Change changes a Deployment as somebody else does, with a field manager of theirs.
 // There has to be one.
 func (w *World) Change(name, manager string, by func(*appsv1.Deployment)) {
-	changed := w.state.Deployments[name].DeepCopy()
+	changed := w.state.Children.Deployment(name).DeepCopy()
 	by(changed)
 	w.admit(changed)
 	changed.Generation++
-	w.state.Deployments[name] = changed
+	w.state.Children.Put(model.KindDeployment, changed)
 	w.managers[name] = manager
 	w.changed = true
 }
 
 // Delete deletes an object as somebody else does; it need not be there.
 func (w *World) Delete(kind model.Kind, name string) {
-	w.remove(model.Step{Kind: kind, Name: name})
+	w.remove(kind, name)
 	w.look()
 	w.changed = true
 }
@@ -42,9 +43,10 @@ func (w *World) admit(deployment *appsv1.Deployment) {
 }
 
 // attributed is the step with who has changed what it puts back.
-func (w *World) attributed(step model.Step) model.Step {
-	if step.Undone.Field == "" {
-		return step
+func (w *World) attributed(planned model.Step) model.Step {
+	step, ok := planned.(model.WriteChild)
+	if !ok || step.Undone.Field == "" {
+		return planned
 	}
 	step.Undone.Manager = w.managers[step.Name]
 	if step.Event == v1alpha1.EventDriftRepaired {
@@ -54,9 +56,10 @@ func (w *World) attributed(step model.Step) model.Step {
 }
 
 // note remembers what the API server made of a step, and of what: nil where the object is new.
-func (w *World) note(step model.Step, before, after metav1.Object) {
-	undone, answered := step.Undone, model.Fingerprint(after)
-	if before != nil && model.Fingerprint(before) == answered {
+func (w *World) note(step model.WriteChild, before, after metav1.Object) {
+	kind := kinds.Of(step.Kind)
+	undone, answered := step.Undone, kind.Fingerprint(after)
+	if before != nil && kind.Fingerprint(before) == answered {
 		undone = model.Change{}
 	}
 	accepted := map[types.UID]model.Acceptance{}

@@ -80,10 +80,10 @@ type question struct {
 }
 
 // look is image.Resolver's Look.
-func (r *resolver) look(want model.Lookup, now time.Time) model.Images {
-	if len(want.Images) == 0 {
+func (r *resolver) look(want model.Questions, now time.Time) model.Answers {
+	if want.None() {
 		r.session = nil
-		return model.Images{}
+		return model.Answers{}
 	}
 	if r.session == nil || r.session.release != want.Release {
 		r.session = &session{release: want.Release, began: now, since: want.Since}
@@ -91,10 +91,10 @@ func (r *resolver) look(want model.Lookup, now time.Time) model.Images {
 			r.session.since = now
 		}
 	}
-	images := model.Images{Known: map[model.ImageRequest]model.Image{}}
+	images := model.Answers{Release: want.Release, Images: map[model.ImageRequest]model.Image{}}
 	for _, request := range want.Images {
 		if image, known := r.ask(request, now); known {
-			images.Known[request] = image
+			images.Images[request] = image
 			continue
 		}
 		if images.Waiting == "" {
@@ -157,12 +157,12 @@ func (r *resolver) hear(registry *Registry, now time.Time) (woken bool) {
 	return woken && r.session != nil
 }
 
-// lookUp has the state say what is known of the images of the revision that is to be made.
-func (w *World) lookUp() {
+// answer is what is known of the images of the revision that is to be made.
+func (w *World) answer(questions model.Questions) model.Answers {
 	if w.Registry == nil {
-		return
+		return model.Answers{Release: questions.Release}
 	}
-	w.state.Images = w.resolver.look(w.Planner.Lookup(w.state, w.now), w.now)
+	return w.resolver.look(questions, w.now)
 }
 
 // LooksUp says whether the operator holds on to anything it does for images.

@@ -14,12 +14,11 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
@@ -73,16 +72,11 @@ type World struct {
 func New() *World {
 	return &World{
 		Planner: plan.Planner{Defaults: render.StandardDefaults()},
-		state: model.State{
-			Deployments: map[string]*appsv1.Deployment{},
-			Services:    map[string]*corev1.Service{},
-			Autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{},
-			Budgets:     map[string]*policyv1.PodDisruptionBudget{},
-		},
-		Quota: -1,
-		Room:  -1,
-		now:   time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
-		pods:  map[string]*replicaSets{},
+		state:   model.State{Children: model.Children{}},
+		Quota:   -1,
+		Room:    -1,
+		now:     time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
+		pods:    map[string]*replicaSets{},
 
 		broken:   map[string]string{},
 		managers: map[string]string{},
@@ -96,20 +90,20 @@ func (w *World) Stack() *v1alpha1.AppStack { return w.state.Stack }
 // State is all that is observed of the stack. It is not shared with the world.
 func (w *World) State() model.State {
 	return model.State{
-		Stack:       w.state.Stack.DeepCopy(),
-		Revisions:   slices.Clone(w.state.Revisions),
-		Deployments: copies(w.state.Deployments),
-		Services:    copies(w.state.Services),
-		Autoscalers: copies(w.state.Autoscalers),
-		Budgets:     copies(w.state.Budgets),
-		Accepted:    maps.Clone(w.state.Accepted),
-		Refused:     maps.Clone(w.state.Refused),
-		Pods:        model.Pods{Known: w.state.Pods.Known, Gone: w.gone, All: slices.Clone(w.state.Pods.All)},
-		Images: model.Images{
-			Known: maps.Clone(w.state.Images.Known), Waiting: w.state.Images.Waiting,
-			Wait: w.state.Images.Wait, Briefly: w.state.Images.Briefly,
-		},
+		Stack:     w.state.Stack.DeepCopy(),
+		Revisions: slices.Clone(w.state.Revisions),
+		Children:  copies(w.state.Children),
+		Accepted:  maps.Clone(w.state.Accepted),
+		Refused:   maps.Clone(w.state.Refused),
+		Pods:      model.Pods{Known: w.state.Pods.Known, Gone: w.gone, All: slices.Clone(w.state.Pods.All)},
+		Answers:   w.answers(),
 	}
+}
+
+func (w *World) answers() model.Answers {
+	copied := w.state.Answers
+	copied.Images = maps.Clone(copied.Images)
+	return copied
 }
 
 // Break has new pods, and containers that start anew, of an image behave as one
@@ -128,10 +122,10 @@ func (w *World) Kill(deployment string) {
 		}
 		w.write("%s   %s: %s is lost", w.now.Format("04:05"), deployment, set.pods[at].name)
 		set.pods = slices.Delete(set.pods, at, at+1)
-		lost := w.state.Deployments[deployment].DeepCopy()
+		lost := w.state.Children.Deployment(deployment).DeepCopy()
 		lost.Status = w.pods[deployment].status(lost, w.now)
-		lost.Status.Conditions = w.state.Deployments[deployment].Status.Conditions
-		w.state.Deployments[deployment] = lost
+		lost.Status.Conditions = w.state.Children.Deployment(deployment).Status.Conditions
+		w.state.Children.Put(model.KindDeployment, lost)
 		w.look()
 		w.changed = true
 		return
@@ -200,7 +194,7 @@ func (w *World) AtRest() bool {
 		return false
 	}
 	plan := w.plan()
-	if plan.Move != nil || len(plan.Steps) > 0 || plan.Wait > 0 {
+	if plan.Start != nil || len(plan.Steps) > 0 || plan.Wait > 0 {
 		return false
 	}
 	for _, name := range names(w.pods) {
@@ -216,7 +210,7 @@ func (w *World) AtRest() bool {
 // Idle says whether the operator has nothing to do as things stand.
 func (w *World) Idle() bool {
 	plan := w.plan()
-	return plan.Move == nil && len(plan.Steps) == 0
+	return plan.Start == nil && len(plan.Steps) == 0
 }
 
 // Tick lets a second pass without the operator.
@@ -254,10 +248,10 @@ func (w *World) violate(format string, args ...any) {
 	w.write("  VIOLATED: "+format, args...)
 }
 
-func copies[T interface{ DeepCopy() T }](m map[string]T) map[string]T {
-	out := map[string]T{}
-	for name, object := range m {
-		out[name] = object.DeepCopy()
+func copies(children model.Children) model.Children {
+	out := model.Children{}
+	for kind, object := range kinds.Each(children) {
+		out.Put(kind.Name, object.(client.Object).DeepCopyObject().(client.Object)) //nolint:forcetypeassert // all are API objects
 	}
 	return out
 }

@@ -18,18 +18,18 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// lookedUp are the references of a lookup.
-func lookedUp(lookup model.Lookup) []string {
+// lookedUp are the references of the images that are asked for.
+func lookedUp(questions model.Questions) []string {
 	var references []string
-	for _, request := range lookup.Images {
+	for _, request := range questions.Images {
 		references = append(references, request.Reference)
 	}
 	return references
 }
 
-// TestLookup shows for what a registry is asked: for a revision that is about
+// TestQuestions shows for what a registry is asked: for a revision that is about
 // to be made, and for nothing else.
-func TestLookup(t *testing.T) {
+func TestQuestions(t *testing.T) {
 	change := func(options ...Option) func(*model.State) {
 		return func(s *model.State) { With(s.Stack, options...) }
 	}
@@ -90,11 +90,11 @@ func TestLookup(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state := test.state()
 			test.change(&state)
-			lookup := planner.Lookup(state, noon)
-			if diff := cmp.Diff(test.want, lookedUp(lookup)); diff != "" {
+			questions := asked(state, noon)
+			if diff := cmp.Diff(test.want, lookedUp(questions)); diff != "" {
 				t.Errorf("looked up (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(lookup, planner.Lookup(state, noon)); diff != "" {
+			if diff := cmp.Diff(questions, asked(state, noon)); diff != "" {
 				t.Errorf("looked up a second time (-first +second):\n%s", diff)
 			}
 		})
@@ -135,9 +135,9 @@ func TestFreshEnough(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			lookup := planner.Lookup(test.state, noon)
-			if len(lookup.Images) != 1 || !lookup.Since.Equal(test.want) {
-				t.Errorf("%d images are looked up, answers since %s are taken; want 1, since %s", len(lookup.Images), lookup.Since, test.want)
+			questions := asked(test.state, noon)
+			if len(questions.Images) != 1 || !questions.Since.Equal(test.want) {
+				t.Errorf("%d images are looked up, answers since %s are taken; want 1, since %s", len(questions.Images), questions.Since, test.want)
 			}
 		})
 	}
@@ -149,8 +149,8 @@ func TestFreshEnough(t *testing.T) {
 func TestAReleaseLongAfterTheStackWasCreated(t *testing.T) {
 	stack := Stack("shop")
 	stack.CreationTimestamp = metav1.NewTime(noon.Add(-24 * time.Hour))
-	lookup := planner.Lookup(model.State{Stack: stack}, noon)
-	if age := noon.Sub(lookup.Since); age > time.Hour {
+	questions := asked(model.State{Stack: stack}, noon)
+	if age := noon.Sub(questions.Since); age > time.Hour {
 		t.Errorf("R21 an answer that is %s old is taken for what the tag points to", age)
 	}
 }
@@ -159,7 +159,7 @@ func TestAReleaseLongAfterTheStackWasCreated(t *testing.T) {
 // what was asked, and since when.
 func TestReleases(t *testing.T) {
 	of := func(options ...Option) string {
-		return planner.Lookup(changed(released(), options...), noon).Release
+		return asked(changed(released(), options...), noon).Release
 	}
 	base := []Option{Image("my-app:3")}
 	tests := map[string]struct {
@@ -190,9 +190,9 @@ func pullSecret(s *v1alpha1.AppStack) {
 	s.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
 }
 
-// TestMakeAndLookupAgree shows that a plan waits for images exactly where it
+// TestWaitingAndAskingAgree shows that a plan waits for images exactly where it
 // asks for some, whatever the spec.
-func TestMakeAndLookupAgree(t *testing.T) {
+func TestWaitingAndAskingAgree(t *testing.T) {
 	options := map[string]Option{
 		"as it is": Replicas(3), "image": Image("my-app:3"), "back": Image("my-app:1"), "pause": Paused(true),
 		"restart": RestartedAt(noon), "rollback": RollbackTo(1, 0), "left rollback": RollbackTo(1, 2), "lost rollback": RollbackTo(9, 0),
@@ -205,12 +205,12 @@ func TestMakeAndLookupAgree(t *testing.T) {
 		for change, option := range options {
 			t.Run("R21 "+name+", "+change, func(t *testing.T) {
 				state := changed(state, option)
-				asks := len(planner.Lookup(state, noon).Images) > 0
+				asks := len(asked(state, noon).Images) > 0
 				if waits := planFor(waiting(state, time.Second)).LooksUp != ""; waits != asks {
 					t.Errorf("it asks for images: %t, and waits for them: %t", asks, waits)
 				}
-				move := planFor(told(state, web("x"))).Move
-				if move != nil && move.Verb == model.VerbRecord && !asks {
+				move := planFor(told(state, web("x"))).Start
+				if move != nil && move.Verb() == "Record" && !asks {
 					t.Errorf("without having asked for images, it moves on: %s", move)
 				}
 			})
@@ -226,7 +226,7 @@ func TestAliasesAreSources(t *testing.T) {
 	world.Settle(patience)
 	world.Registry.Push("my-app:1", web("newer"))
 	state := world.State()
-	if got := planner.Lookup(state, noon.Add(time.Hour)); len(got.Images) > 0 {
+	if got := asked(state, noon.Add(time.Hour)); len(got.Images) > 0 {
 		t.Errorf("R4 looked up again: %+v", got)
 	}
 	hash := revision.SourceHash(state.Stack.Spec)

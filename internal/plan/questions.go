@@ -23,34 +23,27 @@ const recent = 10 * time.Second
 // was paused, or had something to mend.
 const longAgo = time.Minute
 
-// Lookup says what has to be known of images before Make can plan: nothing,
-// unless the spec asks for a revision that there is none of yet (R21).
-func (p Planner) Lookup(state model.State, now time.Time) model.Lookup {
+// questions are what has to be known before the revision of that choice can be made,
+// which there is none of yet (R21); none where all of it is answered, or waited for.
+func (p Planner) questions(state model.State, choice revision.Choice, now time.Time) model.Questions {
 	spec := state.Stack.Spec
-	if state.Predecessor != "" || state.Damaged != nil || spec.Paused {
-		return model.Lookup{}
-	}
-	choice := revision.Choose(spec, state.Revisions)
-	if choice.Problem != nil || choice.Number != 0 {
-		return model.Lookup{}
-	}
-	content, err := render.Draft(render.Input{Stack: state.Stack, Defaults: p.Defaults})
-	if err != nil {
-		return model.Lookup{} // the plan says what is wrong
-	}
-	lookup := model.Lookup{
-		Release: revision.SourceHash(spec),
-		Since:   now.Add(-recent),
-		Images:  render.Requests(spec, content),
-	}
+	questions := model.Questions{Release: revision.SourceHash(spec), Since: now.Add(-recent)}
 	if created := state.Stack.CreationTimestamp; len(state.Revisions) == 0 && created.Before(&metav1.Time{Time: now}) {
-		lookup.Since = later(created.Time, now.Add(-longAgo)).Add(-recent)
+		questions.Since = later(created.Time, now.Add(-longAgo)).Add(-recent)
 	}
 	if choice.Restart != nil {
-		lookup.Release += choice.Restart.UTC().Format(time.RFC3339)
-		lookup.Since = time.Time{}
+		questions.Release += choice.Restart.UTC().Format(time.RFC3339)
+		questions.Since = time.Time{}
 	}
-	return lookup
+	if questions.Release == state.Answers.Release {
+		return model.Questions{}
+	}
+	draft, err := render.Draft(render.Input{Stack: state.Stack, Defaults: p.Defaults})
+	if err != nil {
+		return model.Questions{} // rendering the content says what is wrong
+	}
+	questions.Images = render.Requests(spec, draft)
+	return questions
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,80 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-package plan
+package kinds
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
-
-// deploymentDrift is the path of the first field of the Deployment that is not
-// as it is to be, or empty. The template has to be the same in all; of the rest
-// only what the operator sets counts.
-func deploymentDrift(want, live *appsv1.Deployment) string {
-	same := equality.Semantic.DeepEqual
-	switch {
-	case !same(want.Spec.Template, live.Spec.Template):
-		return templateDrift(want.Spec.Template, live.Spec.Template)
-	case want.Spec.Replicas != nil && !same(want.Spec.Replicas, live.Spec.Replicas):
-		return replicasPath
-	case !same(want.Spec.Strategy, live.Spec.Strategy):
-		return "spec.strategy"
-	case want.Spec.MinReadySeconds != live.Spec.MinReadySeconds:
-		return "spec.minReadySeconds"
-	case !same(want.Spec.ProgressDeadlineSeconds, live.Spec.ProgressDeadlineSeconds):
-		return "spec.progressDeadlineSeconds"
-	case !same(want.Spec.RevisionHistoryLimit, live.Spec.RevisionHistoryLimit):
-		return "spec.revisionHistoryLimit"
-	case want.Spec.Paused != live.Spec.Paused:
-		return "spec.paused"
-	}
-	return metadataDrift(want, live)
-}
-
-// Where a Deployment has its pod template, and its number of pods.
-const (
-	templatePath = "spec.template"
-	replicasPath = "spec.replicas"
-)
-
-// templateDrift is the path of the first field in which two pod templates differ. What
-// matters most comes first: an image, then what else pods run.
-func templateDrift(want, live corev1.PodTemplateSpec) string {
-	for i, container := range want.Spec.Containers {
-		if i < len(live.Spec.Containers) && live.Spec.Containers[i].Name == container.Name &&
-			live.Spec.Containers[i].Image != container.Image {
-			return fmt.Sprintf("%s.spec.containers[%s].image", templatePath, container.Name)
-		}
-	}
-	wanted, found := templateFields(want), templateFields(live)
-	return cmp.Or(
-		difference(templatePath+".spec", wanted["spec"], found["spec"]), difference(templatePath, wanted, found), templatePath,
-	)
-}
-
-// templateFields are those of a pod template, with annotations and labels even
-// where it has none: each of them is a field of its own.
-func templateFields(template corev1.PodTemplateSpec) map[string]any {
-	all := fields(&template)
-	if metadata, ok := all["metadata"].(map[string]any); ok {
-		for _, key := range []string{"annotations", "labels"} {
-			if metadata[key] == nil {
-				metadata[key] = map[string]any{}
-			}
-		}
-	}
-	return all
-}
 
 // difference is the path of the first value that is not the same in both, or empty.
 func difference(path string, want, have any) string {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package kinds
+
+import (
+	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/render"
+)
+
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
+
+const kindBudget model.Kind = "PodDisruptionBudget"
+
+// budgets keep the draining of nodes from stopping too many pods of a component.
+var budgets = &Kind{
+	Name:     kindBudget,
+	Resource: policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"),
+	New:      func() client.Object { return &policyv1.PodDisruptionBudget{} },
+	child: func(in In) *Child {
+		return appliedChild(in, kindBudget, render.Budget(in.State.Stack, *in.Component), nil)
+	},
+	spec: specOf(func(b *policyv1.PodDisruptionBudget) any { return b.Spec }),
+}
