@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -41,8 +42,8 @@ import (
 type Cache struct {
 	namespaces []string
 	shelves    *shelves
-	stores     []*store
-	reflectors []*toolscache.Reflector
+	watches    []*watch
+	recheck    time.Duration
 }
 
 var _ cache.Cache = &Cache{}
@@ -58,7 +59,11 @@ func New(config *rest.Config, options cache.Options) (cache.Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{namespaces: slices.Sorted(maps.Keys(options.DefaultNamespaces)), shelves: &shelves{}}
+	return newCache(kinds, config, options)
+}
+
+func newCache(kinds []*kind, config *rest.Config, options cache.Options) (*Cache, error) {
+	c := &Cache{namespaces: slices.Sorted(maps.Keys(options.DefaultNamespaces)), shelves: &shelves{}, recheck: recheck}
 	namespaces := c.namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
@@ -93,16 +98,18 @@ func (c *Cache) Namespaces() []string { return c.namespaces }
 
 func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, options cache.Options) {
 	kept := &store{kind: kind, shelves: c.shelves, filled: make(chan struct{})}
-	watch := toolscache.NewFilteredListWatchFromClient(getter, kind.resource.Resource, namespace,
+	lists := toolscache.NewFilteredListWatchFromClient(getter, kind.resource.Resource, namespace,
 		func(options *metav1.ListOptions) { options.LabelSelector = kind.selector.String() })
-	watch.ListWithContextFunc = paging.List(watch.ListWithContextFunc,
+	list := lists.ListWithContextFunc
+	lists.ListWithContextFunc = paging.List(list,
 		func(object runtime.Object) (runtime.Object, error) { return kept.itemOf(object) })
 	settings := toolscache.ReflectorOptions{Name: kind.resource.Resource}
 	if kind.resource == stackResource {
 		settings.ResyncPeriod = ptr.Deref(options.SyncPeriod, 0)
 	}
-	c.stores = append(c.stores, kept)
-	c.reflectors = append(c.reflectors, toolscache.NewReflectorWithOptions(watch, kind.fresh(), kept, settings))
+	c.watches = append(c.watches, &watch{
+		store: kept, list: list, reflector: toolscache.NewReflectorWithOptions(lists, kind.fresh(), kept, settings),
+	})
 }
 
 // Start implements cache.Cache: it watches until the context ends. What goes wrong,
@@ -110,8 +117,8 @@ func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, opti
 func (c *Cache) Start(ctx context.Context) error {
 	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("cache")) // the logger of a reflector's options says next to nothing
 	var running sync.WaitGroup
-	for _, reflector := range c.reflectors {
-		running.Go(func() { reflector.RunWithContext(ctx) })
+	for _, watch := range c.watches {
+		running.Go(func() { watch.run(ctx, c.recheck) })
 	}
 	running.Wait()
 	return nil
@@ -119,9 +126,9 @@ func (c *Cache) Start(ctx context.Context) error {
 
 // WaitForCacheSync implements cache.Cache: it waits until all there is was seen.
 func (c *Cache) WaitForCacheSync(ctx context.Context) bool {
-	for _, store := range c.stores {
+	for _, watch := range c.watches {
 		select {
-		case <-store.filled:
+		case <-watch.filled:
 		case <-ctx.Done():
 			return false
 		}
@@ -130,9 +137,9 @@ func (c *Cache) WaitForCacheSync(ctx context.Context) bool {
 }
 
 func (c *Cache) synced() bool {
-	for _, store := range c.stores {
+	for _, watch := range c.watches {
 		select {
-		case <-store.filled:
+		case <-watch.filled:
 		default:
 			return false
 		}

@@ -47,6 +47,8 @@ type server struct {
 	later   map[string]chan client.Object
 	// without is a resource that may not be read.
 	without string
+	// missing is a resource whose API is not there, until it is installed.
+	missing string
 	// noWatchList has it refuse a watch that is to begin with what there is; it serves
 	// lists of one object a page, whose queries it keeps.
 	noWatchList bool
@@ -67,6 +69,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	query := r.URL.Query()
 	listed := query.Get("watch") == ""
+	if s.isMissing(resource) {
+		http.NotFound(w, r)
+		return
+	}
 	if resource == s.without || listed && !s.noWatchList {
 		http.Error(w, "forbidden", http.StatusForbidden)
 		return
@@ -111,6 +117,20 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// isMissing says whether the cluster lacks the API of the resource.
+func (s *server) isMissing(resource string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return resource == s.missing
+}
+
+// install has the API of the missing resource installed.
+func (s *server) install() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missing = ""
+}
+
 // paths are those that were asked for, each once.
 func (s *server) paths() []string {
 	s.mu.Lock()
@@ -136,6 +156,7 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 	}
 	for _, k := range kinds { // clients want to know what kind they get
 		resource := k.resource.Resource
+		k.optional = resource == s.missing
 		gvks, _, err := options.Scheme.ObjectKinds(k.fresh())
 		if err != nil {
 			t.Fatal(err)
@@ -149,13 +170,14 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 	api := httptest.NewServer(s)
 	config := &rest.Config{Host: api.URL}
 	options.HTTPClient = api.Client()
-	made, err := New(config, options)
+	c, err := newCache(kinds, config, options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.recheck = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(logr.NewContext(context.Background(), s.log))
 	ended := make(chan error, 1)
-	go func() { ended <- made.Start(ctx) }()
+	go func() { ended <- c.Start(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
@@ -168,10 +190,6 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 		}
 		api.Close()
 	})
-	c, ok := made.(*Cache)
-	if !ok {
-		t.Fatalf("New makes a %T", made)
-	}
 	return c
 }
 
@@ -235,7 +253,7 @@ func TestCacheIsNotFilled(t *testing.T) {
 		t.Run(k, func(t *testing.T) {
 			s := &server{without: k}
 			c := s.open(t, cache.Options{})
-			for _, store := range c.stores {
+			for _, store := range c.watches {
 				if store.resource.Resource != k {
 					select {
 					case <-store.filled:

@@ -30,6 +30,8 @@ type kind struct {
 	fresh func() client.Object
 	// selector chooses the objects that are kept.
 	selector labels.Selector
+	// optional says that the API may be missing.
+	optional bool
 	*packer
 }
 
@@ -53,7 +55,7 @@ func newKinds() ([]*kind, error) {
 		{resource: stackResource, fresh: func() client.Object { return &v1alpha1.AppStack{} }, selector: labels.Everything()},
 	}
 	for _, k := range append([]*kinds.Kind{kinds.Revisions}, kinds.All...) {
-		kept = append(kept, &kind{name: k.Name, resource: k.Resource, fresh: k.New, selector: belonging})
+		kept = append(kept, &kind{name: k.Name, resource: k.Resource, fresh: k.New, selector: belonging, optional: k.Optional})
 	}
 	for _, k := range kept {
 		sample, err := k.sample()

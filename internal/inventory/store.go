@@ -137,10 +137,13 @@ func (s *store) Replace(objects []any, _ string) error {
 		}
 	}
 	s.shelves.mu.Unlock()
-	s.once.Do(func() { close(s.filled) })
+	s.fill()
 	s.shelves.tell(changed, queue.Change)
 	return nil
 }
+
+// fill notes that all there is was seen.
+func (s *store) fill() { s.once.Do(func() { close(s.filled) }) }
 
 // Resync implements cache.ReflectorStore: every stack is looked at again.
 func (s *store) Resync() error {

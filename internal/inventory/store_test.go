@@ -41,7 +41,7 @@ func newKept(t *testing.T) *kept {
 	}
 	k := &kept{Cache: &Cache{shelves: &shelves{}}, t: t}
 	for _, kind := range kinds {
-		k.stores = append(k.stores, &store{kind: kind, shelves: k.shelves, filled: make(chan struct{})})
+		k.watches = append(k.watches, &watch{store: &store{kind: kind, shelves: k.shelves, filled: make(chan struct{})}})
 	}
 	k.shelves.listen(func(stacks []types.NamespacedName, why queue.Why) {
 		for _, stack := range stacks {
@@ -61,16 +61,16 @@ func newKept(t *testing.T) *kept {
 
 func (k *kept) store(resource string) *store {
 	k.t.Helper()
-	at := slices.IndexFunc(k.stores, func(s *store) bool { return s.resource.Resource == resource })
+	at := slices.IndexFunc(k.watches, func(s *watch) bool { return s.resource.Resource == resource })
 	if at < 0 {
 		k.t.Fatalf("there is no store of %s", resource)
 	}
-	return k.stores[at]
+	return k.watches[at].store
 }
 
 // fill has every store know that there is nothing.
 func (k *kept) fill() *kept {
-	for _, store := range k.stores {
+	for _, store := range k.watches {
 		k.do(store.Replace(nil, ""))
 	}
 	return k
@@ -203,7 +203,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if left := len(k.shelves.byStack); left != 0 {
 		t.Errorf("%d stacks are still known", left)
 	}
-	for _, store := range k.stores {
+	for _, store := range k.watches {
 		if left := len(store.byName); left != 0 {
 			t.Errorf("%d of the %s are still known", left, store.resource.Resource)
 		}
@@ -323,7 +323,7 @@ func TestResync(t *testing.T) {
 	k := newKept(t).fill()
 	k.do(k.store("appstacks").Add(Stack("shop")))
 	k.do(k.store("services").Add(service("blog", "blog", "1"))) // there is no such stack
-	for _, store := range k.stores {
+	for _, store := range k.watches {
 		k.do(store.Resync())
 	}
 	if diff := cmp.Diff([]string{"default/shop"}, k.lookedAt); diff != "" {

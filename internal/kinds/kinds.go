@@ -26,6 +26,8 @@ type Kind struct {
 	Resource schema.GroupVersionResource
 	// New makes an empty object.
 	New func() client.Object
+	// Optional says that a cluster may lack the API, and may get it later.
+	Optional bool
 	// Content says that an object is what a revision decides, and not how a component
 	// is operated (R1).
 	Content bool
