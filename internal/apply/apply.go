@@ -27,7 +27,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/kinds"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -37,21 +37,15 @@ type Applier struct {
 	Client client.Client
 	// Live reads past the cache.
 	Live client.Reader
-	// Ledger remembers what the API server answered.
-	Ledger *ledger.Ledger
-	// Clock tells when it did.
+	// Clock tells when the API server answered.
 	Clock clock.PassiveClock
-
-	recent recent
 }
-
-// Forget forgets a stack that is gone.
-func (a *Applier) Forget(stack types.NamespacedName) { a.recent.forget(stack) }
 
 // pass is one Apply.
 type pass struct {
 	*Applier
 	stack   *v1alpha1.AppStack
+	memory  *memory.Stack
 	outcome model.Outcome
 	// silent says that something came of a write that no event tells of: it changed
 	// nothing, or was refused for the first time.
@@ -62,16 +56,20 @@ type pass struct {
 // refused, its steps. An error is worth another try; what only a person can
 // mend is in the outcome. That the stack is current is asked for, unless it was
 // seen in the same pass of the controller, or nothing is done but to record a success.
-func (a *Applier) Apply(ctx context.Context, stack *v1alpha1.AppStack, plan model.Plan, current bool) (model.Outcome, error) {
-	p := &pass{Applier: a, stack: stack, outcome: model.Outcome{Current: current}}
+func (a *Applier) Apply(
+	ctx context.Context, stack *v1alpha1.AppStack, mem *memory.Stack, plan model.Plan, current bool,
+) (model.Outcome, error) {
+	p := &pass{Applier: a, stack: stack, memory: mem, outcome: model.Outcome{Current: current}}
 	if plan.Start == nil && len(plan.Steps) == 0 {
-		a.recent.forget(p.key())
+		mem.Names.Clear()
 		if plan.Settled() {
-			a.Ledger.Settled(p.key())
+			mem.Writes.Settled()
 		}
 		return p.outcome, nil
 	}
-	steps := slices.DeleteFunc(slices.Clone(plan.Steps), p.isMade)
+	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
+		return step.Object().Creates() && mem.Names.IsMade(step.Target(), a.Clock.Now())
+	})
 	p.outcome.Behind = len(steps) < len(plan.Steps)
 	if plan.Start == nil && len(steps) == 0 {
 		return p.outcome, nil
@@ -143,7 +141,11 @@ func (p *pass) start(ctx context.Context, step model.StartRollout) error {
 	if err := p.take(ctx, step); err != nil || len(p.outcome.Done) == 0 {
 		return err
 	}
-	p.foundFree(step.DryRuns)
+	for _, write := range step.DryRuns {
+		if write.Creates() && write.Kind == model.KindDeployment {
+			p.memory.Names.FoundFree(write.Target(), p.Clock.Now())
+		}
+	}
 	p.outcome.Again = p.silent
 	return nil
 }
@@ -205,7 +207,7 @@ func (p *pass) take(ctx context.Context, step model.Step) error {
 	if err != nil {
 		return p.sort(step, err)
 	}
-	p.Ledger.Took(p.key(), step.Target())
+	p.memory.Writes.Took(step.Target())
 	p.outcome.Done = append(p.outcome.Done, done)
 	return nil
 }
@@ -229,7 +231,7 @@ func (p *pass) carryOut(ctx context.Context, step model.Step) (done model.Step, 
 			step.Event = "" // nothing changed, so there is nothing to tell
 		}
 		if err == nil && step.Creates() {
-			p.made(step)
+			p.memory.Names.Made(step.Target(), p.Clock.Now())
 		}
 		return step, err
 	case model.Delete:
@@ -254,7 +256,7 @@ func (p *pass) note(step model.WriteChild, answer client.Object) (changed bool) 
 	if !changed {
 		step.Undone = model.Change{} // it is as the API server will have it, and nobody's doing
 	}
-	p.Ledger.Note(p.key(), answer.GetUID(), func(last model.Acceptance) model.Acceptance {
+	p.memory.Writes.Note(answer.GetUID(), func(last model.Acceptance) model.Acceptance {
 		return last.Next(model.Acceptance{
 			Asked: step.Hash, Answered: kinds.Of(step.Kind).Fingerprint(answer), Generation: answer.GetGeneration(), At: p.Clock.Now(),
 		}, step.Undone)
@@ -272,10 +274,11 @@ func (p *pass) remove(ctx context.Context, step model.Delete) error {
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting %s %s: %w", step.Kind, step.Name, err)
 	}
-	p.Ledger.Drop(p.key(), step.UID)
-	p.removed(step)
 	if step.Kind == model.KindRevision {
-		p.Ledger.Erased(p.key(), step.Name)
+		p.memory.Records.Drop(step.Name)
+	} else {
+		p.memory.Writes.Drop(step.UID)
+		p.memory.Names.Removed(step.Target())
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (p *pass) refuse(step model.Step, err error) {
 // remember keeps that the step cannot be taken, for the next plan.
 func (p *pass) remember(step model.Step, refusal model.Refusal) {
 	refusal.Asked, refusal.At = step.Asked(), p.Clock.Now()
-	remembered, news := p.Ledger.Refuse(p.key(), step.Target(), refusal)
+	remembered, news := p.memory.Writes.Refuse(step.Target(), refusal)
 	p.silent = p.silent || news
 	p.outcome.Retry = model.Sooner(p.outcome.Retry, remembered.Pause())
 }

@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -45,7 +45,7 @@ func TestSort(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &pass{Applier: &Applier{Ledger: &ledger.Ledger{}, Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}}
+			p := &pass{Applier: &Applier{Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}, memory: &memory.Stack{}}
 			err := p.sort(model.WriteChild{}, fmt.Errorf("updating Deployment shop: %w", test.err))
 			got := "error"
 			switch {
@@ -83,12 +83,12 @@ func TestTooLargeSaysWhatToDo(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &pass{Applier: &Applier{Ledger: &ledger.Ledger{}, Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}}
+			p := &pass{Applier: &Applier{Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}, memory: &memory.Stack{}}
 			err := p.sort(test.step, apierrors.NewInternalError(errors.New("etcdserver: request is too large")))
 			if err != nil || p.outcome.Problem == nil || !strings.HasPrefix(p.outcome.Problem.Message, test.want) {
 				t.Fatalf("sorted as %+v (%v), want a problem that begins with %q", p.outcome.Problem, err, test.want)
 			}
-			if refusal := p.Ledger.Refused(p.key())[test.step.Target()]; refusal.Message != p.outcome.Problem.Message || refusal.Passing {
+			if refusal := p.memory.Writes.Refused()[test.step.Target()]; refusal.Message != p.outcome.Problem.Message || refusal.Passing {
 				t.Errorf("the next plan knows of %+v, want the same words, for good", refusal)
 			}
 		})

@@ -24,7 +24,7 @@ import (
 // tried before: the API server's answer says whether a name is free.
 func (p *pass) namesAreFree(ctx context.Context, names []model.ObjectID) (bool, error) {
 	for _, name := range names {
-		if p.isFree(name) {
+		if p.memory.Names.IsFree(name.Target(), p.Clock.Now()) {
 			continue
 		}
 		object := &metav1.PartialObjectMetadata{}

@@ -95,7 +95,7 @@ func (p *pass) createRevision(ctx context.Context, rev model.Revision) (model.Re
 	if err := p.Client.Create(ctx, stored, client.FieldOwner(naming.FieldOwner)); err != nil {
 		return model.Revision{}, fmt.Errorf("creating ControllerRevision %s: %w", stored.Name, err)
 	}
-	p.Ledger.Recorded(p.key(), stored.Name, "", p.Clock.Now())
+	p.memory.Records.Wrote(stored.Name, "", p.Clock.Now())
 	return revision.Decode(stored)
 }
 
@@ -127,7 +127,7 @@ func (p *pass) updateRevision(ctx context.Context, rev model.Revision) (model.Re
 	if target.ResourceVersion == encoded.ResourceVersion {
 		p.silent = true
 	} else {
-		p.Ledger.Recorded(p.key(), rev.Name, encoded.ResourceVersion, p.Clock.Now())
+		p.memory.Records.Wrote(rev.Name, encoded.ResourceVersion, p.Clock.Now())
 	}
 	return revision.Decode(target)
 }

@@ -45,12 +45,12 @@ func TestARolloutAndARecordAreRefused(t *testing.T) {
 	}}}
 	var again []bool
 	for range 3 {
-		outcome, err := s.Apply(t.Context(), stack, model.Plan{Start: &start, Steps: []model.Step{record}}, false)
+		outcome, err := s.Apply(t.Context(), stack, s.memory, model.Plan{Start: &start, Steps: []model.Step{record}}, false)
 		if err != nil || outcome.Problem == nil || outcome.Retry <= 0 {
 			t.Fatalf("R19 outcome is %+v, error %v; want a problem, and when it is tried again", outcome, err)
 		}
 		again = append(again, outcome.Again)
-		if remembered, found := (model.State{Refused: s.Ledger.Refused(client.ObjectKeyFromObject(stack))}).Refusal(start); !found {
+		if remembered, found := (model.State{Refused: s.memory.Writes.Refused()}).Refusal(start); !found {
 			t.Errorf("R4 what is remembered of the rollout is %+v", remembered)
 		}
 	}

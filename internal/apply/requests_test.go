@@ -27,7 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
@@ -38,7 +38,8 @@ const look = "get AppStack shop"
 // server is an API server that notes what the applier asks, and the applier.
 type server struct {
 	*Applier
-	clock *clocktesting.FakeClock
+	memory *memory.Stack
+	clock  *clocktesting.FakeClock
 
 	mu    sync.Mutex // a move is tried while the stack is looked at
 	asked []string
@@ -56,7 +57,7 @@ func newServer(t *testing.T, objects ...client.Object) *server {
 			t.Fatal(err)
 		}
 	}
-	s := &server{clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
+	s := &server{memory: &memory.Stack{}, clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
 	note := func(verb string, object client.Object, name string) {
 		kind := object.GetObjectKind().GroupVersionKind().Kind
 		if kind == "" {
@@ -91,7 +92,7 @@ func newServer(t *testing.T, objects ...client.Object) *server {
 			return c.Patch(ctx, object, patch, options...)
 		},
 	}).Build()
-	s.Applier = &Applier{Client: api, Live: api, Ledger: &ledger.Ledger{}, Clock: s.clock}
+	s.Applier = &Applier{Client: api, Live: api, Clock: s.clock}
 	return s
 }
 
@@ -111,7 +112,7 @@ func (s *server) pass(t *testing.T, state model.State, current bool) (model.Outc
 	t.Helper()
 	s.asked = nil
 	steps := Plan(state, s.clock.Now())
-	outcome, err := s.Apply(t.Context(), state.Stack, steps, current)
+	outcome, err := s.Apply(t.Context(), state.Stack, s.memory, steps, current)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,19 +167,22 @@ func TestRequestsOfAFirstRelease(t *testing.T) {
 	if !outcome.Behind || len(outcome.Done)+len(asked) > 0 {
 		t.Errorf("while the cache does not show them: behind %v, asked %v", outcome.Behind, asked)
 	}
-	s.clock.Step(moment + 1)
+	s.clock.Step(moment)
 	outcome, asked = s.take(t, state)
 	if diff := cmp.Diff([]string{"get AppStack shop", "get Deployment shop"}, asked); diff != "" || !outcome.Again {
 		t.Errorf("after a moment they are looked for: again %v (-want +got):\n%s", outcome.Again, diff)
 	}
 }
 
+// moment is longer than what was seen of a name is believed.
+const moment = 3 * time.Second
+
 // TestNamesAreLookedAtAgain shows when a name that was free is looked at once more.
 func TestNamesAreLookedAtAgain(t *testing.T) {
 	tests := map[string]func(*server, *model.State){
-		"after a moment":              func(s *server, _ *model.State) { s.clock.Step(moment + 1) },
+		"after a moment":              func(s *server, _ *model.State) { s.clock.Step(moment) },
 		"where the clock is set back": func(s *server, _ *model.State) { s.clock.Step(-time.Hour) },
-		"for another operator":        func(s *server, _ *model.State) { s.recent.forget(client.ObjectKey{Namespace: Namespace, Name: "shop"}) },
+		"for another operator":        func(s *server, _ *model.State) { s.memory.Names.Clear() },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -163,7 +163,7 @@ func TestDryRunsEndWithTheReconcile(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		steps := Plan(state, s.clock.Now())
-		outcome, err := s.Apply(ctx, stack, steps, false)
+		outcome, err := s.Apply(ctx, stack, s.memory, steps, false)
 		if !errors.Is(err, context.DeadlineExceeded) || len(outcome.Done) > 0 || outcome.Trouble == "" {
 			t.Errorf("R4 done %v, trouble %q, error %v, want nothing, words and the deadline", outcome.Done, outcome.Trouble, err)
 		}

@@ -24,7 +24,6 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
-	"github.com/appstack-dev/appstack/internal/ledger"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/plan"
@@ -95,9 +94,8 @@ func newActor(t *testing.T) *actor {
 			return json.Unmarshal(body, object)
 		},
 	})
-	d.Ledger = &ledger.Ledger{}
 	d.Plan = plan.Planner{Defaults: render.StandardDefaults()}
-	d.Apply = &apply.Applier{Client: d.Client, Live: d.Client, Ledger: d.Ledger, Clock: d.clock}
+	d.Apply = &apply.Applier{Client: d.Client, Live: d.Client, Clock: d.clock}
 	d.Metrics, d.Events = counts, &telemetry.Events{Recorder: events.NewFakeRecorder(100)}
 	return actor
 }
@@ -113,7 +111,7 @@ func (d *actor) dryRun() error {
 // done is what a pass did, in order.
 func (d *actor) done(t *testing.T, state *model.State) []string {
 	t.Helper()
-	_, outcome, err := d.act(t.Context(), state, d.clock.Now())
+	_, outcome, err := d.act(t.Context(), state, d.Memory.Of(state.Stack), d.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +128,7 @@ func TestAnErrorKeepsWhatWasDoneBefore(t *testing.T) {
 	d := newActor(t)
 	d.createError = apierrors.NewInternalError(errors.New("oops"))
 	state := &model.State{Stack: d.stack(t)}
-	_, outcome, err := d.act(t.Context(), state, d.clock.Now())
+	_, outcome, err := d.act(t.Context(), state, d.Memory.Of(state.Stack), d.clock.Now())
 	if err == nil || len(outcome.Done) != 1 || outcome.Done[0].Verb() != "Record" || len(state.Revisions) != 1 {
 		t.Errorf("error %v, done %v, %d revisions, want an error, and the record", err, outcome.Done, len(state.Revisions))
 	}
@@ -176,7 +174,7 @@ func (d *actor) look(t *testing.T, state *model.State) {
 		}
 	}
 	state.Children = fixture.Children(deployment, service, budget)
-	state.Accepted = d.Ledger.Of(key)
+	state.Accepted = d.Memory.Of(state.Stack).Writes.Accepted()
 }
 
 // TestAPassGoesOnWithWhatItRecords shows that what follows a record is done in the

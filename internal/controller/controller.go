@@ -22,10 +22,11 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
 	"github.com/appstack-dev/appstack/internal/image"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
+	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/queue"
 	"github.com/appstack-dev/appstack/internal/revision"
 	"github.com/appstack-dev/appstack/internal/status"
@@ -72,10 +73,9 @@ type Reconciler struct {
 	Apply   *apply.Applier
 	Events  *telemetry.Events
 	Metrics *telemetry.Metrics
-	Ledger  *ledger.Ledger
+	Pods    *podwatch.Watcher
+	Memory  *memory.Memory
 	Clock   clock.PassiveClock
-
-	statuses statuses
 }
 
 // Answers finds out what plans ask, beside the reconcile.
@@ -94,51 +94,58 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	stack := &v1alpha1.AppStack{}
 	if err := r.Client.Get(ctx, req.NamespacedName, stack); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.Observe.Forget(req.NamespacedName)
-			r.Answers.Forget(req.NamespacedName)
-			r.Ledger.Forget(req.NamespacedName)
-			r.Events.Forget(req.NamespacedName)
-			r.Apply.Forget(req.NamespacedName)
-			r.statuses.forget(req.NamespacedName)
+			r.leave(req.NamespacedName)
+			r.Memory.Forget(req.NamespacedName)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("reading the stack: %w", err)
 	}
 	if !stack.DeletionTimestamp.IsZero() {
-		r.Observe.Forget(req.NamespacedName)
-		r.Answers.Forget(req.NamespacedName)
+		r.leave(req.NamespacedName)
 		return ctrl.Result{}, nil // owner references do the rest (R27)
 	}
-	state, err := r.Observe.State(ctx, stack)
+	mem := r.Memory.Of(stack)
+	state, err := r.Observe.State(ctx, stack, mem)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("observing: %w", err)
 	}
 	if state.Stale {
-		due, err := r.release(ctx, stack)
+		due, err := r.release(ctx, stack, &mem.Status)
 		if err != nil {
 			return ctrl.Result{}, err
 		}
 		return ctrl.Result{RequeueAfter: model.Sooner(behind, due)}, nil // as pressing as it was
 	}
+	r.see(state, mem)
+	if open := r.follow(state, mem); open != nil {
+		state.Sight = mem.Sight.Look(*open, state.Children.Deployments(), r.Clock)
+		r.Observe.Pods(ctx, &state, *open)
+	}
 	now := r.Clock.Now()
-	steps, outcome, applyErr := r.act(ctx, &state, now)
-	r.Observe.Follow(state)
+	steps, outcome, applyErr := r.act(ctx, &state, mem, now)
+	r.follow(state, mem)
 	if state.Answers.Briefly > 0 && applyErr == nil {
 		return ctrl.Result{RequeueAfter: state.Answers.Briefly}, nil // a status that would be another one at once
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
-	r.Events.Stalled(stack, next)
+	r.Events.Stalled(stack, mem, next)
 	tell := r.write
 	if passing(outcome) && applyErr == nil {
 		tell = r.hold
 	}
-	due, err := tell(ctx, stack, next)
+	due, err := tell(ctx, stack, &mem.Status, next)
 	if err := errors.Join(applyErr, err); err != nil {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{
 		RequeueAfter: model.Sooner(wait(state, steps, outcome), due), Priority: ptr.To(int(why(state, steps))),
 	}, nil
+}
+
+// leave ends what is done beside the reconcile for a stack that is gone, or about to go.
+func (r *Reconciler) leave(stack types.NamespacedName) {
+	r.Pods.Stop(stack)
+	r.Answers.Forget(stack)
 }
 
 // why is what the next pass is for where no event brings it. What a rollout may
@@ -158,7 +165,9 @@ const rounds = 3
 
 // act plans and applies. What it records of revisions, it knows: a rollout that
 // begins goes on at once, and does not wait until the cache shows its record.
-func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time) (model.Plan, model.Outcome, error) {
+func (r *Reconciler) act(
+	ctx context.Context, state *model.State, mem *memory.Stack, now time.Time,
+) (model.Plan, model.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	answers := func(questions model.Questions) model.Answers {
@@ -168,7 +177,7 @@ func (r *Reconciler) act(ctx context.Context, state *model.State, now time.Time)
 	current := false
 	for round := 1; ; round++ {
 		steps := r.Plan.Plan(state, now, answers)
-		outcome, err := r.Apply.Apply(ctx, state.Stack, steps, current)
+		outcome, err := r.Apply.Apply(ctx, state.Stack, mem, steps, current)
 		current = outcome.Current
 		for _, step := range outcome.Done {
 			r.Events.Took(state.Stack, step)

@@ -62,7 +62,8 @@ func TestAHangingWebhookIsReported(t *testing.T) {
 		d.hangs(t, "")
 		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
-		_, outcome, err := d.act(ctx, &model.State{Stack: d.stack(t)}, d.clock.Now())
+		state := &model.State{Stack: d.stack(t)}
+		_, outcome, err := d.act(ctx, state, d.Memory.Of(state.Stack), d.clock.Now())
 		if !errors.Is(err, context.DeadlineExceeded) || outcome.Trouble == "" {
 			t.Errorf("R30 error %v, trouble %q, want the deadline, and words", err, outcome.Trouble)
 		}

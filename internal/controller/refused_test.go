@@ -14,10 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/status"
 	"github.com/appstack-dev/appstack/test/fixture"
@@ -32,9 +31,9 @@ var (
 // status that follows, and how long the controller waits.
 func (d *actor) reconcile(t *testing.T, state *model.State) (v1alpha1.AppStackStatus, time.Duration) {
 	t.Helper()
-	key := client.ObjectKeyFromObject(state.Stack)
-	state.Accepted, state.Refused = d.Ledger.Of(key), d.Ledger.Refused(key)
-	steps, outcome, err := d.act(t.Context(), state, d.clock.Now())
+	mem := d.Memory.Of(state.Stack)
+	state.Accepted, state.Refused, state.Answers = mem.Writes.Accepted(), mem.Writes.Refused(), model.Answers{}
+	steps, outcome, err := d.act(t.Context(), state, mem, d.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +131,7 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 			func(_ *actor, s *model.State) { s.Children.Service("shop").UID = "other" }, true,
 		},
 		"R4 the operator starts anew": {
-			func(d *actor, _ *model.State) { d.Ledger = &ledger.Ledger{}; d.Apply.Ledger = d.Ledger }, true,
+			func(d *actor, _ *model.State) { d.Memory = &memory.Memory{} }, true,
 		},
 	}
 	for name, test := range tests {

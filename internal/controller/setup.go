@@ -33,7 +33,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/apply"
 	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/inventory"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/podwatch"
@@ -116,18 +116,18 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	memory := &ledger.Ledger{}
 	reconciler := &Reconciler{
 		Client: mgr.GetClient(),
 		Observe: &observe.Observer{
-			Cache: kept, Live: mgr.GetAPIReader(), Ledger: memory, Pods: pods, Clock: options.Clock,
+			Cache: kept, Live: mgr.GetAPIReader(), Watched: pods, Clock: options.Clock,
 		},
 		Answers: images,
 		Plan:    plan.Planner{Defaults: options.Defaults},
-		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledger: memory, Clock: options.Clock},
+		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: options.Clock},
 		Metrics: counts,
 		Events:  &telemetry.Events{Recorder: mgr.GetEventRecorder(Name)},
-		Ledger:  memory,
+		Pods:    pods,
+		Memory:  &memory.Memory{},
 		Clock:   options.Clock,
 	}
 	err = ctrl.NewControllerManagedBy(mgr).

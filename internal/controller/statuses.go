@@ -6,15 +6,14 @@ package controller
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/status"
 )
@@ -31,31 +30,30 @@ const (
 // before, and the next pass, which follows at once, tells what came of it. Where
 // every pass writes for too long, it is told all the same. The result is the time
 // until the next pass, 0 where the status is written.
-func (r *Reconciler) hold(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) (time.Duration, error) {
-	key, now := client.ObjectKeyFromObject(stack), r.Clock.Now()
-	last := r.statuses.of(stack)
-	if last.held == nil {
-		last.since = now
+func (r *Reconciler) hold(
+	ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status, next v1alpha1.AppStackStatus,
+) (time.Duration, error) {
+	if last.Held == nil {
+		last.Since = r.Clock.Now()
 	}
-	last.held = &next
-	r.statuses.keep(key, last)
-	return r.release(ctx, stack)
+	last.Held = &next
+	return r.release(ctx, stack, last)
 }
 
 // release tells what was held back for long enough, if anything was: the cache is
 // behind, and a pass that knows more has to wait for it. What cannot be told yet
 // stays held back. The result is the time until it is due, 0 where nothing is.
-func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack) (time.Duration, error) {
-	last, now := r.statuses.of(stack), r.Clock.Now()
-	if last.held == nil || last.held.ObservedGeneration != stack.Generation {
+func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status) (time.Duration, error) {
+	held, now := last.Held, r.Clock.Now()
+	if held == nil || held.ObservedGeneration != stack.Generation {
 		return 0, nil
 	}
-	if model.Within(calm, last.since, now) {
-		return last.since.Add(calm).Sub(now), nil
+	if model.Within(calm, last.Since, now) {
+		return last.Since.Add(calm).Sub(now), nil
 	}
-	due, err := r.write(ctx, stack, *last.held)
+	due, err := r.write(ctx, stack, last, *held)
 	if due > 0 || err != nil {
-		r.statuses.keep(client.ObjectKeyFromObject(stack), last)
+		last.Held = held
 	}
 	return due, err
 }
@@ -64,23 +62,21 @@ func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack) (tim
 // numbers and some were told just now. It is not written where the stack is
 // another one by now, or gone: what was found out is not of that one. The result
 // is the time until it is due again, 0 where nothing is left to tell.
-func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) (time.Duration, error) {
-	key, now := client.ObjectKeyFromObject(stack), r.Clock.Now()
-	last := r.statuses.of(stack)
-	if last.held != nil {
-		last.held = nil
-		r.statuses.keep(key, last)
-	}
+func (r *Reconciler) write(
+	ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status, next v1alpha1.AppStackStatus,
+) (time.Duration, error) {
+	now := r.Clock.Now()
+	last.Held = nil
 	switch {
 	case equality.Semantic.DeepEqual(stack.Status, next):
-		if !model.Within(catchUp, last.at, now) {
-			r.statuses.forget(key)
+		if !model.Within(catchUp, last.At, now) {
+			*last = memory.Status{}
 		}
 		return 0, nil
-	case stack.ResourceVersion == last.replaced && model.Within(catchUp, last.at, now):
+	case stack.ResourceVersion == last.Replaced && model.Within(catchUp, last.At, now):
 		return behind, nil // the cache does not show the last one yet, and this one would be refused
-	case model.Within(calm, last.at, now) && !status.Pressing(stack.Status, next):
-		return last.at.Add(calm).Sub(now), nil
+	case model.Within(calm, last.At, now) && !status.Pressing(stack.Status, next):
+		return last.At.Add(calm).Sub(now), nil
 	}
 	changed := stack.DeepCopy()
 	changed.Status = next
@@ -92,53 +88,6 @@ func (r *Reconciler) write(ctx context.Context, stack *v1alpha1.AppStack, next v
 	if err != nil {
 		return 0, fmt.Errorf("writing the status: %w", err)
 	}
-	r.statuses.keep(key, told{stack: stack.UID, replaced: stack.ResourceVersion, at: now})
+	*last = memory.Status{Replaced: stack.ResourceVersion, At: now}
 	return 0, nil
-}
-
-// statuses is what is remembered of those that were written. It is only memory:
-// without it, one is written a moment sooner. Its zero value is empty and ready.
-type statuses struct {
-	mu      sync.Mutex
-	byStack map[types.NamespacedName]told
-}
-
-// told is the last status of a stack that was written.
-type told struct {
-	stack types.UID
-	// replaced is the resource version of the stack that the write replaced.
-	replaced string
-	at       time.Time
-	// held is what the last pass has not told; nil where it has. The first of such
-	// passes in a row was at since.
-	held  *v1alpha1.AppStackStatus
-	since time.Time
-}
-
-// of is what is remembered of the stack. That of an earlier one of its name, whose
-// end no pass saw, is not told of it.
-func (s *statuses) of(stack *v1alpha1.AppStack) told {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := s.byStack[client.ObjectKeyFromObject(stack)]
-	if last.stack != stack.UID {
-		return told{stack: stack.UID}
-	}
-	return last
-}
-
-func (s *statuses) keep(stack types.NamespacedName, last told) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byStack == nil {
-		s.byStack = map[types.NamespacedName]told{}
-	}
-	s.byStack[stack] = last
-}
-
-// forget forgets a stack that is gone.
-func (s *statuses) forget(stack types.NamespacedName) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.byStack, stack)
 }

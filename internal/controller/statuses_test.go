@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/test/fixture"
 )
@@ -39,7 +40,8 @@ func newDesk(t *testing.T) *desk {
 	}
 	d := &desk{clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
 	d.Reconciler = &Reconciler{
-		Clock: d.clock,
+		Memory: &memory.Memory{},
+		Clock:  d.clock,
 		Client: fake.NewClientBuilder().WithScheme(scheme).
 			WithObjects(fixture.Stack("shop")).WithStatusSubresource(&v1alpha1.AppStack{}).
 			WithInterceptorFuncs(interceptor.Funcs{SubResourcePatch: func(
@@ -65,6 +67,9 @@ func (d *desk) stack(t *testing.T) *v1alpha1.AppStack {
 	}
 	return stack
 }
+
+// last is what is remembered of the stack's statuses.
+func (d *desk) last(stack *v1alpha1.AppStack) *memory.Status { return &d.Memory.Of(stack).Status }
 
 // counts is a status with so many ready pods.
 func counts(summary string) v1alpha1.AppStackStatus {
@@ -148,11 +153,11 @@ func TestStatuses(t *testing.T) {
 				var err error
 				switch stack := d.stack(t); {
 				case act.behind:
-					due, err = d.release(t.Context(), stack)
+					due, err = d.release(t.Context(), stack, d.last(stack))
 				case act.wrote:
-					due, err = d.hold(t.Context(), stack, act.status)
+					due, err = d.hold(t.Context(), stack, d.last(stack), act.status)
 				default:
-					due, err = d.write(t.Context(), stack, act.status)
+					due, err = d.write(t.Context(), stack, d.last(stack), act.status)
 				}
 				if shown := d.stack(t).Status.ReadySummary; err != nil || due != act.due || shown != act.shown {
 					t.Fatalf("pass %d: due in %v, shown %q, error %v; want %v, %q", i, due, shown, err, act.due, act.shown)
@@ -170,14 +175,14 @@ func TestStatuses(t *testing.T) {
 func TestStatusBehindTheCache(t *testing.T) {
 	d := newDesk(t)
 	before := d.stack(t)
-	if _, err := d.write(t.Context(), before, counts("0/3")); err != nil {
+	if _, err := d.write(t.Context(), before, d.last(before), counts("0/3")); err != nil {
 		t.Fatal(err)
 	}
-	if due, err := d.write(t.Context(), before, ready("3/3")); err != nil || due != behind || d.writes != 1 {
+	if due, err := d.write(t.Context(), before, d.last(before), ready("3/3")); err != nil || due != behind || d.writes != 1 {
 		t.Errorf("due in %v, error %v, %d writes, want %v and 1", due, err, d.writes, behind)
 	}
 	d.clock.Step(catchUp)
-	if due, err := d.write(t.Context(), before, ready("3/3")); err != nil || due != soon || d.writes != 2 {
+	if due, err := d.write(t.Context(), before, d.last(before), ready("3/3")); err != nil || due != soon || d.writes != 2 {
 		t.Errorf("after %v it is tried: due in %v, error %v, %d writes, want a conflict", catchUp, due, err, d.writes)
 	}
 }
@@ -188,18 +193,18 @@ func TestStatusOfAnEarlierStack(t *testing.T) {
 	d := newDesk(t)
 	earlier := d.stack(t)
 	earlier.UID = "earlier"
-	if _, err := d.hold(t.Context(), earlier, ready("3/3")); err != nil {
+	if _, err := d.hold(t.Context(), earlier, d.last(earlier), ready("3/3")); err != nil {
 		t.Fatal(err)
 	}
 	d.clock.Step(calm)
-	if _, err := d.release(t.Context(), d.stack(t)); err != nil || d.writes > 0 {
+	if _, err := d.release(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.writes > 0 {
 		t.Errorf("error %v, %d writes, want none", err, d.writes)
 	}
-	if due, err := d.hold(t.Context(), d.stack(t), counts("0/3")); due != calm || err != nil {
+	if due, err := d.hold(t.Context(), d.stack(t), d.last(d.stack(t)), counts("0/3")); due != calm || err != nil {
 		t.Errorf("the next: due in %v, error %v, want %v", due, err, calm)
 	}
 	d.clock.Step(calm)
-	if _, err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
+	if _, err := d.release(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
 		t.Errorf("error %v, the status is %q, want its own", err, d.stack(t).Status.ReadySummary)
 	}
 }
@@ -222,21 +227,21 @@ func TestStatusIsHeldUntilItIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
 			shown := d.stack(t)
-			if _, err := d.write(t.Context(), shown, counts("0/3")); err != nil {
+			if _, err := d.write(t.Context(), shown, d.last(shown), counts("0/3")); err != nil {
 				t.Fatal(err)
 			}
 			if !test.cached {
 				shown = d.stack(t)
 			}
-			if _, err := d.hold(t.Context(), shown, ready("3/3")); err != nil {
+			if _, err := d.hold(t.Context(), shown, d.last(shown), ready("3/3")); err != nil {
 				t.Fatal(err)
 			}
 			d.refusal = test.refusal
 			d.clock.Step(calm)
-			if _, err := d.release(t.Context(), shown); (err != nil) != test.fails || d.writes != 1 {
+			if _, err := d.release(t.Context(), shown, d.last(shown)); (err != nil) != test.fails || d.writes != 1 {
 				t.Fatalf("error %v, %d writes, want an error: %v", err, d.writes, test.fails)
 			}
-			if _, err := d.release(t.Context(), d.stack(t)); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
+			if _, err := d.release(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
 				t.Errorf("error %v, the status is %q, want what was held back", err, d.stack(t).Status.ReadySummary)
 			}
 		})
@@ -258,10 +263,10 @@ func TestStatusThatIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
 			d.refusal = test.refusal
-			if due, err := d.write(t.Context(), d.stack(t), counts("1/3")); due != test.due || (err != nil) != test.fails {
+			if due, err := d.write(t.Context(), d.stack(t), d.last(d.stack(t)), counts("1/3")); due != test.due || (err != nil) != test.fails {
 				t.Errorf("due in %v, error %v, want %v, an error: %v", due, err, test.due, test.fails)
 			}
-			if due, err := d.write(t.Context(), d.stack(t), counts("1/3")); due != 0 || err != nil || d.writes != 1 {
+			if due, err := d.write(t.Context(), d.stack(t), d.last(d.stack(t)), counts("1/3")); due != 0 || err != nil || d.writes != 1 {
 				t.Errorf("the next try: due in %v, error %v, %d writes", due, err, d.writes)
 			}
 		})
@@ -271,13 +276,13 @@ func TestStatusThatIsRefused(t *testing.T) {
 func TestStatusesForgetSettledStacks(t *testing.T) {
 	d := newDesk(t)
 	for range 2 {
-		if _, err := d.write(t.Context(), d.stack(t), counts("3/3")); err != nil {
+		if _, err := d.write(t.Context(), d.stack(t), d.last(d.stack(t)), counts("3/3")); err != nil {
 			t.Fatal(err)
 		}
 		d.clock.Step(catchUp)
 	}
-	if left := len(d.statuses.byStack); left != 0 {
-		t.Errorf("%d stacks are remembered, want none", left)
+	if left := *d.last(d.stack(t)); left != (memory.Status{}) {
+		t.Errorf("%+v is remembered, want nothing", left)
 	}
 }
 

@@ -3,7 +3,7 @@
 
 // Package observe reads a stack's children and revisions: from the cache, and
 // from the API server only where the stack takes over what the cache leaves out.
-// While a rollout is open it has the pods watched too.
+// While a rollout is open it reads the pods too.
 package observe
 
 import (
@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,7 +22,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/inventory"
 	"github.com/appstack-dev/appstack/internal/kinds"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/plan"
@@ -39,14 +38,10 @@ type Observer struct {
 	Cache Cache
 	// Live reads past the cache.
 	Live client.Reader
-	// Ledger remembers the last writes.
-	Ledger *ledger.Ledger
-	// Pods watches pods.
-	Pods *podwatch.Watcher
-	// Clock tells how long ago they were.
+	// Watched are the pods that are watched.
+	Watched *podwatch.Watcher
+	// Clock tells how long ago the last writes were.
 	Clock clock.PassiveClock
-
-	sights Sights
 }
 
 // Cache reads what carries a stack's labels.
@@ -54,17 +49,13 @@ type Cache interface {
 	Of(stack types.NamespacedName) (inventory.Objects, error)
 }
 
-// catchUp is how long the cache may take to show a write. After that what it
-// shows is true, as when the cluster was restored from a backup.
-const catchUp = 10 * time.Second
-
-// State observes the stack.
-func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.State, error) {
+// State observes the stack, but for its pods.
+func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *memory.Stack) (model.State, error) {
 	state := model.State{
 		Stack:    stack,
 		Children: model.Children{},
-		Accepted: o.Ledger.Of(client.ObjectKeyFromObject(stack)),
-		Refused:  o.Ledger.Refused(client.ObjectKeyFromObject(stack)),
+		Accepted: mem.Writes.Accepted(),
+		Refused:  mem.Writes.Refused(),
 	}
 	objects, err := o.Cache.Of(client.ObjectKeyFromObject(stack))
 	if err != nil {
@@ -72,94 +63,37 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack) (model.S
 	}
 	collect(&state, objects.Children)
 	decode(&state, objects.Revisions)
-	state.Stale = o.recordsBehind(stack, objects.Revisions)
-	now := o.Clock.Now()
-	for _, deployment := range state.Children.Deployments() {
-		written := state.Accepted[deployment.UID]
-		if deployment.Generation < written.Generation && model.Within(catchUp, written.At, now) {
-			state.Stale = true
-		}
-	}
-	if !state.Stale { // else it is not known whether a rollout is open
-		o.pods(ctx, &state)
-	}
+	state.Stale = o.behind(objects, mem)
 	if model.Adopts(stack) {
 		if err := o.findAdoptable(ctx, &state); err != nil {
 			return model.State{}, err
 		}
 	}
-	o.forgetGone(state, now)
 	return state, nil
 }
 
-// forgetGone forgets the answers about children that others have deleted. The cache
-// may not show yet what was made a moment ago.
-func (o *Observer) forgetGone(state model.State, now time.Time) {
-	there := map[types.UID]bool{}
-	for _, object := range kinds.Each(state.Children) {
-		there[object.GetUID()] = true
+// behind says whether the cache does not show the operator's last writes yet.
+func (o *Observer) behind(objects inventory.Objects, mem *memory.Stack) bool {
+	now := o.Clock.Now()
+	shown := map[string]string{}
+	for _, stored := range objects.Revisions {
+		shown[stored.Name] = stored.ResourceVersion
 	}
-	for child, last := range state.Accepted {
-		if !there[child] && !model.Within(catchUp, last.At, now) {
-			o.Ledger.Drop(client.ObjectKeyFromObject(state.Stack), child)
-		}
-	}
-}
-
-// recordsBehind says whether the cache does not show yet what was last recorded
-// of a revision. Rollouts are numbered by all records together: without the last
-// one the next would get its number again (R5).
-//
-// What the cache has shown once need not be remembered: it never goes back.
-func (o *Observer) recordsBehind(stack *v1alpha1.AppStack, items []*appsv1.ControllerRevision) (behind bool) {
-	key, now := client.ObjectKeyFromObject(stack), o.Clock.Now()
-	for name, write := range o.Ledger.Records(key) {
-		shown := ""
-		if at := slices.IndexFunc(items, func(c *appsv1.ControllerRevision) bool { return c.Name == name }); at >= 0 {
-			shown = items[at].ResourceVersion
-		}
-		if slices.Contains(write.Before, shown) && model.Within(catchUp, write.At, now) {
+	behind := mem.Records.Behind(shown, now)
+	for _, child := range objects.Children {
+		if child.Kind == model.KindDeployment && mem.Writes.Behind(child.Object.GetUID(), child.Object.GetGeneration(), now) {
 			behind = true
-		} else {
-			o.Ledger.Erased(key, name)
 		}
 	}
 	return behind
 }
 
-// Forget ends what is done for a stack that is gone, or about to go.
-func (o *Observer) Forget(stack types.NamespacedName) {
-	o.Pods.Stop(stack)
-	o.sights.Forget(stack)
-}
-
-// Follow has the stack's pods watched while a rollout is open, from when it begins
-// until it ends. Paused, nothing is judged by them (R16a). It is that rollout; nil
-// where none is followed.
-func (o *Observer) Follow(state model.State) *model.Rollout {
-	stack := client.ObjectKeyFromObject(state.Stack)
-	timeline := revision.Timeline(state.Revisions)
-	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
-		o.Forget(stack)
-		return nil
-	}
-	o.Pods.Begin(stack)
-	o.Pods.Relax(stack, timeline[0].Failed())
-	return &timeline[0]
-}
-
-// pods are what is seen of them, where they are followed.
-func (o *Observer) pods(ctx context.Context, state *model.State) {
-	open := o.Follow(*state)
-	if open == nil {
-		return
-	}
-	stack := client.ObjectKeyFromObject(state.Stack)
-	deployments := state.Children.Deployments()
-	state.Sight = o.sights.Look(stack, *open, deployments, o.Clock)
+// Pods observes the pods of the stack, whose rollout is open.
+func (o *Observer) Pods(ctx context.Context, state *model.State, open model.Rollout) {
 	deadline := render.ProgressDeadline(state.Stack.Spec)
-	templates := rollout.NeedsTemplates(*open, deadline, deployments, state.Sight, o.Clock.Now()) || plan.NeedsTemplates(*state)
-	pods, err := o.Pods.Watch(ctx, stack, templates)
+	deployments := state.Children.Deployments()
+	templates := rollout.NeedsTemplates(open, deadline, deployments, state.Sight, o.Clock.Now()) || plan.NeedsTemplates(*state)
+	pods, err := o.Watched.Watch(ctx, client.ObjectKeyFromObject(state.Stack), templates)
 	if err != nil {
 		// the rest goes on without them, and the plan asks for another look soon
 		log.FromContext(ctx).Error(err, "the pods are left out of account for now")

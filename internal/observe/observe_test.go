@@ -4,32 +4,22 @@
 package observe_test
 
 import (
-	"context"
 	"errors"
-	"maps"
-	"net/http"
-	"net/http/httptest"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/inventory"
-	"github.com/appstack-dev/appstack/internal/ledger"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/observe"
-	"github.com/appstack-dev/appstack/internal/podwatch"
-	"github.com/appstack-dev/appstack/internal/queue"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
 	. "github.com/appstack-dev/appstack/test/fixture"
@@ -51,17 +41,16 @@ func (c *cache) Of(types.NamespacedName) (inventory.Objects, error) { return c.O
 // scene is an observer of stack shop at noon, with what the cache shows it.
 type scene struct {
 	*observe.Observer
-	cache *cache
-	stack *v1alpha1.AppStack
-	clock *clocktesting.FakeClock
+	memory *memory.Stack
+	cache  *cache
+	stack  *v1alpha1.AppStack
+	clock  *clocktesting.FakeClock
 }
 
 func newScene(options ...Option) *scene {
-	s := &scene{cache: &cache{}, stack: Stack("shop", options...), clock: clocktesting.NewFakeClock(noon)}
+	s := &scene{memory: &memory.Stack{}, cache: &cache{}, stack: Stack("shop", options...), clock: clocktesting.NewFakeClock(noon)}
 	s.stack.UID = "shop"
-	pods := &podwatch.Watcher{Clock: s.clock}
-	pods.Start(context.Background(), func(types.NamespacedName, queue.Why) {})
-	s.Observer = &observe.Observer{Cache: s.cache, Ledger: &ledger.Ledger{}, Pods: pods, Clock: s.clock}
+	s.Observer = &observe.Observer{Cache: s.cache, Clock: s.clock}
 	return s
 }
 
@@ -87,7 +76,7 @@ func (s *scene) revision(t *testing.T, number int64, edit func(*appsv1.Controlle
 
 func (s *scene) state(t *testing.T) model.State {
 	t.Helper()
-	state, err := s.State(t.Context(), s.stack)
+	state, err := s.State(t.Context(), s.stack, s.memory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,14 +153,14 @@ func TestStale(t *testing.T) {
 			s := newScene()
 			s.revision(t, 1, nil)
 			for _, before := range test.before {
-				s.Ledger.Recorded(shop, test.name, before, noon)
+				s.memory.Records.Wrote(test.name, before, noon)
 			}
 			s.clock.Step(test.after)
 			if state := s.state(t); state.Stale != test.stale {
 				t.Errorf("stale: %v, want %v", state.Stale, test.stale)
 			}
 			// what is waited for is remembered, and nothing else
-			if left := len(s.Ledger.Records(shop)); (left > 0) != test.stale {
+			if left := len(s.memory.Records); (left > 0) != test.stale {
 				t.Errorf("%d writes are remembered", left)
 			}
 		})
@@ -197,7 +186,7 @@ func TestStaleDeployment(t *testing.T) {
 			s.cache.Children = []inventory.Child{{Kind: model.KindDeployment, Object: &appsv1.Deployment{
 				ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "deployment", Generation: 1},
 			}}}
-			s.Ledger.Note(shop, "deployment", func(model.Acceptance) model.Acceptance {
+			s.memory.Writes.Note("deployment", func(model.Acceptance) model.Acceptance {
 				return model.Acceptance{Generation: 2, At: noon}
 			})
 			s.clock.Step(test.after)
@@ -208,75 +197,10 @@ func TestStaleDeployment(t *testing.T) {
 	}
 }
 
-// TestAnswersAboutWhatIsGone shows for how long an answer of the API server about a
-// child is remembered that is not there any more, as others have deleted it.
-func TestAnswersAboutWhatIsGone(t *testing.T) {
-	s := newScene()
-	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "there"}}
-	s.cache.Children = []inventory.Child{{Kind: model.KindService, Object: service}}
-	for _, child := range []types.UID{"there", "gone"} {
-		s.Ledger.Note(shop, child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Asked: "a", At: noon} })
-	}
-	for _, step := range []struct {
-		after time.Duration
-		want  []types.UID
-	}{
-		{9 * time.Second, []types.UID{"gone", "there"}}, // it may have been made just now
-		{time.Second, []types.UID{"there"}},
-		{time.Hour, []types.UID{"there"}},
-	} {
-		s.clock.Step(step.after)
-		s.state(t)
-		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(s.Ledger.Of(shop)))); diff != "" {
-			t.Errorf("answers remembered (-want +got):\n%s", diff)
-		}
-	}
-}
-
-// TestPodsAreFollowed shows that pods are watched from when a rollout begins until it
-// ends, whatever a cache shows that is behind.
-func TestPodsAreFollowed(t *testing.T) {
-	s := newScene()
-	api := httptest.NewServer(http.NotFoundHandler()) // nothing is seen of the pods
-	t.Cleanup(api.Close)
-	core, err := corev1client.NewForConfig(&rest.Config{Host: api.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Pods = &podwatch.Watcher{Pods: core.RESTClient(), Clock: s.clock}
-	s.Pods.Start(t.Context(), func(types.NamespacedName, queue.Why) {})
-	s.revision(t, 1, nil)
-	state := s.state(t)
-	follows := func(what string, want int) {
-		t.Helper()
-		if got := s.Pods.Len(); got != want {
-			t.Errorf("R17 %s: the pods of %d stacks are watched, want %d", what, got, want)
-		}
-	}
-	follows("a rollout that has ended", 0)
-
-	begun := revision.Begin(state.Revisions[0], revision.Timeline(state.Revisions), model.Rollout{StartedAt: noon.Add(time.Minute)})
-	state.Revisions = revision.With(state.Revisions, begun)
-	s.Ledger.Recorded(shop, "shop-1", "1", noon)
-	s.Follow(state)
-	follows("one that has begun", 1)
-	s.state(t)
-	follows("while the cache does not show it", 1)
-
-	s.Ledger.Erased(shop, "shop-1")
-	s.state(t)
-	follows("once the cache shows that it has ended", 0)
-
-	s.Follow(state)
-	s.stack.Spec.Paused = true
-	s.Follow(state)
-	follows("R16a paused", 0)
-}
-
 func TestNoCacheIsAnError(t *testing.T) {
 	s := newScene()
 	s.cache.err = errors.New("not filled")
-	if state, err := s.State(t.Context(), s.stack); !errors.Is(err, s.cache.err) {
+	if state, err := s.State(t.Context(), s.stack, s.memory); !errors.Is(err, s.cache.err) {
 		t.Errorf("State = %+v, %v, want the cache's error", state, err)
 	}
 }

@@ -6,14 +6,14 @@ package telemetry
 
 import (
 	"fmt"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -23,10 +23,6 @@ const maxNote = 1024
 // Events tells users of a stack.
 type Events struct {
 	Recorder events.EventRecorder
-
-	mu sync.Mutex
-	// told are the problems that have their event, of stacks whose status does not show them yet.
-	told map[types.NamespacedName]string
 }
 
 // Took tells of a step that took effect, where that is worth an event.
@@ -60,38 +56,21 @@ func (e *Events) unresolved(stack *v1alpha1.AppStack, step model.StartRollout, o
 }
 
 // Stalled tells of a problem that neither the status nor an event has told yet.
-func (e *Events) Stalled(stack *v1alpha1.AppStack, next v1alpha1.AppStackStatus) {
+func (e *Events) Stalled(stack *v1alpha1.AppStack, mem *memory.Stack, next v1alpha1.AppStackStatus) {
 	before := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled)
 	after := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionStalled)
-	if after != nil && after.Reason == v1alpha1.ReasonRolloutFailed {
-		return // the event of the failure said so, with more
+	switch {
+	case after == nil:
+		mem.Problem = ""
+	case after.Reason == v1alpha1.ReasonRolloutFailed:
+		// the event of the failure said so, with more
+	case before != nil && problem(before) == problem(after):
+		mem.Problem = "" // the status has it, and a cache does not go back
+	case mem.Problem != problem(after):
+		mem.Problem = problem(after)
+		e.Recorder.Eventf(stack, nil, corev1.EventTypeWarning, after.Reason, "Reconcile", "%s",
+			model.Truncate(after.Message, maxNote))
 	}
-	key := types.NamespacedName{Namespace: stack.Namespace, Name: stack.Name}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if after == nil {
-		delete(e.told, key)
-		return
-	}
-	words := after.Reason + ": " + after.Message
-	if before != nil && before.Reason+": "+before.Message == words {
-		delete(e.told, key) // the status has it, and a cache does not go back
-		return
-	}
-	if e.told[key] == words {
-		return
-	}
-	if e.told == nil {
-		e.told = map[types.NamespacedName]string{}
-	}
-	e.told[key] = words
-	e.Recorder.Eventf(stack, nil, corev1.EventTypeWarning, after.Reason, "Reconcile", "%s",
-		model.Truncate(after.Message, maxNote))
 }
 
-// Forget forgets a stack that is gone.
-func (e *Events) Forget(stack types.NamespacedName) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.told, stack)
-}
+func problem(condition *metav1.Condition) string { return condition.Reason + ": " + condition.Message }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/telemetry"
 	. "github.com/appstack-dev/appstack/test/fixture"
@@ -135,7 +136,7 @@ func TestAProblemHasOneEvent(t *testing.T) {
 	}
 	told := &recorder{}
 	events := &telemetry.Events{Recorder: told}
-	stack := Stack("shop")
+	stack, mem := Stack("shop"), &memory.Stack{}
 	for i, step := range []struct {
 		before, next v1alpha1.AppStackStatus
 		told         int
@@ -152,12 +153,12 @@ func TestAProblemHasOneEvent(t *testing.T) {
 		{rejected("never"), rejected("never"), 3},
 	} {
 		stack.Status = step.before
-		events.Stalled(stack, step.next)
+		events.Stalled(stack, mem, step.next)
 		if len(told.events) != step.told {
 			t.Fatalf("R30 %d events after %d reconciles, want %d", len(told.events), i+1, step.told)
 		}
 	}
-	if left := events.Remembered(); left != 0 {
-		t.Errorf("of %d stacks something is remembered that their status says", left)
+	if mem.Problem != "" {
+		t.Errorf("%q is remembered though the status says it", mem.Problem)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/kinds"
@@ -29,7 +28,7 @@ func (w *World) OperateAndDie(writes int) {
 	w.changed = true // another one looks at everything when it starts
 	defer func() {
 		w.resolver, w.state.Accepted = resolver{}, nil // what it knew of images, and of its writes, was in its memory
-		w.sights.Forget(client.ObjectKeyFromObject(w.Stack()))
+		w.sight.Forget()
 	}()
 	for range most {
 		todo := w.pass()
@@ -97,12 +96,12 @@ func (w *World) pass() []model.Step {
 
 // plan is that of the operator, with what it has seen of an open rollout.
 func (w *World) plan() model.Plan {
-	stack, timeline := client.ObjectKeyFromObject(w.Stack()), revision.Timeline(w.state.Revisions)
+	timeline := revision.Timeline(w.state.Revisions)
 	w.state.Sight = model.Sight{}
 	if len(timeline) == 0 || !timeline[0].Open() || w.Stack().Spec.Paused {
-		w.sights.Forget(stack)
+		w.sight.Forget()
 	} else {
-		w.state.Sight = w.sights.Look(stack, timeline[0], w.state.Children.Deployments(), w)
+		w.state.Sight = w.sight.Look(timeline[0], w.state.Children.Deployments(), w)
 	}
 	w.state.Answers = model.Answers{}
 	return w.Planner.Plan(&w.state, w.now, w.answer)

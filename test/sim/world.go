@@ -19,8 +19,8 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/kinds"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
-	"github.com/appstack-dev/appstack/internal/observe"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/render"
 )
@@ -52,7 +52,7 @@ type World struct {
 	podsMade int
 	timeline []model.Rollout
 	resolver resolver
-	sights   observe.Sights
+	sight    memory.Sight
 	// gone is when a pod was last gone.
 	gone time.Time
 	// recorded are the contents of all revisions that ever were, by number.

@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-package observe
+package memory
 
 import (
-	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// Sights remember what was seen of open rollouts, one for each stack. What others noted is taken for news when
-// it changes, not by the time that they gave it, and what has lasted since is measured: so neither clocks that
-// differ nor one that is set anew make a rollout older than it is. The zero value is ready to use.
-type Sights struct {
-	mu  sync.Mutex
-	all map[types.NamespacedName]*sight
-}
+// Sight is what was seen of the stack's open rollout. What others noted is taken for news when it changes, not by
+// the time that they gave it, and what has lasted since is measured: so neither clocks that differ nor one that is
+// set anew make a rollout older than it is. The zero value is ready to use.
+type Sight struct{ seen *sight }
 
 // sight is what was seen of a rollout.
 type sight struct {
@@ -35,39 +30,26 @@ type sight struct {
 // note is what a Deployment's controller noted; seen is zero where it was there from the first.
 type note struct{ noted, seen time.Time }
 
-// Look is what has been seen of the stack's open rollout, with the Deployments as they are now.
-func (s *Sights) Look(
-	stack types.NamespacedName, open model.Rollout, deployments map[string]*appsv1.Deployment, clock clock.PassiveClock,
-) model.Sight {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Look is what has been seen of the open rollout, with the Deployments as they are now.
+func (s *Sight) Look(open model.Rollout, deployments map[string]*appsv1.Deployment, clock clock.PassiveClock) model.Sight {
 	now := clock.Now()
-	seen := s.all[stack]
-	if seen == nil || seen.Of(open).Began.IsZero() {
-		seen = &sight{
+	if s.seen == nil || s.seen.Of(open).Began.IsZero() {
+		s.seen = &sight{
 			Sight: model.Sight{Sequence: open.Sequence, From: open.DeadlineFrom(), Began: now},
 			noted: map[string]note{}, refused: map[string]time.Time{},
 		}
 		for name, deployment := range deployments {
-			seen.noted[name] = note{noted: progressed(deployment)}
+			s.seen.noted[name] = note{noted: progressed(deployment)}
 		}
-		if s.all == nil {
-			s.all = map[types.NamespacedName]*sight{}
-		}
-		s.all[stack] = seen
 	}
 	for name, deployment := range deployments {
-		seen.look(name, deployment, now)
+		s.seen.look(name, deployment, now)
 	}
-	return seen.measured(clock)
+	return s.seen.measured(clock)
 }
 
-// Forget ends what is remembered of a stack.
-func (s *Sights) Forget(stack types.NamespacedName) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.all, stack)
-}
+// Forget ends what is remembered of a rollout.
+func (s *Sight) Forget() { s.seen = nil }
 
 // look notes what is new of a Deployment.
 func (s *sight) look(name string, deployment *appsv1.Deployment, now time.Time) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-package observe_test
+package memory_test
 
 import (
 	"testing"
@@ -14,8 +14,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
-	"github.com/appstack-dev/appstack/internal/observe"
 )
 
 // set is a clock that is set anew, and that measures all the same.
@@ -56,7 +56,7 @@ func TestSight(t *testing.T) {
 	const updated, timedOut = "ReplicaSetUpdated", "ProgressDeadlineExceeded"
 	var (
 		clock  = &set{}
-		sights observe.Sights
+		sight  memory.Sight
 		open   = model.Rollout{Sequence: 1, Outcome: v1alpha1.OutcomeProgressing, StartedAt: noon}
 		before = noon.Add(-time.Minute)
 		later  = noon.Add(20 * time.Second)
@@ -95,7 +95,7 @@ func TestSight(t *testing.T) {
 		if step.change != nil {
 			step.change()
 		}
-		got := sights.Look(shop, open, step.deployments, clock)
+		got := sight.Look(open, step.deployments, clock)
 		if diff := cmp.Diff(step.want(), got); diff != "" {
 			t.Errorf("R17 %s: Look (-want +got):\n%s", step.what, diff)
 		}
@@ -104,12 +104,12 @@ func TestSight(t *testing.T) {
 
 	// the clock is set an hour ahead: as long as before has gone by
 	clock.ahead = time.Hour
-	got := sights.Look(shop, open, noting(&before, updated, false), clock)
+	got := sight.Look(open, noting(&before, updated, false), clock)
 	if got.For != 2*ten || got.Progress["shop"] != ten {
 		t.Errorf("R17 with the clock set anew %+v, want 20 s, and progress 10 s ago", got)
 	}
-	sights.Forget(shop)
-	if got := sights.Look(shop, open, nil, clock); got.For != 0 {
+	sight.Forget()
+	if got := sight.Look(open, nil, clock); got.For != 0 {
 		t.Errorf("R17 a stack that was forgotten was seen %s ago", got.For)
 	}
 }

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package memory_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appstack-dev/appstack/internal/memory"
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+var (
+	noon       = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	deployment = model.Target{Kind: model.KindDeployment, Name: "shop"}
+	service    = model.Target{Kind: model.KindService, Name: "shop"}
+	worker     = model.Target{Kind: model.KindDeployment, Name: "shop-worker"}
+)
+
+// refusal is that of a write with such a hash, for the first time.
+func refusal(asked, message string) model.Refusal {
+	return model.Refusal{Asked: model.Asked{Hash: asked}, Message: message, Times: 1}
+}
+
+func TestRefuseTellsNews(t *testing.T) {
+	type entry struct {
+		target  model.Target
+		refusal model.Refusal
+	}
+	first := entry{deployment, refusal("a", "quota: 3 of 3 used")}
+	tests := map[string]struct {
+		before *entry
+		next   entry
+		news   bool
+	}{
+		"R30 the first refusal": {nil, first, true},
+		"R30 the same again":    {&first, first, false},
+		// numbers in the API server's words may change from try to try
+		"R30 the same in other words": {&first, entry{deployment, refusal("a", "quota: 4 of 3 used")}, false},
+		"R30 of another write":        {&first, entry{deployment, refusal("b", "quota: 3 of 3 used")}, true},
+		"R30 of another kind":         {&first, entry{service, refusal("a", "quota: 3 of 3 used")}, true},
+		"R30 of another object":       {&first, entry{worker, refusal("a", "quota: 3 of 3 used")}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var writes memory.Writes
+			if before := test.before; before != nil {
+				writes.Refuse(before.target, before.refusal)
+			}
+			next, news := writes.Refuse(test.next.target, test.next.refusal)
+			if news != test.news {
+				t.Errorf("Refuse = %v, want %v", news, test.news)
+			}
+			if next.Message != test.next.refusal.Message {
+				t.Errorf("remembered is %q, want the last words, whether they are news or not", next.Message)
+			}
+			if diff := cmp.Diff(next, writes.Refused()[test.next.target]); diff != "" {
+				t.Errorf("Refused (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRefused plays what becomes of two refusals.
+func TestRefused(t *testing.T) {
+	type refused = map[model.Target]model.Refusal
+	no, never := refusal("a", "no"), refusal("b", "never")
+	tests := map[string]struct {
+		then func(*memory.Writes)
+		want refused
+	}{
+		"nothing":      {func(*memory.Writes) {}, refused{deployment: no, service: never}},
+		"one is taken": {func(w *memory.Writes) { w.Took(deployment) }, refused{service: never}},
+		"all are":      {func(w *memory.Writes) { w.Took(deployment); w.Took(service) }, nil},
+		"one is taken that was not refused": {
+			func(w *memory.Writes) { w.Took(worker) }, refused{deployment: no, service: never},
+		},
+		"one is refused for something else": {
+			func(w *memory.Writes) { w.Refuse(deployment, never) }, refused{deployment: never, service: never},
+		},
+		"a child is gone, and its refusal is not": {
+			func(w *memory.Writes) { w.Drop("uid") }, refused{deployment: no, service: never},
+		},
+		"the stack has settled": {func(w *memory.Writes) { w.Settled() }, nil},
+		"what was told belongs to the one it was told": {
+			func(w *memory.Writes) { clear(w.Refused()) }, refused{deployment: no, service: never},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var writes memory.Writes
+			writes.Refuse(deployment, no)
+			writes.Refuse(service, never)
+			test.then(&writes)
+			if diff := cmp.Diff(test.want, writes.Refused()); diff != "" {
+				t.Errorf("Refused (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRefusedAgainIsNewsOnceItWasTaken(t *testing.T) {
+	var writes memory.Writes
+	writes.Refuse(deployment, refusal("a", "no"))
+	writes.Took(deployment)
+	if next, news := writes.Refuse(deployment, refusal("a", "no")); !news || next.Times != 1 {
+		t.Errorf("R30 it is news: %t, refused %d times", news, next.Times)
+	}
+}
+
+// TestRefusedSince shows from when on the API server has been refusing the same.
+func TestRefusedSince(t *testing.T) {
+	var writes memory.Writes
+	at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
+	since := func(asked string, second int) time.Time {
+		writes.Refuse(deployment, model.Refusal{Asked: model.Asked{Hash: asked}, At: at(second)})
+		return writes.Refused()[deployment].Since
+	}
+	for _, step := range []struct {
+		asked        string
+		second, want int
+	}{{"a", 0, 0}, {"a", 10, 0}, {"a", 20, 0}, {"b", 30, 30}, {"a", 40, 40}} {
+		if got := since(step.asked, step.second); !got.Equal(at(step.want)) {
+			t.Errorf("R17 %s refused at %d s: since %s, want %s", step.asked, step.second, got, at(step.want))
+		}
+	}
+	writes.Took(deployment)
+	if got := since("a", 50); !got.Equal(at(50)) {
+		t.Errorf("R17 refused again after it was taken: since %s, want %s", got, at(50))
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	var writes memory.Writes
+	for range 2 {
+		writes.Note("uid", func(last model.Acceptance) model.Acceptance { last.Generation++; return last })
+	}
+	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Generation: 2}}, writes.Accepted()); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+}
+
+// TestDrop shows that an answer about a child is forgotten with it, and no other.
+func TestDrop(t *testing.T) {
+	var writes memory.Writes
+	for i, child := range []types.UID{"first", "second", "third"} {
+		writes.Note(child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Generation: int64(i)} })
+	}
+	for _, test := range []struct {
+		drop types.UID
+		want map[types.UID]model.Acceptance
+	}{
+		{"second", map[types.UID]model.Acceptance{"first": {Generation: 0}, "third": {Generation: 2}}},
+		{"other", map[types.UID]model.Acceptance{"first": {Generation: 0}, "third": {Generation: 2}}},
+		{"first", map[types.UID]model.Acceptance{"third": {Generation: 2}}},
+		{"third", nil},
+	} {
+		writes.Drop(test.drop)
+		if diff := cmp.Diff(test.want, writes.Accepted()); diff != "" {
+			t.Errorf("after Drop(%s) (-want +got):\n%s", test.drop, diff)
+		}
+	}
+}
+
+// TestAnswersAboutWhatIsGone shows for how long an answer of the API server about a
+// child is remembered that is not there any more, as others have deleted it.
+func TestAnswersAboutWhatIsGone(t *testing.T) {
+	var writes memory.Writes
+	for _, child := range []types.UID{"there", "gone"} {
+		writes.Note(child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Asked: "a", At: noon} })
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  []types.UID
+	}{
+		{9 * time.Second, []types.UID{"gone", "there"}}, // it may have been made just now
+		{10 * time.Second, []types.UID{"there"}},
+		{time.Hour, []types.UID{"there"}},
+	} {
+		writes.Keep(map[types.UID]bool{"there": true}, noon.Add(step.after))
+		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(writes.Accepted()))); diff != "" {
+			t.Errorf("answers remembered (-want +got):\n%s", diff)
+		}
+	}
+}
