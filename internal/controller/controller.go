@@ -123,7 +123,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	now := r.Clock.Now()
 	steps, outcome, applyErr := r.act(ctx, &state, mem, now)
-	r.follow(state, mem)
+	if r.follow(state, mem); steps.Phase == model.PhaseProgressing {
+		mem.Sight.Start()
+	}
 	if state.Answers.Briefly > 0 && applyErr == nil {
 		return ctrl.Result{RequeueAfter: state.Answers.Briefly}, nil // a status that would be another one at once
 	}

@@ -48,6 +48,13 @@ func (s *Sight) Look(open model.Rollout, deployments map[string]*appsv1.Deployme
 	return s.seen.measured(clock)
 }
 
+// Start notes that the rollout has its Deployments written.
+func (s *Sight) Start() {
+	if s.seen != nil {
+		s.seen.Started = true
+	}
+}
+
 // Forget ends what is remembered of a rollout.
 func (s *Sight) Forget() { s.seen = nil }
 

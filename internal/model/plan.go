@@ -14,6 +14,8 @@ type Plan struct {
 	Steps []Step
 	// Rollout is the newest one; nil before the first.
 	Rollout *Rollout
+	// Phase is that of the rollout; empty where there is none.
+	Phase Phase
 	// Components that are to run, with how they are run.
 	Components []Desired
 	// Problem is what only a person can mend; nil where there is none.

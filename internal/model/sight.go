@@ -16,6 +16,8 @@ type Sight struct {
 	Began time.Time
 	// For is how long ago that is, whatever the clock was set to meanwhile.
 	For time.Duration
+	// Started says that the rollout was seen to have its Deployments written.
+	Started bool
 	// Progress is how long ago a Deployment was last seen to make progress, by its name. Deployments that
 	// have made none since Began are left out.
 	Progress map[string]time.Duration

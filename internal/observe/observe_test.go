@@ -25,10 +25,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-var (
-	shop = types.NamespacedName{Namespace: Namespace, Name: "shop"}
-	noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-)
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // cache has objects, or an error.
 type cache struct {

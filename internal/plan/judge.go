@@ -27,10 +27,6 @@ const maxAutopsy = 6 << 10
 // maxReason is how many bytes of it logs and events tell.
 const maxReason = 800
 
-// slack is how late a Deployment may be written without that its rollout gets
-// more time: every rollout writes it a moment after it began.
-const slack = 10 * time.Second
-
 // pass is the rollout that is under way, and what this pass finds and does about it.
 type pass struct {
 	state      model.State
@@ -38,6 +34,7 @@ type pass struct {
 	components []model.Desired
 	// writes are those of children that are due.
 	writes []model.WriteChild
+	phase  model.Phase
 	now    time.Time
 }
 
@@ -46,7 +43,7 @@ func (p pass) verdict() rollout.Verdict {
 	if !p.rollout.Open() {
 		return rollout.Verdict{Complete: complete(p.state, p.components)}
 	}
-	if p.resumes() {
+	if p.late() {
 		p.rollout.ResumedAt = &p.now
 	}
 	policy := ptr.Deref(p.state.Stack.Spec.Rollout, v1alpha1.RolloutPolicy{})
@@ -135,34 +132,6 @@ func (p pass) sinceRecorded(at time.Time) time.Duration {
 	return p.state.Sight.Of(p.rollout).Since(at, p.now)
 }
 
-// resumes says whether the rollout starts, or goes on, only now: its Deployments
-// could not be written earlier, because it was paused or the operator was away
-// (R16a). Others who put a Deployment back again and again do not count.
-func (p pass) resumes() bool {
-	if !p.rollout.Open() || p.rollout.Failed() || p.sinceRecorded(p.rollout.DeadlineFrom()) <= slack {
-		return false
-	}
-	for _, component := range p.components {
-		if component.Retiring {
-			continue
-		}
-		for _, step := range p.due(component) {
-			form, ok := step.Form.(model.Replaced)
-			if !ok {
-				continue
-			}
-			live := p.state.Children.Deployment(step.Name)
-			if live != nil && p.state.Accepted[live.UID].Asked == step.Hash {
-				continue // it was written before, and someone undid that
-			}
-			if live == nil || !atRevision(live.Annotations, component) || live.Spec.Paused && !form.Deployment.Spec.Paused {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // arrived are the components that have just come to run as they should, while others have not.
 func (p pass) arrived(verdict rollout.Verdict) []string {
 	return slices.DeleteFunc(slices.Clone(verdict.Arrived),
@@ -199,7 +168,7 @@ func (r *records) judge(p pass, verdict rollout.Verdict) {
 		r.ended[number] = r.note(p.rollout, reason,
 			func(noted *model.Rollout) { noted.Failure = verdict.Failure })
 		r.events[number] = v1alpha1.EventRolloutFailed
-	case p.resumes():
+	case p.late():
 		r.note(p.rollout, fmt.Sprintf("the time for the progress of revision %d runs from now", number),
 			func(noted *model.Rollout) { noted.ResumedAt = &p.now })
 	default:

@@ -79,11 +79,8 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 		}
 		return moveTo(state, current, *revision.Find(state.Revisions, choice.Number), begin)
 	}
-	if asks := p.questions(state, choice, now); !asks.None() {
-		return decision{asks: asks}
-	}
-	if answers := state.Answers; answers.Waiting != "" {
-		return decision{looksUp: answers.Waiting, wait: answers.Wait}
+	if asks := p.questions(state, choice, now); !asks.None() || state.Answers.Waiting != "" {
+		return decision{asks: asks, looksUp: state.Answers.Waiting, wait: state.Answers.Wait}
 	}
 	input := render.Input{
 		Stack: state.Stack, Defaults: p.Defaults, Adopted: adoptions(state),
@@ -96,10 +93,8 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	// the same content keeps its number, however it is written (R3), and whenever it was restarted
 	hash, source := content.Hash(), revision.SourceHash(spec)
 	if choice.Restart == nil {
-		for _, rev := range slices.Backward(state.Revisions) {
-			if rev.Record.ContentHash == hash || rendersTo(rev, input) {
-				return respelled(state, current, timeline, rev, alias{rev.Number, source, provenances(content)}, begin)
-			}
+		if rev := ofContent(state.Revisions, hash, input); rev != nil {
+			return respelled(state, current, timeline, *rev, alias{rev.Number, source, provenances(content)}, begin)
 		}
 	} else {
 		input.Restart = choice.Restart
@@ -115,6 +110,17 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 func keptNames(revisions []model.Revision) map[string]render.PortNames {
 	if serving := revision.LastGoodOrNewest(revisions); serving != nil {
 		return render.GeneratedNames(serving.Content)
+	}
+	return nil
+}
+
+// ofContent is the newest revision of the content with that hash, which the input renders
+// to; nil where there is none.
+func ofContent(revisions []model.Revision, hash string, in render.Input) *model.Revision {
+	for _, rev := range slices.Backward(revisions) {
+		if rev.Record.ContentHash == hash || rendersTo(rev, in) {
+			return &rev
+		}
 	}
 	return nil
 }

@@ -66,6 +66,8 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	plan.Wait = model.Sooner(plan.Wait, model.Sooner(wait, over))
 	records := newRecords(state.Revisions)
 	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: due, now: now}
+	judged.phase = judged.phaseOf()
+	plan.Phase = judged.phase
 	if !state.Stopped() {
 		verdict := judged.verdict()
 		plan.Waits, plan.Wait = verdict.Waits, model.Sooner(plan.Wait, verdict.Again)

@@ -11,6 +11,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
 )
@@ -110,5 +111,20 @@ func (w *World) expectHistoryGrows() {
 			left.Trigger == v1alpha1.TriggerAutoRollback) {
 			w.violate("the automatic rollback to revision %d follows on no failure: %+v", rollout.Revision, left)
 		}
+	}
+}
+
+// expectTransition checks that a rollout goes from phase to phase as the table of the plan has it.
+func (w *World) expectTransition(planned model.Plan) {
+	if planned.Rollout == nil || planned.Phase == "" {
+		return
+	}
+	before := w.phase
+	if planned.Rollout.Sequence != w.sequence {
+		before = ""
+	}
+	w.phase, w.sequence = planned.Phase, planned.Rollout.Sequence
+	if before != planned.Phase && !slices.Contains(plan.Transitions[before], planned.Phase) {
+		w.violate("rollout %d goes from phase %q to %q", w.sequence, before, planned.Phase)
 	}
 }

@@ -70,6 +70,7 @@ func (w *World) operate() {
 // pass is a pass of the operator: it writes the status, and is what is to be taken.
 func (w *World) pass() []model.Step {
 	plan := w.plan()
+	w.expectTransition(plan)
 	if again := w.Planner.Make(w.state, w.now); !slices.Equal(lines(plan), lines(again)) {
 		w.violate("planning twice gives two plans: %v and %v", lines(plan), lines(again))
 	}
@@ -104,7 +105,11 @@ func (w *World) plan() model.Plan {
 		w.state.Sight = w.sight.Look(timeline[0], w.state.Children.Deployments(), w)
 	}
 	w.state.Answers = model.Answers{}
-	return w.Planner.Plan(&w.state, w.now, w.answer)
+	plan := w.Planner.Plan(&w.state, w.now, w.answer)
+	if plan.Phase == model.PhaseProgressing {
+		w.sight.Start()
+	}
+	return plan
 }
 
 func (w *World) refusal(step model.Step) string {

@@ -51,6 +51,9 @@ type World struct {
 	made     int
 	podsMade int
 	timeline []model.Rollout
+	// phase was that of the rollout of that sequence in the last pass.
+	phase    model.Phase
+	sequence int64
 	resolver resolver
 	sight    memory.Sight
 	// gone is when a pod was last gone.
