@@ -35,7 +35,7 @@ HELM_FLAGS ?=
 # Yours, or the one of the local control plane.
 KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
 
-UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/testreport
+UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/plan ./hack/testreport
 SIMULATION := ./test/sim
 REGISTRY_PACKAGES := ./test/registry/... ./test/images/...
 MICRO_PACKAGES := ./internal/model ./internal/plan ./internal/render ./internal/revision ./internal/status

@@ -4,7 +4,6 @@
 package dockerfile_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,9 +16,8 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/dockerfile"
 	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
 
 // rendered is all that is said of an image.
 type rendered struct {
@@ -80,7 +78,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, filepath.Join("testdata/golden", name+".yaml"), got)
+			golden.Compare(t, filepath.Join("testdata/golden", name+".yaml"), string(got))
 		})
 	}
 	if diff := cmp.Diff(names, fixtures(t, "testdata/golden", ".yaml")); diff != "" {
@@ -100,20 +98,4 @@ func fixtures(tb testing.TB, folder, suffix string) []string {
 		names = append(names, strings.TrimSuffix(entry.Name(), suffix))
 	}
 	return names
-}
-
-func compareGolden(t *testing.T, golden string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(golden, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", golden, diff)
-	}
 }

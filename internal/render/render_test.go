@@ -5,9 +5,7 @@ package render_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -24,9 +22,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/render"
 	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
 
 // content renders the stack with the standard defaults.
 func content(t *testing.T, stack *v1alpha1.AppStack) model.Content {
@@ -99,19 +96,7 @@ func compareGolden(t *testing.T, name string, objects []any) {
 		}
 		got = append(append(got, "---\n"...), document...)
 	}
-	golden := filepath.Join("testdata", name+".yaml")
-	if *update {
-		if err := os.WriteFile(golden, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", golden, diff)
-	}
+	golden.Compare(t, filepath.Join("testdata", name+".yaml"), string(got))
 }
 
 // full uses every field of the API that is content.

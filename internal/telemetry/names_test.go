@@ -4,22 +4,18 @@
 package telemetry_test
 
 import (
-	"flag"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	_ "sigs.k8s.io/controller-runtime/pkg/controller" // registers its metrics
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/appstack-dev/appstack/internal/telemetry"
+	"github.com/appstack-dev/appstack/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew; read it before it is committed")
 
 // described is a description's text, of which the name and the labels are needed: there is no other way to them.
 var described = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", .*, variableLabels: \{([^}]*)\}\}$`)
@@ -27,7 +23,6 @@ var described = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", .*, variableLabels
 // TestNamesOfMetrics fails where a metric is renamed, by us or by a newer controller-runtime, or gets other labels:
 // alerts and dashboards go by these. hack/monitoring/check compares them with this golden file.
 func TestNamesOfMetrics(t *testing.T) {
-	const golden = "testdata/metrics.txt"
 	registry := prometheus.NewPedanticRegistry()
 	if _, err := telemetry.NewMetrics(registry, &cache{}, elected(), func() int { return 0 }); err != nil {
 		t.Fatal(err)
@@ -38,19 +33,7 @@ func TestNamesOfMetrics(t *testing.T) {
 	} else {
 		t.Fatal("controller-runtime does not describe its metrics any more")
 	}
-	got := strings.Join(names(t, collectors), "\n") + "\n"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("names (-want +got); with -update they are written anew:\n%s", diff)
-	}
+	golden.Compare(t, "testdata/metrics.txt", strings.Join(names(t, collectors), "\n")+"\n")
 }
 
 // names are those of the collectors' metrics, with their labels. Those of Go and of the process are left out: they are

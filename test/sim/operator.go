@@ -86,6 +86,10 @@ func (w *World) pass() []model.Step {
 	if plan.Settled() {
 		clear(w.state.Refused)
 	}
+	plan.Steps = w.attributed(plan.Steps)
+	if w.Planned != nil {
+		w.Planned(plan, w.due)
+	}
 	if plan.Start != nil {
 		return []model.Step{*plan.Start}
 	}
@@ -154,7 +158,6 @@ func lines(p model.Plan) []string {
 
 // take carries out one step.
 func (w *World) take(step model.Step) {
-	step = w.attributed(step)
 	w.write("  %s", step)
 	target := step.Target()
 	if message := w.refusal(step); message != "" {

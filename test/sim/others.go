@@ -5,6 +5,7 @@ package sim
 
 import (
 	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,17 +43,22 @@ func (w *World) admit(deployment *appsv1.Deployment) {
 	}
 }
 
-// attributed is the step with who has changed what it puts back.
-func (w *World) attributed(planned model.Step) model.Step {
-	step, ok := planned.(model.WriteChild)
-	if !ok || step.Undone.Field == "" {
-		return planned
+// attributed are the steps, with who has changed what they put back. The operator finds that
+// out when it carries a step out.
+func (w *World) attributed(planned []model.Step) []model.Step {
+	steps := slices.Clone(planned)
+	for i := range steps {
+		step, ok := steps[i].(model.WriteChild)
+		if !ok || step.Undone.Field == "" {
+			continue
+		}
+		step.Undone.Manager = w.managers[step.Name]
+		if step.Event == v1alpha1.EventDriftRepaired {
+			step.Reason = plan.Repair(w.Stack(), step)
+		}
+		steps[i] = step
 	}
-	step.Undone.Manager = w.managers[step.Name]
-	if step.Event == v1alpha1.EventDriftRepaired {
-		step.Reason = plan.Repair(w.Stack(), step)
-	}
-	return step
+	return steps
 }
 
 // note remembers what the API server made of a step, and of what: nil where the object is new.

@@ -5,6 +5,8 @@ package sim
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +64,12 @@ var waits = map[string]string{
 	"missing":      "ImagePullBackOff",
 	"unconfigured": "CreateContainerConfigError",
 	"invalid":      "InvalidImageName",
+}
+
+// Words are those by which an image can be made to behave.
+func Words() []string {
+	words := []string{wordUnready, wordCrash, wordDies, wordLate, wordSlow}
+	return slices.Sorted(slices.Values(slices.AppendSeq(words, maps.Keys(waits))))
 }
 
 // lateness is how long an image that comes late takes.

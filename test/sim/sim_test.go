@@ -4,8 +4,6 @@
 package sim_test
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,10 +14,9 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/golden"
 	"github.com/appstack-dev/appstack/test/sim"
 )
-
-var update = flag.Bool("update", false, "write the golden transcripts anew; read them before they are committed")
 
 func TestSimulation(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -57,13 +54,7 @@ func tellStory(name string, tell func(story)) {
 	tell(story{world})
 	world.TellHistory()
 	Expect(world.Violations()).To(BeEmpty())
-	golden := filepath.Join("testdata", name+".txt")
-	if *update {
-		Expect(os.WriteFile(golden, []byte(world.Transcript()), 0o600)).To(Succeed())
-	}
-	want, err := os.ReadFile(golden)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(world.Transcript()).To(Equal(string(want)))
+	golden.Compare(GinkgoTB(), filepath.Join("testdata", name+".txt"), world.Transcript())
 }
 
 var _ = DescribeTable("a stack's story", tellStory,

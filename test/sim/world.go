@@ -36,6 +36,9 @@ type World struct {
 	Admit func(*appsv1.Deployment)
 	// Registry is asked for the stack's images; nobody asks where it is nil.
 	Registry *Registry
+	// Planned is told of each plan that the operator makes, when what users see of it is written, and of
+	// when the next look is due: zero where none is as long as nothing changes. Nobody is told where it is nil.
+	Planned func(plan model.Plan, due time.Time)
 	// Shuffle puts names into the order in which something happens to them. The default is theirs.
 	Shuffle func([]string)
 
@@ -133,6 +136,15 @@ func (w *World) Kill(deployment string) {
 		w.changed = true
 		return
 	}
+}
+
+// Pods tells of the pods of each Deployment, a line each.
+func (w *World) Pods() []string {
+	var lines []string
+	for _, name := range names(w.pods) {
+		lines = append(lines, fmt.Sprintf("%s: %s", name, w.pods[name]))
+	}
+	return lines
 }
 
 // Now is the time.

@@ -5,18 +5,13 @@ package compose_test
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/appstack-dev/appstack/internal/cli/compose"
+	"github.com/appstack-dev/appstack/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
 
 // samples are the projects, by the name of what is to come out.
 var samples = map[string]struct {
@@ -64,22 +59,11 @@ func TestGolden(t *testing.T) {
 			if err := compose.Write(&got, convert(t, name)); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata/golden", name+".yaml")
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", golden, diff)
-			}
+			file := filepath.Join("testdata/golden", name+".yaml")
+			golden.Compare(t, file, got.String())
 			for _, dirt := range []string{"status:", "creationTimestamp", "null\n"} {
 				if strings.Contains(got.String(), "\n"+dirt) || strings.Contains(got.String(), " "+dirt) && dirt != "null\n" {
-					t.Errorf("%s holds %q", golden, dirt)
+					t.Errorf("%s holds %q", file, dirt)
 				}
 			}
 		})

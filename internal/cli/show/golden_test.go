@@ -4,14 +4,11 @@
 package show_test
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,27 +18,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/show"
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/golden"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
-
-// golden compares the text with that of the file.
-func golden(t *testing.T, name, got string) {
+// compare compares the text with that of a golden file.
+func compare(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
+	golden.Compare(t, filepath.Join("testdata", name+".txt"), got)
 }
 
 // file is a view into a file: as wide as it gets.
@@ -78,7 +61,7 @@ func TestTree(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			golden(t, "tree-"+name, in(views, order, func(v show.View) string {
+			compare(t, "tree-"+name, in(views, order, func(v show.View) string {
 				return strings.ReplaceAll(v.Tree(test.release, test.bars), "\x1b", "ESC")
 			}))
 		})
@@ -98,7 +81,7 @@ func TestList(t *testing.T) {
 	other.Status.Conditions = []metav1.Condition{notReady(v1alpha1.ReasonPaused, "a rollout is due and paused is set: remove paused to go on")}
 	stacks := []v1alpha1.AppStack{*ready(t).stack, other, *rolledBack(t).stack, *rollingOut(t).stack}
 	views := map[string]show.View{"a file": file, "wide": {Now: noon, Wide: true}, "60 columns": {Now: noon, Look: terminal.Look{Width: 60}}}
-	golden(t, "list", in(views, []string{"a file", "wide", "60 columns"}, func(v show.View) string { return v.List(stacks, v.Wide) }))
+	compare(t, "list", in(views, []string{"a file", "wide", "60 columns"}, func(v show.View) string { return v.List(stacks, v.Wide) }))
 }
 
 func TestHistory(t *testing.T) {
@@ -106,7 +89,7 @@ func TestHistory(t *testing.T) {
 	history[0].Images[1].Image = "registry.example.com/team/worker:7"
 	history = append(rollingOut(t).stack.Status.History, history...)
 	views := map[string]show.View{"a file": file, "wide": {Now: noon, Wide: true}, "80 columns": narrow}
-	golden(t, "history", in(views, []string{"a file", "wide", "80 columns"}, func(v show.View) string { return v.History(history) }))
+	compare(t, "history", in(views, []string{"a file", "wide", "80 columns"}, func(v show.View) string { return v.History(history) }))
 }
 
 func TestWhy(t *testing.T) {
@@ -153,7 +136,7 @@ func TestWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			view := narrow
 			view.Scope = " -n shop"
-			golden(t, "why-"+name, view.Why(test.release()))
+			compare(t, "why-"+name, view.Why(test.release()))
 		})
 	}
 }
@@ -168,9 +151,9 @@ func TestNarrowClaims(t *testing.T) {
 		}
 		return r
 	}
-	golden(t, "why-claims-ready", narrow.Why(narrowed(ready(t))))
-	golden(t, "why-claims-rolling-out", narrow.Why(narrowed(rollingOut(t))))
-	golden(t, "tree-claims", narrow.Tree(narrowed(ready(t)), false))
+	compare(t, "why-claims-ready", narrow.Why(narrowed(ready(t))))
+	compare(t, "why-claims-rolling-out", narrow.Why(narrowed(rollingOut(t))))
+	compare(t, "tree-claims", narrow.Tree(narrowed(ready(t)), false))
 }
 
 // TestWhyKnowsWhatToDo fails where a reason is added to the API and nobody says what to do about it.
@@ -201,7 +184,7 @@ func TestDiff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "diff", text)
+	compare(t, "diff", text)
 	if text, err := file.Diff(side(2), side(2)); err != nil || text != "" {
 		t.Errorf("what does not differ is shown as %q, %v", text, err)
 	}
@@ -212,7 +195,7 @@ func TestContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "content", text)
+	compare(t, "content", text)
 }
 
 func TestIntent(t *testing.T) {
@@ -230,7 +213,7 @@ func TestIntent(t *testing.T) {
 	for _, name := range []string{"back", "declared", "held", "unproven"} {
 		out.WriteString("== " + name + "\n" + narrow.Wrap("", narrow.Intent(tests[name].release, tests[name].rollback)) + "\n")
 	}
-	golden(t, "intent", out.String())
+	compare(t, "intent", out.String())
 }
 
 func TestShortImage(t *testing.T) {
