@@ -33,7 +33,7 @@ func (r *report) plan(plan model.Plan, due time.Time) {
 	for _, pods := range r.world.Pods() {
 		r.line("pods", pods)
 	}
-	r.line("rollout", rollout(plan.Rollout))
+	r.line("rollout", rollout(plan))
 	r.line("looks up", plan.LooksUp)
 	r.steps(plan)
 	if plan.Held {
@@ -88,11 +88,12 @@ func (r *report) line(label, value string) {
 }
 
 // rollout is the newest one, and how it stands; empty before the first.
-func rollout(newest *model.Rollout) string {
+func rollout(plan model.Plan) string {
+	newest := plan.Rollout
 	if newest == nil {
 		return ""
 	}
-	text := fmt.Sprintf("to revision %d (%s): %s", newest.Revision, newest.Trigger, newest.Outcome)
+	text := fmt.Sprintf("to revision %d (%s): %s", newest.Revision, newest.Trigger, plan.Phase)
 	if newest.Open() && newest.Failure != nil {
 		text += ", with a failure: " + newest.Failure.Reason
 	}

@@ -106,6 +106,9 @@ func (w *World) State() model.State {
 	}
 }
 
+// Sight is what the operator has seen of the open rollout.
+func (w *World) Sight() model.Sight { return w.state.Sight }
+
 func (w *World) answers() model.Answers {
 	copied := w.state.Answers
 	copied.Images = maps.Clone(copied.Images)
