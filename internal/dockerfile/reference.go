@@ -4,7 +4,6 @@
 package dockerfile
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -31,14 +30,4 @@ func Pin(reference, digest string) string {
 // last '/' is the one of a port.
 func tagged(reference string) bool {
 	return strings.LastIndexByte(reference, ':') > strings.LastIndexByte(reference, '/')
-}
-
-// Registry is the host of the registry that has the image: index.docker.io
-// where the reference names none.
-func Registry(reference string) (string, error) {
-	parsed, err := name.ParseReference(reference, name.WeakValidation)
-	if err != nil {
-		return "", fmt.Errorf("reading the name of the image: %w", err)
-	}
-	return parsed.Context().RegistryStr(), nil
 }
