@@ -154,7 +154,7 @@ func (p *pass) start(ctx context.Context, step model.StartRollout) error {
 func (p *pass) mayWrite(ctx context.Context, start model.StartRollout, names []model.ObjectID) (bool, error) {
 	free, err := p.namesAreFree(ctx, names)
 	if p.outcome.Problem != nil {
-		p.remember(start, model.Refusal{Message: p.outcome.Problem.Message, Problem: *p.outcome.Problem})
+		p.remember(start, model.Rejection{Message: p.outcome.Problem.Message, Problem: *p.outcome.Problem})
 	}
 	return free, err
 }
@@ -256,8 +256,8 @@ func (p *pass) note(step model.WriteChild, answer client.Object) (changed bool) 
 	if !changed {
 		step.Undone = model.Change{} // it is as the API server will have it, and nobody's doing
 	}
-	p.memory.Writes.Note(answer.GetUID(), func(last model.Acceptance) model.Acceptance {
-		return last.Next(model.Acceptance{
+	p.memory.Writes.Note(answer.GetUID(), func(last model.LastWrite) model.LastWrite {
+		return last.Next(model.LastWrite{
 			Asked: step.Hash, Answered: kinds.Of(step.Kind).Fingerprint(answer), Generation: answer.GetGeneration(), At: p.Clock.Now(),
 		}, step.Undone)
 	})

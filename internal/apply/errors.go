@@ -64,13 +64,13 @@ func (p *pass) refuse(step model.Step, err error) {
 		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %s", begun.Message, begun.Revision, words)
 	}
 	p.outcome.Problem = cmp.Or(p.outcome.Problem, problem)
-	p.remember(step, model.Refusal{Message: words, Problem: *problem, Passing: apierrors.IsForbidden(err)})
+	p.remember(step, model.Rejection{Message: words, Problem: *problem, Passing: apierrors.IsForbidden(err)})
 }
 
 // remember keeps that the step cannot be taken, for the next plan.
-func (p *pass) remember(step model.Step, refusal model.Refusal) {
+func (p *pass) remember(step model.Step, refusal model.Rejection) {
 	refusal.Asked, refusal.At = step.Asked(), p.Clock.Now()
-	remembered, news := p.memory.Writes.Refuse(step.Target(), refusal)
+	remembered, news := p.memory.Writes.Reject(step.Target(), refusal)
 	p.silent = p.silent || news
 	p.outcome.Retry = model.Sooner(p.outcome.Retry, remembered.Pause())
 }

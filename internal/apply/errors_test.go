@@ -88,7 +88,7 @@ func TestTooLargeSaysWhatToDo(t *testing.T) {
 			if err != nil || p.outcome.Problem == nil || !strings.HasPrefix(p.outcome.Problem.Message, test.want) {
 				t.Fatalf("sorted as %+v (%v), want a problem that begins with %q", p.outcome.Problem, err, test.want)
 			}
-			if refusal := p.memory.Writes.Refused()[test.step.Target()]; refusal.Message != p.outcome.Problem.Message || refusal.Passing {
+			if refusal := p.memory.Writes.Rejected()[test.step.Target()]; refusal.Message != p.outcome.Problem.Message || refusal.Passing {
 				t.Errorf("the next plan knows of %+v, want the same words, for good", refusal)
 			}
 		})

@@ -120,7 +120,7 @@ func drifted(t *testing.T, manager string) (*server, model.State) {
 		t.Fatal(err)
 	}
 	state.Children = Children(live, service)
-	state.Accepted = s.memory.Writes.Accepted()
+	state.LastWrites = s.memory.Writes.Last()
 	return s, state
 }
 
@@ -141,7 +141,7 @@ func TestWhoChangedIt(t *testing.T) {
 		t.Errorf("R28 %s is told as %q, want\n%s", step.Event, step.Reason, want)
 	}
 	var repairs []model.Repairs
-	for _, last := range s.memory.Writes.Accepted() {
+	for _, last := range s.memory.Writes.Last() {
 		if last.Repairs != nil {
 			repairs = append(repairs, *last.Repairs)
 		}
@@ -194,7 +194,7 @@ func TestWhatChangesNothingIsNobodysDoing(t *testing.T) {
 			t.Fatalf("R28 done: %v, want one step that no event tells of", outcome.Done)
 		}
 	}
-	for _, last := range s.memory.Writes.Accepted() {
+	for _, last := range s.memory.Writes.Last() {
 		if last.Repairs != nil {
 			t.Errorf("R28 the ledger has %+v, want no repair", *last.Repairs)
 		}

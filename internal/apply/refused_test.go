@@ -50,7 +50,7 @@ func TestARolloutAndARecordAreRefused(t *testing.T) {
 			t.Fatalf("R19 outcome is %+v, error %v; want a problem, and when it is tried again", outcome, err)
 		}
 		again = append(again, outcome.Again)
-		if remembered, found := (model.State{Refused: s.memory.Writes.Refused()}).Refusal(start); !found {
+		if remembered, found := (model.State{Rejected: s.memory.Writes.Rejected()}).Rejection(start); !found {
 			t.Errorf("R4 what is remembered of the rollout is %+v", remembered)
 		}
 	}

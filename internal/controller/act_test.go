@@ -145,7 +145,7 @@ func TestWhy(t *testing.T) {
 	tests := map[string]struct {
 		pods    []model.Pod
 		rollout *model.Rollout
-		want    queue.Why
+		want    queue.Priority
 	}{
 		"nothing rolls out":                  {failing, nil, queue.Change},
 		"it has ended":                       {failing, &model.Rollout{Outcome: v1alpha1.OutcomeSucceeded}, queue.Change},
@@ -156,8 +156,8 @@ func TestWhy(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := why(model.State{Pods: model.Pods{All: test.pods}}, model.Plan{Rollout: test.rollout}); got != test.want {
-				t.Errorf("why = %d, want %d", got, test.want)
+			if got := priority(model.State{Pods: model.Pods{All: test.pods}}, model.Plan{Rollout: test.rollout}); got != test.want {
+				t.Errorf("priority = %d, want %d", got, test.want)
 			}
 		})
 	}
@@ -174,7 +174,7 @@ func (d *actor) look(t *testing.T, state *model.State) {
 		}
 	}
 	state.Children = fixture.Children(deployment, service, budget)
-	state.Accepted = d.Memory.Of(state.Stack).Writes.Accepted()
+	state.LastWrites = d.Memory.Of(state.Stack).Writes.Last()
 }
 
 // TestAPassGoesOnWithWhatItRecords shows that what follows a record is done in the

@@ -140,7 +140,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{
-		RequeueAfter: model.Sooner(wait(state, steps, outcome), due), Priority: ptr.To(int(why(state, steps))),
+		RequeueAfter: model.Sooner(wait(state, steps, outcome), due), Priority: ptr.To(int(priority(state, steps))),
 	}, nil
 }
 
@@ -150,10 +150,10 @@ func (r *Reconciler) leave(stack types.NamespacedName) {
 	r.Answers.Forget(stack)
 }
 
-// why is what the next pass is for where no event brings it. What a rollout may
+// priority is that of the next reconcile where no event brings it. What a rollout may
 // fail of once it has lasted for a while is as pressing then as what it fails of at
 // once. One that has failed, and is left as it is, waits for nothing.
-func why(state model.State, plan model.Plan) queue.Why {
+func priority(state model.State, plan model.Plan) queue.Priority {
 	rollout := plan.Rollout
 	if rollout != nil && rollout.Open() && !rollout.Failed() && slices.ContainsFunc(state.Pods.All, model.Pod.InTrouble) {
 		return queue.Trouble

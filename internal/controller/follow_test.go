@@ -28,7 +28,7 @@ func TestPodsAreFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Pods = &podwatch.Watcher{Pods: core.RESTClient(), Clock: d.clock}
-	d.Pods.Start(t.Context(), func(types.NamespacedName, queue.Why) {})
+	d.Pods.Start(t.Context(), func(types.NamespacedName, queue.Priority) {})
 	state := model.State{Stack: d.stack(t)}
 	mem := d.Memory.Of(state.Stack)
 	follows := func(what string, want int) {

@@ -32,7 +32,7 @@ var (
 func (d *actor) reconcile(t *testing.T, state *model.State) (v1alpha1.AppStackStatus, time.Duration) {
 	t.Helper()
 	mem := d.Memory.Of(state.Stack)
-	state.Accepted, state.Refused, state.Answers = mem.Writes.Accepted(), mem.Writes.Refused(), model.Answers{}
+	state.LastWrites, state.Rejected, state.Answers = mem.Writes.Last(), mem.Writes.Rejected(), model.Answers{}
 	steps, outcome, err := d.act(t.Context(), state, mem, d.clock.Now())
 	if err != nil {
 		t.Fatal(err)

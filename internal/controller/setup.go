@@ -32,9 +32,9 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
 	"github.com/appstack-dev/appstack/internal/image"
-	"github.com/appstack-dev/appstack/internal/inventory"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/observe"
+	"github.com/appstack-dev/appstack/internal/packedcache"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/queue"
@@ -93,14 +93,14 @@ func Cache(namespaces ...string) (cache.Options, error) {
 
 // NewCache makes the cache of the controller's manager. A manager that waits to
 // lead fills it too.
-var NewCache cache.NewCacheFunc = inventory.New
+var NewCache cache.NewCacheFunc = packedcache.New
 
 // errOtherCache is a manager that was made without NewCache.
 var errOtherCache = errors.New("the manager's cache is another one than the controller's")
 
 // Setup adds the controller to the manager.
 func Setup(mgr ctrl.Manager, options Options) error {
-	kept, ok := mgr.GetCache().(*inventory.Cache)
+	kept, ok := mgr.GetCache().(*packedcache.Cache)
 	if !ok {
 		return errOtherCache
 	}
@@ -108,7 +108,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	counts, err := telemetry.NewMetrics(options.Metrics, inventory.Conditions{Cache: kept}, mgr.Elected(), pods.Len)
+	counts, err := telemetry.NewMetrics(options.Metrics, packedcache.Conditions{Cache: kept}, mgr.Elected(), pods.Len)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -134,10 +134,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		Named(Name).
 		WithOptions(options.controller()).
 		// changes of a status too: one that someone else wrote is put right
-		WatchesRawSource(inventory.Source{Cache: kept}).
+		WatchesRawSource(packedcache.Source{Cache: kept}).
 		WatchesRawSource(source.Func(
 			func(ctx context.Context, into queue.Queue) error {
-				pods.Start(ctx, func(stack types.NamespacedName, why queue.Why) { queue.Add(into, why, stack) })
+				pods.Start(ctx, func(stack types.NamespacedName, priority queue.Priority) { queue.Add(into, priority, stack) })
 				images.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Release, stack) })
 				return nil
 			})).

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"k8s.io/utils/lru"
 
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -214,7 +214,7 @@ func readManifest(manifest v1.Image) (model.Image, error) {
 	if err != nil {
 		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
 	}
-	config, platform, err := dockerfile.ParseConfig(raw)
+	config, platform, err := imageconfig.ParseConfig(raw)
 	if err != nil {
 		return model.Image{}, nil //nolint:nilerr // its digest is right: it says nothing, and always will
 	}

@@ -5,7 +5,6 @@ package kinds
 
 import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -19,7 +18,7 @@ const kindAutoscaler model.Kind = "HorizontalPodAutoscaler"
 var autoscalers = &Kind{
 	Name:     kindAutoscaler,
 	Resource: autoscalingv2.SchemeGroupVersion.WithResource("horizontalpodautoscalers"),
-	New:      func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
+	New:      func() Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
 	child: func(in In) *Child {
 		return appliedChild(in, kindAutoscaler, render.Autoscaler(in.State.Stack, *in.Component), nil)
 	},

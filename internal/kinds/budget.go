@@ -5,7 +5,6 @@ package kinds
 
 import (
 	policyv1 "k8s.io/api/policy/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -19,7 +18,7 @@ const kindBudget model.Kind = "PodDisruptionBudget"
 var budgets = &Kind{
 	Name:     kindBudget,
 	Resource: policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"),
-	New:      func() client.Object { return &policyv1.PodDisruptionBudget{} },
+	New:      func() Object { return &policyv1.PodDisruptionBudget{} },
 	child: func(in In) *Child {
 		return appliedChild(in, kindBudget, render.Budget(in.State.Stack, *in.Component), nil)
 	},

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -26,7 +25,7 @@ import (
 var deployments = &Kind{
 	Name:      model.KindDeployment,
 	Resource:  appsv1.SchemeGroupVersion.WithResource("deployments"),
-	New:       func() client.Object { return &appsv1.Deployment{} },
+	New:       func() Object { return &appsv1.Deployment{} },
 	Content:   true,
 	Adoptable: true,
 	child:     deployment,

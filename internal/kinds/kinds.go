@@ -12,12 +12,18 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
 )
+
+// Object is an API object of any kind.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
 
 // Kind is a kind of child.
 type Kind struct {
@@ -25,7 +31,7 @@ type Kind struct {
 	// Resource is what the API calls it.
 	Resource schema.GroupVersionResource
 	// New makes an empty object.
-	New func() client.Object
+	New func() Object
 	// Optional says that a cluster may lack the API, and may get it later.
 	Optional bool
 	// Content says that an object is what a revision decides, and not how a component
@@ -138,7 +144,7 @@ func (c *Child) Settled(state model.State) bool {
 	if c.Drift == "" {
 		return true
 	}
-	accepted, ok := state.Accepted[c.Live.GetUID()]
+	accepted, ok := state.LastWrites[c.Live.GetUID()]
 	return ok && accepted.Asked == c.Write.Hash && accepted.Answered == c.Fingerprint(c.Live)
 }
 

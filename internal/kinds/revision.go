@@ -5,7 +5,6 @@ package kinds
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/internal/model"
 )
@@ -16,5 +15,5 @@ import (
 var Revisions = &Kind{
 	Name:     model.KindRevision,
 	Resource: appsv1.SchemeGroupVersion.WithResource("controllerrevisions"),
-	New:      func() client.Object { return &appsv1.ControllerRevision{} },
+	New:      func() Object { return &appsv1.ControllerRevision{} },
 }

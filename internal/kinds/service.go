@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -20,7 +19,7 @@ import (
 var services = &Kind{
 	Name:      model.KindService,
 	Resource:  corev1.SchemeGroupVersion.WithResource("services"),
-	New:       func() client.Object { return &corev1.Service{} },
+	New:       func() Object { return &corev1.Service{} },
 	Content:   true,
 	Adoptable: true,
 	Without:   "set ports to [] to have no Service",

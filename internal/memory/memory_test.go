@@ -43,13 +43,13 @@ func TestSideBySide(t *testing.T) {
 		stack := Stack(fmt.Sprint("stack-", i))
 		done.Go(func() {
 			for range 50 {
-				all.Of(stack).Writes.Refuse(deployment, refusal("a", "no"))
+				all.Of(stack).Writes.Reject(deployment, refusal("a", "no"))
 				all.Forget(client.ObjectKeyFromObject(stack))
 			}
 		})
 	}
 	done.Wait()
-	if got := all.Of(Stack("stack-0")).Writes.Refused(); len(got) != 0 {
+	if got := all.Of(Stack("stack-0")).Writes.Rejected(); len(got) != 0 {
 		t.Errorf("%v is remembered of a stack that is gone", got)
 	}
 }

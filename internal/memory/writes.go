@@ -20,33 +20,33 @@ const catchUp = 10 * time.Second
 // Writes are the last writes of a stack's children, with what the API server made of them.
 type Writes struct {
 	accepted []accepted // few, for which a map is large
-	refused  map[model.Target]model.Refusal
+	rejected map[model.Target]model.Rejection
 }
 
 // accepted is the last write of a child that was.
 type accepted struct {
 	child types.UID
-	model.Acceptance
+	model.LastWrite
 }
 
 // Note remembers the answer to a write of a child, which may depend on the last one.
-func (w *Writes) Note(child types.UID, next func(last model.Acceptance) model.Acceptance) {
+func (w *Writes) Note(child types.UID, next func(last model.LastWrite) model.LastWrite) {
 	at := slices.IndexFunc(w.accepted, func(a accepted) bool { return a.child == child })
 	if at < 0 {
 		at = len(w.accepted)
 		w.accepted = append(slices.Grow(w.accepted, 1), accepted{child: child})
 	}
-	w.accepted[at].Acceptance = next(w.accepted[at].Acceptance)
+	w.accepted[at].LastWrite = next(w.accepted[at].LastWrite)
 }
 
-// Accepted are a copy of the answers, by child.
-func (w *Writes) Accepted() map[types.UID]model.Acceptance {
+// Last are a copy of the answers, by child.
+func (w *Writes) Last() map[types.UID]model.LastWrite {
 	if len(w.accepted) == 0 {
 		return nil
 	}
-	all := make(map[types.UID]model.Acceptance, len(w.accepted))
+	all := make(map[types.UID]model.LastWrite, len(w.accepted))
 	for _, a := range w.accepted {
-		all[a.child] = a.Acceptance
+		all[a.child] = a.LastWrite
 	}
 	return all
 }
@@ -69,27 +69,27 @@ func (w *Writes) Behind(child types.UID, generation int64, now time.Time) bool {
 	})
 }
 
-// Refuse remembers that the API server refused a write. The answer is what is
-// remembered; it is news where the same was not refused before.
-func (w *Writes) Refuse(target model.Target, refusal model.Refusal) (next model.Refusal, news bool) {
-	if w.refused == nil {
-		w.refused = map[model.Target]model.Refusal{}
+// Reject remembers that the API server rejected a write. The answer is what is
+// remembered; it is news where the same was not rejected before.
+func (w *Writes) Reject(target model.Target, rejection model.Rejection) (next model.Rejection, news bool) {
+	if w.rejected == nil {
+		w.rejected = map[model.Target]model.Rejection{}
 	}
-	next, news = refusal.After(w.refused[target])
-	w.refused[target] = next
+	next, news = rejection.After(w.rejected[target])
+	w.rejected[target] = next
 	return next, news
 }
 
-// Took forgets that a write was refused: it was taken now.
+// Took forgets that a write was rejected: it was taken now.
 func (w *Writes) Took(target model.Target) {
-	delete(w.refused, target)
-	if len(w.refused) == 0 {
-		w.refused = nil
+	delete(w.rejected, target)
+	if len(w.rejected) == 0 {
+		w.rejected = nil
 	}
 }
 
-// Settled forgets what was refused: nothing of it is asked for any more.
-func (w *Writes) Settled() { w.refused = nil }
+// Settled forgets what was rejected: nothing of it is asked for any more.
+func (w *Writes) Settled() { w.rejected = nil }
 
-// Refused is a copy of what the API server refused.
-func (w *Writes) Refused() map[model.Target]model.Refusal { return maps.Clone(w.refused) }
+// Rejected is a copy of what the API server rejected.
+func (w *Writes) Rejected() map[model.Target]model.Rejection { return maps.Clone(w.rejected) }

@@ -24,14 +24,14 @@ var (
 )
 
 // refusal is that of a write with such a hash, for the first time.
-func refusal(asked, message string) model.Refusal {
-	return model.Refusal{Asked: model.Asked{Hash: asked}, Message: message, Times: 1}
+func refusal(asked, message string) model.Rejection {
+	return model.Rejection{Asked: model.Asked{Hash: asked}, Message: message, Times: 1}
 }
 
 func TestRefuseTellsNews(t *testing.T) {
 	type entry struct {
 		target  model.Target
-		refusal model.Refusal
+		refusal model.Rejection
 	}
 	first := entry{deployment, refusal("a", "quota: 3 of 3 used")}
 	tests := map[string]struct {
@@ -51,16 +51,16 @@ func TestRefuseTellsNews(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var writes memory.Writes
 			if before := test.before; before != nil {
-				writes.Refuse(before.target, before.refusal)
+				writes.Reject(before.target, before.refusal)
 			}
-			next, news := writes.Refuse(test.next.target, test.next.refusal)
+			next, news := writes.Reject(test.next.target, test.next.refusal)
 			if news != test.news {
 				t.Errorf("Refuse = %v, want %v", news, test.news)
 			}
 			if next.Message != test.next.refusal.Message {
 				t.Errorf("remembered is %q, want the last words, whether they are news or not", next.Message)
 			}
-			if diff := cmp.Diff(next, writes.Refused()[test.next.target]); diff != "" {
+			if diff := cmp.Diff(next, writes.Rejected()[test.next.target]); diff != "" {
 				t.Errorf("Refused (-want +got):\n%s", diff)
 			}
 		})
@@ -69,7 +69,7 @@ func TestRefuseTellsNews(t *testing.T) {
 
 // TestRefused plays what becomes of two refusals.
 func TestRefused(t *testing.T) {
-	type refused = map[model.Target]model.Refusal
+	type refused = map[model.Target]model.Rejection
 	no, never := refusal("a", "no"), refusal("b", "never")
 	tests := map[string]struct {
 		then func(*memory.Writes)
@@ -82,23 +82,23 @@ func TestRefused(t *testing.T) {
 			func(w *memory.Writes) { w.Took(worker) }, refused{deployment: no, service: never},
 		},
 		"one is refused for something else": {
-			func(w *memory.Writes) { w.Refuse(deployment, never) }, refused{deployment: never, service: never},
+			func(w *memory.Writes) { w.Reject(deployment, never) }, refused{deployment: never, service: never},
 		},
 		"a child is gone, and its refusal is not": {
 			func(w *memory.Writes) { w.Drop("uid") }, refused{deployment: no, service: never},
 		},
 		"the stack has settled": {func(w *memory.Writes) { w.Settled() }, nil},
 		"what was told belongs to the one it was told": {
-			func(w *memory.Writes) { clear(w.Refused()) }, refused{deployment: no, service: never},
+			func(w *memory.Writes) { clear(w.Rejected()) }, refused{deployment: no, service: never},
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var writes memory.Writes
-			writes.Refuse(deployment, no)
-			writes.Refuse(service, never)
+			writes.Reject(deployment, no)
+			writes.Reject(service, never)
 			test.then(&writes)
-			if diff := cmp.Diff(test.want, writes.Refused()); diff != "" {
+			if diff := cmp.Diff(test.want, writes.Rejected()); diff != "" {
 				t.Errorf("Refused (-want +got):\n%s", diff)
 			}
 		})
@@ -107,9 +107,9 @@ func TestRefused(t *testing.T) {
 
 func TestRefusedAgainIsNewsOnceItWasTaken(t *testing.T) {
 	var writes memory.Writes
-	writes.Refuse(deployment, refusal("a", "no"))
+	writes.Reject(deployment, refusal("a", "no"))
 	writes.Took(deployment)
-	if next, news := writes.Refuse(deployment, refusal("a", "no")); !news || next.Times != 1 {
+	if next, news := writes.Reject(deployment, refusal("a", "no")); !news || next.Times != 1 {
 		t.Errorf("R30 it is news: %t, refused %d times", news, next.Times)
 	}
 }
@@ -119,8 +119,8 @@ func TestRefusedSince(t *testing.T) {
 	var writes memory.Writes
 	at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
 	since := func(asked string, second int) time.Time {
-		writes.Refuse(deployment, model.Refusal{Asked: model.Asked{Hash: asked}, At: at(second)})
-		return writes.Refused()[deployment].Since
+		writes.Reject(deployment, model.Rejection{Asked: model.Asked{Hash: asked}, At: at(second)})
+		return writes.Rejected()[deployment].Since
 	}
 	for _, step := range []struct {
 		asked        string
@@ -139,9 +139,9 @@ func TestRefusedSince(t *testing.T) {
 func TestAccepted(t *testing.T) {
 	var writes memory.Writes
 	for range 2 {
-		writes.Note("uid", func(last model.Acceptance) model.Acceptance { last.Generation++; return last })
+		writes.Note("uid", func(last model.LastWrite) model.LastWrite { last.Generation++; return last })
 	}
-	if diff := cmp.Diff(map[types.UID]model.Acceptance{"uid": {Generation: 2}}, writes.Accepted()); diff != "" {
+	if diff := cmp.Diff(map[types.UID]model.LastWrite{"uid": {Generation: 2}}, writes.Last()); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
 }
@@ -150,19 +150,19 @@ func TestAccepted(t *testing.T) {
 func TestDrop(t *testing.T) {
 	var writes memory.Writes
 	for i, child := range []types.UID{"first", "second", "third"} {
-		writes.Note(child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Generation: int64(i)} })
+		writes.Note(child, func(model.LastWrite) model.LastWrite { return model.LastWrite{Generation: int64(i)} })
 	}
 	for _, test := range []struct {
 		drop types.UID
-		want map[types.UID]model.Acceptance
+		want map[types.UID]model.LastWrite
 	}{
-		{"second", map[types.UID]model.Acceptance{"first": {Generation: 0}, "third": {Generation: 2}}},
-		{"other", map[types.UID]model.Acceptance{"first": {Generation: 0}, "third": {Generation: 2}}},
-		{"first", map[types.UID]model.Acceptance{"third": {Generation: 2}}},
+		{"second", map[types.UID]model.LastWrite{"first": {Generation: 0}, "third": {Generation: 2}}},
+		{"other", map[types.UID]model.LastWrite{"first": {Generation: 0}, "third": {Generation: 2}}},
+		{"first", map[types.UID]model.LastWrite{"third": {Generation: 2}}},
 		{"third", nil},
 	} {
 		writes.Drop(test.drop)
-		if diff := cmp.Diff(test.want, writes.Accepted()); diff != "" {
+		if diff := cmp.Diff(test.want, writes.Last()); diff != "" {
 			t.Errorf("after Drop(%s) (-want +got):\n%s", test.drop, diff)
 		}
 	}
@@ -173,7 +173,7 @@ func TestDrop(t *testing.T) {
 func TestAnswersAboutWhatIsGone(t *testing.T) {
 	var writes memory.Writes
 	for _, child := range []types.UID{"there", "gone"} {
-		writes.Note(child, func(model.Acceptance) model.Acceptance { return model.Acceptance{Asked: "a", At: noon} })
+		writes.Note(child, func(model.LastWrite) model.LastWrite { return model.LastWrite{Asked: "a", At: noon} })
 	}
 	for _, step := range []struct {
 		after time.Duration
@@ -184,7 +184,7 @@ func TestAnswersAboutWhatIsGone(t *testing.T) {
 		{time.Hour, []types.UID{"there"}},
 	} {
 		writes.Keep(map[types.UID]bool{"there": true}, noon.Add(step.after))
-		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(writes.Accepted()))); diff != "" {
+		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(writes.Last()))); diff != "" {
 			t.Errorf("answers remembered (-want +got):\n%s", diff)
 		}
 	}

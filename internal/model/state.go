@@ -28,11 +28,11 @@ type State struct {
 	// Children that carry the stack's labels, or are to be adopted.
 	Children Children
 
-	// Accepted says for a child what was last asked of the API server and what
+	// LastWrites says for a child what was last asked of the API server and what
 	// it made of it.
-	Accepted map[types.UID]Acceptance
-	// Refused says what the API server refused, of what was asked last.
-	Refused map[Target]Refusal
+	LastWrites map[types.UID]LastWrite
+	// Rejected says what the API server rejected, of what was asked last.
+	Rejected map[Target]Rejection
 	// Pods are seen while a rollout is open only.
 	Pods Pods
 	// Sight is what the operator itself has seen of the open rollout.

@@ -20,11 +20,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/inventory"
 	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/packedcache"
 	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/podwatch"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -46,16 +46,16 @@ type Observer struct {
 
 // Cache reads what carries a stack's labels.
 type Cache interface {
-	Of(stack types.NamespacedName) (inventory.Objects, error)
+	Of(stack types.NamespacedName) (packedcache.Objects, error)
 }
 
 // State observes the stack, but for its pods.
 func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *memory.Stack) (model.State, error) {
 	state := model.State{
-		Stack:    stack,
-		Children: model.Children{},
-		Accepted: mem.Writes.Accepted(),
-		Refused:  mem.Writes.Refused(),
+		Stack:      stack,
+		Children:   model.Children{},
+		LastWrites: mem.Writes.Last(),
+		Rejected:   mem.Writes.Rejected(),
 	}
 	objects, err := o.Cache.Of(client.ObjectKeyFromObject(stack))
 	if err != nil {
@@ -73,7 +73,7 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *mem
 }
 
 // behind says whether the cache does not show the operator's last writes yet.
-func (o *Observer) behind(objects inventory.Objects, mem *memory.Stack) bool {
+func (o *Observer) behind(objects packedcache.Objects, mem *memory.Stack) bool {
 	now := o.Clock.Now()
 	shown := map[string]string{}
 	for _, stored := range objects.Revisions {
@@ -102,7 +102,7 @@ func (o *Observer) Pods(ctx context.Context, state *model.State, open model.Roll
 }
 
 // collect puts children into the state.
-func collect(state *model.State, children []inventory.Child) {
+func collect(state *model.State, children []packedcache.Child) {
 	for _, child := range children {
 		if model.OwnershipOf(state.Stack, child.Object) == model.Inherited {
 			state.Predecessor = fmt.Sprintf("%s %q", child.Kind, child.Object.GetName())

@@ -15,11 +15,11 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/inventory"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/observe"
+	"github.com/appstack-dev/appstack/internal/packedcache"
 	"github.com/appstack-dev/appstack/internal/render"
 	"github.com/appstack-dev/appstack/internal/revision"
 	. "github.com/appstack-dev/appstack/test/fixture"
@@ -29,11 +29,11 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // cache has objects, or an error.
 type cache struct {
-	inventory.Objects
+	packedcache.Objects
 	err error
 }
 
-func (c *cache) Of(types.NamespacedName) (inventory.Objects, error) { return c.Objects, c.err }
+func (c *cache) Of(types.NamespacedName) (packedcache.Objects, error) { return c.Objects, c.err }
 
 // scene is an observer of stack shop at noon, with what the cache shows it.
 type scene struct {
@@ -180,11 +180,11 @@ func TestStaleDeployment(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newScene()
-			s.cache.Children = []inventory.Child{{Kind: model.KindDeployment, Object: &appsv1.Deployment{
+			s.cache.Children = []packedcache.Child{{Kind: model.KindDeployment, Object: &appsv1.Deployment{
 				ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "deployment", Generation: 1},
 			}}}
-			s.memory.Writes.Note("deployment", func(model.Acceptance) model.Acceptance {
-				return model.Acceptance{Generation: 2, At: noon}
+			s.memory.Writes.Note("deployment", func(model.LastWrite) model.LastWrite {
+				return model.LastWrite{Generation: 2, At: noon}
 			})
 			s.clock.Step(test.after)
 			if state := s.state(t); state.Stale != test.stale {

@@ -37,7 +37,7 @@ func writes(
 			continue
 		}
 		if child.Live != nil {
-			pause := state.Accepted[child.Live.GetUID()].Wait(child.Write.Hash, child.Serving(), now)
+			pause := state.LastWrites[child.Live.GetUID()].Wait(child.Write.Hash, child.Serving(), now)
 			if pause > 0 {
 				wait = model.Sooner(wait, pause)
 				continue

@@ -22,7 +22,7 @@ func contest(state model.State, children []*kinds.Child, now time.Time) (first *
 		if child.Live == nil {
 			continue
 		}
-		last := state.Accepted[child.Live.GetUID()]
+		last := state.LastWrites[child.Live.GetUID()]
 		left := last.Contest(child.Write.Hash, now)
 		if left == 0 {
 			continue

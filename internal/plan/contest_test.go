@@ -40,12 +40,12 @@ func contested(writes int, by func(*appsv1.Deployment), manager string) model.St
 	changed.Children = Children(deployment.DeepCopy())
 	by(changed.Children.Deployment("shop"))
 	step := planFor(changed).Steps[0].(model.WriteChild)
-	last := model.Acceptance{Asked: step.Hash, At: noon.Add(-30 * time.Second)} // when it was created
+	last := model.LastWrite{Asked: step.Hash, At: noon.Add(-30 * time.Second)} // when it was created
 	for range writes {
-		answer := model.Acceptance{Asked: step.Hash, Answered: Fingerprint(deployment), At: noon}
+		answer := model.LastWrite{Asked: step.Hash, Answered: Fingerprint(deployment), At: noon}
 		last = last.Next(answer, model.Change{Field: step.Undone.Field, Manager: manager})
 	}
-	state.Accepted = map[types.UID]model.Acceptance{deployment.UID: last}
+	state.LastWrites = map[types.UID]model.LastWrite{deployment.UID: last}
 	return state
 }
 
@@ -102,9 +102,9 @@ func TestTheSoonestWriteCounts(t *testing.T) {
 	state := contested(9, imageChanged, setImage)
 	imageChanged(state.Children.Deployment("shop"))
 	budget := state.Children.Find("PodDisruptionBudget", "shop").(*policyv1.PodDisruptionBudget)
-	last := model.Acceptance{Asked: budget.Annotations[naming.AnnotationConfigHash], At: noon, Repairs: &model.Repairs{Count: 9}}
+	last := model.LastWrite{Asked: budget.Annotations[naming.AnnotationConfigHash], At: noon, Repairs: &model.Repairs{Count: 9}}
 	budget.Spec.UnhealthyPodEvictionPolicy = nil
-	state.Accepted[budget.UID] = last
+	state.LastWrites[budget.UID] = last
 	if wait := planFor(state).Wait; wait != time.Second {
 		t.Errorf("R28 the next pass is due after %s, want 1s", wait)
 	}
@@ -179,9 +179,9 @@ func TestAContest(t *testing.T) {
 // TestManyFieldsAndManagers shows that the words of a contest come to rest, however
 // many fields are changed.
 func TestManyFieldsAndManagers(t *testing.T) {
-	last := model.Acceptance{Asked: "a", At: noon}
+	last := model.LastWrite{Asked: "a", At: noon}
 	for name := range strings.FieldsSeq("d b c b a e") {
-		last = last.Next(model.Acceptance{Asked: "a", At: noon}, model.Change{Field: name, Manager: name})
+		last = last.Next(model.LastWrite{Asked: "a", At: noon}, model.Change{Field: name, Manager: name})
 	}
 	want := []string{"b", "c", "d"}
 	if diff := cmp.Diff(model.Repairs{Count: 6, Fields: want, Managers: want}, *last.Repairs); diff != "" {

@@ -169,7 +169,7 @@ func TestAcceptedAnswers(t *testing.T) {
 	deployment := state.Children.Deployment("shop")
 	asked := deployment.Annotations[naming.AnnotationConfigHash]
 	deployment.Spec.Template.Annotations = map[string]string{"injected": "by a webhook"}
-	state.Accepted = map[types.UID]model.Acceptance{
+	state.LastWrites = map[types.UID]model.LastWrite{
 		deployment.UID: {Asked: asked, Answered: Fingerprint(deployment)},
 	}
 	if steps := stepsOf(state); len(steps) > 0 {

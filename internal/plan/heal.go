@@ -22,7 +22,7 @@ func heal(state model.State, timeline []model.Rollout, wish decision, now time.T
 		return wish // the spec asks for something else, which is about to be known
 	}
 	if wish.start != nil {
-		if _, refused := state.Refusal(*wish.start); !refused {
+		if _, refused := state.Rejection(*wish.start); !refused {
 			return wish
 		}
 	}

@@ -68,7 +68,7 @@ func TestARecordedFailure(t *testing.T) {
 		"component main, container app: CrashLoopBackOff, exit code 1"
 	refuse := func(state *model.State) {
 		move := planFor(*state).Start
-		state.Refused = map[model.Target]model.Refusal{move.Target(): {Asked: move.Asked()}}
+		state.Rejected = map[model.Target]model.Rejection{move.Target(): {Asked: move.Asked()}}
 	}
 	tests := map[string]struct {
 		change       func(*model.State)

@@ -118,9 +118,9 @@ func (p pass) due(component model.Desired) []model.WriteChild {
 
 // refused is what the API server said to a write of the component's content
 // that is due still; nil where it said nothing.
-func (p pass) refused(component model.Desired) *model.Refusal {
+func (p pass) refused(component model.Desired) *model.Rejection {
 	for _, step := range p.due(component) {
-		if refusal, ok := p.state.Refusal(step); ok && p.now.Sub(refusal.At) <= p.sinceRecorded(p.rollout.StartedAt) {
+		if refusal, ok := p.state.Rejection(step); ok && p.now.Sub(refusal.At) <= p.sinceRecorded(p.rollout.StartedAt) {
 			return &refusal
 		}
 	}

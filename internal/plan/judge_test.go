@@ -86,7 +86,7 @@ func TestRefusalsOfThisRollout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state, now := world.State(), began.Add(test.now)
 			state.Sight = test.sight
-			state.Refused = map[model.Target]model.Refusal{due.Target(): {Asked: due.Asked(), Message: "denied", At: now.Add(-test.refused)}}
+			state.Rejected = map[model.Target]model.Rejection{due.Target(): {Asked: due.Asked(), Message: "denied", At: now.Add(-test.refused)}}
 			if rejected := slices.Contains(events(Plan(state, now)), v1alpha1.EventRolloutFailed); rejected != test.rejected {
 				t.Errorf("rejected: %t, want %t", rejected, test.rejected)
 			}

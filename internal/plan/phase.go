@@ -56,7 +56,7 @@ func (p pass) unwritten(component model.Desired) bool {
 			continue
 		}
 		live := p.state.Children.Deployment(step.Name)
-		if live != nil && p.state.Accepted[live.UID].Asked == step.Hash {
+		if live != nil && p.state.LastWrites[live.UID].Asked == step.Hash {
 			continue
 		}
 		if live == nil || !atRevision(live.Annotations, component) || live.Spec.Paused && !form.Deployment.Spec.Paused {

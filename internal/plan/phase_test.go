@@ -49,9 +49,9 @@ func TestPhases(t *testing.T) {
 			func(world *sim.World) { unready(world); world.Wait(5) },
 			func(s *model.State) {
 				live := s.Children.Deployment("shop")
-				last := s.Accepted[live.UID]
+				last := s.LastWrites[live.UID]
 				last.Answered = "another"
-				s.Accepted[live.UID] = last
+				s.LastWrites[live.UID] = last
 				live.Annotations["apps.appstack.dev/revision"], live.Spec.Template.Spec.Containers[0].Image = "1", "my-app:1"
 				s.Sight = model.Sight{}
 			}, model.PhaseProgressing,

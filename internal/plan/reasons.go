@@ -60,7 +60,7 @@ func explained(state model.State, child *kinds.Child, rollout model.Rollout) mod
 // it was written, and not because it is to be another one by now. Without memory of
 // the write, its annotation tells what was asked for.
 func undone(state model.State, child *kinds.Child) bool {
-	if state.Accepted[child.Live.GetUID()].Asked == child.Write.Hash {
+	if state.LastWrites[child.Live.GetUID()].Asked == child.Write.Hash {
 		return true
 	}
 	asked, marked := child.Live.GetAnnotations()[naming.AnnotationConfigHash]

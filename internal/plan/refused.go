@@ -37,7 +37,7 @@ func (d decision) unlessRefused(state model.State, now time.Time) decision {
 	if d.start == nil {
 		return d
 	}
-	refusal, refused := state.Refusal(*d.start)
+	refusal, refused := state.Rejection(*d.start)
 	if !refused {
 		return d
 	}
@@ -57,7 +57,7 @@ func dueSteps(
 ) (due []model.Step, problem *model.Problem, wait time.Duration) {
 	judged := rollout.Open() && !rollout.Failed()
 	for _, step := range steps {
-		refusal, refused := state.Refusal(step)
+		refusal, refused := state.Rejection(step)
 		if refused && problem == nil {
 			problem = &refusal.Problem
 		}

@@ -48,17 +48,17 @@ type Watcher struct {
 
 	mu      sync.Mutex
 	running context.Context // watches outlive the pass that asks for them
-	changed func(types.NamespacedName, queue.Why)
+	changed func(types.NamespacedName, queue.Priority)
 	stacks  map[types.NamespacedName]*followed
-	own     int                // how many of the stacks have a watch of their own
-	shared  map[string]*shared // by namespace; metav1.NamespaceAll where that is all
+	own     int                     // how many of the stacks have a watch of their own
+	shared  map[string]*sharedWatch // by namespace; metav1.NamespaceAll where that is all
 }
 
 // followed is a stack whose pods are watched.
 type followed struct {
 	*store
 	// shared is the watch that it shares with others; nil where it has one of its own, which stop ends.
-	shared *shared
+	shared *sharedWatch
 	stop   context.CancelFunc
 	// failed says that the rollout has failed already.
 	failed atomic.Bool
@@ -66,20 +66,20 @@ type followed struct {
 	templates map[types.UID]string
 }
 
-// shared is a watch that stacks share.
-type shared struct {
-	*crowd
+// sharedWatch is a watch that stacks share.
+type sharedWatch struct {
+	*sharedStore
 	followers int
 	stop      context.CancelFunc
 }
 
 // Start lets watches run until the context ends, and has them tell of stacks
 // whose pods changed.
-func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, queue.Why)) {
+func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, queue.Priority)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.running, w.changed = ctx, changed
-	w.stacks, w.own, w.shared = map[types.NamespacedName]*followed{}, 0, map[string]*shared{}
+	w.stacks, w.own, w.shared = map[types.NamespacedName]*followed{}, 0, map[string]*sharedWatch{}
 }
 
 // Watch is what is seen of the stack's pods; it begins to watch them where that
@@ -139,7 +139,7 @@ func (w *Watcher) Stop(stack types.NamespacedName) {
 }
 
 // part gives each of those that share a watch one of its own, and ends the shared one.
-func (w *Watcher) part(namespace string, many *shared) {
+func (w *Watcher) part(namespace string, many *sharedWatch) {
 	for stack, one := range w.stacks {
 		if one.shared == many {
 			many.release(stack)
@@ -166,11 +166,11 @@ func (w *Watcher) begin(stack types.NamespacedName) *followed {
 	}
 	changed := w.changed
 	one := &followed{templates: map[types.UID]string{}}
-	tell := func(why queue.Why) {
+	tell := func(priority queue.Priority) {
 		if one.failed.Load() {
-			why = min(why, queue.Change)
+			priority = min(priority, queue.Change)
 		}
-		changed(stack, why)
+		changed(stack, priority)
 	}
 	switch many := w.shared[w.scope(stack.Namespace)]; {
 	case many != nil:
@@ -198,10 +198,10 @@ func (w *Watcher) watchAlone(stack types.NamespacedName, one *followed) {
 }
 
 // share begins a watch of all stacks' pods.
-func (w *Watcher) share(namespace string) *shared {
-	many := &shared{crowd: newCrowd(w.Clock.Now)}
+func (w *Watcher) share(namespace string) *sharedWatch {
+	many := &sharedWatch{sharedStore: newSharedStore(w.Clock.Now)}
 	pods := w.pods(namespace, naming.LabelStack)
-	many.stop = w.open("pods of stacks in "+cmp.Or(namespace, "all namespaces"), pods, many.crowd)
+	many.stop = w.open("pods of stacks in "+cmp.Or(namespace, "all namespaces"), pods, many.sharedStore)
 	w.shared[namespace] = many
 	return many
 }

@@ -206,7 +206,7 @@ func startWith(t *testing.T, live client.Reader, serves *server, namespaces ...s
 	b.Watcher = &Watcher{
 		Pods: core.RESTClient(), Namespaces: namespaces, Live: live, Clock: clocktesting.NewFakePassiveClock(noon),
 	}
-	b.Start(t.Context(), func(stack types.NamespacedName, _ queue.Why) { b.changed <- stack })
+	b.Start(t.Context(), func(stack types.NamespacedName, _ queue.Priority) { b.changed <- stack })
 	return b
 }
 
@@ -496,7 +496,7 @@ func TestPodsComeInPages(t *testing.T) {
 func TestWatchesEndWithTheOperator(t *testing.T) {
 	b := start(t, none())
 	ctx, cancel := context.WithCancel(t.Context())
-	b.Start(ctx, func(stack types.NamespacedName, _ queue.Why) { b.changed <- stack })
+	b.Start(ctx, func(stack types.NamespacedName, _ queue.Priority) { b.changed <- stack })
 	b.seen(t, shop)
 	cancel()
 	next(t, "the end of the watch", b.left)

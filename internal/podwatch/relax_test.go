@@ -18,10 +18,10 @@ func TestTroubleAfterAFailure(t *testing.T) {
 	for name, many := range map[string]int{"a watch of its own": 0, "a shared watch": ownWatches} {
 		t.Run(name, func(t *testing.T) {
 			b := startWith(t, none(), &server{serve: make(chan struct{})}) // which shows no pods
-			told := make(chan queue.Why, 100)
-			b.Start(t.Context(), func(stack types.NamespacedName, why queue.Why) {
+			told := make(chan queue.Priority, 100)
+			b.Start(t.Context(), func(stack types.NamespacedName, priority queue.Priority) {
 				if stack == shop {
-					told <- why
+					told <- priority
 				}
 			})
 			for i := range many {
@@ -29,7 +29,7 @@ func TestTroubleAfterAFailure(t *testing.T) {
 			}
 			b.Begin(shop)
 			one := b.begin(shop)
-			fail := func(exits int32) queue.Why {
+			fail := func(exits int32) queue.Priority {
 				t.Helper()
 				failing := pod("a", terminated(exits))
 				if err := one.Update(failing); err != nil {
@@ -39,7 +39,7 @@ func TestTroubleAfterAFailure(t *testing.T) {
 			}
 			for i, step := range []struct {
 				failed bool
-				want   queue.Why
+				want   queue.Priority
 			}{{false, queue.Trouble}, {true, queue.Change}, {false, queue.Trouble}} {
 				b.Relax(shop, step.failed)
 				if got := fail(int32(i + 1)); got != step.want {

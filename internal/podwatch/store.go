@@ -20,13 +20,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// store keeps what is seen of a stack's pods. A reflector fills it, or a crowd.
+// store keeps what is seen of a stack's pods. A reflector fills it, or a sharedStore.
 type store struct {
 	now func() time.Time
 
 	mu sync.Mutex
 	// changed is told of changes; nil where nobody asks for them.
-	changed func(queue.Why)
+	changed func(queue.Priority)
 	asked   time.Time
 	// gone is when a pod was last seen to be gone.
 	gone  time.Time
@@ -41,7 +41,7 @@ func newStore(now func() time.Time) *store { return &store{now: now, byUID: map[
 // follow has changes told from now on. What there is already is told as one, and
 // waits from now on: what waited before the stack was asked to roll out is given
 // time too.
-func (s *store) follow(changed func(queue.Why)) {
+func (s *store) follow(changed func(queue.Priority)) {
 	s.mu.Lock()
 	s.changed, s.asked = changed, s.now()
 	for uid, pod := range s.byUID {
@@ -78,17 +78,17 @@ func (s *store) idle() bool {
 	return s.changed == nil && len(s.byUID) == 0
 }
 
-func (s *store) tell(why queue.Why) {
+func (s *store) tell(priority queue.Priority) {
 	s.mu.Lock()
 	changed := s.changed
 	s.mu.Unlock()
 	if changed != nil {
-		changed(why)
+		changed(priority)
 	}
 }
 
 // urgency is why to look at the pods as they are.
-func (s *store) urgency() queue.Why {
+func (s *store) urgency() queue.Priority {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, pod := range s.byUID {

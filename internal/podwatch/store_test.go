@@ -32,9 +32,9 @@ func newShelf() *shelf {
 	return s
 }
 
-func (s *shelf) count(why queue.Why) {
+func (s *shelf) count(priority queue.Priority) {
 	s.told++
-	if why == queue.Trouble {
+	if priority == queue.Trouble {
 		s.trouble++
 	}
 }

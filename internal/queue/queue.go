@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package queue puts stacks into the controller's queue: what fails before what is
-// released, that before what counts pods, and what is just to be looked at last.
+// Package queue adds stacks to the controller's queue by priority: stacks that fail come
+// first, then releases, then other changes, and last stacks without any change.
 package queue
 
 import (
@@ -17,30 +17,30 @@ import (
 // Queue is that of a controller.
 type Queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// Why is why a stack is to be reconciled. Each has a priority in the queue.
-type Why int
+// Priority is how soon a stack is reconciled, by what happened to it.
+type Priority int
 
-// From the least to the most pressing.
+// From the lowest to the highest.
 const (
-	// Look is for a stack that nothing is known to have happened to.
-	Look Why = handler.LowPriority
-	// Change is for one of which something changed.
-	Change Why = 0
-	// Release is for one whose spec is another, or whose images are found: it does not
-	// wait for those that count pods.
-	Release Why = 100
-	// Trouble is for one with a container that fails, while it rolls out: however many
-	// others are released, it does not wait for them.
-	Trouble Why = 200
+	// Look is for a stack without any known change.
+	Look Priority = handler.LowPriority
+	// Change is for a stack with any other change.
+	Change Priority = 0
+	// Release is for a stack with a new spec, or whose images were resolved: it does not
+	// wait for stacks whose pods are counted.
+	Release Priority = 100
+	// Trouble is for a stack with a container that fails during a rollout: it does not wait
+	// for releases, however many there are.
+	Trouble Priority = 200
 )
 
-// Add puts the stacks into the queue, behind those that wait for the same reason.
-func Add(queue Queue, why Why, stacks ...types.NamespacedName) {
+// Add puts the stacks into the queue, behind those of the same priority.
+func Add(queue Queue, priority Priority, stacks ...types.NamespacedName) {
 	priorities, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request])
 	for _, stack := range stacks {
 		request := reconcile.Request{NamespacedName: stack}
 		if ok {
-			priorities.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(int(why))}, request)
+			priorities.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(int(priority))}, request)
 		} else {
 			queue.Add(request)
 		}

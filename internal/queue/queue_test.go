@@ -27,13 +27,13 @@ func take(into Queue, count int) []string {
 // add puts stacks into the queue for each reason, the least pressing first.
 func add(into Queue) {
 	for _, waiting := range []struct {
-		why  Why
-		name string
+		priority Priority
+		name     string
 	}{
 		{Look, "looked-at"}, {Change, "counted"}, {Change, "counted-later"},
 		{Release, "released"}, {Change, "released"}, {Trouble, "failing"},
 	} {
-		Add(into, waiting.why, types.NamespacedName{Name: waiting.name})
+		Add(into, waiting.priority, types.NamespacedName{Name: waiting.name})
 	}
 }
 

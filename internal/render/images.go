@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -91,7 +91,7 @@ func pin(template *corev1.PodTemplateSpec, images map[model.ImageRequest]model.I
 			provenance.Unresolved = cmp.Or(provenance.Unresolved, image.Unresolved)
 		default:
 			provenance.Resolved = true
-			container.Image = dockerfile.Pin(container.Image, image.Digest)
+			container.Image = imageconfig.Pin(container.Image, image.Digest)
 			container.ImagePullPolicy = cmp.Or(container.ImagePullPolicy, corev1.PullIfNotPresent)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -25,7 +25,7 @@ type inherited struct {
 	readiness *corev1.Probe
 	// readinessNote is what is wrong with the image's health check.
 	readinessNote string
-	user          dockerfile.User
+	user          imageconfig.User
 	// restricted says that the image's user may have the restricted security profile.
 	restricted bool
 	// windows says that the image runs on Windows only.
@@ -37,24 +37,24 @@ type inherited struct {
 // listens on none of its ports and answers none of its health checks.
 func inherit(component v1alpha1.Component, image model.Facts, adopted Adoption) (v1alpha1.Component, inherited) {
 	given := overridesOf(component.PodTemplate)
-	os := dockerfile.OS(image.Platforms)
+	os := imageconfig.OS(image.Platforms)
 	brought := inherited{config: image.Config, platforms: image.Platforms, windows: os == string(corev1.Windows)}
 	if image.Config == nil {
 		return component, brought
 	}
 	own := len(component.Command)+len(component.Args) == 0 && !given.Command
 	if own && component.Ports == nil && !given.Ports {
-		component.Ports, brought.portsNote = dockerfile.Ports(image.Config)
+		component.Ports, brought.portsNote = imageconfig.Ports(image.Config)
 		if adopted.Service && len(component.Ports) > 0 { // its callers use its ports, which only a person can know
 			component.Ports, brought.portsNote = nil, "there is a Service of this name: set ports to take it over"
 		}
 		brought.ports = len(component.Ports) > 0
 	}
 	if own && component.ReadinessProbe == nil && !given.Readiness {
-		brought.readiness, brought.readinessNote = dockerfile.Readiness(image.Config, os)
+		brought.readiness, brought.readinessNote = imageconfig.Readiness(image.Config, os)
 	}
 	if !brought.windows { // there users have no numbers, and none of them is root
-		brought.user = dockerfile.ParseUser(image.Config.User)
+		brought.user = imageconfig.ParseUser(image.Config.User)
 	}
 	brought.restricted = !given.User && brought.user.Restricted()
 	return component, brought
@@ -76,12 +76,12 @@ func (i inherited) securityContext() *corev1.SecurityContext {
 // complete adds to the whole template what depends on all of it: nodes that the
 // image runs on, and room where it writes to.
 func complete(template *corev1.PodTemplateSpec, image model.Facts) {
-	template.Spec.Affinity = dockerfile.Affinity(template.Spec.Affinity, image.Platforms)
+	template.Spec.Affinity = imageconfig.Affinity(template.Spec.Affinity, image.Platforms)
 	app := model.Component{Template: *template}.App()
 	if !readOnlyRoot(app) {
 		return
 	}
-	volumes, mounts := dockerfile.Scratch(dockerfile.Volumes(image.Config), app.VolumeMounts, template.Spec.Volumes)
+	volumes, mounts := imageconfig.Scratch(imageconfig.Volumes(image.Config), app.VolumeMounts, template.Spec.Volumes)
 	template.Spec.Volumes = append(template.Spec.Volumes, volumes...)
 	app.VolumeMounts = append(app.VolumeMounts, mounts...)
 }

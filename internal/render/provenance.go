@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -123,7 +123,7 @@ func (s *sources) platforms() {
 }
 
 func (s *sources) volumes() {
-	paths := strings.Join(dockerfile.Volumes(s.brought.config), ", ")
+	paths := strings.Join(imageconfig.Volumes(s.brought.config), ", ")
 	message := ""
 	if paths != "" && readOnlyRoot(s.app) {
 		message = "the root filesystem is read only: an emptyDir is where nothing else is mounted"

@@ -89,7 +89,7 @@ func (d *dice) input() rollout.Input {
 func (d *dice) component(name string) rollout.Component {
 	made := rollout.Component{Name: name, Written: !d.yes(), Arrived: d.yes()}
 	if d.roll(8) == 7 {
-		made.Refusal = &model.Refusal{Message: "quota exceeded"}
+		made.Refusal = &model.Rejection{Message: "quota exceeded"}
 	}
 	if d.roll(8) != 7 {
 		made.Deployment = d.deployment(name)

@@ -118,7 +118,7 @@ func terminating(in *rollout.Input) {
 	in.Terminating = []model.Pod{{Name: "shop-old", Component: "main"}}
 }
 func unwritten(in *rollout.Input)  { in.Components[0].Written = false }
-func refused(in *rollout.Input)    { in.Components[0].Refusal = &model.Refusal{Message: "no"} }
+func refused(in *rollout.Input)    { in.Components[0].Refusal = &model.Rejection{Message: "no"} }
 func arrived(in *rollout.Input)    { in.Components[0].Arrived = true }
 func unobserved(in *rollout.Input) { in.Components[0].Deployment.Generation++ }
 func failedOnce(in *rollout.Input) {
@@ -200,12 +200,12 @@ func (v verdicts) run(t *testing.T) {
 
 func TestComponents(t *testing.T) {
 	refused := func(i int) change {
-		return func(in *rollout.Input) { in.Components[i].Refusal = &model.Refusal{Message: "quota exceeded"} }
+		return func(in *rollout.Input) { in.Components[i].Refusal = &model.Rejection{Message: "quota exceeded"} }
 	}
 	none := func(in *rollout.Input) { in.Components[0].Deployment = nil }
 	forbidden := func(since, until int) change {
 		return func(in *rollout.Input) {
-			in.Components[0].Refusal = &model.Refusal{Message: "exceeded quota", Since: at(since), At: at(until), Passing: true}
+			in.Components[0].Refusal = &model.Rejection{Message: "exceeded quota", Since: at(since), At: at(until), Passing: true}
 		}
 	}
 	verdicts{

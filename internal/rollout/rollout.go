@@ -61,7 +61,7 @@ type Component struct {
 	// Earlier names the ReplicaSets of other templates that have pods still.
 	Earlier []string
 	// Refusal is what the API server said to the component's Deployment or Service; nil where it took them.
-	Refusal *model.Refusal
+	Refusal *model.Rejection
 }
 
 // Verdict is how the rollout stands.

@@ -229,7 +229,7 @@ func obituary(container model.Container) string {
 // passes says whether the API server may yet take what it refused: rights,
 // quotas and policies come and go. What counts is when it last said no, and not
 // the time since, in which it may not have been asked.
-func passes(refusal model.Refusal) bool {
+func passes(refusal model.Rejection) bool {
 	return refusal.Passing && refusal.At.Sub(refusal.Since) < graces[v1alpha1.FailureRejected]
 }
 

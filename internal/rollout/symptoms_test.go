@@ -183,7 +183,7 @@ func TestAutopsy(t *testing.T) {
 			},
 		},
 		"R18 a refused write": {
-			[]change{func(in *rollout.Input) { in.Components[0].Refusal = &model.Refusal{Message: "denied by a webhook"} }},
+			[]change{func(in *rollout.Input) { in.Components[0].Refusal = &model.Rejection{Message: "denied by a webhook"} }},
 			model.Failure{Reason: v1alpha1.FailureRejected, Component: "main", Message: "denied by a webhook"},
 		},
 	}

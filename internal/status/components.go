@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 )
@@ -63,7 +63,7 @@ func admitted(components []model.Desired) string {
 // short is an image as people name it: without its digest where it has a tag.
 func short(reference string) string {
 	name, digest, pinned := strings.Cut(reference, "@")
-	if pinned && dockerfile.Pin(name, digest) == reference {
+	if pinned && imageconfig.Pin(name, digest) == reference {
 		return name
 	}
 	return reference

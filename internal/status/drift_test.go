@@ -43,7 +43,7 @@ func TestContestedDrift(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := settled()
 			deployment := in.State.Children.Deployment("shop")
-			in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
+			in.State.LastWrites = map[types.UID]model.LastWrite{deployment.UID: {
 				Asked: deployment.Annotations[naming.AnnotationConfigHash], At: noon.Add(-test.since), Repairs: &model.Repairs{
 					Count: 9, Fields: []string{"spec.template.spec.containers[app].image"}, Managers: []string{"kubectl-set"},
 				},
@@ -73,7 +73,7 @@ func TestAdmittedImages(t *testing.T) {
 			func(in *status.Input) {
 				deployment := in.State.Children.Deployment("shop")
 				deployment.Spec.Template.Spec.Containers[0].Image = mirror
-				in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
+				in.State.LastWrites = map[types.UID]model.LastWrite{deployment.UID: {
 					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: Fingerprint(deployment), At: noon,
 				}}
 			},
@@ -98,7 +98,7 @@ func TestAdmittedImages(t *testing.T) {
 			func(in *status.Input) {
 				deployment := in.State.Children.Deployment("shop")
 				deployment.Spec.Template.Annotations = map[string]string{"injected": "yes"}
-				in.State.Accepted = map[types.UID]model.Acceptance{deployment.UID: {
+				in.State.LastWrites = map[types.UID]model.LastWrite{deployment.UID: {
 					Asked: deployment.Annotations[naming.AnnotationConfigHash], Answered: Fingerprint(deployment), At: noon,
 				}}
 			},

@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/revision"
 )
@@ -46,7 +46,7 @@ func images(content model.Content) []v1alpha1.ImageStatus {
 		images = append(images, v1alpha1.ImageStatus{
 			Component: component.Name,
 			Image:     image,
-			Pinned:    dockerfile.Pinned(image),
+			Pinned:    imageconfig.Pinned(image),
 		})
 	}
 	return images

@@ -175,7 +175,7 @@ func TestStartInterval(t *testing.T) {
 // The platforms are those of a real index, of which the parts are made up.
 func TestSixPlatforms(t *testing.T) {
 	t.Parallel()
-	content, err := os.ReadFile(filepath.Join("..", "..", "internal", "dockerfile", "testdata", "index-six-platforms.json"))
+	content, err := os.ReadFile(filepath.Join("..", "..", "internal", "imageconfig", "testdata", "index-six-platforms.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ import (
 func (w *World) OperateAndDie(writes int) {
 	w.changed = true // another one looks at everything when it starts
 	defer func() {
-		w.resolver, w.state.Accepted = resolver{}, nil // what it knew of images, and of its writes, was in its memory
+		w.resolver, w.state.LastWrites = resolver{}, nil // what it knew of images, and of its writes, was in its memory
 		w.sight.Forget()
 	}()
 	for range most {
@@ -84,7 +84,7 @@ func (w *World) pass() []model.Step {
 		w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
 	}
 	if plan.Settled() {
-		clear(w.state.Refused)
+		clear(w.state.Rejected)
 	}
 	plan.Steps = w.attributed(plan.Steps)
 	if w.Planned != nil {
@@ -94,7 +94,7 @@ func (w *World) pass() []model.Step {
 		return []model.Step{*plan.Start}
 	}
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
-		_, refused := w.state.Refusal(step) // what the plan asks for at once is tried again only later
+		_, refused := w.state.Rejection(step) // what the plan asks for at once is tried again only later
 		return refused && w.refusal(step) != ""
 	})
 }
@@ -162,17 +162,17 @@ func (w *World) take(step model.Step) {
 	target := step.Target()
 	if message := w.refusal(step); message != "" {
 		w.write("    refused: %s", message)
-		refusal, _ := model.Refusal{
+		refusal, _ := model.Rejection{
 			Asked: step.Asked(), Message: message, At: w.now,
 			Problem: model.Problem{Reason: v1alpha1.ReasonRejected, Message: "the API server refuses it: " + message},
-		}.After(w.state.Refused[target])
-		if w.state.Refused == nil {
-			w.state.Refused = map[model.Target]model.Refusal{}
+		}.After(w.state.Rejected[target])
+		if w.state.Rejected == nil {
+			w.state.Rejected = map[model.Target]model.Rejection{}
 		}
-		w.state.Refused[target] = refusal
+		w.state.Rejected[target] = refusal
 		return
 	}
-	delete(w.state.Refused, target)
+	delete(w.state.Rejected, target)
 	w.expectHarmless(step)
 	w.expectAsked(step)
 	defer w.expectHistoryGrows()

@@ -68,10 +68,10 @@ func (w *World) note(step model.WriteChild, before, after metav1.Object) {
 	if before != nil && kind.Fingerprint(before) == answered {
 		undone = model.Change{}
 	}
-	accepted := map[types.UID]model.Acceptance{}
-	maps.Copy(accepted, w.state.Accepted)
-	accepted[after.GetUID()] = accepted[after.GetUID()].Next(model.Acceptance{
+	accepted := map[types.UID]model.LastWrite{}
+	maps.Copy(accepted, w.state.LastWrites)
+	accepted[after.GetUID()] = accepted[after.GetUID()].Next(model.LastWrite{
 		Asked: step.Hash, Answered: answered, Generation: after.GetGeneration(), At: w.now,
 	}, undone)
-	w.state.Accepted = accepted
+	w.state.LastWrites = accepted
 }

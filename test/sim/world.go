@@ -96,13 +96,13 @@ func (w *World) Stack() *v1alpha1.AppStack { return w.state.Stack }
 // State is all that is observed of the stack. It is not shared with the world.
 func (w *World) State() model.State {
 	return model.State{
-		Stack:     w.state.Stack.DeepCopy(),
-		Revisions: slices.Clone(w.state.Revisions),
-		Children:  copies(w.state.Children),
-		Accepted:  maps.Clone(w.state.Accepted),
-		Refused:   maps.Clone(w.state.Refused),
-		Pods:      model.Pods{Known: w.state.Pods.Known, Gone: w.gone, All: slices.Clone(w.state.Pods.All)},
-		Answers:   w.answers(),
+		Stack:      w.state.Stack.DeepCopy(),
+		Revisions:  slices.Clone(w.state.Revisions),
+		Children:   copies(w.state.Children),
+		LastWrites: maps.Clone(w.state.LastWrites),
+		Rejected:   maps.Clone(w.state.Rejected),
+		Pods:       model.Pods{Known: w.state.Pods.Known, Gone: w.gone, All: slices.Clone(w.state.Pods.All)},
+		Answers:    w.answers(),
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 )
 
 // env is the environment, by name.
@@ -25,7 +25,7 @@ func (c *converter) env(s *service) []corev1.EnvVar {
 		if isSecret(name, *value) {
 			secret = append(secret, name)
 		}
-		out = append(out, corev1.EnvVar{Name: name, Value: dockerfile.Escape(*value)})
+		out = append(out, corev1.EnvVar{Name: name, Value: imageconfig.Escape(*value)})
 	}
 	if len(missing) > 0 {
 		c.note(s, "environment", "left out, as the value would come from the host's environment, which has none: %s",

@@ -11,7 +11,7 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 )
 
 // readiness is the check of a service, as it would be that of its image.
@@ -38,7 +38,7 @@ func (c *converter) readiness(s *service) *corev1.Probe {
 		Test: words, Interval: duration(check.Interval), Timeout: duration(check.Timeout), StartPeriod: duration(check.StartPeriod),
 		StartInterval: duration(check.StartInterval), Retries: retries(check.Retries),
 	}
-	probe, problem := dockerfile.Readiness(config, "linux")
+	probe, problem := imageconfig.Readiness(config, "linux")
 	if problem != "" {
 		c.note(s, "healthcheck", "it is not carried over: set readinessProbe")
 	}

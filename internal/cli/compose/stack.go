@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 )
 
 const conditionCompleted = types.ServiceConditionCompletedSuccessfully
@@ -142,7 +142,7 @@ func (c *converter) pullPolicy(s *service) corev1.PullPolicy {
 // command is what replaces the image's ENTRYPOINT and CMD. An entrypoint that is
 // empty clears the image's, and what remains to be run is the command.
 func (c *converter) command(s *service) (command, args []string) {
-	command, args = dockerfile.EscapeAll(s.Entrypoint), dockerfile.EscapeAll(s.Command)
+	command, args = imageconfig.EscapeAll(s.Entrypoint), imageconfig.EscapeAll(s.Command)
 	if s.Entrypoint != nil && len(command) == 0 {
 		if len(args) == 0 {
 			c.note(s, "entrypoint", "clearing the image's ENTRYPOINT is not carried over: name the program to run in command")

@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/appstack-dev/appstack/internal/dockerfile"
+	"github.com/appstack-dev/appstack/internal/imageconfig"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -62,7 +62,7 @@ func recorded(reference string, content model.Content) model.Image {
 		for _, containers := range [][]corev1.Container{component.Template.Spec.Containers, component.Template.Spec.InitContainers} {
 			for _, container := range containers {
 				_, digest, pinned := strings.Cut(container.Image, "@")
-				if !pinned || dockerfile.Pin(reference, digest) != container.Image {
+				if !pinned || imageconfig.Pin(reference, digest) != container.Image {
 					continue
 				}
 				image := model.Image{Digest: digest}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package imageconfig_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/ptr"
+
+	"github.com/appstack-dev/appstack/internal/imageconfig"
+)
+
+func TestParseUser(t *testing.T) {
+	tests := map[string]struct {
+		user       string
+		uid        *int64
+		restricted bool
+		named      string // in the note, where there is to be one
+	}{
+		"R22 no user is root":              {"", ptr.To[int64](0), false, ""},
+		"R22 a group alone is root's":      {":1000", ptr.To[int64](0), false, ""},
+		"R22 root":                         {"root", ptr.To[int64](0), false, ""},
+		"R22 root and its group":           {"root:root", ptr.To[int64](0), false, ""},
+		"R22 root's number":                {"0", ptr.To[int64](0), false, ""},
+		"R22 root's numbers":               {"0:0", ptr.To[int64](0), false, ""},
+		"R22 root's number in full":        {"0000", ptr.To[int64](0), false, ""},
+		"R22 a number":                     {"1000", ptr.To[int64](1000), true, ""},
+		"R22 a number and root's group":    {"1000:0", ptr.To[int64](1000), true, ""},
+		"R22 a number and a group's name":  {"1000:group", ptr.To[int64](1000), true, ""},
+		"R22 the largest number":           {"2147483647", ptr.To[int64](2147483647), true, ""},
+		"R22 a number that is too large":   {"2147483648", nil, false, `"2147483648"`},
+		"R22 a number beyond all":          {"99999999999999999999", nil, false, `"99999999999999999999"`},
+		"R22 a number below zero":          {"-1", nil, false, `"-1"`},
+		"R22 a number with a sign":         {"+1", nil, false, `"+1"`},
+		"R22 a name":                       {"app", nil, false, `"app"`},
+		"R22 a name and a group's":         {"app:app", nil, false, `"app"`},
+		"R22 a name that looks like root":  {"Root", nil, false, `"Root"`},
+		"R22 a name and a group's number":  {"nobody:65534", nil, false, `"nobody"`},
+		"R22 a number in another notation": {"0x10", nil, false, `"0x10"`},
+		"R22 a name that goes on":          {"somebody-whose-name-does-not-end", nil, false, `"somebody-whose-name-does…"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := imageconfig.ParseUser(test.user)
+			if diff := cmp.Diff(imageconfig.User{Text: test.user, UID: test.uid}, got); diff != "" {
+				t.Errorf("user (-want +got):\n%s", diff)
+			}
+			if got.Restricted() != test.restricted {
+				t.Errorf("restricted is %t, want %t", got.Restricted(), test.restricted)
+			}
+			want := ""
+			if test.named != "" {
+				want = "the image's user " + test.named + " is a name, and Kubernetes cannot tell that it is not root: " +
+					"write a number in USER, or set runAsUser in podTemplate"
+			}
+			if got.Note() != want {
+				t.Errorf("note is\n%s, want\n%s", got.Note(), want)
+			}
+		})
+	}
+}
