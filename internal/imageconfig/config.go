@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package dockerfile says what an image's Dockerfile says, in the terms of
-// Kubernetes: EXPOSE as ports, HEALTHCHECK as a readiness probe and so on. What
-// has no such term is left out, with a note for the person who wonders.
+// Package imageconfig translates the config of an image, which its Dockerfile wrote, to
+// Kubernetes: EXPOSE to ports, HEALTHCHECK to a readiness probe and so on. What Kubernetes
+// has no equivalent for is left out, with a note to the user.
 package imageconfig
 
 import (

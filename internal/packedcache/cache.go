@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package inventory keeps stacks and what belongs to them: each object packed,
-// as it takes a tenth of its room then, and unpacked when its stack is looked at.
-// It is filled by a watch for each kind.
+// Package packedcache is the cache of stacks and of their objects. It keeps each object
+// compressed, in a tenth of its size, and unpacks it when its stack is reconciled. A watch
+// for each kind fills it.
 package packedcache
 
 import (

@@ -55,7 +55,9 @@ func newKinds() ([]*kind, error) {
 		{resource: stackResource, fresh: func() client.Object { return &v1alpha1.AppStack{} }, selector: labels.Everything()},
 	}
 	for _, k := range append([]*kinds.Kind{kinds.Revisions}, kinds.All...) {
-		kept = append(kept, &kind{name: k.Name, resource: k.Resource, fresh: func() client.Object { return k.New() }, selector: belonging, optional: k.Optional})
+		kept = append(kept, &kind{
+			name: k.Name, resource: k.Resource, fresh: func() client.Object { return k.New() }, selector: belonging, optional: k.Optional,
+		})
 	}
 	for _, k := range kept {
 		sample, err := k.sample()
