@@ -19,8 +19,8 @@ import (
 // earlier answer.
 const recent = 10 * time.Second
 
-// longAgo bounds how old the answers for a stack's first revision may be, if it was created
-// earlier but was paused or had an error to fix.
+// longAgo limits how far before now the creation of a stack may lie to extend that age for its
+// first revision. A stack that was created earlier was paused, or had an error to fix.
 const longAgo = time.Minute
 
 // questions returns what has to be resolved before the chosen new revision can be made (R21);

@@ -115,7 +115,7 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 		keep = append(keep, good.Revision)
 	}
 	if len(timeline) > 0 {
-		keep = append(keep, timeline[0].From) // the failed revision tells a spec that still asks for it, so that it is not rolled out again
+		keep = append(keep, timeline[0].From) // the failed revision identifies the content that is not rolled out again
 	}
 	if failed := revision.Autopsy(timeline); failed != nil {
 		keep = append(keep, failed.Revision) // the failure report is kept with it (R18)

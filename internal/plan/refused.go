@@ -49,9 +49,9 @@ func (d decision) unlessRefused(state model.State, now time.Time) decision {
 }
 
 // dueSteps returns the steps without those whose rejection is in its backoff, with the first
-// rejection as the problem, and the time until the next step is due. Content of a rollout is
-// written at each reconcile until the rollout is judged, because the API server may accept it
-// any moment (R17).
+// rejection as the problem, and the time until the next step is due. While a rollout is being
+// judged, its content is written regardless of the backoff, because the API server may be about
+// to accept it (R17).
 func dueSteps(
 	state model.State, steps []model.Step, rollout model.Rollout, now time.Time,
 ) (due []model.Step, problem *model.Problem, wait time.Duration) {
