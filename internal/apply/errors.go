@@ -21,8 +21,8 @@ import (
 var errReplaced = errors.New("another object has taken the name, or another owner the object")
 
 // errOutdated is returned if a child has changed since the step was planned. It also stops an
-// operator that was suspended while another became the leader and plans from an old cache. The
-// next plan sees the current object.
+// operator that plans from an old cache because it was suspended while another instance became
+// the leader. The next plan sees the current object.
 var errOutdated = errors.New("the object has changed since")
 
 // sort classifies the error of a step. What the cluster changed meanwhile is planned again; a

@@ -16,7 +16,7 @@ type Records map[string]write
 
 // write is what was written to a revision since the cache last caught up.
 type write struct {
-	// before are the resource versions that were replaced; empty for a create.
+	// before are the resource versions that were replaced, an empty one for a create.
 	before []string
 	// at is the time of the API server's last answer.
 	at time.Time

@@ -102,9 +102,9 @@ func (r Rollout) DeadlineFrom() time.Time {
 	return r.StartedAt
 }
 
-// Abandoned returns the number of the revision that failed and was automatically rolled back
-// from, if the spec may still ask for it: it is not rolled out again just for that (R12).
-// Otherwise it returns 0.
+// Abandoned returns the number of the revision that the stack was automatically rolled back
+// from, which is not rolled out again just because the spec still asks for it (R12); 0 if there
+// is none.
 func (r Rollout) Abandoned() int64 {
 	if r.Trigger == v1alpha1.TriggerAutoRollback && !r.Declared {
 		return r.From

@@ -21,14 +21,14 @@ type ImageRequest struct {
 	PullSecrets string
 }
 
-// Image is the answer of a registry about an image.
+// Image is a registry's answer about an image.
 type Image struct {
 	// Digest is the digest of the index or manifest that the reference names; empty if it is
 	// unknown, because the registry is not asked or does not answer.
 	Digest string
-	// Platforms that the image runs on, sorted; none where that is not known.
+	// Platforms are the platforms that the image runs on, sorted; empty if unknown.
 	Platforms []Platform
-	// Config is what its Dockerfile said; nil where the image has none that can be read.
+	// Config is the configuration from its Dockerfile; nil if the image has none that can be read.
 	Config *dockerspec.DockerOCIImageConfig
 	// Unresolved is why the image could not be resolved; nil if it was.
 	Unresolved *Unresolved
@@ -37,9 +37,9 @@ type Image struct {
 // Facts are what an image declares about itself. Their JSON form is stored, so fields are only
 // ever added.
 type Facts struct {
-	// Platforms that the image runs on, sorted; none where that is not known.
+	// Platforms are the platforms that the image runs on, sorted; empty if unknown.
 	Platforms []Platform `json:"platforms,omitempty"`
-	// Config is what its Dockerfile said; nil where the image has none that can be read.
+	// Config is the configuration from its Dockerfile; nil if the image has none that can be read.
 	Config *dockerspec.DockerOCIImageConfig `json:"config,omitempty"`
 }
 

@@ -61,9 +61,9 @@ const (
 	maxNamed = 3
 )
 
-// Next returns the following write, given the API server's answer and the change that it
-// reverts. If it reverts one, it is a repair. It continues the series of this write if that
-// wrote the same content less than a minute before.
+// Next returns the record of the write that follows this one. A write that reverts somebody
+// else's change is a repair. It continues the series of this write if both wrote the same
+// content less than a minute apart.
 func (a LastWrite) Next(answer LastWrite, undone Change) LastWrite {
 	if undone.Field == "" {
 		return answer

@@ -20,8 +20,8 @@ type Plan struct {
 	Components []Desired
 	// Problem is a terminal error; nil if there is none.
 	Problem *Problem
-	// Asks are the questions that have to be answered first. Without the answers the rest of
-	// the plan is empty.
+	// Asks are the questions that have to be answered first. Until then, nothing else is
+	// planned.
 	Asks Questions
 	// LooksUp is the image that is being resolved for the next revision; empty if none is.
 	LooksUp string

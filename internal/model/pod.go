@@ -11,10 +11,9 @@ import (
 
 // Pods are the observed pods of a stack during a rollout.
 type Pods struct {
-	// Known says that all pods were observed. Otherwise All is incomplete, and nothing is
-	// concluded from it.
+	// Known says that all pods were observed. Otherwise nothing is concluded from All.
 	Known bool
-	// Asked is the time since when pods are observed.
+	// Asked is when the operator began to observe the pods.
 	Asked time.Time
 	// Gone is the time at which a pod was last seen to disappear; zero if none was. It is not
 	// persisted.
@@ -51,7 +50,7 @@ type Pod struct {
 	Unschedulable string
 	// Containers are the containers that wait or have exited, init containers first.
 	Containers []Container
-	// Starting is what holds up the start of its containers; nil if all have started.
+	// Starting is what holds up the start of its containers; nil if all are created.
 	Starting *Starting
 }
 
@@ -74,7 +73,7 @@ type Starting struct {
 // Counts reports whether the pod counts towards the replicas of its ReplicaSet.
 func (p Pod) Counts() bool { return !p.Terminating && !p.Ended }
 
-// InTrouble reports whether a container of the pod waits or has exited.
+// InTrouble reports whether a container of the pod is failing or has failed.
 func (p Pod) InTrouble() bool { return p.Counts() && len(p.Containers) > 0 }
 
 // Suspect reports whether the pod has a problem besides not being ready.

@@ -31,15 +31,16 @@ func (r Revision) ObjectID() ObjectID {
 	return ObjectID{Kind: KindRevision, Name: r.Name, UID: r.UID, ResourceVersion: r.ResourceVersion}
 }
 
-// Record is the mutable part of a revision. It is stored with the revision, so that nothing
-// depends on the status (R5). Its JSON form is stored, so fields are only ever added.
+// Record is what is known of a revision besides its content. It is stored with the revision, so
+// that no information is lost with the status (R5). Its JSON form is stored, so fields are only
+// ever added.
 type Record struct {
-	// Sources are the hashes of the spec contents that this revision was rendered from.
+	// Sources are the hashes of the spec contents that render to this revision.
 	Sources []string `json:"sources"`
 	// ContentHash is the hash of the content as rendered.
 	ContentHash string `json:"contentHash"`
-	// RestartedAt is the latest spec.restartedAt of this and all earlier revisions at its
-	// creation.
+	// RestartedAt is the latest spec.restartedAt that this or any earlier revision was created
+	// with.
 	RestartedAt *time.Time `json:"restartedAt,omitempty"`
 	// ChangeCause is the user's reason for the revision.
 	ChangeCause string `json:"changeCause,omitempty"`
@@ -65,8 +66,8 @@ func (r Record) HasSource(hash string) bool {
 const MaxSources = 100
 
 // WithSource returns the record with one more source. It keeps the first source, which the
-// revision was created from and a revert restores, and the newest, of which the current spec's
-// is the last.
+// revision was created from and a revert restores, and the newest ones, the current spec's
+// last.
 func (r Record) WithSource(hash string) Record {
 	r.Sources = append(slices.Clone(r.Sources), hash)
 	if excess := len(r.Sources) - MaxSources; excess > 0 {

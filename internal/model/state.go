@@ -19,7 +19,8 @@ import (
 )
 
 // State is a stack and everything observed of it, read anew in each reconcile. It is read-only,
-// except that the controller adds the answers and the revisions that it writes.
+// except that the controller adds further observations, answers, and the revisions that it
+// writes.
 type State struct {
 	Stack *v1alpha1.AppStack
 	// Revisions are sorted by number.

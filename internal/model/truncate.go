@@ -10,8 +10,8 @@ import (
 
 const ellipsis = "…"
 
-// Truncate shortens a text to at most limit bytes, on a character boundary and with an ellipsis
-// (3 bytes) at the end. It replaces invalid UTF-8, because JSON encoding would do so later and
+// Truncate shortens a text to limit bytes, at least 3, on a character boundary and with an
+// ellipsis at the end. It replaces invalid UTF-8, because JSON encoding would do so later and
 // lengthen the text.
 func Truncate(text string, limit int) string {
 	text = strings.ToValidUTF8(text, string(utf8.RuneError))

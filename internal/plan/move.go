@@ -24,7 +24,8 @@ import (
 // maxCause is the maximum length of a change cause, in bytes.
 const maxCause = 1024
 
-// decision is the outcome of comparing the spec with the current revision.
+// decision is what to do about the stack's revision: start a rollout, ask questions first,
+// wait, or report a problem.
 type decision struct {
 	// start starts a rollout; nil if none is needed or possible.
 	start *model.StartRollout

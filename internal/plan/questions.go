@@ -19,8 +19,9 @@ import (
 // earlier answer.
 const recent = 10 * time.Second
 
-// longAgo limits how far before now the creation of a stack may lie to extend that age for its
-// first revision. A stack that was created earlier was paused, or had an error to fix.
+// longAgo caps how much older than recent an answer for a stack's first revision may be: as
+// much as the stack is old, but no more than this. An older stack was paused, or had an error
+// to fix.
 const longAgo = time.Minute
 
 // questions returns what has to be resolved before the chosen new revision can be made (R21);
