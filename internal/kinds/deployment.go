@@ -44,8 +44,8 @@ const (
 	ReplicasPath = "spec.replicas"
 )
 
-// deployment returns the Deployment of the component. An existing Deployment is replaced as a
-// whole, which removes what others added to its pod template (R28).
+// deployment returns the Deployment of the component. A write replaces the whole pod template,
+// which removes what others added to it (R28).
 func deployment(in In) *Child {
 	want := render.Deployment(in.State.Stack, *in.Component)
 	want.Spec.Paused = in.State.Stopped()

@@ -78,7 +78,7 @@ type Asked struct {
 // (R4).
 type StartRollout struct {
 	Why
-	// ObjectID identifies the ControllerRevision; it is new if the revision is.
+	// ObjectID identifies the ControllerRevision, which is created if the revision is new.
 	ObjectID
 	// Revision is the revision to write. Its last rollout is the one that starts. After the
 	// step it is the revision as stored.
@@ -173,8 +173,8 @@ func (s WriteChild) String() string { return line(s) }
 // Form is how a child is written: Replaced or Applied.
 type Form interface{ form() }
 
-// Replaced is a Deployment that is replaced as a whole, which removes what others added to its
-// pod template (R28).
+// Replaced is a Deployment whose whole pod template each write replaces, which removes what
+// others added to it (R28).
 type Replaced struct {
 	Deployment *appsv1.Deployment
 	// Initial is the replica count at creation if the spec leaves the number to others.

@@ -15,8 +15,8 @@ import (
 )
 
 // contest returns a problem for the first contested child: one that somebody else changes again
-// after each repair. It is nil if there is none. The first of the contests expires after the
-// time over, unless its child is changed once more.
+// after each repair. It is nil if there is none. over is the time until the first contest
+// expires, if its child is not changed again.
 func contest(state model.State, children []*kinds.Child, now time.Time) (first *model.Problem, over time.Duration) {
 	for _, child := range children {
 		if child.Live == nil {

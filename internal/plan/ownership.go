@@ -19,8 +19,8 @@ import (
 // objects of others, so no event follows when such an object goes.
 const recheck = 30 * time.Second
 
-// conflicts returns a problem for the first live object that the stack may not write; nil if
-// there is none (R26). The children that it may write are free.
+// conflicts returns a problem for the first live object that the stack may not write, nil if
+// there is none (R26), and the children that it may write.
 func conflicts(stack *v1alpha1.AppStack, children []*kinds.Child) (first *model.Problem, free []*kinds.Child) {
 	for _, child := range children {
 		switch problem := conflictOf(stack, child); {

@@ -26,7 +26,7 @@ type Planner struct {
 func (p Planner) Plan(state *model.State, now time.Time, answer func(model.Questions) model.Answers) model.Plan {
 	plan := p.Make(*state, now)
 	if plan.Asks.None() && state.Answers.Release != "" {
-		return plan // it uses the answers
+		return plan // based on the answers already
 	}
 	state.Answers = answer(plan.Asks) // an empty set of questions cancels earlier ones
 	if plan.Asks.None() {

@@ -67,7 +67,7 @@ func undone(state model.State, child *kinds.Child) bool {
 	return asked == child.Write.Hash || !marked && model.OwnershipOf(state.Stack, child.Live) == model.Owned
 }
 
-// Repair is the reason of a repair: what was changed, by whom, and how to get that change
+// Repair returns the reason of a repair: what was changed, by whom, and how to make that change
 // through the stack's spec.
 func Repair(stack *v1alpha1.AppStack, step model.WriteChild) string {
 	reason := fmt.Sprintf("%s %s: %s was changed by %s and is put back", step.Kind, step.Name,
