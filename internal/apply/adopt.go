@@ -18,11 +18,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// takePorts makes the operator the one field manager of a Service's ports: of one
-// that it adopts, and of one in which someone gave a port of the stack's another
-// number. They are a list that server-side apply merges by number, so a port that
-// others set would stay beside the stack's for good (R26, R28). Nothing but the
-// managed fields is written here. The answer is the Service's version then.
+// takePorts makes the operator the only field manager of a Service's ports, when it adopts the
+// Service or when somebody gave a port of the stack another number. Server-side apply merges
+// ports by number and protocol, so a port that others set would otherwise stay beside the
+// stack's forever (R26, R28). Only managedFields is written. It returns the Service's new
+// resource version, errReplaced if the name now belongs to another object, and errOutdated if
+// the Service has changed since the step was planned.
 func (p *pass) takePorts(ctx context.Context, object model.ObjectID) (version string, err error) {
 	live := &corev1.Service{}
 	key := client.ObjectKey{Namespace: p.stack.Namespace, Name: object.Name}
@@ -53,8 +54,8 @@ func (p *pass) takePorts(ctx context.Context, object model.ObjectID) (version st
 	return live.ResourceVersion, nil
 }
 
-// handOver moves the fields at and below the path from all managers to the
-// operator's applied ones.
+// handOver moves the ownership of the fields at and below the path from all managers to the
+// operator's Apply entry.
 func handOver(managed []metav1.ManagedFieldsEntry, path fieldpath.Path, now metav1.Time) ([]metav1.ManagedFieldsEntry, error) {
 	taken := &fieldpath.Set{}
 	var entries []metav1.ManagedFieldsEntry

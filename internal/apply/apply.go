@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package apply carries out a plan. It is the only writer of children and
-// revisions.
+// Package apply carries out a plan. It is the only writer of children and revisions.
 //
-// Services, autoscalers and disruption budgets are written by server-side
-// apply, which leaves alone what others own in them. A Deployment is patched
-// under its resource version: its pod template belongs to the
-// stack whole (R28), and server-side apply can only take away fields that the
-// applier itself once set; and a replica count that the spec stops naming must
-// stay as it is, while apply would take it away and have it default to 1.
+// Services, autoscalers and disruption budgets are written by server-side apply, which
+// preserves the fields that others own. A Deployment is patched with its resource version as
+// precondition, for two reasons. Its pod template belongs to the stack as a whole (R28), and
+// server-side apply removes only fields that the applier itself has set. And a replica count
+// that the spec no longer names must stay as it is, whereas server-side apply would remove it
+// and the API server would default it to 1.
 package apply
 
 import (
@@ -33,29 +32,30 @@ import (
 
 // Applier carries out plans.
 type Applier struct {
-	// Client writes.
+	// Client writes children and revisions.
 	Client client.Client
-	// Live reads past the cache.
+	// Live reads from the API server, not from the cache.
 	Live client.Reader
-	// Clock tells when the API server answered.
+	// Clock dates the API server's answers.
 	Clock clock.PassiveClock
 }
 
-// pass is one Apply.
+// pass is one call of Apply.
 type pass struct {
 	*Applier
 	stack   *v1alpha1.AppStack
 	memory  *memory.Stack
 	outcome model.Outcome
-	// silent says that something came of a write that no event tells of: it changed
-	// nothing, or was refused for the first time.
+	// silent says that a write had a result that no event follows: it changed nothing, or was
+	// rejected for the first time.
 	silent bool
 }
 
-// Apply carries out the plan: the start of a rollout, or, where there is none or it is
-// refused, its steps. An error is worth another try; what only a person can
-// mend is in the outcome. That the stack is current is asked for, unless it was
-// seen in the same pass of the controller, or nothing is done but to record a success.
+// Apply carries out the plan: the start of a rollout or, if there is none or the API server
+// rejects it, the plan's steps. Transient failures are returned as an error and worth a retry;
+// terminal errors are in the outcome. Before it writes, Apply checks with a live read that the
+// stack has not changed, unless current says that this reconcile has checked it already or the
+// steps only record a success.
 func (a *Applier) Apply(
 	ctx context.Context, stack *v1alpha1.AppStack, mem *memory.Stack, plan model.Plan, current bool,
 ) (model.Outcome, error) {
@@ -90,7 +90,7 @@ func (a *Applier) Apply(
 	return p.outcome, err
 }
 
-// onlySettle says whether all that the steps do is to record a success.
+// onlySettle reports whether the steps do nothing but record a success.
 func onlySettle(steps []model.Step) bool {
 	return !slices.ContainsFunc(steps, func(step model.Step) bool {
 		update, ok := step.(model.UpdateRevision)
@@ -98,9 +98,9 @@ func onlySettle(steps []model.Step) bool {
 	})
 }
 
-// current says whether the stack is what the plan was made for. The cache may be
-// behind, for long where the operator has just started or its watch was broken:
-// what an earlier spec asked for is not done again.
+// current reports whether the live stack is still the one that the plan was made for. The cache
+// may lag, for long after a start of the operator or a broken watch, and an outdated spec must
+// not be applied.
 func (p *pass) current(ctx context.Context) (bool, error) {
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack"))
@@ -113,8 +113,8 @@ func (p *pass) current(ctx context.Context) (bool, error) {
 	return live.UID == p.stack.UID && live.Generation == p.stack.Generation, nil
 }
 
-// start starts a rollout: nothing of it is written before all of it was tried, and
-// the stack was looked at meanwhile.
+// start starts a rollout. It writes nothing before all dry runs have succeeded; the live stack
+// is read in parallel with them.
 func (p *pass) start(ctx context.Context, step model.StartRollout) error {
 	var current bool
 	var lookErr error
@@ -128,10 +128,10 @@ func (p *pass) start(ctx context.Context, step model.StartRollout) error {
 	}
 	p.outcome.Current = true
 	if err != nil && ctx.Err() != nil {
-		return p.sort(step, err) // there is no time to ask for more
+		return p.sort(step, err) // no time left for further requests
 	}
 	if err != nil {
-		// a name that is not free is what to tell, before what came of that
+		// a name conflict takes precedence over the error that it causes
 		if free, lookErr := p.mayWrite(ctx, step, created(step.DryRuns)); lookErr != nil || !free {
 			return lookErr
 		}
@@ -150,7 +150,8 @@ func (p *pass) start(ctx context.Context, step model.StartRollout) error {
 	return nil
 }
 
-// mayWrite says whether the names are free of which the start of a rollout consists.
+// mayWrite reports whether all names that the start of a rollout needs are free. It remembers a
+// conflict as a rejection of the start.
 func (p *pass) mayWrite(ctx context.Context, start model.StartRollout, names []model.ObjectID) (bool, error) {
 	free, err := p.namesAreFree(ctx, names)
 	if p.outcome.Problem != nil {
@@ -159,8 +160,8 @@ func (p *pass) mayWrite(ctx context.Context, start model.StartRollout, names []m
 	return free, err
 }
 
-// keepUp takes the steps. One that is refused is in nobody's way: the others
-// are taken all the same, but for new children where one's name is not free.
+// keepUp carries out the steps. A rejected step does not hold up the others; but if the name of
+// one new child is not free, no child is created.
 func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
 	var names []model.ObjectID
 	for _, step := range steps {
@@ -183,7 +184,7 @@ func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
 	return nil
 }
 
-// created are the objects that the writes create.
+// created returns the objects that the writes create.
 func created(writes []model.WriteChild) (names []model.ObjectID) {
 	for _, write := range writes {
 		if write.Creates() {
@@ -193,7 +194,7 @@ func created(writes []model.WriteChild) (names []model.ObjectID) {
 	return names
 }
 
-// take takes a step, and notes what came of it.
+// take carries out a step and remembers the result.
 func (p *pass) take(ctx context.Context, step model.Step) error {
 	if write, ok := step.(model.WriteChild); ok && write.Undone.Field != "" {
 		step = p.attributed(ctx, write)
@@ -212,7 +213,7 @@ func (p *pass) take(ctx context.Context, step model.Step) error {
 	return nil
 }
 
-// carryOut carries out the step; done is the step as it took effect.
+// carryOut carries out a step and returns it as it took effect.
 func (p *pass) carryOut(ctx context.Context, step model.Step) (done model.Step, err error) {
 	switch step := step.(type) {
 	case model.StartRollout:
@@ -228,7 +229,7 @@ func (p *pass) carryOut(ctx context.Context, step model.Step) (done model.Step, 
 	case model.WriteChild:
 		answer, err := p.write(ctx, step)
 		if err == nil && !p.note(step, answer) {
-			step.Event = "" // nothing changed, so there is nothing to tell
+			step.Event = "" // nothing changed, so there is nothing to report
 		}
 		if err == nil && step.Creates() {
 			p.memory.Names.Made(step.Target(), p.Clock.Now())
@@ -241,20 +242,20 @@ func (p *pass) carryOut(ctx context.Context, step model.Step) (done model.Step, 
 	}
 }
 
-// numbered sees whose the record is that has the number of the new revision already.
-// Creating one is what says so (R1): it is not asked for before.
+// numbered checks the owner of the object that already has the name of the new revision. The
+// failed create detects the conflict (R1), so there is no read before it.
 func (p *pass) numbered(ctx context.Context, start model.StartRollout) error {
 	free, err := p.mayWrite(ctx, start, []model.ObjectID{start.ObjectID})
-	p.outcome.Again = p.outcome.Again || free // it is gone again
+	p.outcome.Again = p.outcome.Again || free // the object is gone again
 	return err
 }
 
-// note remembers the answer to a write, and says whether it changed anything.
-// If not, no event follows, and another pass is due.
+// note remembers the answer to a write and reports whether it changed the object. If it did
+// not, no watch event follows, and the stack needs another reconcile.
 func (p *pass) note(step model.WriteChild, answer client.Object) (changed bool) {
 	changed = answer.GetResourceVersion() != step.ResourceVersion
 	if !changed {
-		step.Undone = model.Change{} // it is as the API server will have it, and nobody's doing
+		step.Undone = model.Change{} // the API server itself made the difference, so it is no drift
 	}
 	p.memory.Writes.Note(answer.GetUID(), func(last model.LastWrite) model.LastWrite {
 		return last.Next(model.LastWrite{

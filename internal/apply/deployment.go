@@ -17,7 +17,6 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// createDeployment creates the Deployment.
 func (p *pass) createDeployment(ctx context.Context, form model.Replaced, options []writeOption) (client.Object, error) {
 	created := form.Deployment.DeepCopy()
 	if created.Spec.Replicas == nil {
@@ -29,7 +28,7 @@ func (p *pass) createDeployment(ctx context.Context, form model.Replaced, option
 	return created, nil
 }
 
-// replaceDeployment replaces what the stack decides in a Deployment.
+// replaceDeployment patches the fields of a Deployment that the stack manages.
 func (p *pass) replaceDeployment(
 	ctx context.Context, object model.ObjectID, want *appsv1.Deployment, options []writeOption,
 ) (client.Object, error) {
@@ -47,11 +46,11 @@ func (p *pass) replaceDeployment(
 	return answer, nil
 }
 
-// replacement is the strategic merge patch by which a Deployment gets what the
-// stack decides. Its template and strategy are replaced whole (R28); labels,
-// annotations and owners of others stay, and so does the selector, which cannot be
-// changed, and a number of pods that the spec does not name. It is for the object
-// that the step was planned for as it was then: any other version is a conflict.
+// replacement returns the strategic merge patch with the fields of a Deployment that the stack
+// manages. Template and strategy are replaced as a whole (R28). Labels, annotations and owner
+// references of others stay; so do the selector, which is immutable, and a replica count that
+// the spec does not name. The patch contains UID and resource version: any version but the
+// planned one is a conflict.
 func replacement(object model.ObjectID, want *appsv1.Deployment) ([]byte, error) {
 	template, err := whole(&want.Spec.Template)
 	if err != nil {
@@ -84,7 +83,7 @@ func replacement(object model.ObjectID, want *appsv1.Deployment) ([]byte, error)
 	})
 }
 
-// whole is the value in a patch that replaces it, and is not merged with it.
+// whole returns the value for a strategic merge patch that replaces it rather than merging it.
 func whole(value any) (map[string]any, error) {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(value)
 	if err != nil {

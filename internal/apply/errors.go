@@ -17,23 +17,23 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// errReplaced is a child that is another object of the same name by now.
+// errReplaced is returned if the child's name now belongs to another object.
 var errReplaced = errors.New("another object has taken the name, or another owner the object")
 
-// errOutdated is a child that has changed since the step was planned, or an
-// operator that plans by what was: one that was stopped for a while, and another
-// leads by now. The next plan is for what is there.
+// errOutdated is returned if a child has changed since the step was planned. It also stops an
+// operator that plans from an old cache because it was suspended while another instance became
+// the leader. The next plan sees the current object.
 var errOutdated = errors.New("the object has changed since")
 
-// sort puts what stopped a step where it belongs: what the cluster changed in
-// the meantime is planned again, what the API server refuses is the user's to
-// mend, and the rest is returned, to be tried again.
+// sort classifies the error of a step. What the cluster changed meanwhile is planned again; a
+// rejection is for the user to fix and becomes the outcome's problem; anything else is returned
+// as an error, for a retry.
 func (p *pass) sort(step model.Step, err error) error {
 	object := step.Object()
 	var status apierrors.APIStatus
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return nil // nothing can be made there, and what is there goes
+		return nil // nothing can be created there, and what exists is deleted
 	case errors.Is(err, errReplaced), errors.Is(err, errOutdated), errors.Is(err, errTaken),
 		apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
 		p.outcome.Again = true
@@ -49,8 +49,8 @@ func (p *pass) sort(step model.Step, err error) error {
 	return fmt.Errorf("%s: %w", step.Verb(), err)
 }
 
-// refuse notes that the API server will not have the step, for users and for
-// the next plan. An automatic rollback that is refused leaves nothing to go to (R13).
+// refuse reports the API server's rejection of a step as the problem, and remembers it for the
+// next plan. If it rejects an automatic rollback, no other rollback target remains (R13).
 func (p *pass) refuse(step model.Step, err error) {
 	words, problem := err.Error(), &model.Problem{Reason: v1alpha1.ReasonRejected}
 	problem.Message = "the API server refuses it: " + words
@@ -67,7 +67,7 @@ func (p *pass) refuse(step model.Step, err error) {
 	p.remember(step, model.Rejection{Message: words, Problem: *problem, Passing: apierrors.IsForbidden(err)})
 }
 
-// remember keeps that the step cannot be taken, for the next plan.
+// remember stores the rejection of a step for the next plan.
 func (p *pass) remember(step model.Step, refusal model.Rejection) {
 	refusal.Asked, refusal.At = step.Asked(), p.Clock.Now()
 	remembered, news := p.memory.Writes.Reject(step.Target(), refusal)
@@ -75,7 +75,7 @@ func (p *pass) remember(step model.Step, refusal model.Rejection) {
 	p.outcome.Retry = model.Sooner(p.outcome.Retry, remembered.Pause())
 }
 
-// refused says whether the API server will say no to the same request again.
+// refused reports whether the API server will reject the same request again.
 func refused(err error) bool {
 	if TooLarge(err) {
 		return true

@@ -19,10 +19,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/plan"
 )
 
-// attributed is a step that puts something back, with the field manager that changed
-// it. That takes one read of the object before it is written: the cache has no managed
-// fields, and after the write they name the operator. Where it cannot be read the step
-// is as good without.
+// attributed adds to a repair the field manager whose change it reverts. That needs a live read
+// before the write: the cache holds no managed fields, and after the write they name the
+// operator. If the read fails, the step is carried out without the manager.
 func (p *pass) attributed(ctx context.Context, step model.WriteChild) model.WriteChild {
 	object := &metav1.PartialObjectMetadata{}
 	gvk, err := p.Client.GroupVersionKindFor(kinds.Of(step.Kind).New())
@@ -41,8 +40,8 @@ func (p *pass) attributed(ctx context.Context, step model.WriteChild) model.Writ
 	return step
 }
 
-// managerOf is the manager other than the operator that set the field last, or
-// something below it; empty where none did, such as where the field was removed.
+// managerOf returns the manager, other than the operator, that last set the field or a field
+// below it; empty if none did, for example because the field was removed.
 func managerOf(managed []metav1.ManagedFieldsEntry, field string) string {
 	var last metav1.ManagedFieldsEntry
 	for _, entry := range managed {
@@ -56,8 +55,8 @@ func managerOf(managed []metav1.ManagedFieldsEntry, field string) string {
 	return last.Manager
 }
 
-// sets says whether the entry has the field, something below it, or a value that it is
-// in as a whole.
+// sets reports whether the entry owns the field, a field below it, or an atomic value that
+// contains it.
 func sets(entry metav1.ManagedFieldsEntry, field string) (found bool) {
 	fields := &fieldpath.Set{}
 	if entry.FieldsV1 == nil || fields.FromJSON(entry.FieldsV1.GetRawReader()) != nil {
@@ -70,14 +69,14 @@ func sets(entry metav1.ManagedFieldsEntry, field string) (found bool) {
 	return found
 }
 
-// within says whether a path is the other one, or below it.
+// within reports whether a path equals the other one or is below it.
 func within(path, other string) bool {
 	rest, ok := strings.CutPrefix(path, other)
 	return ok && (rest == "" || rest[0] == '.')
 }
 
-// dotted is a path in words, without the items of lists: those are told apart by
-// keys here, and by names or positions where drift is found.
+// dotted returns a path joined by dots, without list items: managed fields identify items by
+// keys, drift paths by names or positions.
 func dotted(path fieldpath.Path) string {
 	var names []string
 	for _, element := range path {
@@ -88,7 +87,7 @@ func dotted(path fieldpath.Path) string {
 	return strings.Join(names, ".")
 }
 
-// generic is the path of a field without the items of lists.
+// generic returns the path of a field without list items.
 func generic(field string) string {
 	var out strings.Builder
 	for part := range strings.SplitSeq(field, "[") {

@@ -17,11 +17,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/plan"
 )
 
-// namesAreFree looks live at every name that is about to be written for the
-// first time, before anything is written (R26). The cache does not show objects
-// without the stack's labels. Names of Deployments that were free a moment ago, when
-// the move was tried that the steps follow, are not looked at. A move itself is
-// tried before: the API server's answer says whether a name is free.
+// namesAreFree checks with live reads, before anything is written, that every name to be
+// created is free (R26): the cache does not hold objects without the stack's labels. Names of
+// Deployments that the dry runs of the preceding rollout start found free are not checked
+// again. The start of a rollout itself does not need the check, because its dry runs detect
+// names that are taken.
 func (p *pass) namesAreFree(ctx context.Context, names []model.ObjectID) (bool, error) {
 	for _, name := range names {
 		if p.memory.Names.IsFree(name.Target(), p.Clock.Now()) {
@@ -45,19 +45,19 @@ func (p *pass) namesAreFree(ctx context.Context, names []model.ObjectID) (bool, 
 			p.outcome.Predecessor = fmt.Sprintf("%s %q", name.Kind, name.Name)
 			return false, nil
 		case model.Owned, model.Orphaned:
-			p.outcome.Again = true // the cache is about to show it
+			p.outcome.Again = true // the cache will show it shortly
 			return false, p.label(ctx, object)
 		case model.Foreign, model.Unclaimed:
 		}
 		p.outcome.Problem = plan.Conflict(p.stack, kinds.Of(name.Kind), object)
-		p.outcome.Again = p.outcome.Problem == nil // it is to be adopted, and the next plan knows of it
+		p.outcome.Again = p.outcome.Problem == nil // it is to be adopted; the next plan includes it
 		return false, nil
 	}
 	return true, nil
 }
 
-// label puts back the label by which the cache finds an object of the stack,
-// if someone took it away. The rest is drift like any other.
+// label restores the label by which the cache selects the stack's objects, if somebody removed
+// it. Further differences are repaired as drift.
 func (p *pass) label(ctx context.Context, object *metav1.PartialObjectMetadata) error {
 	if object.Labels[naming.LabelStack] == p.stack.Name {
 		return nil

@@ -23,17 +23,16 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// atOnce is how many dry runs of one rollout are under way at a time.
+// atOnce is the maximum number of concurrent dry runs of one rollout start.
 const atOnce = 8
 
-// errTaken is an object that is there already, under a name that is to be taken.
+// errTaken is returned if an object already exists under a name that was to be created.
 var errTaken = errors.New("there is an object of that name already")
 
-// try tries the writes that the revision of a step leads to, without effect:
-// what the API server refuses is not begun (R4), and neither is what would be
-// merged into an object that somebody else has made (R26). The answer is the revision
-// with its pod templates as the API server would store them, so that they can
-// be compared with live ones.
+// try makes the dry runs of a rollout start. If the API server rejects one, the rollout does
+// not start (R4); nor does it if a write would be merged into an object that somebody else has
+// created (R26). It returns the revision with its pod templates as the API server would store
+// them, so that they can be compared with live ones.
 func (p *pass) try(ctx context.Context, step model.StartRollout) (model.Revision, error) {
 	answers, err := p.tryAll(ctx, step.DryRuns)
 	if err != nil {
@@ -59,8 +58,8 @@ func (p *pass) try(ctx context.Context, step model.StartRollout) (model.Revision
 	return rev, nil
 }
 
-// admitted is the component with its template as the API server would store it. Where
-// admission has put another image into it, that is noted.
+// admitted returns the component with its template as the API server would store it. If
+// admission control has replaced the image, the requested one is kept in the provenance.
 func admitted(component model.Component, template corev1.PodTemplateSpec) model.Component {
 	asked := component.App().Image
 	component.Template = template
@@ -70,8 +69,9 @@ func admitted(component model.Component, template corev1.PodTemplateSpec) model.
 	return component
 }
 
-// tryAll makes the dry runs of the writes, some at a time: a webhook may take long
-// over each. The error is that of the first write in their order, whichever fails sooner.
+// tryAll makes the dry runs of the writes concurrently, up to atOnce: a slow webhook may delay
+// each of them. It returns the error of the first failed write in the order of the writes, not
+// of their completion.
 func (p *pass) tryAll(ctx context.Context, trials []model.WriteChild) ([]client.Object, error) {
 	answers, refusals := make([]client.Object, len(trials)), make([]error, len(trials))
 	var group errgroup.Group
@@ -82,11 +82,11 @@ func (p *pass) tryAll(ctx context.Context, trials []model.WriteChild) ([]client.
 			return nil
 		})
 	}
-	_ = group.Wait() // what each came to is noted
+	_ = group.Wait() // the results are in refusals
 	return answers, cmp.Or(refusals...)
 }
 
-// createRevision creates a revision. The answer is the revision as it is stored.
+// createRevision creates a revision and returns it as stored.
 func (p *pass) createRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
 	stored, err := revision.Encode(p.stack, rev)
 	if err != nil {
@@ -99,9 +99,8 @@ func (p *pass) createRevision(ctx context.Context, rev model.Revision) (model.Re
 	return revision.Decode(stored)
 }
 
-// updateRevision updates what is recorded of a revision, and makes it the stack's.
-// The content is immutable, so only metadata is sent. The answer is the revision
-// as it is stored.
+// updateRevision updates the record of a revision, adopts the revision if it is an orphan, and
+// returns it as stored. The content is immutable, so the patch has metadata only.
 func (p *pass) updateRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
 	encoded, err := revision.Encode(p.stack, rev)
 	if err != nil {

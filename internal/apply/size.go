@@ -14,13 +14,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// etcdTooLarge are the words in which the API server passes on that an object is
-// too large for etcd: as an internal error, since it knows no better. The first is
-// etcd's own (1.5 MiB by default), the second that of its client (2 MiB).
+// etcdTooLarge are parts of the messages with which the API server passes on that an object is
+// too large for etcd. It reports them as internal errors. The first is etcd's own (1.5 MiB by
+// default), the second that of the etcd client (2 MiB).
 var etcdTooLarge = []string{"etcdserver: request is too large", "trying to send message larger than max"}
 
-// TooLarge says whether an object has more bytes than the API server, or etcd
-// behind it, takes: the same request is refused each time.
+// TooLarge reports whether the API server, or etcd behind it, rejected an object for its size.
+// The same request is rejected each time.
 func TooLarge(err error) bool {
 	if apierrors.IsRequestEntityTooLargeError(err) {
 		return true
@@ -37,7 +37,7 @@ func TooLarge(err error) bool {
 	return false
 }
 
-// sizeWords say what is too large, and what to do about it.
+// sizeWords is the message for an object that is too large, with advice.
 func sizeWords(step model.Step, err error) string {
 	what := fmt.Sprintf("%s %s", step.Object().Kind, step.Object().Name)
 	if rev := model.RevisionOf(step); rev != nil {

@@ -18,14 +18,14 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// writeOption is an option of every way to write.
+// writeOption is an option that every kind of write accepts.
 type writeOption interface {
 	client.CreateOption
 	client.UpdateOption
 	client.PatchOption
 }
 
-// write writes a child, or tries to without effect.
+// write writes a child, or makes a dry run if the options say so.
 func (p *pass) write(ctx context.Context, step model.WriteChild, options ...writeOption) (client.Object, error) {
 	switch form := step.Form.(type) {
 	case model.Replaced:
@@ -40,11 +40,10 @@ func (p *pass) write(ctx context.Context, step model.WriteChild, options ...writ
 	}
 }
 
-// applyConfig writes a child by server-side apply. The first
-// write of a child is not forced: who made an object of its name in the
-// meantime keeps it. It is sent as a patch, for its answer comes as a new
-// object then; Apply would put it into the configuration, beside what the API
-// server did not accept of it.
+// applyConfig writes a child by server-side apply. The first write of a child does not force
+// ownership, so that an object which somebody else created under the name meanwhile is left
+// alone. It is sent as a patch, so that the answer is decoded into a new object; Apply would
+// decode it into the configuration, and keep fields there that the API server dropped.
 func (p *pass) applyConfig(
 	ctx context.Context, object model.ObjectID, form model.Applied, options []writeOption,
 ) (client.Object, error) {
@@ -69,7 +68,7 @@ func (p *pass) applyConfig(
 	answer.SetName(object.Name)
 	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
 	if form.TakesPorts && dryRun {
-		// tried before the ports are taken, so replace them as taking them would
+		// the ports are not taken over yet, so replace them, as taking them over would
 		patch, all = client.RawPatch(types.MergePatchType, body), with[client.PatchOption](naming.FieldOwner, options)
 	}
 	if err := p.Client.Patch(ctx, answer, patch, all...); err != nil {
@@ -78,8 +77,8 @@ func (p *pass) applyConfig(
 	return answer, nil
 }
 
-// encode is the JSON form of an apply configuration that is for the object of
-// this version only; for a new one where that is empty.
+// encode returns the JSON form of an apply configuration with the resource version as
+// precondition. The version is empty for a new object.
 func encode(config runtime.ApplyConfiguration, version string) ([]byte, error) {
 	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(config)
 	if err != nil {
@@ -90,7 +89,7 @@ func encode(config runtime.ApplyConfiguration, version string) ([]byte, error) {
 	return json.Marshal(object.Object)
 }
 
-// with puts the field owner before the options, as options of one way to write.
+// with converts the options to those of one kind of write, with the field owner first.
 func with[T any](owner client.FieldOwner, options []writeOption) []T {
 	all := []T{any(owner).(T)} //nolint:forcetypeassert // a field owner is an option of every way to write
 	for _, option := range options {

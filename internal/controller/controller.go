@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package controller runs the pipeline: observe, look images up, plan, apply, status.
+// Package controller runs the reconcile pipeline: observe, resolve images, plan, apply, status.
 package controller
 
 import (
@@ -33,27 +33,27 @@ import (
 	"github.com/appstack-dev/appstack/internal/telemetry"
 )
 
-// How long until a stack is looked at again where no event will tell.
+// Requeue delays for cases in which no event triggers a reconcile.
 const (
-	// soon is for what another look may find otherwise.
+	// soon applies if another attempt is likely to have a different result.
 	soon = 200 * time.Millisecond
-	// behind is for a cache that does not show yet what was written. What it shows
-	// next brings a pass; this is for where nothing comes.
+	// behind applies if the cache does not show the operator's last write yet. The watch event
+	// normally triggers the reconcile; this is the fallback.
 	behind = time.Second
-	// later is for an object in the way, which may be gone by then.
+	// later applies if an object is in the way, which may be gone by then.
 	later = 30 * time.Second
-	// longest is for what has failed again and again. Passes that events bring
-	// make it longer too, so a few seconds of trouble lead to it.
+	// longest is the maximum backoff after repeated errors. Reconciles that events trigger
+	// increase the backoff too, so a few seconds of errors reach it.
 	longest = 15 * time.Second
 )
 
-// How long a reconcile may take. The API server answers each request within a
-// minute, however many webhooks hang; but one after the other they would hold a
-// worker for as long as they like.
+// Time limits of a reconcile. The API server answers each request within a minute, however many
+// webhooks hang, but a series of slow requests would block a worker indefinitely.
 const (
-	// timeout is for all of it.
+	// timeout is the limit for the whole reconcile.
 	timeout = 2 * time.Minute
-	// actTimeout is for all writes but that of the status, which reports what came of them.
+	// actTimeout is the limit for all writes except that of the status, which reports their
+	// results.
 	actTimeout = 100 * time.Second
 )
 
@@ -64,7 +64,7 @@ const (
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconciler makes what runs follow the stacks.
+// Reconciler reconciles stacks.
 type Reconciler struct {
 	Client  client.Client
 	Observe *observe.Observer
@@ -78,18 +78,19 @@ type Reconciler struct {
 	Clock   clock.PassiveClock
 }
 
-// Answers finds out what plans ask, beside the reconcile.
+// Answers answers the questions of plans in the background.
 type Answers interface {
-	// Look is what is known by now of what is asked for the stack. What is not known yet
-	// is found out; that brings another reconcile.
+	// Look returns the answers that are known by now to the stack's questions. It starts to
+	// resolve the unknown ones; their answers trigger another reconcile.
 	Look(ctx context.Context, stack types.NamespacedName, questions model.Questions) model.Answers
-	// Forget ends what is done for the stack.
+	// Forget cancels the work for the stack.
 	Forget(stack types.NamespacedName)
 }
 
 var _ Answers = &image.Resolver{}
 
-// Reconcile brings one stack a step closer to its spec.
+// Reconcile brings one stack a step closer to its spec. A returned error triggers a retry with
+// exponential backoff, from 200 milliseconds to 15 seconds.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := r.Client.Get(ctx, req.NamespacedName, stack); err != nil {
@@ -114,7 +115,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if err != nil {
 			return ctrl.Result{}, err
 		}
-		return ctrl.Result{RequeueAfter: model.Sooner(behind, due)}, nil // as pressing as it was
+		return ctrl.Result{RequeueAfter: model.Sooner(behind, due)}, nil // keeps its priority
 	}
 	r.see(state, mem)
 	if open := r.follow(state, mem); open != nil {
@@ -127,7 +128,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		mem.Sight.Start()
 	}
 	if state.Answers.Briefly > 0 && applyErr == nil {
-		return ctrl.Result{RequeueAfter: state.Answers.Briefly}, nil // a status that would be another one at once
+		return ctrl.Result{RequeueAfter: state.Answers.Briefly}, nil // this status would be outdated in a moment
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, mem, next)
@@ -144,15 +145,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}, nil
 }
 
-// leave ends what is done beside the reconcile for a stack that is gone, or about to go.
+// leave stops the background work for a stack that is deleted or being deleted.
 func (r *Reconciler) leave(stack types.NamespacedName) {
 	r.Pods.Stop(stack)
 	r.Answers.Forget(stack)
 }
 
-// priority is that of the next reconcile where no event brings it. What a rollout may
-// fail of once it has lasted for a while is as pressing then as what it fails of at
-// once. One that has failed, and is left as it is, waits for nothing.
+// priority returns the priority of the next reconcile if no event triggers one. It stays high
+// while a pod of a rollout is in trouble, because that may fail the rollout once it has lasted
+// long enough. A rollout that has failed and stays in place is not urgent.
 func priority(state model.State, plan model.Plan) queue.Priority {
 	rollout := plan.Rollout
 	if rollout != nil && rollout.Open() && !rollout.Failed() && slices.ContainsFunc(state.Pods.All, model.Pod.InTrouble) {
@@ -161,12 +162,12 @@ func priority(state model.State, plan model.Plan) queue.Priority {
 	return queue.Change
 }
 
-// rounds is how many plans a pass carries out at most: that a rollout failed, that
-// another begins, and what it consists of.
+// rounds is the maximum number of plans that one reconcile carries out: one records that a
+// rollout failed, one starts another rollout, and one writes its children.
 const rounds = 3
 
-// act plans and applies. What it records of revisions, it knows: a rollout that
-// begins goes on at once, and does not wait until the cache shows its record.
+// act plans and applies. It adds the revisions that it writes to the state, so that a rollout
+// that starts continues at once, without waiting for the cache to show its revision.
 func (r *Reconciler) act(
 	ctx context.Context, state *model.State, mem *memory.Stack, now time.Time,
 ) (model.Plan, model.Outcome, error) {
@@ -197,21 +198,21 @@ func (r *Reconciler) act(
 	}
 }
 
-// recorded says whether what was done is only that revisions have other records.
+// recorded reports whether the steps have changed nothing but revision records.
 func recorded(done []model.Step) bool {
 	return len(done) > 0 && !slices.ContainsFunc(done, func(step model.Step) bool {
 		return model.RevisionOf(step) == nil
 	})
 }
 
-// passing says whether the next pass sees more than this one: what was written
-// is about to show in the cache, and nothing stood in the way.
+// passing reports whether the next reconcile will know more than this one, because the cache
+// will show what was written and no problem is in the way.
 func passing(outcome model.Outcome) bool {
 	wrote := len(outcome.Done) > 0 && !recorded(outcome.Done)
 	return (wrote || outcome.Behind) && outcome.Problem == nil && outcome.Predecessor == ""
 }
 
-// wait is the time until the next pass, 0 where an event brings it.
+// wait returns the time until the next reconcile; 0 if an event triggers it.
 func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Duration {
 	switch {
 	case outcome.Again:

@@ -14,9 +14,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// follow has the stack's pods watched while a rollout is open, from when it begins
-// until it ends. Paused, nothing is judged by them (R16a). It is that rollout; nil
-// where none is followed.
+// follow watches the stack's pods while a rollout is open, and stops watching when it ends or
+// is paused: a paused rollout is not judged (R16a). It returns the rollout; nil if no pods are
+// watched.
 func (r *Reconciler) follow(state model.State, mem *memory.Stack) *model.Rollout {
 	stack := client.ObjectKeyFromObject(state.Stack)
 	timeline := revision.Timeline(state.Revisions)
@@ -30,7 +30,7 @@ func (r *Reconciler) follow(state model.State, mem *memory.Stack) *model.Rollout
 	return &timeline[0]
 }
 
-// see remembers which children there are.
+// see drops the remembered writes of children that no longer exist.
 func (r *Reconciler) see(state model.State, mem *memory.Stack) {
 	there := map[types.UID]bool{}
 	for _, object := range kinds.Each(state.Children) {

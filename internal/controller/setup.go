@@ -42,29 +42,31 @@ import (
 	"github.com/appstack-dev/appstack/internal/telemetry"
 )
 
-// Name is that of the controller, in logs, metrics and events.
+// Name is the controller's name in logs, metrics and events.
 const Name = "appstack"
 
-// Options of the controller.
+// Options configure the controller.
 type Options struct {
-	// Workers is how many stacks of a namespace are reconciled at a time. There is one
-	// worker more, for the other namespaces. Defaults to 1.
+	// Workers is the maximum number of stacks of one namespace that are reconciled
+	// concurrently. One additional worker is for the other namespaces. Defaults to 1.
 	Workers int
-	// Defaults are those that new revisions are rendered with.
+	// Defaults are applied when new revisions are rendered.
 	Defaults render.Defaults
-	// Registries say how registries are reached.
+	// Registries configure access to image registries.
 	Registries image.Registries
-	// ImageWait is how long a release waits for its images. Defaults to 10 seconds.
+	// ImageWait is how long a release waits for its images to be resolved. Defaults to 10
+	// seconds.
 	ImageWait time.Duration
 	// Clock tells the time.
 	Clock clock.WithDelayedExecution
 	// Metrics is where the operator's own metrics are registered.
 	Metrics prometheus.Registerer
-	// SkipNameValidation lets several managers of one process use the controller, as tests do.
+	// SkipNameValidation allows several managers in one process to use the controller, as tests
+	// do.
 	SkipNameValidation bool
 }
 
-// Scheme knows the types that the operator reads and writes.
+// Scheme returns a scheme with the types that the operator reads and writes.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
@@ -75,8 +77,9 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// Cache is of the stacks, and what belongs to them, in these namespaces, or in
-// all where none is named. It is for a manager with NewCache.
+// Cache returns the options of a cache of the stacks and their objects in these namespaces, or
+// in all namespaces if none is given. Use it with a manager that has NewCache. It returns an
+// error if a namespace is not a valid DNS label.
 func Cache(namespaces ...string) (cache.Options, error) {
 	options := cache.Options{}
 	for _, namespace := range namespaces {
@@ -91,14 +94,15 @@ func Cache(namespaces ...string) (cache.Options, error) {
 	return options, nil
 }
 
-// NewCache makes the cache of the controller's manager. A manager that waits to
-// lead fills it too.
+// NewCache creates the cache of the controller's manager. A manager that waits for leader
+// election fills it too.
 var NewCache cache.NewCacheFunc = packedcache.New
 
-// errOtherCache is a manager that was made without NewCache.
+// errOtherCache is returned for a manager that was created without NewCache.
 var errOtherCache = errors.New("the manager's cache is another one than the controller's")
 
-// Setup adds the controller to the manager.
+// Setup adds the controller to the manager. It returns an error if the manager was created
+// without NewCache, or if the clients, the image resolver or the metrics cannot be set up.
 func Setup(mgr ctrl.Manager, options Options) error {
 	kept, ok := mgr.GetCache().(*packedcache.Cache)
 	if !ok {
@@ -133,7 +137,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	err = ctrl.NewControllerManagedBy(mgr).
 		Named(Name).
 		WithOptions(options.controller()).
-		// changes of a status too: one that someone else wrote is put right
+		// status changes too, so that a status which somebody else has written is corrected
 		WatchesRawSource(packedcache.Source{Cache: kept}).
 		WatchesRawSource(source.Func(
 			func(ctx context.Context, into queue.Queue) error {
@@ -148,7 +152,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	return nil
 }
 
-// controller are the options of the controller itself.
+// controller returns the options for controller-runtime.
 func (o Options) controller() controller.Options {
 	workers := max(1, o.Workers)
 	return controller.Options{
@@ -164,8 +168,8 @@ func (o Options) controller() controller.Options {
 	}
 }
 
-// podWatcher is what watches pods. It has a client of its own, as the manager's
-// caches what it watches, and for good.
+// podWatcher creates the pod watcher. It has its own client, because the manager's would cache
+// for good whatever it watches.
 func podWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock) (*podwatch.Watcher, error) {
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.ContentType = runtime.ContentTypeProtobuf
@@ -176,7 +180,8 @@ func podWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock)
 	return &podwatch.Watcher{Pods: core.RESTClient(), Namespaces: namespaces, Live: mgr.GetAPIReader(), Clock: clock}, nil
 }
 
-// resolver looks images up, with the rights that the operator has.
+// resolver creates the image resolver, which reads pull credentials with the operator's own
+// rights.
 func resolver(mgr ctrl.Manager, options Options, counts *telemetry.Metrics) (*image.Resolver, error) {
 	authentication, err := authenticationv1client.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {

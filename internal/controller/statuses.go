@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	// calm is how often numbers of pods are told of a stack while nothing else has
-	// changed, and how long a status is held back, where a worker is free then.
+	// calm is the minimum interval between status updates that change only pod numbers, and how
+	// long a status is held back if a worker is free then.
 	calm = time.Second
-	// catchUp is how long the cache may take to show a status that was written.
+	// catchUp is how long the cache may take to show a written status.
 	catchUp = 10 * time.Second
 )
 
-// hold keeps back the status of a pass that wrote something: it is of what was
-// before, and the next pass, which follows at once, tells what came of it. Where
-// every pass writes for too long, it is told all the same. The result is the time
-// until the next pass, 0 where the status is written.
+// hold holds back the status of a reconcile that wrote something. That status is outdated
+// already; the next reconcile, which follows at once, reports the results. If every reconcile
+// keeps writing, the status is written after a while all the same. It returns the time until
+// the next reconcile, 0 if the status has been written.
 func (r *Reconciler) hold(
 	ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status, next v1alpha1.AppStackStatus,
 ) (time.Duration, error) {
@@ -40,9 +40,9 @@ func (r *Reconciler) hold(
 	return r.release(ctx, stack, last)
 }
 
-// release tells what was held back for long enough, if anything was: the cache is
-// behind, and a pass that knows more has to wait for it. What cannot be told yet
-// stays held back. The result is the time until it is due, 0 where nothing is.
+// release writes a status that has been held back for long enough, if there is one: the cache
+// is behind, and a reconcile that knows more has to wait for it. A status that cannot be
+// written yet stays held back. It returns the time until it is due, 0 if none is.
 func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status) (time.Duration, error) {
 	held, now := last.Held, r.Clock.Now()
 	if held == nil || held.ObservedGeneration != stack.Generation {
@@ -58,10 +58,10 @@ func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack, last
 	return due, err
 }
 
-// write writes the status, if it is another one, unless all that is new are
-// numbers and some were told just now. It is not written where the stack is
-// another one by now, or gone: what was found out is not of that one. The result
-// is the time until it is due again, 0 where nothing is left to tell.
+// write writes the status if it differs. A status that changes only numbers is delayed if
+// another was written a moment ago. It is not written if the stack has changed meanwhile or is
+// gone, because it is not the status of that version. It returns the time until the status is
+// due again, 0 if nothing is left to write.
 func (r *Reconciler) write(
 	ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status, next v1alpha1.AppStackStatus,
 ) (time.Duration, error) {
@@ -74,7 +74,7 @@ func (r *Reconciler) write(
 		}
 		return 0, nil
 	case stack.ResourceVersion == last.Replaced && model.Within(catchUp, last.At, now):
-		return behind, nil // the cache does not show the last one yet, and this one would be refused
+		return behind, nil // the cache does not show the last status yet, so this write would be a conflict
 	case model.Within(calm, last.At, now) && !status.Pressing(stack.Status, next):
 		return last.At.Add(calm).Sub(now), nil
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// configuration is what the generated apply configurations have in common.
+// configuration is the common interface of the generated apply configurations.
 type configuration[T any] interface {
 	comparable
 	runtime.ApplyConfiguration
@@ -20,9 +20,9 @@ type configuration[T any] interface {
 	WithUID(types.UID) T
 }
 
-// appliedChild is a child that is written by server-side apply, if there is to be one:
-// what others own in it stays (R28). The function takesPorts is nil where no ports can
-// be in the way.
+// appliedChild returns a child that is written by server-side apply, which preserves what
+// others own in it (R28); nil if the component needs none. takesPorts reports whether ports of
+// others are in the way; it is nil for kinds without ports.
 func appliedChild[T configuration[T]](
 	in In, kind model.Kind, config T, takesPorts func(in In, config T, live metav1.Object) bool,
 ) *Child {
@@ -46,7 +46,8 @@ func appliedChild[T configuration[T]](
 	return &Child{Write: write, Live: live, Drift: drift}
 }
 
-// specOf reads the spec of objects of one type.
+// specOf returns a function that returns the spec of an object of type T, and nil for other
+// types.
 func specOf[T metav1.Object](spec func(T) any) func(metav1.Object) any {
 	return func(object metav1.Object) any {
 		if typed, ok := object.(T); ok {

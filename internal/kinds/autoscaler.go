@@ -14,7 +14,7 @@ import (
 
 const kindAutoscaler model.Kind = "HorizontalPodAutoscaler"
 
-// autoscalers choose the number of pods of components that have autoscaling.
+// autoscalers set the replica count of components with autoscaling.
 var autoscalers = &Kind{
 	Name:     kindAutoscaler,
 	Resource: autoscalingv2.SchemeGroupVersion.WithResource("horizontalpodautoscalers"),

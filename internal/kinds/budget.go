@@ -14,7 +14,8 @@ import (
 
 const kindBudget model.Kind = "PodDisruptionBudget"
 
-// budgets keep the draining of nodes from stopping too many pods of a component.
+// budgets limit how many pods of a component voluntary disruptions, such as node drains, may
+// take down at a time.
 var budgets = &Kind{
 	Name:     kindBudget,
 	Resource: policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"),

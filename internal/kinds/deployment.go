@@ -32,29 +32,29 @@ var deployments = &Kind{
 	spec:      specOf(func(d *appsv1.Deployment) any { return d.Spec }),
 	serving:   TemplatePath + ".spec",
 	part:      func(model.Component) bool { return true },
-	// a new one waits for the end of a pause (R16a)
+	// a new Deployment waits for the end of a pause (R16a)
 	deferred: func(state model.State, live metav1.Object) bool { return live == nil && state.Stopped() },
 	conflict: selectsByExpressions,
 	lost:     func(model.Component) string { return "its pods may be new ones" },
 }
 
-// Where a Deployment has its pod template, and its number of pods.
+// Field paths of a Deployment's pod template and replica count.
 const (
 	TemplatePath = "spec.template"
 	ReplicasPath = "spec.replicas"
 )
 
-// deployment is written whole where it is the stack's, so that what others
-// added to its pod template goes (R28).
+// deployment returns the Deployment of the component. A write replaces the whole pod template,
+// which removes what others added to it (R28).
 func deployment(in In) *Child {
 	want := render.Deployment(in.State.Stack, *in.Component)
 	want.Spec.Paused = in.State.Stopped()
 	live := in.State.Children.Deployment(want.Name)
 	if in.Rollout.Outcome == v1alpha1.OutcomeSucceeded && (live == nil || live.Status.ObservedGeneration == 0) {
-		want.Spec.Paused = false // a Deployment that is paused from the start would get no pods
+		want.Spec.Paused = false // a Deployment that is created paused would get no pods
 	}
 	if live != nil && in.Component.Autoscaling != nil && ptr.Deref(live.Spec.Replicas, 1) == 0 {
-		want.Spec.Replicas = ptr.To(in.Component.Floor()) // an autoscaler leaves alone what has no pods
+		want.Spec.Replicas = ptr.To(in.Component.Floor()) // an autoscaler does not scale up from zero
 	}
 	hash := model.Hash(want)
 	want.Annotations[naming.AnnotationConfigHash] = hash
@@ -69,8 +69,8 @@ func deployment(in In) *Child {
 	return &Child{Write: write, Live: live, Drift: deploymentDrift(want, live)}
 }
 
-// selectsByExpressions is a conflict where the pod template cannot carry the labels that
-// are selected.
+// selectsByExpressions returns a conflict for a Deployment that selects its pods by
+// matchExpressions, because a pod template cannot be given labels to match them.
 func selectsByExpressions(object metav1.Object) *model.Problem {
 	live, ok := object.(*appsv1.Deployment)
 	if !ok || len(live.Spec.Selector.MatchExpressions) == 0 {
@@ -83,9 +83,9 @@ func selectsByExpressions(object metav1.Object) *model.Problem {
 	}
 }
 
-// deploymentDrift is the path of the first field of the Deployment that is not
-// as it is to be, or empty. The template has to be the same in all; of the rest
-// only what the operator sets counts.
+// deploymentDrift returns the path of the first field of the Deployment that differs from its
+// desired state; empty if none does. The whole template is compared; of the rest only the
+// fields that the operator sets.
 func deploymentDrift(want, live *appsv1.Deployment) string {
 	same := equality.Semantic.DeepEqual
 	switch {
@@ -107,8 +107,8 @@ func deploymentDrift(want, live *appsv1.Deployment) string {
 	return metadataDrift(want, live)
 }
 
-// templateDrift is the path of the first field in which two pod templates differ. What
-// matters most comes first: an image, then what else pods run.
+// templateDrift returns the path of the first field in which two pod templates differ: an image
+// first, then the rest of the pod spec, then the metadata.
 func templateDrift(want, live corev1.PodTemplateSpec) string {
 	for i, container := range want.Spec.Containers {
 		if i < len(live.Spec.Containers) && live.Spec.Containers[i].Name == container.Name &&
@@ -122,8 +122,8 @@ func templateDrift(want, live corev1.PodTemplateSpec) string {
 	)
 }
 
-// templateFields are those of a pod template, with annotations and labels even
-// where it has none: each of them is a field of its own.
+// templateFields returns the fields of a pod template, with empty annotations and labels if it
+// has none, so that their keys are compared one by one.
 func templateFields(template corev1.PodTemplateSpec) map[string]any {
 	all := fields(&template)
 	if metadata, ok := all["metadata"].(map[string]any); ok {

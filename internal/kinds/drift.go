@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// difference is the path of the first value that is not the same in both, or empty.
+// difference returns the path of the first value that differs; empty if both are equal.
 func difference(path string, want, have any) string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -49,7 +49,7 @@ func difference(path string, want, have any) string {
 	}
 }
 
-// item is that of a list at position i, or nil.
+// item returns the item at position i, or nil.
 func item(list []any, i int) any {
 	if i < len(list) {
 		return list[i]
@@ -57,7 +57,7 @@ func item(list []any, i int) any {
 	return nil
 }
 
-// itemPath is the path of what two lists have at position i: by its name where it has one.
+// itemPath returns the path of the lists' item at position i, by the item's name if it has one.
 func itemPath(path string, i int, lists ...[]any) string {
 	for _, list := range lists {
 		fields, _ := item(list, i).(map[string]any)
@@ -68,7 +68,8 @@ func itemPath(path string, i int, lists ...[]any) string {
 	return fmt.Sprintf("%s[%d]", path, i)
 }
 
-// metadataDrift is the same of what the operator sets in the metadata.
+// metadataDrift returns the path of the first metadata field that the operator sets and that
+// differs; empty if none does.
 func metadataDrift(want, live metav1.Object) string {
 	if key := lacking(want.GetAnnotations(), live.GetAnnotations()); key != "" {
 		return "metadata.annotations." + key
@@ -86,7 +87,8 @@ func metadataDrift(want, live metav1.Object) string {
 	return ""
 }
 
-// lacking is the first key under which the live values are not as they are to be, or empty.
+// lacking returns the first key in want whose value in live is missing or differs; empty if
+// there is none.
 func lacking(want, live map[string]string) (first string) {
 	for key, value := range want {
 		if have, found := live[key]; (!found || have != value) && (first == "" || key < first) {
@@ -96,12 +98,12 @@ func lacking(want, live map[string]string) (first string) {
 	return first
 }
 
-// appliedDrift is the path of the first field of the configuration that the
-// live object does not have as it is to be, or empty. What the configuration
-// does not name is left to others; what it no longer names shows in its hash.
+// appliedDrift returns the path of the first field of the configuration that the live object
+// lacks or has with another value; empty if there is none. Fields outside the configuration
+// belong to others; a field that the configuration no longer names shows in its hash.
 func appliedDrift(config any, live metav1.Object) string {
 	want, have := fields(config), fields(live)
-	delete(want, "apiVersion") // typed objects from the cache have neither
+	delete(want, "apiVersion") // objects from the cache are typed and have neither
 	delete(want, "kind")
 	if at := missing("spec", want["spec"], have["spec"]); at != "" {
 		return at
@@ -109,7 +111,8 @@ func appliedDrift(config any, live metav1.Object) string {
 	return missing("", want, have)
 }
 
-// missing is the path of the first value in want that have does not hold, or empty.
+// missing returns the path of the first value in want that have does not contain; empty if it
+// contains all.
 func missing(path string, want, have any) string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -136,8 +139,8 @@ func missing(path string, want, have any) string {
 	}
 }
 
-// counterpart is the item of a list that corresponds to one at position i of
-// another: by the key of the list where its items have one, else by position.
+// counterpart returns the item of the list that corresponds to an item at position i of another
+// list: by uid or name if the item has one, otherwise by position. It is nil if there is none.
 func counterpart(item any, i int, list []any) any {
 	for _, key := range []string{"uid", "name"} {
 		wanted, _ := item.(map[string]any)
@@ -165,11 +168,11 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// fields are those of an API type, as in its JSON form.
+// fields returns the fields of an API type in its JSON form.
 func fields(object any) map[string]any {
 	all, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
-		panic(fmt.Sprintf("reading a %T: %v", object, err)) // only API types come here
+		panic(fmt.Sprintf("reading a %T: %v", object, err)) // only API types are passed
 	}
 	return all
 }

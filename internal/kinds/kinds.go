@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package kinds is the table of the kinds of children: one entry for each, in a file
-// of its own, with all that the pipeline has to know of it. It is pure.
+// Package kinds is the table of the kinds of children: one entry for each kind, in its own
+// file, with all that the pipeline needs to know about it. It is pure.
 package kinds
 
 import (
@@ -28,44 +28,45 @@ type Object interface {
 // Kind is a kind of child.
 type Kind struct {
 	Name model.Kind
-	// Resource is what the API calls it.
+	// Resource is the API resource of the kind.
 	Resource schema.GroupVersionResource
-	// New makes an empty object.
+	// New returns an empty object.
 	New func() Object
-	// Optional says that a cluster may lack the API, and may get it later.
+	// Optional says that the API may be missing in a cluster, and be installed later.
 	Optional bool
-	// Content says that an object is what a revision decides, and not how a component
-	// is operated (R1).
+	// Content says that objects of the kind are content of a revision, not operation of a
+	// component (R1).
 	Content bool
-	// Adoptable says that a stack can take over an object that was there before it (R26).
+	// Adoptable says that a stack can adopt an existing object of the kind (R26).
 	Adoptable bool
-	// Without is how a stack does without an object of the kind, for the message that a
-	// name is not free; empty where it cannot.
+	// Without is the advice on how to avoid an object of the kind, for the message of a name
+	// conflict; empty if it cannot be avoided.
 	Without string
 
-	// child is what a component is to have; nil where it is to have none.
+	// child returns the child that the component needs; nil if it needs none.
 	child func(In) *Child
-	// spec is that of an object.
+	// spec returns the spec of an object.
 	spec func(metav1.Object) any
-	// serving is the path of what decides, in a field that differs, what pods run or who
-	// gets their requests; empty where nothing does.
+	// serving is the path prefix of the fields that decide what pods run or which pods get
+	// requests; empty if none do.
 	serving string
-	// part says whether a component's content has an object of the kind; nil where the
-	// kind is not content.
+	// part reports whether a component's content has an object of the kind; nil for kinds that
+	// are not content.
 	part func(model.Component) bool
-	// deferred says that a write waits until the rollout has ended; nil where none does.
+	// deferred reports whether a write waits until the rollout has ended; nil if none does.
 	deferred func(model.State, metav1.Object) bool
-	// conflict is why an object that is the stack's to write cannot be written; nil where
-	// each can.
+	// conflict returns why an object that the stack may write cannot be written; nil if each
+	// can.
 	conflict func(metav1.Object) *model.Problem
-	// lost is what becomes of an object that is created again; nil where nothing does.
+	// lost describes what may change when a deleted object is created again; nil if nothing
+	// does.
 	lost func(model.Component) string
 }
 
-// All are the kinds, in the order in which they are written.
+// All lists the kinds of children in the order in which they are written.
 var All = []*Kind{deployments, services, autoscalers, budgets}
 
-// byName has Revisions too.
+// byName includes Revisions.
 var byName = func() map[model.Kind]*Kind {
 	kinds := map[model.Kind]*Kind{Revisions.Name: Revisions}
 	for _, kind := range All {
@@ -74,10 +75,10 @@ var byName = func() map[model.Kind]*Kind {
 	return kinds
 }()
 
-// Of is the kind of that name, which is one of All or that of Revisions.
+// Of returns the kind with the name: one of All, or Revisions. It is nil for other names.
 func Of(name model.Kind) *Kind { return byName[name] }
 
-// Each goes through live children by kind, in the order of the kinds, and name.
+// Each iterates over live children, in the order of All and by name.
 func Each(children model.Children) iter.Seq2[*Kind, metav1.Object] {
 	return func(yield func(*Kind, metav1.Object) bool) {
 		for _, kind := range All {
@@ -90,31 +91,32 @@ func Each(children model.Children) iter.Seq2[*Kind, metav1.Object] {
 	}
 }
 
-// Fingerprint is the hash of all that a write of the object can change.
+// Fingerprint returns the hash of everything in the object that a write can change.
 func (k *Kind) Fingerprint(object metav1.Object) string {
 	return model.Hash([]any{object.GetLabels(), object.GetAnnotations(), object.GetOwnerReferences(), k.spec(object)})
 }
 
-// In is what a child follows from.
+// In is the input that a child is computed from.
 type In struct {
 	State     model.State
 	Component *model.Desired
 	Rollout   model.Rollout
 }
 
-// Child is an object that a component is to have.
+// Child is an object that a component needs.
 type Child struct {
 	*Kind
 	Component *model.Desired
-	// Write makes it what it is to be.
+	// Write is the write that brings the object to its desired state.
 	Write model.WriteChild
-	// Live is the object as it is; nil where there is none.
+	// Live is the existing object; nil if there is none.
 	Live metav1.Object
-	// Drift is the path of a field in which it differs; empty where none does.
+	// Drift is the path of the first field that differs from the desired state; empty if none
+	// does.
 	Drift string
 }
 
-// Wanted is what the component is to have of the kind; nil where it is to have none.
+// Wanted returns the child of the kind that the component needs; nil if it needs none.
 func (k *Kind) Wanted(in In) *Child {
 	child := k.child(in)
 	if child != nil {
@@ -123,20 +125,23 @@ func (k *Kind) Wanted(in In) *Child {
 	return child
 }
 
-// Serving says whether what differs decides what pods run, or who gets their requests.
+// Serving reports whether the drift is in a field that decides what pods run or which pods get
+// requests.
 func (c *Child) Serving() bool { return c.serving != "" && strings.HasPrefix(c.Drift, c.serving) }
 
-// Part says whether the component's content has an object of the kind.
+// Part reports whether the component's content has an object of the kind. The component may be
+// nil.
 func (k *Kind) Part(component *model.Component) bool {
 	return component != nil && k.part != nil && k.part(*component)
 }
 
-// Deferred says whether the child is to be written later, when the rollout has ended.
+// Deferred reports whether the write of the child waits until the rollout has ended.
 func (c *Child) Deferred(state model.State, rollout model.Rollout) bool {
 	return rollout.Outcome == v1alpha1.OutcomeProgressing && c.deferred != nil && c.deferred(state, c.Live)
 }
 
-// Settled says whether the child is as it is to be, or as the API server would have it.
+// Settled reports whether the child has its desired state, or the state that the API server
+// made of it.
 func (c *Child) Settled(state model.State) bool {
 	if c.Live == nil {
 		return false
@@ -148,7 +153,8 @@ func (c *Child) Settled(state model.State) bool {
 	return ok && accepted.Asked == c.Write.Hash && accepted.Answered == c.Fingerprint(c.Live)
 }
 
-// Conflict is why the child cannot be written though the stack may; nil where it can.
+// Conflict returns why the child cannot be written although the stack may write it; nil if it
+// can.
 func (c *Child) Conflict() *model.Problem {
 	if c.Live == nil || c.conflict == nil {
 		return nil
@@ -156,8 +162,8 @@ func (c *Child) Conflict() *model.Problem {
 	return c.conflict(c.Live)
 }
 
-// Lost is what becomes of the child where it was deleted and is created again; empty
-// where nothing does.
+// Lost describes what may change when the child is created again after it was deleted; empty if
+// nothing does.
 func (c *Child) Lost() string {
 	if c.lost == nil {
 		return ""

@@ -11,7 +11,8 @@ import (
 
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;patch;delete
 
-// Revisions are a stack's records. No component has one: they are not among All.
+// Revisions is the kind of a stack's revision records. They belong to no component, so the kind
+// is not in All.
 var Revisions = &Kind{
 	Name:     model.KindRevision,
 	Resource: appsv1.SchemeGroupVersion.WithResource("controllerrevisions"),

@@ -15,7 +15,7 @@ import (
 
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 
-// services bring requests to the pods of components with ports.
+// services route requests to the pods of components with ports.
 var services = &Kind{
 	Name:      model.KindService,
 	Resource:  corev1.SchemeGroupVersion.WithResource("services"),
@@ -29,8 +29,8 @@ var services = &Kind{
 	spec:    specOf(func(s *corev1.Service) any { return s.Spec }),
 	serving: "spec",
 	part:    func(component model.Component) bool { return component.Service != nil },
-	// one that was there before the stack, and sends to ports by number, goes on serving
-	// the pods that were there (R26)
+	// an existing Service that is to be adopted keeps serving the existing pods until the
+	// rollout has ended, as its ports may target them by number (R26)
 	deferred: func(state model.State, live metav1.Object) bool {
 		return live != nil && model.OwnershipOf(state.Stack, live) == model.Unclaimed
 	},
@@ -46,15 +46,15 @@ var services = &Kind{
 	},
 }
 
-// takesPorts says whether the live Service has ports of others that are in the way.
+// takesPorts reports whether the live Service has ports of others that are in the way.
 func takesPorts(in In, config *corev1ac.ServiceApplyConfiguration, live metav1.Object) bool {
 	service, ok := live.(*corev1.Service)
 	return ok && (model.OwnershipOf(in.State.Stack, service) == model.Unclaimed || inTheWay(config, service))
 }
 
-// inTheWay says whether a Service has a port under a name of the stack's that is
-// another one. Server-side apply tells ports apart by number and protocol, and
-// would put the stack's beside it.
+// inTheWay reports whether a Service has a port with the name of one of the stack's ports but
+// another number or protocol. Server-side apply identifies ports by number and protocol, and
+// would add the stack's port beside it.
 func inTheWay(wanted *corev1ac.ServiceApplyConfiguration, service *corev1.Service) bool {
 	for _, want := range wanted.Spec.Ports {
 		for _, port := range service.Spec.Ports {

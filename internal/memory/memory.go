@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package memory is what the operator remembers of stacks from one reconcile to the next:
-// what it wrote, what the API server answered, what it has seen of a rollout. It is only
-// memory: another operator, or this one after a restart, begins without it, and repeats a
-// write at most.
+// Package memory holds what the operator remembers of stacks between reconciles: its writes,
+// the API server's answers, and the observed progress of a rollout. None of it is persisted:
+// after a restart or a change of leader the operator starts without it, and at most repeats a
+// write.
 package memory
 
 import (
@@ -16,32 +16,35 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// Memory is of all stacks. It is safe for concurrent use. Its zero value is empty and ready.
+// Memory holds the memory of all stacks. It is safe for concurrent use. Its zero value is empty
+// and ready to use.
 type Memory struct {
 	mu     sync.Mutex
 	stacks map[types.NamespacedName]*Stack
 }
 
-// Stack is what is remembered of one stack. Only the stack's own reconcile uses it, of
-// which there is one at a time. Its zero value is empty and ready.
+// Stack holds the memory of one stack. It is not safe for concurrent use: only the stack's own
+// reconcile uses it, and there is one at a time. Its zero value is empty and ready to use.
 type Stack struct {
 	uid types.UID
 
-	// Writes are those of children, with the answers to them.
+	// Writes are the last writes of children, with the API server's answers.
 	Writes Writes
 	// Records are writes of revisions that the cache may not show yet.
 	Records Records
-	// Names are what was seen of children's names a moment ago.
+	// Names are the names of children that were recently found free or created.
 	Names Names
-	// Status is the last one that was written.
+	// Status is the last status that was written, or held back.
 	Status Status
-	// Sight is what was seen of the open rollout.
+	// Sight is the observed progress of the open rollout.
 	Sight Sight
-	// Problem is one that an event has told, and the status does not show yet.
+	// Problem is the problem that an event has reported and the status does not show yet; empty
+	// if there is none.
 	Problem string
 }
 
-// Of is what is remembered of the stack: nothing of an earlier one of its name.
+// Of returns the memory of the stack. It is empty if an earlier stack of the same name was
+// deleted.
 func (m *Memory) Of(stack *v1alpha1.AppStack) *Stack {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,7 +59,7 @@ func (m *Memory) Of(stack *v1alpha1.AppStack) *Stack {
 	return m.stacks[key]
 }
 
-// Forget forgets a stack that is gone.
+// Forget drops the memory of a deleted stack.
 func (m *Memory) Forget(stack types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

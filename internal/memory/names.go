@@ -9,40 +9,41 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// moment is how long what was seen of a name is believed.
+// moment is how long an observation of a name is trusted.
 const moment = 2 * time.Second
 
-// Names are what was seen of the names of children a moment ago, while the stack has
-// something to be written. Without it, they are looked at once more.
+// Names are the names of children that were recently found free or created, while the stack has
+// something to write. Without them the operator checks the names once more.
 type Names struct {
 	free, made times
 }
 
-// FoundFree notes that the start of a rollout found the name free, for the reconcile that
-// follows. Who takes it meanwhile is found by the write, which creates the object, or is
-// refused. What is applied would be merged into an object that somebody has made, and is
-// looked for (R26).
+// FoundFree records that the dry runs of a rollout start found the name free, for the reconcile
+// that follows. If somebody takes the name meanwhile, the write, a create, is rejected. That
+// does not hold for server-side apply, which would merge into the object, so these names are
+// checked with a live read (R26).
 func (n *Names) FoundFree(name model.Target, now time.Time) { n.free.note(name, now) }
 
-// IsFree says whether the name was free a moment ago. It is good for one write.
+// IsFree reports whether the name was found free a moment ago. It returns true for one write
+// only.
 func (n *Names) IsFree(name model.Target, now time.Time) bool {
 	defer delete(n.free, name)
 	return n.free.justNow(name, now)
 }
 
-// Made notes that the child was made. The cache may not show it yet.
+// Made records that the child was created. The cache may not show it yet.
 func (n *Names) Made(name model.Target, now time.Time) { n.made.note(name, now) }
 
-// IsMade says whether the child was made a moment ago.
+// IsMade reports whether the child was created a moment ago.
 func (n *Names) IsMade(name model.Target, now time.Time) bool { return n.made.justNow(name, now) }
 
-// Removed notes that the child was removed.
+// Removed records that the child was deleted.
 func (n *Names) Removed(name model.Target) { delete(n.made, name) }
 
-// Clear forgets all names.
+// Clear drops all names.
 func (n *Names) Clear() { *n = Names{} }
 
-// times are when something was seen.
+// times are the times of observations.
 type times map[model.Target]time.Time
 
 func (t *times) note(name model.Target, now time.Time) {

@@ -10,19 +10,20 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Records are writes of revisions that the cache may not show yet, by the names of their
+// Records are writes of revisions that the cache may not show yet, by the names of the
 // ControllerRevisions.
 type Records map[string]write
 
-// write is what was written of a record since it was seen last.
+// write is what was written to a revision since the cache last caught up.
 type write struct {
-	// before are the resource versions that were replaced; an empty one where the record was made.
+	// before are the resource versions that were replaced, an empty one for a create.
 	before []string
-	// at is when the API server answered last.
+	// at is the time of the API server's last answer.
 	at time.Time
 }
 
-// Wrote remembers that a record was written, in place of what it was before.
+// Wrote records that a revision was written, and the resource version before that; it is empty
+// for a create.
 func (r *Records) Wrote(name, before string, at time.Time) {
 	if *r == nil {
 		*r = Records{}
@@ -30,11 +31,12 @@ func (r *Records) Wrote(name, before string, at time.Time) {
 	(*r)[name] = write{before: append((*r)[name].before, before), at: at}
 }
 
-// Behind says whether the cache does not show yet what was last written of a record.
-// Rollouts are numbered by all records together: without the last one the next would get
-// its number again (R5). The shown are the resource versions in the cache, by name.
+// Behind reports whether the cache does not show the last write of a revision yet; shown are
+// the resource versions in the cache, by name. The sequence of a rollout is one more than the
+// highest in all revisions, so an outdated revision would give the next rollout the same number
+// again (R5).
 //
-// What the cache has shown once need not be remembered: it never goes back.
+// Behind drops the writes that the cache shows: it never goes back.
 func (r *Records) Behind(shown map[string]string, now time.Time) (behind bool) {
 	for name, write := range *r {
 		if slices.Contains(write.before, shown[name]) && model.Within(catchUp, write.at, now) {
@@ -46,7 +48,7 @@ func (r *Records) Behind(shown map[string]string, now time.Time) (behind bool) {
 	return behind
 }
 
-// Drop forgets the write of a record whose revision is gone.
+// Drop drops the write of a revision that is gone.
 func (r *Records) Drop(name string) {
 	delete(*r, name)
 	if len(*r) == 0 {

@@ -13,24 +13,27 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// Sight is what was seen of the stack's open rollout. What others noted is taken for news when it changes, not by
-// the time that they gave it, and what has lasted since is measured: so neither clocks that differ nor one that is
-// set anew make a rollout older than it is. The zero value is ready to use.
+// Sight is the observed progress of the stack's open rollout. A timestamp that others wrote
+// counts as news when it changes, and the time since then is measured by the operator's clock.
+// So neither clock skew nor a clock that is set anew makes a rollout older than it is. The zero
+// value is ready to use.
 type Sight struct{ seen *sight }
 
-// sight is what was seen of a rollout.
+// sight is the observed progress of a rollout.
 type sight struct {
 	model.Sight
-	// noted is by Deployment when its controller said that it last saw progress, and when that was seen.
+	// noted is the last progress that the Deployment controller has reported, by Deployment.
 	noted map[string]note
-	// refused is by Deployment since when its pods are seen to be refused.
+	// refused is the time at which a Deployment's pods were first seen to be rejected, by
+	// Deployment.
 	refused map[string]time.Time
 }
 
-// note is what a Deployment's controller noted; seen is zero where it was there from the first.
+// note is the time of progress that the Deployment controller reported, and when the operator
+// saw it; seen is zero if it was there when the operator first saw the rollout.
 type note struct{ noted, seen time.Time }
 
-// Look is what has been seen of the open rollout, with the Deployments as they are now.
+// Look updates the observations from the Deployments and returns those of the open rollout.
 func (s *Sight) Look(open model.Rollout, deployments map[string]*appsv1.Deployment, clock clock.PassiveClock) model.Sight {
 	now := clock.Now()
 	if s.seen == nil || s.seen.Of(open).Began.IsZero() {
@@ -48,17 +51,17 @@ func (s *Sight) Look(open model.Rollout, deployments map[string]*appsv1.Deployme
 	return s.seen.measured(clock)
 }
 
-// Start notes that the rollout has its Deployments written.
+// Start records that the rollout's Deployments have been written.
 func (s *Sight) Start() {
 	if s.seen != nil {
 		s.seen.Started = true
 	}
 }
 
-// Forget ends what is remembered of a rollout.
+// Forget drops the observations.
 func (s *Sight) Forget() { s.seen = nil }
 
-// look notes what is new of a Deployment.
+// look records what is new in a Deployment.
 func (s *sight) look(name string, deployment *appsv1.Deployment, now time.Time) {
 	if at := progressed(deployment); !at.IsZero() && !at.Equal(s.noted[name].noted) {
 		s.noted[name] = note{noted: at, seen: now}
@@ -70,7 +73,8 @@ func (s *sight) look(name string, deployment *appsv1.Deployment, now time.Time) 
 	}
 }
 
-// progressed is when the Deployment's controller says that it last saw progress; zero where it does not say.
+// progressed returns the time of the last progress that the Deployment controller has reported;
+// zero if it has reported none.
 func progressed(deployment *appsv1.Deployment) time.Time {
 	if noted := rollout.Progressed(deployment); noted != nil {
 		return noted.LastUpdateTime.Time
@@ -78,7 +82,7 @@ func progressed(deployment *appsv1.Deployment) time.Time {
 	return time.Time{}
 }
 
-// measured is what was seen, as the clock measures it.
+// measured returns the observations with their ages by the clock.
 func (s *sight) measured(clock clock.PassiveClock) model.Sight {
 	seen := s.Sight
 	seen.For = clock.Since(seen.Began)

@@ -9,15 +9,15 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// Status is the last one of the stack that was written. Without it, the next is written a
-// moment sooner.
+// Status is the last status of the stack that was written. If it is lost, the next status is
+// written a moment earlier.
 type Status struct {
-	// Replaced is the resource version of the stack that the write replaced.
+	// Replaced is the resource version of the stack before the write.
 	Replaced string
-	// At is when it was written.
+	// At is the time of the write.
 	At time.Time
-	// Held is what the last reconcile has not written; nil where it has. The first of such
-	// reconciles in a row was at Since.
+	// Held is the status that the last reconcile held back; nil if it wrote its status. Since
+	// is when the first of these reconciles in a row held its status back.
 	Held  *v1alpha1.AppStackStatus
 	Since time.Time
 }

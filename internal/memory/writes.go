@@ -13,23 +13,23 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// catchUp is how long the cache may take to show a write. After that what it shows is
-// true, as when the cluster was restored from a backup.
+// catchUp is how long the cache may take to show a write. After that, what the cache shows is
+// taken as true, for example after the cluster was restored from a backup.
 const catchUp = 10 * time.Second
 
-// Writes are the last writes of a stack's children, with what the API server made of them.
+// Writes are the last writes of a stack's children, with the API server's answers.
 type Writes struct {
-	accepted []accepted // few, for which a map is large
+	accepted []accepted // a slice, because a map is large for so few
 	rejected map[model.Target]model.Rejection
 }
 
-// accepted is the last write of a child that was.
+// accepted is the last accepted write of a child.
 type accepted struct {
 	child types.UID
 	model.LastWrite
 }
 
-// Note remembers the answer to a write of a child, which may depend on the last one.
+// Note records the answer to a write of a child; next derives it from the previous one.
 func (w *Writes) Note(child types.UID, next func(last model.LastWrite) model.LastWrite) {
 	at := slices.IndexFunc(w.accepted, func(a accepted) bool { return a.child == child })
 	if at < 0 {
@@ -39,7 +39,7 @@ func (w *Writes) Note(child types.UID, next func(last model.LastWrite) model.Las
 	w.accepted[at].LastWrite = next(w.accepted[at].LastWrite)
 }
 
-// Last are a copy of the answers, by child.
+// Last returns a copy of the last accepted writes, by child; nil if there are none.
 func (w *Writes) Last() map[types.UID]model.LastWrite {
 	if len(w.accepted) == 0 {
 		return nil
@@ -51,26 +51,26 @@ func (w *Writes) Last() map[types.UID]model.LastWrite {
 	return all
 }
 
-// Drop forgets a child that is gone.
+// Drop drops the last write of a child that is gone.
 func (w *Writes) Drop(child types.UID) {
 	w.accepted = slices.DeleteFunc(w.accepted, func(a accepted) bool { return a.child == child })
 }
 
-// Keep forgets the children that are not there any more, as others have deleted them. The
-// cache may not show yet what was made a moment ago.
+// Keep drops the writes of children that no longer exist because others have deleted them.
+// Recent writes are kept, as the cache may not show those children yet.
 func (w *Writes) Keep(there map[types.UID]bool, now time.Time) {
 	w.accepted = slices.DeleteFunc(w.accepted, func(a accepted) bool { return !there[a.child] && !model.Within(catchUp, a.At, now) })
 }
 
-// Behind says whether the cache does not show yet how the child was last written.
+// Behind reports whether the cache does not show the last write of the child yet.
 func (w *Writes) Behind(child types.UID, generation int64, now time.Time) bool {
 	return slices.ContainsFunc(w.accepted, func(a accepted) bool {
 		return a.child == child && generation < a.Generation && model.Within(catchUp, a.At, now)
 	})
 }
 
-// Reject remembers that the API server rejected a write. The answer is what is
-// remembered; it is news where the same was not rejected before.
+// Reject records that the API server rejected a write, and returns the rejection as remembered.
+// It is news if the same write was not rejected before.
 func (w *Writes) Reject(target model.Target, rejection model.Rejection) (next model.Rejection, news bool) {
 	if w.rejected == nil {
 		w.rejected = map[model.Target]model.Rejection{}
@@ -80,7 +80,7 @@ func (w *Writes) Reject(target model.Target, rejection model.Rejection) (next mo
 	return next, news
 }
 
-// Took forgets that a write was rejected: it was taken now.
+// Took drops the rejection of a write that has been accepted since.
 func (w *Writes) Took(target model.Target) {
 	delete(w.rejected, target)
 	if len(w.rejected) == 0 {
@@ -88,8 +88,8 @@ func (w *Writes) Took(target model.Target) {
 	}
 }
 
-// Settled forgets what was rejected: nothing of it is asked for any more.
+// Settled drops all rejections, as none of these writes is needed any more.
 func (w *Writes) Settled() { w.rejected = nil }
 
-// Rejected is a copy of what the API server rejected.
+// Rejected returns a copy of the rejections.
 func (w *Writes) Rejected() map[model.Target]model.Rejection { return maps.Clone(w.rejected) }

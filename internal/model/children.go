@@ -12,21 +12,21 @@ import (
 // Kind is the kind of an object that the operator writes.
 type Kind string
 
-// The kinds that the pipeline itself knows. All kinds of children are in the package kinds.
+// Kinds that the pipeline itself refers to. The package kinds has all kinds of children.
 const (
 	KindDeployment Kind = "Deployment"
 	KindService    Kind = "Service"
-	// KindRevision is the kind of a stack's records.
+	// KindRevision is the kind of revisions.
 	KindRevision Kind = "ControllerRevision"
 )
 
 // Children are live objects, by kind and name.
 type Children map[Kind]map[string]metav1.Object
 
-// Find is the object of that kind and name, or nil.
+// Find returns the object of that kind and name, or nil.
 func (c Children) Find(kind Kind, name string) metav1.Object { return c[kind][name] }
 
-// Put adds the object, in place of one of its kind and name.
+// Put adds the object, and replaces one of the same kind and name.
 func (c Children) Put(kind Kind, object metav1.Object) {
 	if c[kind] == nil {
 		c[kind] = map[string]metav1.Object{}
@@ -34,22 +34,22 @@ func (c Children) Put(kind Kind, object metav1.Object) {
 	c[kind][object.GetName()] = object
 }
 
-// Remove takes the object of that kind and name away; there need not be one.
+// Remove removes the object of that kind and name, if there is one.
 func (c Children) Remove(kind Kind, name string) { delete(c[kind], name) }
 
-// Deployment is the one of that name, or nil.
+// Deployment returns the Deployment of that name, or nil.
 func (c Children) Deployment(name string) *appsv1.Deployment {
 	found, _ := c.Find(KindDeployment, name).(*appsv1.Deployment)
 	return found
 }
 
-// Service is the one of that name, or nil.
+// Service returns the Service of that name, or nil.
 func (c Children) Service(name string) *corev1.Service {
 	found, _ := c.Find(KindService, name).(*corev1.Service)
 	return found
 }
 
-// Deployments are all of them, by name.
+// Deployments returns all Deployments, by name.
 func (c Children) Deployments() map[string]*appsv1.Deployment {
 	all := make(map[string]*appsv1.Deployment, len(c[KindDeployment]))
 	for name := range c[KindDeployment] {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package model holds the values that pass through the pipeline: plain data,
-// without a client.
+// Package model holds the plain data types that the pipeline passes on, without any client.
 package model
 
 import (
@@ -14,28 +13,28 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Content is what a revision decides: for every component what its pods and
-// its Service are. It is rendered when the revision is made and never again
-// (R1, R2). Its JSON form is stored, so fields are only ever added.
+// Content is what a revision decides: the pod template and the Service of every component. It
+// is rendered when the revision is created and never again (R1, R2). Its JSON form is stored,
+// so fields are only ever added.
 type Content struct {
-	// Components, the main one first, the others by name.
+	// Components has the main component first, then the others by name.
 	Components []Component `json:"components"`
 }
 
-// Component is a component as a revision holds it.
+// Component is a component as a revision stores it.
 type Component struct {
 	Name string `json:"name"`
-	// Selector is that of the Deployment and of the Service.
+	// Selector selects the component's pods, in the Deployment and in the Service.
 	Selector map[string]string `json:"selector"`
-	// Template is complete: with the defaults that the API server filled in.
+	// Template includes the API server's defaults.
 	Template corev1.PodTemplateSpec `json:"template"`
-	// Service is nil where the component has no ports.
+	// Service is nil if the component has no ports.
 	Service *Service `json:"service,omitempty"`
-	// Provenance is where the above came from; it decides nothing.
+	// Provenance is where the values above come from. It has no effect on what runs.
 	Provenance Provenance `json:"provenance,omitzero"`
 }
 
-// Service is a component's Service as a revision holds it.
+// Service is a component's Service as a revision stores it.
 type Service struct {
 	Type              corev1.ServiceType   `json:"type"`
 	Annotations       map[string]string    `json:"annotations,omitempty"`
@@ -43,8 +42,8 @@ type Service struct {
 	Ports             []corev1.ServicePort `json:"ports"`
 }
 
-// Hash is that of what the content decides. Where its values came from is not
-// part of it: a spec that says itself what its image says has the same content.
+// Hash returns the hash of the content without its provenance: a spec that sets the values
+// which the image would provide has the same content.
 func (c Content) Hash() string {
 	c.Components = slices.Clone(c.Components)
 	for i := range c.Components {
@@ -53,7 +52,7 @@ func (c Content) Hash() string {
 	return Hash(c)
 }
 
-// Find is the component of that name, or nil.
+// Find returns the component of that name, or nil.
 func (c Content) Find(name string) *Component {
 	for i := range c.Components {
 		if c.Components[i].Name == name {
@@ -63,8 +62,8 @@ func (c Content) Find(name string) *Component {
 	return nil
 }
 
-// App is the container that runs the component's image. A template that was
-// recorded always has it.
+// App returns the container that runs the component's image. A stored template always has it;
+// otherwise App returns an empty container.
 func (c Component) App() *corev1.Container {
 	for i := range c.Template.Spec.Containers {
 		if c.Template.Spec.Containers[i].Name == naming.AppContainer {
@@ -74,16 +73,16 @@ func (c Component) App() *corev1.Container {
 	return &corev1.Container{}
 }
 
-// Operation is how a component is run, as opposed to what it is: changing it
-// makes no revision and replaces no pod (R1).
+// Operation is how a component is operated, as opposed to its content. Changing it creates no
+// revision and replaces no pod (R1).
 type Operation struct {
 	Replicas         *int32                     `json:"replicas,omitempty"`
 	Autoscaling      *v1alpha1.Autoscaling      `json:"autoscaling,omitempty"`
 	DisruptionBudget *v1alpha1.DisruptionBudget `json:"disruptionBudget,omitempty"`
 }
 
-// Floor is the least number of pods that the operation asks for, 1 where it
-// leaves the number to others.
+// Floor returns the minimum number of pods that the operation requires; 1 if it leaves the
+// number to others.
 func (o Operation) Floor() int32 {
 	switch {
 	case o.Replicas != nil:
@@ -95,9 +94,8 @@ func (o Operation) Floor() int32 {
 	}
 }
 
-// Wanted is the least number of pods that a Deployment with so many replicas
-// is to have: where the spec leaves the number to others, none is asked for of
-// one that they scaled to zero.
+// Wanted returns the minimum number of pods for a Deployment with the given replica count. It
+// is 0 for a Deployment that others scaled to zero while the spec leaves the number to them.
 func (o Operation) Wanted(replicas int32) int32 {
 	if o.Replicas == nil && o.Autoscaling == nil {
 		return min(o.Floor(), replicas)

@@ -12,35 +12,35 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// Failure is the autopsy of a rollout that failed (R18). Its JSON form is
-// stored, so fields are only ever added.
+// Failure is the failure report of a rollout (R18). Its JSON form is stored, so fields are only
+// ever added.
 type Failure struct {
 	// Reason is one of v1alpha1's failure reasons.
 	Reason string `json:"reason"`
-	// Cause is what was seen to be wrong when a deadline passed, in one word.
+	// Cause is what was wrong when a deadline passed, in one word; empty for other failures.
 	Cause string `json:"cause,omitempty"`
-	// Component that failed.
+	// Component is the name of the component that failed.
 	Component string `json:"component,omitempty"`
-	// Pod and Container show the failure best; empty where none does.
+	// Pod and Container show the failure best; empty if none does.
 	Pod       string `json:"pod,omitempty"`
 	Container string `json:"container,omitempty"`
-	// ExitCode is the container's last one.
+	// ExitCode is the container's last exit code; nil if there is none.
 	ExitCode *int32 `json:"exitCode,omitempty"`
-	// Message has the details, and the container's last words.
+	// Message has the details, including the last output of the container.
 	Message string `json:"message,omitempty"`
-	// Advice is what to change so that the same content can succeed, in words that
-	// stay the same from one try to the next; empty where nothing is known to help.
+	// Advice tells users what to change so that the same content can succeed. Its text is the
+	// same for each attempt. It is empty if nothing is known to help.
 	Advice string `json:"advice,omitempty"`
-	// At is when the rollout was found to have failed.
+	// At is the time at which the failure was detected.
 	At time.Time `json:"at"`
 }
 
-// maxCause is how many bytes of a cause a summary has: two of them fit into a
-// condition, with what there is to do about it. The rest is in the message.
+// maxCause is the maximum length of the cause in a summary, in bytes: two summaries fit into
+// the message of a condition, with advice. The message has the full text.
 const maxCause = 400
 
-// Summary says what failed without anything that changes from one pod or one
-// try to the next, so that it can stand in a condition (R19).
+// Summary returns the failure without details that vary between pods or attempts, so that it
+// can be the message of a condition (R19).
 func (f Failure) Summary() string {
 	return f.summary(Truncate(cmp.Or(f.Cause, f.ban()), maxCause))
 }
@@ -60,8 +60,8 @@ func (f Failure) summary(cause string) string {
 	return summary
 }
 
-// ban is why no pod may be created, such as what Pod Security has against them:
-// what follows the name of the one that was tried.
+// ban returns why no pod can be created, for example because of Pod Security: the API server's
+// message after the name of the pod.
 func (f Failure) ban() string {
 	if f.Reason != v1alpha1.FailureReplicaFailure {
 		return ""
@@ -70,7 +70,7 @@ func (f Failure) ban() string {
 	return ban
 }
 
-// Details is the message with the advice.
+// Details returns the message and the advice.
 func (f Failure) Details() string {
 	if f.Message == "" || f.Advice == "" {
 		return f.Message + f.Advice
@@ -78,23 +78,23 @@ func (f Failure) Details() string {
 	return f.Message + "; " + f.Advice
 }
 
-// String is the summary with the details.
+// String returns the summary and the details.
 func (f Failure) String() string {
 	return strings.TrimSuffix(f.summary(f.Cause)+": "+f.Details(), ": ")
 }
 
-// Failed says whether the rollout was found to fail, and has not recovered since.
+// Failed reports whether the rollout has failed and has not recovered since.
 func (r Rollout) Failed() bool {
 	return r.Failure != nil && r.Outcome != v1alpha1.OutcomeSucceeded
 }
 
-// Open says whether the rollout has not ended: where it failed and nothing can
-// be gone back to, its pods may recover still (R14).
+// Open reports whether the rollout has not ended. A failed rollout without a rollback target
+// stays open, because its pods may still recover (R14).
 func (r Rollout) Open() bool {
 	return r.Outcome == v1alpha1.OutcomeProgressing
 }
 
-// DeadlineFrom is when the time for its progress begins to run.
+// DeadlineFrom returns the time from which the progress deadline runs.
 func (r Rollout) DeadlineFrom() time.Time {
 	if r.ResumedAt != nil && r.ResumedAt.After(r.StartedAt) {
 		return *r.ResumedAt
@@ -102,9 +102,9 @@ func (r Rollout) DeadlineFrom() time.Time {
 	return r.StartedAt
 }
 
-// Abandoned is the number of the revision that the stack was automatically
-// rolled back from, and that is not to be tried again just because the spec
-// still asks for it (R12); 0 where there is none.
+// Abandoned returns the number of the revision that the stack was automatically rolled back
+// from, which is not rolled out again just because the spec still asks for it (R12); 0 if there
+// is none.
 func (r Rollout) Abandoned() int64 {
 	if r.Trigger == v1alpha1.TriggerAutoRollback && !r.Declared {
 		return r.From

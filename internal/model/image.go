@@ -11,48 +11,48 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// ImageRequest is an image to look up, and the credentials that its pods have.
+// ImageRequest is an image to resolve, with the credentials that its pods have.
 type ImageRequest struct {
-	// Reference as the spec has it.
+	// Reference is the image as written in the spec.
 	Reference string
-	// ServiceAccount of the pods.
+	// ServiceAccount is the name of the pods' service account.
 	ServiceAccount string
-	// PullSecrets are the names of the pods' imagePullSecrets, with a comma between them.
+	// PullSecrets are the names of the pods' imagePullSecrets, separated by commas.
 	PullSecrets string
 }
 
-// Image is what a registry says of an image.
+// Image is a registry's answer about an image.
 type Image struct {
-	// Digest of the index or the manifest that the reference names; empty where it
-	// is not known, because the registry is not asked or does not answer.
+	// Digest is the digest of the index or manifest that the reference names; empty if it is
+	// unknown, because the registry is not asked or does not answer.
 	Digest string
-	// Platforms that the image runs on, sorted; none where that is not known.
+	// Platforms are the platforms that the image runs on, sorted; empty if unknown.
 	Platforms []Platform
-	// Config is what its Dockerfile said; nil where the image has none that can be read.
+	// Config is the configuration from its Dockerfile; nil if the image has none that can be read.
 	Config *dockerspec.DockerOCIImageConfig
-	// Unresolved is why the registry does not answer.
+	// Unresolved is why the image could not be resolved; nil if it was.
 	Unresolved *Unresolved
 }
 
-// Facts are what an image says of itself. Their JSON form is stored, so fields
-// are only ever added.
+// Facts are what an image declares about itself. Their JSON form is stored, so fields are only
+// ever added.
 type Facts struct {
-	// Platforms that the image runs on, sorted; none where that is not known.
+	// Platforms are the platforms that the image runs on, sorted; empty if unknown.
 	Platforms []Platform `json:"platforms,omitempty"`
-	// Config is what its Dockerfile said; nil where the image has none that can be read.
+	// Config is the configuration from its Dockerfile; nil if the image has none that can be read.
 	Config *dockerspec.DockerOCIImageConfig `json:"config,omitempty"`
 }
 
-// Facts are what the image says of itself.
+// Facts returns what the image declares about itself.
 func (i Image) Facts() Facts { return Facts{Platforms: i.Platforms, Config: i.Config} }
 
-// Platform is what an image was built for.
+// Platform is an operating system and architecture that an image was built for.
 type Platform struct {
 	OS           string `json:"os"`
 	Architecture string `json:"architecture"`
 }
 
-// String is the platform as Docker writes it.
+// String returns the platform in Docker's notation, such as linux/amd64.
 func (p Platform) String() string { return p.OS + "/" + p.Architecture }
 
 // Compare orders platforms by name.
@@ -60,28 +60,27 @@ func (p Platform) Compare(other Platform) int {
 	return cmp.Or(cmp.Compare(p.OS, other.OS), cmp.Compare(p.Architecture, other.Architecture))
 }
 
-// Unresolved is why an image could not be looked up. Its JSON form is stored,
-// so fields are only ever added.
+// Unresolved is why an image could not be resolved. Its JSON form is stored, so fields are only
+// ever added.
 type Unresolved struct {
-	// Reason is one of v1alpha1's reasons of the condition ImagesResolved.
+	// Reason is a reason of the condition ImagesResolved.
 	Reason string `json:"reason"`
-	// Message has the details, and what can be done.
+	// Message has the details and advice.
 	Message string `json:"message"`
 }
 
-// Provenance is where the values of a component came from when its revision was
-// made. Its JSON form is stored, so fields are only ever added.
+// Provenance is where the values of a component came from when its revision was created. Its
+// JSON form is stored, so fields are only ever added.
 type Provenance struct {
-	// Values, in the order in which users see them.
+	// Values are in the order in which users see them.
 	Values []v1alpha1.ImageValue `json:"values,omitempty"`
-	// Facts are what the component's image said: that of an earlier revision, where
-	// this one's was not known.
+	// Facts are what the component's image declared, or, if that was unknown, the image of an
+	// earlier revision.
 	Facts *Facts `json:"facts,omitempty"`
-	// Unresolved is why an image of the component runs as written; nil where none does.
+	// Unresolved is why an image of the component runs as written; nil if none does.
 	Unresolved *Unresolved `json:"unresolved,omitempty"`
-	// Resolved says that images of the component were looked up, and all that were are known.
+	// Resolved says that images of the component had to be resolved, and that all of them were.
 	Resolved bool `json:"resolved,omitempty"`
-	// Asked is the component's image as it was asked for; empty where the cluster's
-	// admission left it as it was.
+	// Asked is the component's image before admission control replaced it; empty if it did not.
 	Asked string `json:"asked,omitempty"`
 }

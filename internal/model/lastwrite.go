@@ -8,62 +8,62 @@ import (
 	"time"
 )
 
-// LastWrite is a write and the API server's answer to it. An answer that
-// differs from what was asked (a mutating webhook, a default of a newer API
-// server) is not drift: asking again would change nothing.
+// LastWrite is the last accepted write of a child, and the API server's answer. If the answer
+// differs from the request (because of a mutating webhook, or a default of a newer API server),
+// that is not drift: the same request would change nothing.
 type LastWrite struct {
-	// Asked is the hash of what was asked.
+	// Asked is the hash of the request.
 	Asked string
 	// Answered is the fingerprint of the object in the answer.
 	Answered string
-	// Generation is that of the object in the answer.
+	// Generation is the generation of the object in the answer.
 	Generation int64
 	// At is the time of the answer.
 	At time.Time
-	// Repairs are those in a row that the write is the last of; nil where it is none.
+	// Repairs is the series of repairs that ends with this write; nil if the write is not a
+	// repair.
 	Repairs *Repairs
 }
 
-// Repairs are writes that asked for the same, each because somebody else had changed it
-// before the last one had stood for long.
+// Repairs is a series of writes of the same content, each because somebody else had changed the
+// object shortly after the previous write.
 type Repairs struct {
-	// Count is how many there were.
+	// Count is the number of repairs.
 	Count int
-	// Fields are the paths that were changed, and Managers the field managers that
-	// changed them, as far as is known. Both are sorted, and only grow with each repair,
-	// so that a message which names them comes to rest.
+	// Fields are the paths that were changed, and Managers the field managers that changed
+	// them, if known. Both are sorted, at most three are kept, and entries are only added, so
+	// that a message with them stops changing.
 	Fields, Managers []string
 }
 
 // Change is what somebody else changed in a child.
 type Change struct {
-	// Field is the path of the first field that was changed; empty where none was.
+	// Field is the path of the first field that was changed; empty if none was.
 	Field string
-	// Manager is the field manager that changed it; empty where that is not known.
+	// Manager is the field manager that changed it; empty if unknown.
 	Manager string
 }
 
-// An object is contested when somebody else undoes the same write again and
-// again. Each further write has to wait for its turn then, so that two controllers
-// do not race as fast as they can.
+// An object is contested if somebody else reverts the same write again and again. Further
+// writes back off, so that two controllers do not race at full speed.
 const (
-	// freeRepairs are those that do not wait.
+	// freeRepairs is the number of repairs without a backoff.
 	freeRepairs = 3
-	// contentWait is how long a write waits where the change decides what pods run, or
-	// who gets their requests. A new pod takes longer to become ready, as a rule, so a
-	// foreign image hardly gets to serve, and one write a second is the most it costs.
+	// contentWait is the backoff if the change decides what pods run or which pods get
+	// requests. A new pod usually takes longer to become ready, so a foreign image hardly ever
+	// serves, at a cost of at most one write a second.
 	contentWait = time.Second
-	// maxWait is the longest wait of any other write. They begin with a second too.
+	// maxWait is the longest backoff of other writes, which starts with a second and doubles.
 	maxWait = 30 * time.Second
-	// standing is for how long a write has to stand until nothing is contested any more.
+	// standing is how long a write has to last before the object is no longer contested.
 	standing = time.Minute
-	// maxNamed is how many fields and managers are remembered.
+	// maxNamed is the maximum number of fields, and of managers, that are remembered.
 	maxNamed = 3
 )
 
-// Next is the answer to the write that follows. Where that puts back what somebody else
-// has changed it is a repair, and in a row with the last ones if these asked for the
-// same a short while ago.
+// Next returns the record of the write that follows this one. A write that reverts somebody
+// else's change is a repair. It continues the series of this write if both wrote the same
+// content less than a minute apart.
 func (a LastWrite) Next(answer LastWrite, undone Change) LastWrite {
 	if undone.Field == "" {
 		return answer
@@ -80,9 +80,9 @@ func (a LastWrite) Next(answer LastWrite, undone Change) LastWrite {
 	return answer
 }
 
-// Contest is how long the object is contested from now on if nobody changes it
-// again; 0 where it is not contested. It begins before the first write has to wait,
-// and does not end between a write and the change that undoes it.
+// Contest returns how long the object remains contested if nobody changes it again; 0 if it is
+// not contested. A contest starts before the first write backs off, and lasts between a write
+// and the change that reverts it.
 func (a LastWrite) Contest(asked string, now time.Time) time.Duration {
 	if a.Asked != asked || a.Repairs == nil || a.Repairs.Count < freeRepairs || !Within(standing, a.At, now) {
 		return 0
@@ -90,9 +90,8 @@ func (a LastWrite) Contest(asked string, now time.Time) time.Duration {
 	return standing - now.Sub(a.At)
 }
 
-// Wait is how long a write has to wait for its turn: not at all where nothing is
-// contested. Content says that the change decides what pods run, or who gets their
-// requests.
+// Wait returns the remaining backoff of a write; 0 if the object is not contested. Set content
+// if the change decides what pods run or which pods get requests.
 func (a LastWrite) Wait(asked string, content bool, now time.Time) time.Duration {
 	if a.Contest(asked, now) == 0 {
 		return 0
@@ -106,7 +105,7 @@ func (a LastWrite) Wait(asked string, content bool, now time.Time) time.Duration
 	return max(0, pause-now.Sub(a.At))
 }
 
-// including are the names with one more, sorted, unless it is empty or they are many.
+// including returns the sorted names with one more, unless it is empty or the limit is reached.
 func including(names []string, name string) []string {
 	at, found := slices.BinarySearch(names, name)
 	if found || name == "" || len(names) == maxNamed {

@@ -10,24 +10,25 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Ownership says whose an object is, as seen by a stack.
+// Ownership is the relation of an object to a stack.
 type Ownership int
 
-// Whose an object is.
+// The relations of an object to a stack.
 const (
-	// Foreign objects are never touched.
+	// Foreign objects belong to another controller and are never changed.
 	Foreign Ownership = iota
 	// Owned objects have the stack as their controller.
 	Owned
-	// Orphaned objects were the stack's: they carry its labels, and no controller owns them.
+	// Orphaned objects belonged to the stack: they have its labels, and no controller.
 	Orphaned
-	// Inherited objects belong to a deleted stack of the same name, and are about to go.
+	// Inherited objects belong to a deleted stack of the same name, and are about to be
+	// deleted.
 	Inherited
-	// Unclaimed objects carry no label of the stack and have no controller: they can be adopted.
+	// Unclaimed objects have neither labels of the stack nor a controller. They can be adopted.
 	Unclaimed
 )
 
-// OwnershipOf says whose a child or a revision is, as seen by the stack.
+// OwnershipOf returns the relation of a child or revision to the stack.
 func OwnershipOf(stack *v1alpha1.AppStack, object metav1.Object) Ownership {
 	controller := metav1.GetControllerOfNoCopy(object)
 	switch {
@@ -41,7 +42,7 @@ func OwnershipOf(stack *v1alpha1.AppStack, object metav1.Object) Ownership {
 	case object.GetLabels()[naming.LabelStack] != stack.Name:
 		return Unclaimed
 	}
-	// a copy that someone made keeps the labels, but not the name
+	// a copy by somebody else has the labels, but another name
 	component, child := object.GetLabels()[naming.LabelComponent]
 	if child && object.GetName() != naming.Object(stack.Name, component) {
 		return Unclaimed
@@ -49,7 +50,8 @@ func OwnershipOf(stack *v1alpha1.AppStack, object metav1.Object) Ownership {
 	return Orphaned
 }
 
-// Adopts says whether the stack takes over unclaimed objects of its names (R26).
+// Adopts reports whether the stack adopts unclaimed objects that have its children's names
+// (R26).
 func Adopts(stack *v1alpha1.AppStack) bool {
 	return stack.Annotations[v1alpha1.AnnotationAdopt] == "true"
 }

@@ -3,22 +3,23 @@
 
 package model
 
-// Phase is how far the newest rollout of a stack has come.
+// Phase is the progress of a stack's newest rollout.
 type Phase string
 
 // The phases of a rollout.
 const (
-	// PhaseStarting is until its Deployments have been written.
+	// PhaseStarting lasts until the rollout's Deployments have been written.
 	PhaseStarting Phase = "Starting"
-	// PhaseProgressing is while its pods take the place of others.
+	// PhaseProgressing lasts while new pods replace others.
 	PhaseProgressing Phase = "Progressing"
-	// PhasePaused is while spec.paused holds it up (R16a).
+	// PhasePaused lasts while spec.paused holds the rollout up (R16a).
 	PhasePaused Phase = "Paused"
-	// PhaseFailed is once it was found to fail, as long as no other rollout begins: its
-	// pods may recover still (R14).
+	// PhaseFailed lasts from the failure of the rollout until another rollout starts. Its pods
+	// may still recover (R14).
 	PhaseFailed Phase = "Failed"
-	// PhaseSucceeded is once all of its pods have run as they should.
+	// PhaseSucceeded begins when all pods of the rollout have become available.
 	PhaseSucceeded Phase = "Succeeded"
-	// PhaseEnded is where it ended otherwise, and the record of what followed is gone.
+	// PhaseEnded is the phase of a rollout that ended without success, if the record of the
+	// next rollout is gone.
 	PhaseEnded Phase = "Ended"
 )

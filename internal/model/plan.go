@@ -5,56 +5,58 @@ package model
 
 import "time"
 
-// Plan is what is to be done about a State, and why.
+// Plan lists what to do about a State, and why.
 type Plan struct {
-	// Start starts a rollout; nil where none starts. The next plan is for what follows.
+	// Start starts a rollout; nil if none starts. After it, the stack is planned again.
 	Start *StartRollout
-	// Steps keep up what runs, in the order in which they are carried out. They
-	// are taken where no rollout starts, or where its start is refused.
+	// Steps maintain what runs and repair drift, in the order of execution. They are carried
+	// out if no rollout starts, or if its start is rejected.
 	Steps []Step
-	// Rollout is the newest one; nil before the first.
+	// Rollout is the newest rollout; nil before the first.
 	Rollout *Rollout
-	// Phase is that of the rollout; empty where there is none.
+	// Phase is the phase of the rollout; empty if there is none.
 	Phase Phase
-	// Components that are to run, with how they are run.
+	// Components are the desired components, with their operation.
 	Components []Desired
-	// Problem is what only a person can mend; nil where there is none.
+	// Problem is a terminal error; nil if there is none.
 	Problem *Problem
-	// Asks is what has to be known first: there is no other plan as long as it is not answered.
+	// Asks are the questions that have to be answered first. Until then, nothing else is
+	// planned.
 	Asks Questions
-	// LooksUp is the image that is looked up for the next revision; empty where none is.
+	// LooksUp is the image that is being resolved for the next revision; empty if none is.
 	LooksUp string
-	// Waits says in words what the rollout waits for; empty where it waits for nothing.
+	// Waits describes what the rollout waits for; empty if it waits for nothing.
 	Waits string
-	// Wait is the time until another look is due though nothing happens, such as
-	// for a deadline or for a write that has to wait; 0 where none is.
+	// Wait is the time until the next reconcile is due without an event, for example for a
+	// deadline or a backoff; 0 if none is.
 	Wait time.Duration
 	// Held says that spec.paused holds up a rollout.
 	Held bool
 }
 
-// Settled says whether all that is known to be asked for is done: nothing is left to be
-// written, and nothing stands in the way.
+// Settled reports whether the stack has reached what it asks for: nothing has to be written, no
+// image is being resolved, and there is no problem.
 func (p Plan) Settled() bool {
 	return p.Start == nil && len(p.Steps) == 0 && p.Problem == nil && p.LooksUp == ""
 }
 
-// Desired is a component that is to run, and how.
+// Desired is a component that has to run, with its operation.
 type Desired struct {
 	Component
 	Operation
-	// Revision is the number of the revision that the component is from.
+	// Revision is the number of the component's revision.
 	Revision int64
-	// Retiring says that the target revision no longer has the component.
+	// Retiring says that the target revision does not have the component any more.
 	Retiring bool
-	// Joining says that the component is new, while others of the stack serve already.
+	// Joining says that the component is new, while other components of the stack serve
+	// already.
 	Joining bool
-	// Admitted is the image that the cluster's admission has the component run in place
-	// of the revision's; empty where it runs that.
+	// Admitted is the image with which the cluster's admission control replaced that of the
+	// revision; empty if it did not.
 	Admitted string
 }
 
-// Sooner is the shorter of two times until another look is due, of which 0 means never.
+// Sooner returns the shorter of two durations until the next reconcile is due. 0 means never.
 func Sooner(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return a + b
@@ -62,31 +64,34 @@ func Sooner(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// Problem is something that only a person can mend.
+// Problem is a terminal error: only a user can fix it.
 type Problem struct {
-	// Reason is that of the condition Stalled.
+	// Reason is the reason of the condition Stalled.
 	Reason string
-	// Message names what is wrong and what to do.
+	// Message tells what is wrong and how to fix it.
 	Message string
 }
 
-// Outcome is what became of a Plan.
+// Outcome is the result of applying a Plan.
 type Outcome struct {
-	// Current says that the stack was seen to be what the plan was made for.
+	// Current says that a live read has confirmed that the stack is the one that was planned
+	// for.
 	Current bool
 	// Done are the steps that took effect.
 	Done []Step
-	// Problem is what the cluster had against the plan; nil where nothing.
+	// Problem is why the plan could not be carried out, such as a rejection; nil if there is no
+	// such error.
 	Problem *Problem
-	// Retry is the time until what was refused is due again; 0 where nothing was.
+	// Retry is the time until a rejected step is due again; 0 if none was rejected.
 	Retry time.Duration
-	// Predecessor names an object of a deleted stack of the same name, found on the way.
+	// Predecessor names an object of a deleted stack of the same name that is still there;
+	// empty if there is none.
 	Predecessor string
-	// Trouble is what failed and is tried again, in words that do not change from
-	// one try to the next; empty where nothing failed.
+	// Trouble describes a failed step that is tried again; its text does not change between
+	// attempts. It is empty if none failed.
 	Trouble string
-	// Behind says that the cache does not show yet what was made a moment ago.
+	// Behind says that the cache does not show a created object yet.
 	Behind bool
-	// Again says that no event will follow, and another pass is due.
+	// Again says that another reconcile is due, and no event will trigger it.
 	Again bool
 }

@@ -9,101 +9,105 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Pods are what is seen of a stack's pods while it rolls out.
+// Pods are the observed pods of a stack during a rollout.
 type Pods struct {
-	// Known says that all of them were seen; else nothing is concluded from All.
+	// Known says that all pods were observed. Otherwise nothing is concluded from All.
 	Known bool
-	// Asked is since when they are looked at.
+	// Asked is when the operator began to observe the pods.
 	Asked time.Time
-	// Gone is when one of them was last seen to be gone; zero where none was. It is memory only.
+	// Gone is the time at which a pod was last seen to disappear; zero if none was. It is not
+	// persisted.
 	Gone time.Time
-	// All are the pods by name.
+	// All are the pods, sorted by name.
 	All []Pod
 }
 
-// Pod is what judging a rollout takes of a pod.
+// Pod is what the judgement of a rollout needs to know about a pod.
 type Pod struct {
 	Name      string
 	Component string
-	// Made is when the pod was.
+	// Made is the pod's creation time.
 	Made time.Time
-	// ReplicaSet owns the pod; empty where none does.
+	// ReplicaSet is the owner of the pod; empty if none is.
 	ReplicaSet Owner
-	// Template is the hash of the pod template that the ReplicaSet makes pods
-	// of, as TemplateHash has it; empty where it is not known.
+	// Template is the TemplateHash of the ReplicaSet's pod template; empty if it is not known.
 	Template string
-	// Terminating says that the pod is being deleted: by EndsBy it is to be gone. Finalizers and
-	// Node are what may keep it longer.
+	// Terminating says that the pod is being deleted. EndsBy is the end of its grace period;
+	// Finalizers and Node tell what may keep it longer.
 	Terminating bool
 	EndsBy      time.Time
 	Finalizers  []string
 	Node        string
-	// Ended says that the pod is over, as after an eviction: another takes its place.
+	// Ended says that the pod has terminated, for example after an eviction, and that another
+	// replaces it.
 	Ended bool
-	// ReadySince is since when the pod has been ready; nil while it is not.
+	// ReadySince is since when the pod has been ready, by the kubelet's clock; nil while it is
+	// not.
 	ReadySince *time.Time
-	// ReadySeen is when it was first seen to be: by the operator's clock, where ReadySince is by the kubelet's.
+	// ReadySeen is when it was first seen ready, by the operator's clock.
 	ReadySeen time.Time
-	// Unschedulable is why the scheduler finds no node; empty where it does.
+	// Unschedulable is why the scheduler finds no node; empty if it finds one.
 	Unschedulable string
-	// Containers are those that wait or have exited, init containers first.
+	// Containers are the containers that wait or have exited, init containers first.
 	Containers []Container
-	// Starting is what its containers have not come past yet; nil where all have.
+	// Starting is what holds up the start of its containers; nil if all are created.
 	Starting *Starting
 }
 
-// Starting is a pod that has a node, and whose containers are not all created.
+// Starting describes a scheduled pod whose containers are not all created.
 type Starting struct {
-	// Container is the first that is not created, or the init container that runs.
+	// Container is the first container that is not created, or the init container that is
+	// running.
 	Container string
-	// Reason is the kubelet's: ContainerCreating or PodInitializing.
+	// Reason is the kubelet's reason: ContainerCreating or PodInitializing.
 	Reason string
-	// Init says that the container is an init container that runs, and that the others wait for.
+	// Init says that the container is a running init container for which the others wait.
 	Init bool
-	// Sandbox says whether the pod's volumes are mounted and its network is set up; nil where the kubelet does not say.
+	// Sandbox says whether the pod's volumes are mounted and its network is set up; nil if the
+	// kubelet does not report it.
 	Sandbox *bool
-	// Since is when the pod was first seen to be so.
+	// Since is when the pod was first observed in this state.
 	Since time.Time
 }
 
-// Counts says whether the pod is one of those that its ReplicaSet is to have.
+// Counts reports whether the pod counts towards the replicas of its ReplicaSet.
 func (p Pod) Counts() bool { return !p.Terminating && !p.Ended }
 
-// InTrouble says whether one of its containers fails, or did.
+// InTrouble reports whether a container of the pod is failing or has failed.
 func (p Pod) InTrouble() bool { return p.Counts() && len(p.Containers) > 0 }
 
-// Suspect says whether something is wrong with the pod, besides that it is not ready.
+// Suspect reports whether the pod has a problem besides not being ready.
 func (p Pod) Suspect() bool { return p.InTrouble() || p.Counts() && p.Unschedulable != "" }
 
-// Owner names the object that owns another.
+// Owner identifies the owner of an object.
 type Owner struct {
 	Name string
 	UID  types.UID
 }
 
-// Container is a container that waits for something or has exited.
+// Container is a container that waits or has exited.
 type Container struct {
 	Name string
-	// Waiting is the reason why it does not run, such as ImagePullBackOff; empty
-	// where it runs, or is about to.
+	// Waiting is the reason why it does not run, such as ImagePullBackOff; empty if it runs or
+	// is about to.
 	Waiting string
-	// Message has the kubelet's words on that.
+	// Message is the kubelet's message for that reason.
 	Message string
-	// Since is when it was first seen to wait, for whatever reason, without having run
-	// since; at the earliest from when the stack's pods are looked at.
+	// Since is when it was first observed to wait, for any reason, without having run since. It
+	// is not before Pods.Asked.
 	Since time.Time
-	// Exits is how often it has exited. An init container that did its work does not count.
+	// Exits is how often it has exited. The success of an init container does not count.
 	Exits int32
-	// LastExit is nil where it never did.
+	// LastExit is its last exit; nil if it never exited.
 	LastExit *Exit
 }
 
-// Exit is how a container ended.
+// Exit is the termination of a container.
 type Exit struct {
 	Code int32
-	// Reason is the runtime's word, such as Error or OOMKilled.
+	// Reason is the container runtime's reason, such as Error or OOMKilled.
 	Reason string
-	// Message is what the container left, or the end of its log.
+	// Message is the container's termination message, or the end of its log.
 	Message string
 	At      time.Time
 }

@@ -5,37 +5,35 @@ package model
 
 import "time"
 
-// Questions are what has to be known before a new revision can be made, and what takes
-// time to find out. A plan asks them; the answers are found beside the reconcile, are
-// shared by stacks that ask the same, and come back with the State.
+// Questions are what has to be known before a new revision can be created, and takes time to
+// find out. A plan asks them. They are answered in the background, once for all stacks that ask
+// the same, and the answers are passed in with the State.
 type Questions struct {
-	// Release tells one release of a stack from the next: a tag that was looked up
-	// for one may have moved since.
+	// Release identifies one release of a stack: a tag that was resolved for an earlier one may
+	// have moved since.
 	Release string
-	// Since is from when on an answer is fresh enough; zero where only answers to
-	// questions that were asked after the lookup began are.
+	// Since is the earliest time of an acceptable answer. Zero accepts only answers to requests
+	// that were sent after the questions were asked.
 	Since time.Time
-	// Images are those to look up.
+	// Images are the images to resolve.
 	Images []ImageRequest
 }
 
-// None says that there is nothing to be asked.
+// None reports whether there are no questions.
 func (q Questions) None() bool { return len(q.Images) == 0 }
 
-// Answers are what is known of the questions of a release. How long they are waited
-// for has a bound.
+// Answers are the known answers to the questions of a release. The wait for them is bounded.
 type Answers struct {
-	// Release is that of the questions; empty where none were asked.
+	// Release is the release of the questions; empty if none were asked.
 	Release string
-	// Images are the answers. One that is missing is of an image that is not to be
-	// looked up: it runs as written.
+	// Images are the resolved images. An image that is missing does not have to be resolved and
+	// runs as written.
 	Images map[ImageRequest]Image
-	// Waiting is what is waited for, as a person would name it; empty where nothing
-	// is, and the answers are complete.
+	// Waiting describes what has not been answered yet; empty if the answers are complete.
 	Waiting string
-	// Wait is the time until it is given up; 0 where nothing is waited for.
+	// Wait is the time until the wait is given up; 0 if nothing is waited for.
 	Wait time.Duration
-	// Briefly is the time for which the wait is not worth telling of yet: most
-	// registries answer in that time.
+	// Briefly is the time during which the wait is not reported yet: most registries answer
+	// within it.
 	Briefly time.Duration
 }

@@ -8,33 +8,35 @@ import (
 	"time"
 )
 
-// Rejection is a write that the API server refused.
+// Rejection is a write that the API server rejected.
 type Rejection struct {
-	// Asked is what was refused.
+	// Asked identifies the write.
 	Asked Asked
-	// Message is the API server's, and Problem what the conditions report.
+	// Message is the API server's message, and Problem what the conditions report.
 	Message string
 	Problem Problem
-	// At is the time of its answer, and Since that of the first such answer to the same.
+	// At is the time of the last rejection, and Since that of the first in a row for the same
+	// write.
 	At, Since time.Time
-	// Times is how often it refused the same.
+	// Times is the number of rejections in a row for the same write.
 	Times int
-	// Passing says that the answer is about rights, a quota or a policy, which others
-	// may be about to change; any other is about what was asked.
+	// Passing says that the write was forbidden because of permissions, a quota or a policy,
+	// which others may change soon. Any other rejection is due to the write itself.
 	Passing bool
 }
 
-// How long it takes until what was refused is asked again.
+// Backoff of rejected writes.
 const (
-	// firstPause is after the first refusal; each further one doubles it.
+	// firstPause follows the first rejection; each further rejection doubles it.
 	firstPause = 30 * time.Second
-	// longestPause is the longest, and longestPassing for what others may be about to change.
+	// longestPause is the maximum, and longestPassing the maximum for what others may change
+	// soon.
 	longestPause   = 5 * time.Minute
 	longestPassing = time.Minute
 )
 
-// After is the refusal as one that follows on the last one of the same target. It is
-// news where the same was not refused before.
+// After returns the rejection as the successor of the last one of the same target. It is news
+// if the same write was not rejected before.
 func (r Rejection) After(last Rejection) (next Rejection, news bool) {
 	r.Since, r.Times = r.At, 1
 	if last.Times == 0 || last.Asked.Hash != r.Asked.Hash {
@@ -44,9 +46,9 @@ func (r Rejection) After(last Rejection) (next Rejection, news bool) {
 	return r, false
 }
 
-// Pause is how long after the refusal the same is asked again. It is up to a tenth
-// longer, depending on what was asked: stacks that were refused together are not
-// all tried together again.
+// Pause returns the backoff after the rejection. It includes a jitter of up to a tenth that
+// depends on the write, so that stacks that were rejected together are not all retried
+// together.
 func (r Rejection) Pause() time.Duration {
 	longest := longestPause
 	if r.Passing {
@@ -59,17 +61,17 @@ func (r Rejection) Pause() time.Duration {
 	return pause + pause/10*time.Duration(spread(r.Asked.Hash))/256
 }
 
-// spread is a number below 256 that a hash decides.
+// spread derives a number below 256 from a hash.
 func spread(hash string) uint64 {
 	number, err := strconv.ParseUint(hash[:min(2, len(hash))], 16, 8)
 	if err != nil {
-		return 0 // it is no hash
+		return 0 // not a hash
 	}
 	return number
 }
 
-// Wait is how long it takes until the step that was refused is due again; 0 where it
-// is. It is due at once where its basis is another one.
+// Wait returns the remaining backoff of the rejected step; 0 if the step is due. It is due at
+// once if its basis has changed.
 func (r Rejection) Wait(step Step, now time.Time) time.Duration {
 	pause := r.Pause()
 	if r.Asked.Basis != step.Asked().Basis || !Within(pause, r.At, now) {
@@ -78,7 +80,8 @@ func (r Rejection) Wait(step Step, now time.Time) time.Duration {
 	return pause - now.Sub(r.At)
 }
 
-// Rejection is how the API server refused the very same step before; ok is false where it did not.
+// Rejection returns the API server's last rejection of exactly this step; ok is false if there
+// is none.
 func (s State) Rejection(step Step) (refusal Rejection, ok bool) {
 	asked := step.Asked().Hash
 	refusal, ok = s.Rejected[step.Target()]

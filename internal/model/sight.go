@@ -5,27 +5,30 @@ package model
 
 import "time"
 
-// Sight is what the operator itself has seen of the open rollout. Recorded times are by the clocks of those
-// who noted them, and each of these clocks may be set anew at any moment; what has lasted while the operator
-// watched is measured instead. It is memory only: another operator begins with what is recorded.
+// Sight is what the operator itself has observed of the open rollout. Recorded times come from
+// the clocks of others, any of which may be set anew at any moment; so whatever lasts while the
+// operator watches is measured instead. It is not persisted: another operator starts with the
+// recorded times.
 type Sight struct {
-	// Sequence is that of the rollout, and From is when its deadline runs from.
+	// Sequence is the sequence of the rollout, and From the time from which its deadline runs.
 	Sequence int64
 	From     time.Time
-	// Began is when the operator first saw the rollout open; zero where it has not seen it yet.
+	// Began is when the operator first saw the rollout open; zero if it has not seen it yet.
 	Began time.Time
-	// For is how long ago that is, whatever the clock was set to meanwhile.
+	// For is the measured time since Began, whatever the clock was set to meanwhile.
 	For time.Duration
-	// Started says that the rollout was seen to have its Deployments written.
+	// Started says that the rollout's Deployments were seen to have been written.
 	Started bool
-	// Progress is how long ago a Deployment was last seen to make progress, by its name. Deployments that
-	// have made none since Began are left out.
+	// Progress is the time since a Deployment last made progress, by name. Deployments without
+	// progress since Began are left out.
 	Progress map[string]time.Duration
-	// Refused is for how long a Deployment has been seen to lack pods that the API server refuses, by its name.
+	// Refused is how long a Deployment has lacked pods because the API server rejects them, by
+	// name.
 	Refused map[string]time.Duration
 }
 
-// Of is what was seen of the rollout; nothing where that was another one, or was before the rollout resumed.
+// Of returns the observations of the rollout. They are empty if those at hand are of another
+// rollout, or of the time before the rollout resumed.
 func (s Sight) Of(rollout Rollout) Sight {
 	if s.Sequence != rollout.Sequence || !s.From.Equal(rollout.DeadlineFrom()) {
 		return Sight{}
@@ -33,7 +36,8 @@ func (s Sight) Of(rollout Rollout) Sight {
 	return s
 }
 
-// Since is how long ago a recorded time is. What was recorded before Began is not later than that.
+// Since returns the time that has passed since a recorded time. The time since Began is
+// measured; a recorded time after Began counts as Began.
 func (s Sight) Since(recorded, now time.Time) time.Duration {
 	if s.Began.IsZero() {
 		return now.Sub(recorded)

@@ -18,46 +18,47 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// State is a stack and all that was observed of it, read anew for each pass.
-// Nobody writes to it, but that the controller adds what it records itself.
+// State is a stack and everything observed of it, read anew in each reconcile. It is read-only,
+// except that the controller adds further observations, answers, and the revisions that it
+// writes.
 type State struct {
 	Stack *v1alpha1.AppStack
-	// Revisions in the order of their numbers.
+	// Revisions are sorted by number.
 	Revisions []Revision
 
-	// Children that carry the stack's labels, or are to be adopted.
+	// Children are the objects that have the stack's labels or may be adopted.
 	Children Children
 
-	// LastWrites says for a child what was last asked of the API server and what
-	// it made of it.
+	// LastWrites are the last accepted writes, by the UID of the child, with the API server's
+	// answers.
 	LastWrites map[types.UID]LastWrite
-	// Rejected says what the API server rejected, of what was asked last.
+	// Rejected are the writes that the API server rejected when they were last tried.
 	Rejected map[Target]Rejection
-	// Pods are seen while a rollout is open only.
+	// Pods are observed only while a rollout is open.
 	Pods Pods
-	// Sight is what the operator itself has seen of the open rollout.
+	// Sight is what the operator itself has observed of the open rollout.
 	Sight Sight
 
-	// Answers are those to the questions that the last plan asked.
+	// Answers are the answers to the questions of the last plan.
 	Answers Answers
-	// Damaged is what is wrong with a revision that cannot be read; nil where nothing is.
+	// Damaged is the problem of a revision that cannot be decoded; nil if there is none.
 	Damaged *Problem
-	// Predecessor names an object that belongs to a deleted stack of the same
-	// name; it is waited for.
+	// Predecessor names an object that belongs to a deleted stack of the same name. Nothing is
+	// planned until it is gone.
 	Predecessor string
-	// Stale says that the cache does not show the operator's last write yet.
+	// Stale says that the cache does not show the operator's last writes yet.
 	Stale bool
 }
 
-// Target is what a write is about.
+// Target identifies the object of a write.
 type Target struct {
 	Kind Kind
 	Name string
-	// Rollout tells a rollout to a revision from what is recorded of that.
+	// Rollout separates the start of a rollout from other writes of the same revision.
 	Rollout bool
 }
 
-// Hash is a short hash of a value's JSON form.
+// Hash returns a short hash of a value's JSON form. It panics if the value cannot be encoded.
 func Hash(value any) string {
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -67,9 +68,9 @@ func Hash(value any) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// TemplateHash is the hash of a pod template without the label that the
-// Deployment controller adds to that of a ReplicaSet. By it a ReplicaSet belongs
-// to the template that a Deployment has now, which is how that controller goes by too.
+// TemplateHash returns the hash of a pod template without the pod-template-hash label that the
+// Deployment controller adds to ReplicaSets. Like that controller, the operator compares
+// templates to find the ReplicaSet of a Deployment's current template.
 func TemplateHash(template corev1.PodTemplateSpec) string {
 	if _, found := template.Labels[appsv1.DefaultDeploymentUniqueLabelKey]; found {
 		template.Labels = maps.Clone(template.Labels)
@@ -78,13 +79,13 @@ func TemplateHash(template corev1.PodTemplateSpec) string {
 	return Hash(template)
 }
 
-// Deployment is that of the component, or nil.
+// Deployment returns the component's Deployment, or nil.
 func (s State) Deployment(component string) *appsv1.Deployment {
 	return s.Children.Deployment(naming.Object(s.Stack.Name, component))
 }
 
-// Stopped says whether rollouts go no further (R16a): while the stack is paused,
-// and after that for as long as it is not known yet where the spec goes instead.
+// Stopped reports whether rollouts are paused (R16a): while the stack is paused, and after that
+// until the images of a new revision are resolved.
 func (s State) Stopped() bool {
 	if s.Stack.Spec.Paused || s.Answers.Waiting == "" {
 		return s.Stack.Spec.Paused

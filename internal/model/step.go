@@ -15,87 +15,88 @@ import (
 type Step interface {
 	fmt.Stringer
 
-	// About says why the step is taken.
+	// About returns the reason for the step.
 	About() Why
-	// Verb is what the step does, in one word.
+	// Verb is the action of the step in one word, for logs.
 	Verb() string
-	// Target is what the step writes.
+	// Target identifies what the step writes.
 	Target() Target
-	// Object is the object that the step was planned for.
+	// Object identifies the object that the step was planned for.
 	Object() ObjectID
-	// Asked says what a refusal of the step is remembered by.
+	// Asked identifies the request, to remember its rejection.
 	Asked() Asked
 }
 
-// Why is the reason of a step.
+// Why is the reason for a step.
 type Why struct {
-	// Reason in words: it is logged, and told as an event where Event is set.
+	// Reason is a text for the log, and for an event if Event is set.
 	Reason string
-	// Event is the reason of the event that tells users of the step; empty where none does.
+	// Event is the reason of the Kubernetes event for the step; empty if the step has none.
 	Event string
 }
 
-// About is the reason itself.
+// About implements Step.
 func (w Why) About() Why { return w }
 
-// ObjectID names an object as a step was planned for it.
+// ObjectID identifies the version of an object that a step was planned for.
 type ObjectID struct {
 	Kind Kind
 	Name string
-	// UID and ResourceVersion are empty where the object is to be created.
+	// UID and ResourceVersion are empty if the object is to be created.
 	UID             types.UID
 	ResourceVersion string
 }
 
-// Object is the object itself.
+// Object implements Step.
 func (o ObjectID) Object() ObjectID { return o }
 
-// Creates says whether the object is to be created.
+// Creates reports whether the object is to be created.
 func (o ObjectID) Creates() bool { return o.UID == "" && o.ResourceVersion == "" }
 
-// Target is what is written of the object.
+// Target returns the target of a write of the object.
 func (o ObjectID) Target() Target { return Target{Kind: o.Kind, Name: o.Name} }
 
-// line is what logs and transcripts show of a step.
+// line formats a step for logs and transcripts.
 func line(step Step) string {
 	object := step.Object()
 	return fmt.Sprintf("%s %s %s: %s", step.Verb(), object.Kind, object.Name, step.About().Reason)
 }
 
-// Asked tells one request from another. Where the API server has refused one, the same
-// is not asked again at once.
+// Asked identifies a request. A request that the API server has rejected is not repeated at
+// once.
 type Asked struct {
-	// Hash is that of what is asked; empty where a refusal is not remembered.
+	// Hash is the hash of the request; empty if its rejection is not remembered.
 	Hash string
-	// Basis is what else decides whether the API server takes it: the object that it is
-	// for; for a rollout the stack with its spec whole, and the children that there are.
+	// Basis is what else decides whether the API server accepts the request: the object that it
+	// is for; for the start of a rollout, the stack with its whole spec and its existing
+	// children.
 	Basis string
 }
 
-// StartRollout starts a rollout, once the API server has accepted in dry runs what
-// the rollout consists of (R4): it creates the revision, or records in an existing
-// one that it is rolled out again.
+// StartRollout starts a rollout: it creates the revision, or adds the rollout to the record of
+// an existing one. The API server first has to accept all writes of the rollout in dry runs
+// (R4).
 type StartRollout struct {
 	Why
-	// ObjectID is the revision's record; that of a new revision is created.
+	// ObjectID identifies the ControllerRevision, which is created if the revision is new.
 	ObjectID
-	// Revision, whose last rollout is the one that starts; in a step that took effect,
-	// as it is stored.
+	// Revision is the revision to write. Its last rollout is the one that starts. After the
+	// step it is the revision as stored.
 	Revision Revision
-	// Ended is the rollout that ends with this one; nil where none does.
+	// Ended is the rollout that this one supersedes; nil if there is none.
 	Ended *Rollout
-	// DryRuns are the writes of children that are tried first.
+	// DryRuns are the child writes for which dry runs are made first.
 	DryRuns []WriteChild
-	// Basis is that of Asked.
+	// Basis is the basis in Asked.
 	Basis string
 }
 
-// Rollout is the one that starts.
+// Rollout returns the rollout that starts.
 func (s StartRollout) Rollout() Rollout {
 	return s.Revision.Record.Rollouts[len(s.Revision.Record.Rollouts)-1]
 }
 
-// Verb is what the step does.
+// Verb implements Step.
 func (s StartRollout) Verb() string {
 	if s.Creates() {
 		return "Record"
@@ -103,60 +104,60 @@ func (s StartRollout) Verb() string {
 	return "Annotate"
 }
 
-// Target is the record, but apart from other writes of it.
+// Target returns the revision as the target of a rollout start, separate from its other writes.
 func (s StartRollout) Target() Target {
 	target := s.ObjectID.Target()
 	target.Rollout = true
 	return target
 }
 
-// Asked is the content.
+// Asked identifies the step by the content.
 func (s StartRollout) Asked() Asked {
 	return Asked{Hash: s.Revision.Record.ContentHash, Basis: s.Basis}
 }
 
 func (s StartRollout) String() string { return line(s) }
 
-// UpdateRevision updates what is recorded of a revision.
+// UpdateRevision updates the record of a revision.
 type UpdateRevision struct {
 	Why
-	// Revision as it is to be; in a step that took effect, as it is stored.
+	// Revision is the revision to write. After the step it is the revision as stored.
 	Revision Revision
-	// Ended is the rollout that the step ends, or finds to have failed; nil where it does not.
+	// Ended is the rollout that the step ends or marks as failed; nil if there is none.
 	Ended *Rollout
-	// Settles says that the step records a success, and nothing else: that is so
-	// whatever the spec asks for by now.
+	// Settles says that the step records a success and nothing else, which is valid whatever
+	// the spec asks for by now.
 	Settles bool
 }
 
-// Verb is what the step does.
+// Verb implements Step.
 func (UpdateRevision) Verb() string { return "Annotate" }
 
-// Object is the record of the revision.
+// Object implements Step.
 func (s UpdateRevision) Object() ObjectID { return s.Revision.ObjectID() }
 
-// Target is the record.
+// Target implements Step.
 func (s UpdateRevision) Target() Target { return s.Object().Target() }
 
-// Asked is empty: a refusal is an error like any other.
+// Asked returns the empty value: rejections are not remembered, but handled like other errors.
 func (UpdateRevision) Asked() Asked { return Asked{} }
 
 func (s UpdateRevision) String() string { return line(s) }
 
-// WriteChild creates a child, or makes it again what it is to be.
+// WriteChild creates a child, or updates it to its desired state.
 type WriteChild struct {
 	Why
 	ObjectID
-	// Form is what is written: a Replaced or an Applied.
+	// Form is the object to write: a Replaced or an Applied.
 	Form Form
-	// Hash is that of what is written.
+	// Hash is the hash of the object to write.
 	Hash string
-	// Undone is what somebody else changed since the child was last written. Who did is
-	// found out when the step is carried out.
+	// Undone is the change by somebody else that the write reverts. Its manager is determined
+	// when the step is carried out.
 	Undone Change
 }
 
-// Verb is what the step does.
+// Verb implements Step.
 func (s WriteChild) Verb() string {
 	if s.Creates() {
 		return "Create"
@@ -164,7 +165,7 @@ func (s WriteChild) Verb() string {
 	return "Update"
 }
 
-// Asked is what is written, of the object that is there.
+// Asked identifies the step by the object to write, with the existing object as the basis.
 func (s WriteChild) Asked() Asked { return Asked{Hash: s.Hash, Basis: string(s.UID)} }
 
 func (s WriteChild) String() string { return line(s) }
@@ -172,19 +173,20 @@ func (s WriteChild) String() string { return line(s) }
 // Form is how a child is written: Replaced or Applied.
 type Form interface{ form() }
 
-// Replaced is a Deployment that is the stack's whole, so that what others added to
-// its pod template goes (R28).
+// Replaced is a Deployment whose whole pod template each write replaces, which removes what
+// others added to it (R28).
 type Replaced struct {
 	Deployment *appsv1.Deployment
-	// Initial is the number of pods that it is created with where the spec leaves the
-	// number to others.
+	// Initial is the replica count at creation if the spec leaves the number to others.
 	Initial *int32
 }
 
-// Applied is a child that is written by server-side apply: what others own in it stays (R28).
+// Applied is a child that is written by server-side apply, which preserves what others own in
+// it (R28).
 type Applied struct {
 	Config runtime.ApplyConfiguration
-	// TakesPorts says that a Service has ports of others that are in the way of the stack's.
+	// TakesPorts says that a Service has ports of others that are in the way, so that the
+	// operator has to take over the ownership of its ports.
 	TakesPorts bool
 }
 
@@ -197,15 +199,15 @@ type Delete struct {
 	ObjectID
 }
 
-// Verb is what the step does.
+// Verb implements Step.
 func (Delete) Verb() string { return "Delete" }
 
-// Asked is that the object goes.
+// Asked identifies the step by the object's UID.
 func (s Delete) Asked() Asked { return Asked{Hash: string(s.UID)} }
 
 func (s Delete) String() string { return line(s) }
 
-// RevisionOf is the revision that the step writes, or nil.
+// RevisionOf returns the revision that the step writes, or nil.
 func RevisionOf(step Step) *Revision {
 	switch step := step.(type) {
 	case StartRollout:
@@ -216,7 +218,7 @@ func RevisionOf(step Step) *Revision {
 	return nil
 }
 
-// EndedBy is the rollout that the step ends, or finds to have failed; nil where it does neither.
+// EndedBy returns the rollout that the step ends or marks as failed, or nil.
 func EndedBy(step Step) *Rollout {
 	switch step := step.(type) {
 	case StartRollout:

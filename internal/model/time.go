@@ -5,9 +5,8 @@ package model
 
 import "time"
 
-// Within says whether less than the duration has passed. Where the clock was set
-// back since, nobody knows, and it is taken to have: what waits for a clock to
-// catch up may wait for hours.
+// Within reports whether less than the duration has passed. If now is before since, because the
+// clock was set back, it returns false: waiting for the clock to catch up could take hours.
 func Within(duration time.Duration, since, now time.Time) bool {
 	passed := now.Sub(since)
 	return passed >= 0 && passed < duration

@@ -10,9 +10,9 @@ import (
 
 const ellipsis = "…"
 
-// Truncate cuts a text to so many bytes, of which it needs three, between two
-// characters, and with an ellipsis in place of what is left out. What is no UTF-8
-// is replaced here: JSON would do so later, and make the text longer.
+// Truncate shortens a text to limit bytes, at least 3, on a character boundary and with an
+// ellipsis at the end. It replaces invalid UTF-8, because JSON encoding would do so later and
+// lengthen the text.
 func Truncate(text string, limit int) string {
 	text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	if len(text) <= limit {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package observe reads a stack's children and revisions: from the cache, and
-// from the API server only where the stack takes over what the cache leaves out.
-// While a rollout is open it reads the pods too.
+// Package observe reads a stack's children and revisions from the cache. It reads from the API
+// server only objects that the stack may adopt, because the cache leaves them out. While a
+// rollout is open it reads the pods too.
 package observe
 
 import (
@@ -32,24 +32,26 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// Observer reads what belongs to a stack.
+// Observer observes the state of stacks.
 type Observer struct {
 	// Cache holds the objects that carry a stack's labels.
 	Cache Cache
-	// Live reads past the cache.
+	// Live reads from the API server, not from the cache.
 	Live client.Reader
-	// Watched are the pods that are watched.
+	// Watched watches pods.
 	Watched *podwatch.Watcher
-	// Clock tells how long ago the last writes were.
+	// Clock measures the age of the last writes.
 	Clock clock.PassiveClock
 }
 
-// Cache reads what carries a stack's labels.
+// Cache reads objects with a stack's labels.
 type Cache interface {
 	Of(stack types.NamespacedName) (packedcache.Objects, error)
 }
 
-// State observes the stack, but for its pods.
+// State reads the stack's state except its pods. It returns an error if the cache, or an object
+// that may be adopted, cannot be read; a revision that cannot be decoded is reported in
+// State.Damaged.
 func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *memory.Stack) (model.State, error) {
 	state := model.State{
 		Stack:      stack,
@@ -72,7 +74,7 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *mem
 	return state, nil
 }
 
-// behind says whether the cache does not show the operator's last writes yet.
+// behind reports whether the cache does not show the operator's last writes yet.
 func (o *Observer) behind(objects packedcache.Objects, mem *memory.Stack) bool {
 	now := o.Clock.Now()
 	shown := map[string]string{}
@@ -88,20 +90,21 @@ func (o *Observer) behind(objects packedcache.Objects, mem *memory.Stack) bool {
 	return behind
 }
 
-// Pods observes the pods of the stack, whose rollout is open.
+// Pods adds the stack's pods to the state while its rollout is open. If they cannot be read, it
+// logs the error.
 func (o *Observer) Pods(ctx context.Context, state *model.State, open model.Rollout) {
 	deadline := render.ProgressDeadline(state.Stack.Spec)
 	deployments := state.Children.Deployments()
 	templates := rollout.NeedsTemplates(open, deadline, deployments, state.Sight, o.Clock.Now()) || plan.NeedsTemplates(*state)
 	pods, err := o.Watched.Watch(ctx, client.ObjectKeyFromObject(state.Stack), templates)
 	if err != nil {
-		// the rest goes on without them, and the plan asks for another look soon
+		// the reconcile continues without pods, and the plan requests another one soon
 		log.FromContext(ctx).Error(err, "the pods are left out of account for now")
 	}
 	state.Pods = pods
 }
 
-// collect puts children into the state.
+// collect adds children to the state.
 func collect(state *model.State, children []packedcache.Child) {
 	for _, child := range children {
 		if model.OwnershipOf(state.Stack, child.Object) == model.Inherited {
@@ -111,7 +114,7 @@ func collect(state *model.State, children []packedcache.Child) {
 	}
 }
 
-// decode puts revisions into the state by number.
+// decode adds revisions to the state, in the order of their numbers.
 func decode(state *model.State, items []*appsv1.ControllerRevision) {
 	for _, stored := range items {
 		switch model.OwnershipOf(state.Stack, stored) {
@@ -136,9 +139,9 @@ func decode(state *model.State, items []*appsv1.ControllerRevision) {
 	slices.SortFunc(state.Revisions, func(a, b model.Revision) int { return cmp.Compare(a.Number, b.Number) })
 }
 
-// findAdoptable looks for objects that were there before the stack, and that it can
-// take over: the cache leaves them out, as they carry none of its labels. Whether the
-// component is to have one may depend on its image.
+// findAdoptable reads objects that existed before the stack and that it may adopt; the cache
+// leaves them out because they have no label of the stack. It reads all adoptable kinds,
+// because whether the component needs one may depend on its image.
 func (o *Observer) findAdoptable(ctx context.Context, state *model.State) error {
 	for component := range render.Operations(state.Stack.Spec) {
 		key := client.ObjectKey{Namespace: state.Stack.Namespace, Name: naming.Object(state.Stack.Name, component)}

@@ -14,8 +14,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// ported is a component that is to run, with its other revisions that may have
-// pods: newest first, after its own.
+// ported is a desired component with every revision of it that may have pods: its own revision
+// first, then the others, newest first.
 type ported struct {
 	model.Desired
 	backends  []render.Backend
@@ -27,7 +27,8 @@ func (p *ported) add(component model.Component, number, since int64) {
 	p.revisions = append(p.revisions, number)
 }
 
-// serve gives the component the Service for all of its revisions' pods (R9).
+// serve gives the component a Service that selects and reaches the pods of all its revisions
+// (R9).
 func (p *ported) serve(state model.State, now time.Time) {
 	if len(p.backends) < 2 {
 		return
@@ -39,8 +40,9 @@ func (p *ported) serve(state model.State, now time.Time) {
 	p.Service = render.Handover(p.backends, state.Children.Service(name))
 }
 
-// count says how many pods of each revision serve: by the pods, where they are
-// seen with their templates, else by what the Deployment's status tells for sure.
+// count sets how many pods of each revision are ready and available. It counts the pods if all
+// of them and their templates are known, and otherwise derives the numbers from the
+// Deployment's status, where that is unambiguous.
 func (p *ported) count(state model.State, deployment *appsv1.Deployment, now time.Time) {
 	if p.countPods(state.Pods, deployment, now) {
 		return
@@ -49,7 +51,7 @@ func (p *ported) count(state model.State, deployment *appsv1.Deployment, now tim
 	if status.ObservedGeneration < deployment.Generation || !atRevision(deployment.Annotations, p.Desired) {
 		return
 	}
-	// the pods that were there first count as those that serve
+	// attribute available and ready pods to the old revisions first
 	available := min(status.Replicas-status.UpdatedReplicas, status.AvailableReplicas)
 	ready := min(status.Replicas-status.UpdatedReplicas, status.ReadyReplicas)
 	for i := range p.backends {
@@ -81,9 +83,9 @@ func (p *ported) countPods(pods model.Pods, deployment *appsv1.Deployment, now t
 	return known
 }
 
-// revisionOf is the index of the revision that the pod is of: of that of the
-// Deployment where they have the same template, else of the newest with that
-// template. One of which nobody knows counts as of the last good one.
+// revisionOf returns the index of the pod's revision. If the Deployment has the pod's template,
+// it is the Deployment's revision, otherwise the newest revision with that template. A pod with
+// an unknown template counts towards the last good revision.
 func (p *ported) revisionOf(pod model.Pod, deployment *appsv1.Deployment) int {
 	present := model.TemplateHash(deployment.Spec.Template) == pod.Template
 	for i, number := range p.revisions {
@@ -105,8 +107,8 @@ func (p *ported) revisionOf(pod model.Pod, deployment *appsv1.Deployment) int {
 	return first
 }
 
-// NeedsTemplates says whether it matters of which revisions a stack's ready pods
-// are: where a port of a Service cannot reach the pods of all of them at once.
+// NeedsTemplates reports whether planning needs to know the revision of each ready pod. It does
+// if a Service port has no target that reaches the pods of all revisions at once.
 func NeedsTemplates(state model.State) bool {
 	newest := newest(revision.Timeline(state.Revisions))
 	current := running(state, newest)

@@ -13,7 +13,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// childrenOf are the objects that the components are to have during the rollout.
+// childrenOf returns the children that the components need during the rollout.
 func childrenOf(state model.State, components []model.Desired, rollout model.Rollout) []*kinds.Child {
 	var all []*kinds.Child
 	for i := range components {
@@ -27,8 +27,9 @@ func childrenOf(state model.State, components []model.Desired, rollout model.Rol
 	return all
 }
 
-// writes are the steps that make the children what they are to be; none where
-// they are. Those of contested children have to wait for their turn.
+// writes returns the steps that bring the children to their desired state; none for a child
+// that is settled. A contested child is written only after its backoff; wait is the time until
+// the next of those is due.
 func writes(
 	state model.State, children []*kinds.Child, rollout model.Rollout, now time.Time,
 ) (steps []model.WriteChild, wait time.Duration) {
@@ -48,9 +49,9 @@ func writes(
 	return steps, wait
 }
 
-// outstanding says whether content is not as it is to be: a Deployment or a
-// Service of a component that stays. How components are operated does not hold
-// up their rollout (R1, R6).
+// outstanding reports whether content differs from its desired state: a Deployment or a Service
+// of a component that stays. Operation (replicas, autoscaling, disruption budgets) does not
+// hold up a rollout (R1, R6).
 func outstanding(state model.State, children []*kinds.Child, rollout model.Rollout) bool {
 	return slices.ContainsFunc(children, func(child *kinds.Child) bool {
 		if !child.Content || child.Component.Retiring {
@@ -60,8 +61,8 @@ func outstanding(state model.State, children []*kinds.Child, rollout model.Rollo
 	})
 }
 
-// admit notes the images that the cluster's admission has components run in place of
-// their revision's: those of Deployments that are settled though they differ.
+// admit sets the image of each component whose image the cluster's admission control has
+// replaced. These are the components whose Deployment is settled although it differs.
 func admit(state model.State, children []*kinds.Child) {
 	for _, child := range children {
 		deployment, ok := child.Live.(*appsv1.Deployment)

@@ -17,8 +17,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// running is the revision that runs, or is being rolled out; nil where there is
-// none, or where its record is gone.
+// running returns the revision that runs or is being rolled out; nil if there is none or if its
+// ControllerRevision is gone.
 func running(state model.State, newest *model.Rollout) *model.Revision {
 	if newest == nil || lost(state, newest.Revision) {
 		return nil
@@ -26,9 +26,9 @@ func running(state model.State, newest *model.Rollout) *model.Revision {
 	return revision.Find(state.Revisions, newest.Revision)
 }
 
-// lost says whether the record of the revision that the main Deployment says it
-// is of is gone, and the newest one has another template. Going by the records
-// that are left would replace pods that nobody asked to replace.
+// lost reports whether the ControllerRevision that the main Deployment refers to is gone while
+// the newest revision has another template. Falling back to the remaining revisions would
+// replace pods without a request to do so.
 func lost(state model.State, newest int64) bool {
 	deployment := state.Deployment(naming.Main)
 	if deployment == nil || model.OwnershipOf(state.Stack, deployment) != model.Owned {
@@ -42,8 +42,8 @@ func lost(state model.State, newest int64) bool {
 	return main == nil || !equality.Semantic.DeepEqual(main.Template, deployment.Spec.Template)
 }
 
-// components are those that are to run: the target's, and, until its rollout
-// has succeeded, what is left of those that it drops (R9).
+// components returns the components that have to run: those of the target revision and, until
+// its rollout has succeeded, those that it drops, as far as they still run (R9).
 func components(state model.State, target model.Revision, revisions []model.Revision, now time.Time) []model.Desired {
 	var desired []model.Desired
 	for _, component := range portedComponents(state, target, revisions) {
@@ -53,7 +53,8 @@ func components(state model.State, target model.Revision, revisions []model.Revi
 	return desired
 }
 
-// portedComponents are the same, with the revisions that their Services are for.
+// portedComponents returns the desired components with the revisions that their Services have
+// to reach.
 func portedComponents(state model.State, target model.Revision, revisions []model.Revision) []ported {
 	stack := state.Stack
 	operations := render.Operations(stack.Spec)
@@ -95,7 +96,7 @@ func portedComponents(state model.State, target model.Revision, revisions []mode
 			}
 			live := state.Children.Deployment(name)
 			if live == nil || model.OwnershipOf(stack, live) == model.Foreign {
-				continue // it never came to run, or runs no more
+				continue // it never ran, or no longer runs
 			}
 			component.Service = render.Served(component.Service, state.Children.Service(name))
 			retiring := ported{Desired: model.Desired{
@@ -111,7 +112,7 @@ func portedComponents(state model.State, target model.Revision, revisions []mode
 	return desired
 }
 
-// complete says whether every component of the target runs as it should.
+// complete reports whether the Deployment of every component of the target is complete.
 func complete(state model.State, desired []model.Desired) bool {
 	for _, component := range desired {
 		if component.Retiring {

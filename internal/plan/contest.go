@@ -14,9 +14,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// contest is the first child that somebody else changes again after each repair, as a
-// problem; nil where there is none. The next contest is over after the time over, unless
-// its child is changed once more.
+// contest returns a problem for the first contested child: one that somebody else changes again
+// after each repair. It is nil if there is none. over is the time until the first contest
+// expires, if its child is not changed again.
 func contest(state model.State, children []*kinds.Child, now time.Time) (first *model.Problem, over time.Duration) {
 	for _, child := range children {
 		if child.Live == nil {
@@ -35,7 +35,8 @@ func contest(state model.State, children []*kinds.Child, now time.Time) (first *
 	return first, over
 }
 
-// inWords says what is contested, by whom, and what to do.
+// inWords returns the problem of a contested child: the fields, who changes them, and how to
+// resolve it.
 func inWords(stack *v1alpha1.AppStack, step model.WriteChild, repairs model.Repairs) *model.Problem {
 	remedy := ", or change the stack's spec"
 	for _, field := range repairs.Fields {

@@ -13,13 +13,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// heal says where the stack goes from a rollout that failed: where the spec
-// asks for something else, there; else back to the last good revision, if there
-// is one and the policy says so (R12, R14).
+// heal decides what follows a failed rollout. If the spec asks for something else, the stack
+// goes there; otherwise it rolls back to the last good revision, if there is one and the policy
+// allows it (R12, R14).
 func heal(state model.State, timeline []model.Rollout, wish decision, now time.Time) decision {
 	failed := timeline[0]
 	if wish.looksUp != "" || !wish.asks.None() {
-		return wish // the spec asks for something else, which is about to be known
+		return wish // the spec asks for something else, whose images are not resolved yet
 	}
 	if wish.start != nil {
 		if _, refused := state.Rejection(*wish.start); !refused {
@@ -43,12 +43,12 @@ func heal(state model.State, timeline []model.Rollout, wish decision, now time.T
 	return back
 }
 
-// holds says whether a rollout that failed is left as it is.
+// holds reports whether the failure policy leaves a failed rollout in place.
 func holds(spec v1alpha1.AppStackSpec) bool {
 	return spec.Rollout != nil && spec.Rollout.OnFailure == v1alpha1.FailurePolicyHold
 }
 
-// failureProblem says that the newest rollout failed and that nothing follows by itself.
+// failureProblem is the problem of a failed rollout that no automatic rollback follows.
 func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model.Problem {
 	failed := timeline[0]
 	if origin := revision.RolledBackFrom(timeline); origin != nil {
@@ -71,7 +71,7 @@ func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model
 	}
 }
 
-// remedy is what a person can do about a failed rollout.
+// remedy tells users how to fix a failed rollout.
 func remedy(failed model.Rollout) string {
 	advice := ""
 	if failed.Failure != nil {
@@ -88,8 +88,8 @@ func remedy(failed model.Rollout) string {
 	return "change the spec, name another revision in rollback.toRevision, or set restartedAt to try the same content again"
 }
 
-// abandoned says that the spec asks for what failed and was rolled back from,
-// which is not tried again just because of that (R12).
+// abandoned is the problem of a spec that still asks for the revision that failed and was
+// rolled back from. That revision is not rolled out again until the request changes (R12).
 func abandoned(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model.Problem {
 	back := timeline[0]
 	if back.Failed() {
@@ -102,7 +102,8 @@ func abandoned(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model.Prob
 	return problem
 }
 
-// rolledBack says that a revision failed, and why, and where the stack went.
+// rolledBack is the problem of a revision that failed and was rolled back, with the cause and
+// the rollback target.
 func rolledBack(from int64, failed *model.Rollout, to int64) *model.Problem {
 	why, help := "", remedy(model.Rollout{})
 	if failed != nil {

@@ -21,24 +21,24 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// maxAutopsy is how many bytes of a failure's message are kept.
+// maxAutopsy is the maximum length of a stored failure message, in bytes.
 const maxAutopsy = 6 << 10
 
-// maxReason is how many bytes of it logs and events tell.
+// maxReason is the maximum length of a failure in logs and events, in bytes.
 const maxReason = 800
 
-// pass is the rollout that is under way, and what this pass finds and does about it.
+// pass holds the rollout under way and what this reconcile has planned for it.
 type pass struct {
 	state      model.State
 	rollout    model.Rollout
 	components []model.Desired
-	// writes are those of children that are due.
+	// writes are the child writes that are due.
 	writes []model.WriteChild
 	phase  model.Phase
 	now    time.Time
 }
 
-// verdict is how the rollout stands; that it is complete where it has ended.
+// verdict judges the rollout. A rollout that has ended is only checked for completeness.
 func (p pass) verdict() rollout.Verdict {
 	if !p.rollout.Open() {
 		return rollout.Verdict{Complete: complete(p.state, p.components)}
@@ -72,7 +72,7 @@ func (p pass) verdict() rollout.Verdict {
 	return rollout.Judge(in)
 }
 
-// observed is what is seen of a component.
+// observed returns the observed state of a component, as input for the verdict.
 func (p pass) observed(component model.Desired) rollout.Component {
 	seen := rollout.Component{
 		Name:       component.Name,
@@ -103,21 +103,21 @@ func (p pass) observed(component model.Desired) rollout.Component {
 	return seen
 }
 
-// atRevision says whether a Deployment with these annotations has the
-// component's revision.
+// atRevision reports whether a Deployment with these annotations is at the component's
+// revision.
 func atRevision(annotations map[string]string, component model.Desired) bool {
 	return annotations[naming.AnnotationRevision] == strconv.FormatInt(component.Revision, 10)
 }
 
-// due are the writes of the component's content.
+// due returns the writes that are due for the component's Deployment and Service.
 func (p pass) due(component model.Desired) []model.WriteChild {
 	return slices.DeleteFunc(slices.Clone(p.writes), func(step model.WriteChild) bool {
 		return !kinds.Of(step.Kind).Content || step.Name != naming.Object(p.state.Stack.Name, component.Name)
 	})
 }
 
-// refused is what the API server said to a write of the component's content
-// that is due still; nil where it said nothing.
+// refused returns the API server's rejection of a content write of the component that is still
+// due; nil if there is none.
 func (p pass) refused(component model.Desired) *model.Rejection {
 	for _, step := range p.due(component) {
 		if refusal, ok := p.state.Rejection(step); ok && p.now.Sub(refusal.At) <= p.sinceRecorded(p.rollout.StartedAt) {
@@ -127,18 +127,19 @@ func (p pass) refused(component model.Desired) *model.Rejection {
 	return nil
 }
 
-// sinceRecorded is how long ago a time of the rollout's record is.
+// sinceRecorded returns the time that has passed since a recorded time of the rollout.
 func (p pass) sinceRecorded(at time.Time) time.Duration {
 	return p.state.Sight.Of(p.rollout).Since(at, p.now)
 }
 
-// arrived are the components that have just come to run as they should, while others have not.
+// arrived returns the components that are complete while others are not, and that the rollout's
+// record does not name yet.
 func (p pass) arrived(verdict rollout.Verdict) []string {
 	return slices.DeleteFunc(slices.Clone(verdict.Arrived),
 		func(name string) bool { return slices.Contains(p.rollout.Arrived, name) })
 }
 
-// empty says whether none of the components that stay has a pod to run.
+// empty reports whether every component that stays is scaled to zero.
 func (p pass) empty() bool {
 	for _, component := range p.components {
 		if deployment := p.state.Deployment(component.Name); !component.Retiring && ptr.Deref(deployment.Spec.Replicas, 1) != 0 {
@@ -148,8 +149,9 @@ func (p pass) empty() bool {
 	return true
 }
 
-// judge notes what the verdict changes: the rollout ends well (R6), fails (R17),
-// or gets more time. One that ended with no pods at all becomes good with the first.
+// judge records what the verdict changes: the rollout succeeds (R6), fails (R17), or gets more
+// time. A rollout that succeeded at zero replicas counts as good once its first pods are
+// available.
 func (r *records) judge(p pass, verdict rollout.Verdict) {
 	number := p.rollout.Revision
 	switch {
@@ -179,7 +181,7 @@ func (r *records) judge(p pass, verdict rollout.Verdict) {
 	}
 }
 
-// note changes what is recorded of a rollout, and is the rollout as it is then.
+// note changes the record of a rollout and returns the changed rollout.
 func (r *records) note(rollout model.Rollout, reason string, change func(*model.Rollout)) *model.Rollout {
 	rev := *revision.Find(r.all, rollout.Revision)
 	for _, noted := range rev.Record.Rollouts {

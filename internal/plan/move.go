@@ -21,36 +21,40 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// maxCause is how many bytes of a change cause are kept.
+// maxCause is the maximum length of a change cause, in bytes.
 const maxCause = 1024
 
-// decision is where the stack is to go.
+// decision is what to do about the stack's revision: start a rollout, ask questions first,
+// wait, or report a problem.
 type decision struct {
-	// start starts a rollout there; nil where it is there, or cannot go.
+	// start starts a rollout; nil if none is needed or possible.
 	start *model.StartRollout
-	// alias says that an existing revision turned out to be of the spec's content too.
+	// alias is set if the spec renders to the content of an existing revision.
 	alias alias
 	// declared says that the spec asks for the running revision itself.
 	declared bool
-	// held says that spec.paused keeps the stack from going further.
+	// held says that spec.paused holds the stack up.
 	held bool
-	// asks is what has to be known before the stack goes anywhere.
+	// asks are the questions that have to be answered before the next revision can be made.
 	asks model.Questions
-	// looksUp is the image that is looked up before the stack goes anywhere, and wait
-	// how long at most.
+	// looksUp is the image that is being resolved for the next revision. The plan waits for it
+	// at most for the time wait, which is also the time until a rejected start or a name
+	// conflict is tried again.
 	looksUp string
 	wait    time.Duration
 	problem *model.Problem
 }
 
-// alias is a spec content by its hash, and the number of a revision that it renders to.
+// alias maps a spec content, by its source hash, to the number of the revision that it renders
+// to.
 type alias struct {
 	number     int64
 	source     string
 	provenance map[string]model.Provenance
 }
 
-// decide says where the stack is to go from the current revision.
+// decide compares the spec with the current revision, and lets heal decide after a failed
+// rollout.
 func (p Planner) decide(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	wish := p.wish(state, current, timeline, now)
 	if current == nil || !timeline[0].Open() || !timeline[0].Failed() {
@@ -59,7 +63,7 @@ func (p Planner) decide(state model.State, current *model.Revision, timeline []m
 	return heal(state, timeline, wish, now)
 }
 
-// wish says where the spec asks the stack to go.
+// wish is the decision that the spec asks for, regardless of a failure of the current rollout.
 func (p Planner) wish(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	spec := state.Stack.Spec
 	choice := revision.Choose(spec, state.Revisions)
@@ -90,7 +94,8 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	if err != nil {
 		return decision{problem: renderProblem(err)}
 	}
-	// the same content keeps its number, however it is written (R3), and whenever it was restarted
+	// the same content keeps its number, however the spec spells it (R3), whether or not a
+	// restart has stamped it
 	hash, source := content.Hash(), revision.SourceHash(spec)
 	if choice.Restart == nil {
 		if rev := ofContent(state.Revisions, hash, input); rev != nil {
@@ -106,7 +111,8 @@ func (p Planner) wish(state model.State, current *model.Revision, timeline []mod
 	return startOf(state, rev, begin)
 }
 
-// keptNames are the names that ports without one have from the revision that serves.
+// keptNames returns the names that the serving revision generated for ports without a name, so
+// that new revisions keep them.
 func keptNames(revisions []model.Revision) map[string]render.PortNames {
 	if serving := revision.LastGoodOrNewest(revisions); serving != nil {
 		return render.GeneratedNames(serving.Content)
@@ -114,8 +120,8 @@ func keptNames(revisions []model.Revision) map[string]render.PortNames {
 	return nil
 }
 
-// ofContent is the newest revision of the content with that hash, which the input renders
-// to; nil where there is none.
+// ofContent returns the newest revision with the content hash, or to which the input renders;
+// nil if there is none.
 func ofContent(revisions []model.Revision, hash string, in render.Input) *model.Revision {
 	for _, rev := range slices.Backward(revisions) {
 		if rev.Record.ContentHash == hash || rendersTo(rev, in) {
@@ -125,19 +131,20 @@ func ofContent(revisions []model.Revision, hash string, in render.Input) *model.
 	return nil
 }
 
-// rendersTo says whether the input is that revision's content, but that its ports
-// without a name had others: an earlier operator named them by their position.
+// rendersTo reports whether the input renders to the revision's content with that revision's
+// generated port names. They differ in revisions of an earlier operator, which named ports by
+// their position.
 func rendersTo(rev model.Revision, in render.Input) bool {
 	names := render.GeneratedNames(rev.Content)
 	if equality.Semantic.DeepEqual(names, in.Names) {
-		return false // that was rendered already
+		return false // already rendered with these names
 	}
 	in.Names = names
 	content, err := render.Content(in)
 	return err == nil && content.Hash() == rev.Record.ContentHash
 }
 
-// respelled goes to an existing revision whose content the spec has in other words.
+// respelled decides to run an existing revision whose content the spec spells differently.
 func respelled(
 	state model.State, current *model.Revision, timeline []model.Rollout, rev model.Revision, also alias, begin model.Rollout,
 ) decision {
@@ -154,10 +161,11 @@ func respelled(
 	return same
 }
 
-// keptProvenances is of how many sources a record says where their values come from.
+// keptProvenances is the number of sources for which a record keeps the provenance of their
+// values.
 const keptProvenances = 5
 
-// in is the record of the revision that is of the spec's content too.
+// in returns the record with the alias added: its source hash and its provenance.
 func (a alias) in(record model.Record) model.Record {
 	record = record.WithSource(a.source)
 	latest := record.Sources[max(0, len(record.Sources)-keptProvenances):]
@@ -171,8 +179,8 @@ func (a alias) in(record model.Record) model.Record {
 	return record
 }
 
-// provenances say whether the images of components were looked up, by component.
-// The rest is with the revision, and an annotation has little room.
+// provenances returns, by component, whether the images were resolved. The rest of the
+// provenance is stored with the revision: a record is an annotation, and its size is limited.
 func provenances(content model.Content) map[string]model.Provenance {
 	all := map[string]model.Provenance{}
 	for _, component := range content.Components {
@@ -187,7 +195,8 @@ func provenances(content model.Content) map[string]model.Provenance {
 	return all
 }
 
-// pause says what waits for the end of a pause, if anything does.
+// pause is the decision of a paused stack: held if a rollout is open, or would start without
+// the pause.
 func pause(state model.State, current *model.Revision, timeline []model.Rollout, choice revision.Choice) decision {
 	if current == nil && len(state.Revisions) > 0 {
 		return decision{problem: &model.Problem{
@@ -199,8 +208,8 @@ func pause(state model.State, current *model.Revision, timeline []model.Rollout,
 	return decision{held: due || timeline[0].Open(), declared: !due}
 }
 
-// moveTo goes to an existing revision. Where that is the one that runs, or is
-// being rolled out, no rollout starts (R10).
+// moveTo decides to run an existing revision. If it already runs or is being rolled out, no
+// rollout starts (R10).
 func moveTo(state model.State, current *model.Revision, rev model.Revision, begin model.Rollout) decision {
 	if current != nil && current.Number == rev.Number {
 		return decision{declared: true}
@@ -208,8 +217,8 @@ func moveTo(state model.State, current *model.Revision, rev model.Revision, begi
 	return startOf(state, rev, begin)
 }
 
-// startOf begins a rollout to the revision, once the API server has accepted all
-// that it consists of: the revision is made, or noted to be moved to.
+// startOf is the decision to roll out the revision. The API server first has to accept all of
+// its writes in a dry run; then the revision is created, or updated with the new rollout.
 func startOf(state model.State, rev model.Revision, begin model.Rollout) decision {
 	timeline := revision.Timeline(state.Revisions)
 	rev = revision.Begin(rev, timeline, begin)
@@ -221,7 +230,8 @@ func startOf(state model.State, rev model.Revision, begin model.Rollout) decisio
 	}
 	var dryRuns []model.WriteChild
 	for _, child := range children {
-		// a Deployment is tried all the same: its template is recorded as the answer has it
+		// a settled Deployment gets its dry run too: the revision records the template as the
+		// API server returns it
 		if child.Name == model.KindDeployment || !child.Settled(state) {
 			dryRuns = append(dryRuns, child.Write)
 		}
@@ -236,9 +246,8 @@ func startOf(state model.State, rev model.Revision, begin model.Rollout) decisio
 	}}
 }
 
-// afterwards are the writes of content as it is to be once the rollout has succeeded,
-// where it is another meanwhile, as a Service is: what the API server refuses of it
-// is not begun either (R4).
+// afterwards returns the Services as they will be after the rollout, if they differ from those
+// during the rollout. A rollout does not start if the API server rejects them either (R4).
 func afterwards(state model.State, rev model.Revision, children []*kinds.Child) []model.WriteChild {
 	var writes []model.WriteChild
 	for _, meanwhile := range children {
@@ -256,7 +265,7 @@ func afterwards(state model.State, rev model.Revision, children []*kinds.Child) 
 	return writes
 }
 
-// release is a new revision of the content.
+// release returns a new revision with the content.
 func release(state model.State, content model.Content, record model.Record) model.Revision {
 	stack := state.Stack
 	record.RestartedAt = revision.LatestRestart(state.Revisions)
@@ -281,9 +290,9 @@ func renderProblem(err error) *model.Problem {
 	return &model.Problem{Reason: v1alpha1.ReasonRejected, Message: fmt.Sprintf("rendering: %v", err)}
 }
 
-// adoptions are the labels that the pods of components have to carry, because
-// a Deployment or a Service that was there before the stack selects them. A
-// Deployment's selector cannot be changed, so every revision keeps it (R26).
+// adoptions returns, by component, the labels that its pods have to carry because the selector
+// of an existing Deployment or of an adopted Service requires them. A Deployment's selector is
+// immutable, so every revision keeps it (R26).
 func adoptions(state model.State) map[string]render.Adoption {
 	adoptions := map[string]render.Adoption{}
 	for component := range render.Operations(state.Stack.Spec) {
@@ -301,7 +310,8 @@ func adoptions(state model.State) map[string]render.Adoption {
 	return adoptions
 }
 
-// recordedSelector is the selector that the component has had, if any.
+// recordedSelector returns the component's selector in the newest revision that has the
+// component; nil if none has it.
 func recordedSelector(revisions []model.Revision, name string) map[string]string {
 	for _, rev := range slices.Backward(revisions) {
 		if component := rev.Content.Find(name); component != nil {

@@ -15,12 +15,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// recheck is the time until a name that is taken is checked again: no event comes of
-// an object that the cache leaves out.
+// recheck is the interval at which a name conflict is checked again. The cache leaves out
+// objects of others, so no event follows when such an object goes.
 const recheck = 30 * time.Second
 
-// conflicts is the first live object that the stack may not write, as a problem; nil where
-// there is none (R26). The children that it may write are free.
+// conflicts returns a problem for the first live object that the stack may not write, nil if
+// there is none (R26), and the children that it may write.
 func conflicts(stack *v1alpha1.AppStack, children []*kinds.Child) (first *model.Problem, free []*kinds.Child) {
 	for _, child := range children {
 		switch problem := conflictOf(stack, child); {
@@ -40,7 +40,8 @@ func conflictOf(stack *v1alpha1.AppStack, child *kinds.Child) *model.Problem {
 	return cmp.Or(Conflict(stack, child.Kind, child.Live), child.Conflict())
 }
 
-// Conflict is why the stack may not write the object, or nil where it may.
+// Conflict returns the problem that keeps the stack from writing the object, or nil if the
+// stack may write it.
 func Conflict(stack *v1alpha1.AppStack, kind *kinds.Kind, object metav1.Object) *model.Problem {
 	remedy := "delete it, or rename the stack"
 	switch model.OwnershipOf(stack, object) {
@@ -70,7 +71,7 @@ func Conflict(stack *v1alpha1.AppStack, kind *kinds.Kind, object metav1.Object) 
 	}
 }
 
-// removals delete the children that no component needs any more.
+// removals returns the deletions of children that no component needs any more.
 func removals(state model.State, children []*kinds.Child) []model.Delete {
 	needed := map[model.Target]bool{}
 	for _, child := range children {

@@ -11,8 +11,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Transitions are the phases that can follow on each phase of a rollout. The first phase
-// of a rollout follows on none.
+// Transitions lists the phases that may follow each phase of a rollout. The first phase of a
+// rollout follows the empty one.
 var Transitions = map[model.Phase][]model.Phase{
 	"":                     {model.PhaseStarting, model.PhaseProgressing},
 	model.PhaseStarting:    {model.PhaseProgressing, model.PhasePaused, model.PhaseFailed, model.PhaseSucceeded},
@@ -21,12 +21,12 @@ var Transitions = map[model.Phase][]model.Phase{
 	model.PhaseFailed:      {model.PhasePaused, model.PhaseSucceeded},
 }
 
-// slack is how late the Deployments of a rollout may be written without that it gets more
-// time: every rollout writes them a moment after it began.
+// slack is the delay in writing a rollout's Deployments that does not extend its deadline: each
+// rollout writes them shortly after it starts.
 const slack = 10 * time.Second
 
-// phaseOf is the phase that the pass finds the rollout in: by what is recorded of it, and
-// by whether its Deployments are written.
+// phaseOf derives the rollout's phase from its record and from whether its Deployments have
+// been written.
 func (p pass) phaseOf() model.Phase {
 	switch {
 	case p.rollout.Outcome == v1alpha1.OutcomeSucceeded:
@@ -44,8 +44,9 @@ func (p pass) phaseOf() model.Phase {
 	}
 }
 
-// unwritten says whether the component's Deployment has not been written for the rollout,
-// or is still paused after a pause (R16a). One that somebody has put back was written.
+// unwritten reports whether the component's Deployment has not been written for the rollout
+// yet, or is still paused after a pause (R16a). A Deployment whose write somebody else has
+// reverted counts as written.
 func (p pass) unwritten(component model.Desired) bool {
 	if component.Retiring {
 		return false
@@ -66,8 +67,9 @@ func (p pass) unwritten(component model.Desired) bool {
 	return false
 }
 
-// late says whether the Deployments of a rollout that is starting could not be written in
-// time, because it was paused or the operator was away: its deadline runs from now (R16a).
+// late reports whether the Deployments of a starting rollout could not be written in time
+// because the stack was paused or the operator was down. Its progress deadline then starts anew
+// (R16a).
 func (p pass) late() bool {
 	return p.phase == model.PhaseStarting && p.sinceRecorded(p.rollout.DeadlineFrom()) > slack
 }

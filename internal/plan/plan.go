@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package plan decides what is to be done about a stack: from what was
-// observed to a list of steps, each with its reason. It is pure: planning the
-// same state twice gives the same plan, and planning what a plan led to gives
-// no more steps.
+// Package plan computes the steps that bring a stack from its observed state to its spec, each
+// with its reason. It is pure: the same state gives the same plan, and the state that a plan
+// leads to needs no further steps.
 package plan
 
 import (
@@ -16,27 +15,28 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Planner makes plans.
+// Planner computes plans.
 type Planner struct {
-	// Defaults are those that new revisions are rendered with.
+	// Defaults are applied when new revisions are rendered.
 	Defaults render.Defaults
 }
 
-// Plan is Make, once what that asks has been answered. The answers are noted in the state.
+// Plan computes the plan for the state at the time now. If the plan asks questions, Plan calls
+// answer, stores the answers in the state, and plans again.
 func (p Planner) Plan(state *model.State, now time.Time, answer func(model.Questions) model.Answers) model.Plan {
 	plan := p.Make(*state, now)
 	if plan.Asks.None() && state.Answers.Release != "" {
-		return plan // it goes by the answers
+		return plan // based on the answers already
 	}
-	state.Answers = answer(plan.Asks) // no questions tell that earlier ones are not asked any more
+	state.Answers = answer(plan.Asks) // an empty set of questions cancels earlier ones
 	if plan.Asks.None() {
 		return plan
 	}
 	return p.Make(*state, now)
 }
 
-// Make plans what is to be done about the state at the time now, or asks what it takes
-// to know for that.
+// Make computes the plan for the state at the time now, or the questions that have to be
+// answered before it can.
 func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	timeline := revision.Timeline(state.Revisions)
 	plan := model.Plan{Rollout: newest(timeline), Problem: state.Damaged}
@@ -99,7 +99,7 @@ func asSteps[S model.Step](some []S) []model.Step {
 	return all
 }
 
-// newest is the rollout that is under way, or was the last; nil before the first.
+// newest returns the rollout that is under way, or else the last one; nil before the first.
 func newest(timeline []model.Rollout) *model.Rollout {
 	if len(timeline) == 0 {
 		return nil

@@ -14,17 +14,18 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// recent is how long before a release an image may have been looked up for
-// another stack: stacks that are created together share the answers. A restart
-// is made to get what the tag points to now, and takes none from before.
+// recent is how old an answer may be at the time of a release, so that stacks that are created
+// together share answers. A restart asks for what the tag points to now, so it accepts no
+// earlier answer.
 const recent = 10 * time.Second
 
-// longAgo is from when on it does not matter that a stack was created before: it
-// was paused, or had something to mend.
+// longAgo caps how much older than recent an answer for a stack's first revision may be: as
+// much as the stack is old, but no more than this. An older stack was paused, or had an error
+// to fix.
 const longAgo = time.Minute
 
-// questions are what has to be known before the revision of that choice can be made,
-// which there is none of yet (R21); none where all of it is answered, or waited for.
+// questions returns what has to be resolved before the chosen new revision can be made (R21);
+// none if the answers are known or pending.
 func (p Planner) questions(state model.State, choice revision.Choice, now time.Time) model.Questions {
 	spec := state.Stack.Spec
 	questions := model.Questions{Release: revision.SourceHash(spec), Since: now.Add(-recent)}
@@ -40,7 +41,7 @@ func (p Planner) questions(state model.State, choice revision.Choice, now time.T
 	}
 	draft, err := render.Draft(render.Input{Stack: state.Stack, Defaults: p.Defaults})
 	if err != nil {
-		return model.Questions{} // rendering the content says what is wrong
+		return model.Questions{} // rendering the content reports the error
 	}
 	questions.Images = render.Requests(spec, draft)
 	return questions
@@ -53,8 +54,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// lastFacts are what the components' images said, by component: in the last good
-// revision, else in the newest that knows.
+// lastFacts returns what the components' images declared, by component: in the last good
+// revision, otherwise in the newest revision that knows.
 func lastFacts(revisions []model.Revision) map[string]*model.Facts {
 	if good := revision.LastGood(revision.Timeline(revisions)); good != nil {
 		revisions = append(slices.Clone(revisions), *revision.Find(revisions, good.Revision))

@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// explained is the step that writes the child, with its reason and its event.
+// explained returns the step that writes the child, with its reason and its event.
 func explained(state model.State, child *kinds.Child, rollout model.Rollout) model.WriteChild {
 	step, component := child.Write, child.Component
 	if child.Live == nil {
@@ -56,9 +56,9 @@ func explained(state model.State, child *kinds.Child, rollout model.Rollout) mod
 	return step
 }
 
-// undone says whether the child differs because somebody else has changed it since
-// it was written, and not because it is to be another one by now. Without memory of
-// the write, its annotation tells what was asked for.
+// undone reports whether the child differs because somebody else changed it after the last
+// write, rather than because its desired state changed. If the last write is not in memory, the
+// child's annotation identifies it.
 func undone(state model.State, child *kinds.Child) bool {
 	if state.LastWrites[child.Live.GetUID()].Asked == child.Write.Hash {
 		return true
@@ -67,8 +67,8 @@ func undone(state model.State, child *kinds.Child) bool {
 	return asked == child.Write.Hash || !marked && model.OwnershipOf(state.Stack, child.Live) == model.Owned
 }
 
-// Repair says that what the step puts back was changed, by whom, and what to do in
-// place of that.
+// Repair returns the reason of a repair: what was changed, by whom, and how to make that change
+// through the stack's spec.
 func Repair(stack *v1alpha1.AppStack, step model.WriteChild) string {
 	reason := fmt.Sprintf("%s %s: %s was changed by %s and is put back", step.Kind, step.Name,
 		step.Undone.Field, cmp.Or(step.Undone.Manager, "someone else"))
@@ -78,11 +78,12 @@ func Repair(stack *v1alpha1.AppStack, step model.WriteChild) string {
 	return reason
 }
 
-// restartAnnotation is what kubectl rollout restart sets in a pod template.
+// restartAnnotation is the path of the annotation that kubectl rollout restart sets in a pod
+// template.
 const restartAnnotation = kinds.TemplatePath + ".metadata.annotations.kubectl.kubernetes.io/restartedAt"
 
-// instead says how the stack is asked for what somebody wanted who changed the field of
-// a Deployment; empty where that is not known.
+// instead is the advice on how to change a Deployment's field through the stack's spec; empty
+// if there is none.
 func instead(stack *v1alpha1.AppStack, field string) string {
 	switch {
 	case field == restartAnnotation:
@@ -96,10 +97,10 @@ func instead(stack *v1alpha1.AppStack, field string) string {
 	}
 }
 
-// deleted says whether a child that is not there was there before, so that somebody
-// else has deleted it. Content was there with every rollout that has succeeded. Of
-// how a component is operated nothing is recorded, but the last status speaks of
-// the same spec, and nothing was in the way of it.
+// deleted reports whether somebody else deleted a missing child. Content existed if the last
+// rollout that succeeded has it. The other children are not recorded: they existed if the
+// newest rollout has succeeded, and the last status is of the same spec and reports nothing
+// that kept them from being written.
 func deleted(state model.State, child *kinds.Child, rollout model.Rollout) bool {
 	if !child.Content {
 		return rollout.Outcome == v1alpha1.OutcomeSucceeded && written(state.Stack)
@@ -113,7 +114,7 @@ func deleted(state model.State, child *kinds.Child, rollout model.Rollout) bool 
 	return false
 }
 
-// recreation says that a deleted child is created again, and what becomes of it.
+// recreation is the reason for creating a deleted child again, with the consequences of that.
 func recreation(child *kinds.Child) string {
 	reason := fmt.Sprintf("%s %s was deleted by someone else and is created again", child.Name, child.Write.Name)
 	if lost := child.Lost(); lost != "" {
@@ -122,8 +123,8 @@ func recreation(child *kinds.Child) string {
 	return reason
 }
 
-// written says whether the last status speaks of the stack's spec as it is, and of
-// nothing that kept a child from being written.
+// written reports whether the last status is of the stack's current spec and reports nothing
+// that kept a child from being written.
 func written(stack *v1alpha1.AppStack) bool {
 	ready := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.ObservedGeneration == stack.Generation && !slices.Contains([]string{

@@ -18,8 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// records collects what changes in what is recorded of revisions, so that each
-// of them is written once.
+// records collects the changes of revision records, so that each revision is updated only once.
 type records struct {
 	all     []model.Revision
 	reasons map[int64][]string
@@ -39,8 +38,7 @@ func (r *records) change(number int64, changed model.Revision, reason string) {
 	r.reasons[number] = append(r.reasons[number], reason)
 }
 
-// alias notes that a revision is also that of another spec content, which
-// renders to the same.
+// alias adds the spec's source to the revision that it renders to.
 func (r *records) alias(also alias) {
 	if also.number == 0 || revision.Find(r.all, also.number).Record.HasSource(also.source) {
 		return
@@ -50,9 +48,9 @@ func (r *records) alias(also alias) {
 	r.change(also.number, rev, fmt.Sprintf("the spec renders to the content of revision %d", also.number))
 }
 
-// declare notes that the spec asks for the revision itself that an automatic
-// rollback has led to (R10): from then on the one that failed is another to it,
-// and would be tried again (R12).
+// declare records that the spec now asks for the very revision that an automatic rollback has
+// led to (R10). From then on, asking for the failed revision is a new request, and that
+// revision is rolled out again (R12).
 func (r *records) declare(rollout model.Rollout, spec v1alpha1.AppStackSpec) {
 	if rollout.Abandoned() == 0 {
 		return
@@ -66,7 +64,7 @@ func (r *records) declare(rollout model.Rollout, spec v1alpha1.AppStackSpec) {
 		})
 }
 
-// takeBack makes the stack the controller of revisions that have none (R26).
+// takeBack adopts orphaned revisions: it makes the stack their controller again (R26).
 func (r *records) takeBack() {
 	for _, rev := range r.all {
 		if rev.Orphan {
@@ -75,8 +73,8 @@ func (r *records) takeBack() {
 	}
 }
 
-// operate notes how the further components are run, for a rollback that brings
-// them back after the spec has dropped them (R1). The spec always has the main one.
+// operate records the operation of the additional components, for a rollback that restores them
+// after the spec has dropped them (R1). The main component is always in the spec.
 func (r *records) operate(target int64, desired []model.Desired) {
 	rev := *revision.Find(r.all, target)
 	operations := map[string]model.Operation{}
@@ -92,7 +90,7 @@ func (r *records) operate(target int64, desired []model.Desired) {
 	r.change(target, rev, "replicas, autoscaling or disruption budget of a component changed")
 }
 
-// steps are the writes of all revisions that changed.
+// steps returns one update for each changed revision.
 func (r *records) steps() []model.UpdateRevision {
 	var steps []model.UpdateRevision
 	for _, rev := range r.all {
@@ -109,7 +107,7 @@ func (r *records) steps() []model.UpdateRevision {
 	return steps
 }
 
-// prunings delete the revisions beyond the stack's limit (R8).
+// prunings returns the deletions of revisions beyond the history limit (R8).
 func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int64) []model.Delete {
 	timeline := revision.Timeline(revisions)
 	keep := append(revision.Serving(timeline, target), target)
@@ -117,7 +115,7 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 		keep = append(keep, good.Revision)
 	}
 	if len(timeline) > 0 {
-		keep = append(keep, timeline[0].From) // what failed is known by its revision, and not tried again
+		keep = append(keep, timeline[0].From) // the failed revision identifies the content that is not rolled out again
 	}
 	if failed := revision.Autopsy(timeline); failed != nil {
 		keep = append(keep, failed.Revision) // the failure report is kept with it (R18)

@@ -12,10 +12,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// basis is what decides, besides its content, whether the API server takes a
-// rollout: how the spec has it run, whether the stack adopts, and which children
-// there are. As long as it stays, the same is refused again. A stack that is deleted
-// and made anew is another one.
+// basis hashes what decides, besides the content, whether the API server accepts a rollout: the
+// stack with its generation and annotations, and the children that exist. With the same basis,
+// the same content is rejected again. A stack that is deleted and created anew has another
+// basis.
 func basis(state model.State, children []*kinds.Child) string {
 	type there struct {
 		Target model.Target
@@ -30,9 +30,9 @@ func basis(state model.State, children []*kinds.Child) string {
 	return model.Hash([]any{state.Stack.UID, state.Stack.Generation, state.Stack.Annotations, all})
 }
 
-// unlessRefused is the decision without a start that the API server has refused a
-// moment ago: that is due again later. Until it is accepted, or the spec asks for
-// something else, the refusal is what is wrong, whatever becomes of a single try (R19).
+// unlessRefused returns the decision without a start that the API server has rejected, until
+// its backoff ends. The rejection is reported as the problem until the start is accepted or the
+// spec asks for something else, whatever a single attempt results in (R19).
 func (d decision) unlessRefused(state model.State, now time.Time) decision {
 	if d.start == nil {
 		return d
@@ -48,10 +48,10 @@ func (d decision) unlessRefused(state model.State, now time.Time) decision {
 	return d
 }
 
-// dueSteps are the steps without those that the API server has refused a
-// moment ago, with what it has against them, and the time until one is due again.
-// What a rollout consists of is asked for all the same, until that is judged: it
-// may be about to be taken (R17).
+// dueSteps returns the steps without those whose rejection is in its backoff, with the first
+// rejection as the problem, and the time until the next step is due. While a rollout is being
+// judged, its content is written regardless of the backoff, because the API server may be about
+// to accept it (R17).
 func dueSteps(
 	state model.State, steps []model.Step, rollout model.Rollout, now time.Time,
 ) (due []model.Step, problem *model.Problem, wait time.Duration) {
