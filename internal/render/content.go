@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package render makes Kubernetes objects of components. It is pure: the same
-// input gives the same objects.
+// Package render renders the Kubernetes objects of components. It is pure: the same input renders
+// the same objects.
 package render
 
 import (
