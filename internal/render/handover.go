@@ -85,8 +85,8 @@ func union(backends []Backend, live *corev1.Service) *model.Service {
 	return all
 }
 
-// Served returns the part of a recorded Service that the live Service serves, or nil if it serves
-// no port of it.
+// Served returns the ports of a recorded Service that the live Service serves, as a Service, or nil
+// if there are none.
 func Served(recorded *model.Service, live *corev1.Service) *model.Service {
 	if recorded == nil || live == nil {
 		return nil
@@ -213,9 +213,9 @@ func (m meaning) targets() []intstr.IntOrString {
 	return all
 }
 
-// common returns a target that reaches the pods of all backends that have the port. It prefers the
-// newest backend's own target, then an earlier one's, then a number, then another name. Before that
-// it prefers targets that resolve to no different port in the pods of backends without the port.
+// common returns a target that reaches the pods of all backends that have the port. Among several,
+// it prefers the one that resolves to a different port in the fewest other backends, then the
+// newest backend's own target, an earlier one's, a number, and last another name.
 func common(own intstr.IntOrString, all []meaning) (best intstr.IntOrString, found bool) {
 	candidates, having := []intstr.IntOrString{}, 0
 	for _, means := range all {
