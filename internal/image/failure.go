@@ -48,7 +48,7 @@ func failed(reference string, err error, seen seen) *failure {
 				after:      seen.after,
 			}
 		}
-		answer = &transport.Error{StatusCode: seen.status} // the library could not parse the body
+		answer = &transport.Error{StatusCode: seen.status} // the library did not read the body
 	}
 	reason := v1alpha1.ReasonRegistryUnavailable
 	switch answer.StatusCode {

@@ -79,8 +79,8 @@ func (r *registry) skips(host string) bool {
 		host == name.DefaultRegistry && slices.Contains(r.Skip, "docker.io")
 }
 
-// image resolves an image. before is a digest that the image may still have: if so and its content
-// is cached, a HEAD request that confirms the digest is enough.
+// image resolves an image. before is a digest that the image may still have. If it does and its
+// content is cached, a HEAD request that confirms the digest is enough.
 func (r *registry) image(ctx context.Context, reference string, auths []authn.Authenticator, before string) (model.Image, *failure) {
 	ref, err := r.parse(reference)
 	if err != nil {
@@ -181,7 +181,7 @@ func describe(descriptor *remote.Descriptor) (model.Image, error) {
 	case !found.untold:
 		image.Platforms = found.platforms
 	case found.images > 1 || found.looked > 1:
-		image.Platforms = nil // some images of the index do not name their platform
+		image.Platforms = nil // the index may have images for other platforms than the config's
 	}
 	return image, nil
 }

@@ -90,7 +90,7 @@ type session struct {
 type source struct {
 	// skipped reports that the image's registry must not be asked.
 	skipped bool
-	// invalid is why the reference is not valid; nil if it is.
+	// invalid is why no registry can be asked; nil if one can.
 	invalid  *model.Unresolved
 	question question
 	access   access

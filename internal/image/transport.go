@@ -139,7 +139,7 @@ func (n *notes) take(request *http.Request, response *http.Response) {
 		n.digest = response.Header.Get("Docker-Content-Digest")
 	}
 	n.status = 0
-	if response.StatusCode >= http.StatusBadRequest && request.URL.Path != "/v2/" { // its 401 only lists the accepted schemes
+	if response.StatusCode >= http.StatusBadRequest && request.URL.Path != "/v2/" { // a 401 there only lists the accepted schemes
 		n.status = response.StatusCode
 	}
 	if after := retryAfter(response.Header.Get("Retry-After")); after > 0 {

@@ -21,8 +21,8 @@ type User struct {
 }
 
 // ParseUser parses a USER such as 1000, 1000:1000 or app:app. It ignores the group. No user means
-// root. The name root is treated as 0, like programs and the runtime itself treat it, because that
-// holds in every image that works.
+// root. The name root is treated as 0, as programs and the runtime do: root is 0 in every image
+// that works.
 func ParseUser(user string) User {
 	name, _, _ := strings.Cut(user, ":")
 	if name == "" || name == "root" {

@@ -82,7 +82,7 @@ func (s *entries) stacks() map[queue.Priority][]types.NamespacedName {
 	return all
 }
 
-// listen calls the function for changes from now on.
+// listen sets the function to call for changes from now on.
 func (s *entries) listen(changed func(stacks []types.NamespacedName, priority queue.Priority)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,7 +63,7 @@ type followed struct {
 	stop   context.CancelFunc
 	// failed reports whether the rollout has already failed.
 	failed atomic.Bool
-	// templates caches the template hash of each ReplicaSet by UID: it is immutable.
+	// templates caches the template hash of each ReplicaSet by UID; the hashes never change.
 	templates map[types.UID]string
 }
 

@@ -148,8 +148,8 @@ func (c *sharedStore) Replace(objects []any, version string) error {
 // Resync implements cache.ReflectorStore. It does nothing.
 func (c *sharedStore) Resync() error { return nil }
 
-// Transformer implements cache.TransformingStore. It drops unused fields of the initial pods as
-// they arrive one by one, so that they are never all in memory in full.
+// Transformer implements cache.TransformingStore. It drops the unused fields of each pod as it
+// arrives, so that the initial pods are never all in memory in full.
 func (c *sharedStore) Transformer() cache.TransformFunc {
 	return func(object any) (any, error) {
 		if pod, ok := object.(*corev1.Pod); ok {

@@ -28,7 +28,7 @@ type store struct {
 	// changed is called for changes; nil if nobody follows the stack.
 	changed func(queue.Priority)
 	asked   time.Time
-	// gone is when a deleted pod was last observed.
+	// gone is when a pod was last observed to be gone.
 	gone  time.Time
 	known bool
 	byUID map[types.UID]model.Pod
@@ -130,7 +130,7 @@ func (s *store) Update(object any) error {
 	s.mu.Unlock()
 	switch {
 	case seen.Counts() && !reflect.DeepEqual(before.Containers, seen.Containers):
-		s.tell(queue.Trouble) // a container fails or recovered; pods that are being deleted may exit
+		s.tell(queue.Trouble) // a container fails or has failed; pods that are being deleted may exit
 	case !found || isNews(before, seen):
 		s.tell(queue.Change)
 	}

@@ -101,10 +101,10 @@ func (f *Fair) share(of *namespace) int {
 	return f.limit
 }
 
-// Done implements workqueue.TypedInterface. It returns stacks that waited for a worker of the
-// namespace to the queue.
+// Done implements workqueue.TypedInterface. It puts stacks that waited for a worker of the
+// namespace back into the queue.
 func (f *Fair) Done(request reconcile.Request) {
-	waited := f.end(request) // first, because afterwards another worker may get the same stack
+	waited := f.end(request) // first: afterwards another worker may get the stack, and its entry would be removed
 	f.PriorityQueue.Done(request)
 	for _, next := range waited {
 		f.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(next.priority)}, next.request)

@@ -146,8 +146,8 @@ func knownAs(first corev1.ServicePort, backends []Backend, live *corev1.Service)
 type meaning struct {
 	Backend
 	protocol corev1.Protocol
-	// has reports whether the backend's Service has the port. Its target then resolves to the
-	// container port number.
+	// has reports whether the backend's own Service has the port. target is the port's target
+	// there, and number the container port to which it resolves.
 	has    bool
 	target intstr.IntOrString
 	number int32

@@ -64,9 +64,9 @@ func requestOf(spec corev1.PodSpec, container corev1.Container) model.ImageReque
 	}
 }
 
-// factsOf returns the facts of the component's image. If the image is not resolved, it returns the
-// facts of the component's previous image, so that an unavailable registry removes no port that
-// clients use (R23).
+// factsOf returns the facts of the component's image. If the image could not be resolved, it
+// returns the facts of the component's previous image, so that an unavailable registry removes no
+// port that clients use (R23).
 func factsOf(template corev1.PodTemplateSpec, images map[model.ImageRequest]model.Image, earlier *model.Facts) *model.Facts {
 	app := model.Component{Template: template}.App()
 	image, found := images[requestOf(template.Spec, *app)]

@@ -23,7 +23,7 @@ type inherited struct {
 	ports     bool
 	portsNote string
 	readiness *corev1.Probe
-	// readinessNote is why the image's health check is not used; empty if it is.
+	// readinessNote is why the image's health check cannot be used, or empty.
 	readinessNote string
 	user          imageconfig.User
 	// restricted reports whether the image's user is compatible with the restricted Pod Security
@@ -46,7 +46,7 @@ func inherit(component v1alpha1.Component, image model.Facts, adopted Adoption) 
 	own := len(component.Command)+len(component.Args) == 0 && !given.Command
 	if own && component.Ports == nil && !given.Ports {
 		component.Ports, brought.portsNote = imageconfig.Ports(image.Config)
-		if adopted.Service && len(component.Ports) > 0 { // clients use the existing Service's ports, which the image does not define
+		if adopted.Service && len(component.Ports) > 0 { // clients use the existing Service's ports, which only the user knows
 			component.Ports, brought.portsNote = nil, "there is a Service of this name: set ports to take it over"
 		}
 		brought.ports = len(component.Ports) > 0

@@ -100,9 +100,9 @@ func probed(component v1alpha1.Component, brought inherited) *v1alpha1.Port {
 	return firstTCP(component.Ports)
 }
 
-// preStopSeconds returns how long a deleted pod with ports keeps serving. If the grace period is
-// shorter than the default, it is half of it: the API server rejects a sleep longer than the grace
-// period.
+// preStopSeconds returns how long a deleted pod with ports keeps serving. If podTemplate sets a
+// grace period shorter than the default pause, the pause is half of it: the API server rejects one
+// that is longer than the grace period.
 func preStopSeconds(defaults Defaults, given overrides) int64 {
 	if given.Grace != nil && *given.Grace < defaults.PreStopSeconds {
 		return *given.Grace / 2

@@ -50,7 +50,7 @@ func starting(pod model.Pod) symptom {
 }
 
 // claimAdvice returns what to change if a new pod may be waiting for a volume claim that an old pod
-// holds, or "" if it cannot be. The operator does not read which nodes and pods can mount a claim.
+// holds, and "" if it is not. The operator does not read which nodes and pods can mount a claim.
 func claimAdvice(component Component, pod model.Pod) string {
 	waits := pod.Unschedulable != "" || pod.Starting != nil && !pod.Starting.Init && (pod.Starting.Sandbox == nil || !*pod.Starting.Sandbox)
 	if !waits || !replaces(component) || !Surges(component.Deployment) {

@@ -35,7 +35,7 @@ type Input struct {
 	PodsKnown bool
 	PodsAsked time.Time
 	// Terminating are the stack's pods that are being deleted, of any component and template.
-	// PodsGone is when the deletion of a pod was last observed.
+	// PodsGone is when a pod was last observed to be gone.
 	Terminating []model.Pod
 	PodsGone    time.Time
 	// Sight is what the operator process itself has observed of the rollout.
@@ -51,7 +51,7 @@ type Component struct {
 	// Written reports whether the Deployment has been updated to the revision.
 	Written bool
 	// Arrived reports whether the component has been complete at some time since the rollout
-	// started. The rollout's missing progress is then not its fault (R6).
+	// started. It then no longer counts as lacking progress (R6).
 	Arrived bool
 	// Pods are the pods of the Deployment's current template, ordered by name.
 	Pods []model.Pod

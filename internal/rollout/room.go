@@ -16,9 +16,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// creation returns the symptom of a ReplicaSet that cannot create pods. The symptom is left to the
-// deadline as long as room for pods is about to be freed. The Deployment also keeps showing the
-// failure of an earlier ReplicaSet, which only the name in the message reveals.
+// creation returns the symptom of a ReplicaSet that cannot create pods. If a quota is the reason,
+// the symptom is left to the deadline as long as room for pods is about to be freed. The Deployment
+// also keeps showing the failure of an earlier ReplicaSet, which only the name in the message
+// reveals.
 func creation(in Input, component Component) []symptom {
 	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
 	if !stands(found) || !component.Written ||
@@ -62,8 +63,8 @@ func refusedFor(in Input, deployment *appsv1.Deployment, found *appsv1.Deploymen
 }
 
 // patience returns how long pods may be rejected while no room is about to be freed. The ReplicaSet
-// controller doubles its backoff after each rejection, so it can notice new room late: by as long
-// as pods had been rejected when the room was freed.
+// controller doubles its backoff after each rejection. It may therefore notice new room only after
+// waiting as long again as the pods had already been rejected.
 func patience(refused, idle time.Duration) time.Duration {
 	return max(graces[v1alpha1.FailureReplicaFailure], refused-idle)
 }

@@ -32,8 +32,8 @@ type Input struct {
 }
 
 // problem returns the terminal error that a user has to fix, or nil. If a rollout is about to
-// start, an error of the cluster takes precedence. Otherwise the plan's does, because a rejected
-// write of a failed rollout is already in its failure report.
+// start, the cluster's rejection takes precedence. Otherwise the plan's problem does, because a
+// rejected write of a failed rollout is already in its failure report.
 func (in Input) problem() *model.Problem {
 	if in.Plan.Start != nil {
 		return cmp.Or(in.Outcome.Problem, in.Plan.Problem)

@@ -54,7 +54,7 @@ func NewMetrics(
 		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"result"})
 	for _, trigger := range []v1alpha1.RolloutTrigger{v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRollback} {
-		m.rollbacks.WithLabelValues(string(trigger)) // present from the start, for correct rates
+		m.rollbacks.WithLabelValues(string(trigger)) // present from the start, so that rates are correct
 	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "appstack_pod_watches",
