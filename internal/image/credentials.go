@@ -24,45 +24,45 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// credentials finds what pods pull their images with: their imagePullSecrets,
-// or, where they have none, those of their ServiceAccount. The operator may read neither
-// unless an administrator allowed it (R29).
+// credentials reads the credentials with which pods pull their images: their imagePullSecrets, or,
+// if they have none, those of their ServiceAccount. The operator may read neither unless an
+// administrator grants it (R29).
 type credentials struct {
 	live     client.Reader
 	identity func(context.Context) (string, error)
 
 	mu sync.Mutex
-	// user is who the operator is; empty where that was not asked yet.
+	// user caches the operator's own user name; empty until it is known.
 	user string
 }
 
-// access is how a repository is asked.
+// access is the set of credentials for a repository.
 type access struct {
-	// auths are tried one after the other, as a kubelet does; the last one is
-	// what is left where there are none.
+	// auths are tried one after the other, like the kubelet does. If there are no credentials, the
+	// only entry is anonymous access.
 	auths []authn.Authenticator
-	// fingerprint tells credentials from others.
+	// fingerprint identifies the credentials; empty for anonymous access.
 	fingerprint string
-	// grant says what lets the operator read pull secrets; empty where it may.
+	// grant tells the user how to let the operator read pull secrets; empty if it may.
 	grant string
 }
 
-// pod is what the credentials of a pod are taken from.
+// pod identifies the credentials of a pod.
 type pod struct {
 	namespace      string
 	serviceAccount string
 	pullSecrets    string
 }
 
-// keys are the credentials that pods have.
+// keys are the pull secrets of a pod that the operator could read.
 type keys struct {
 	secrets []corev1.Secret
-	// grant says what lets the operator read the others; empty where it read all.
+	// grant tells the user how to let the operator read the others; empty if it read all.
 	grant  string
 	readAt time.Time
 }
 
-// of reads what pods have.
+// of reads the pull secrets of a pod.
 func (c *credentials) of(ctx context.Context, pod pod) (keys, error) {
 	var names []string
 	if pod.pullSecrets != "" {
@@ -79,13 +79,13 @@ func (c *credentials) of(ctx context.Context, pod pod) (keys, error) {
 	return found, nil
 }
 
-// to is the access that the keys give to the repository.
+// to returns the credentials that the keys contain for the repository.
 func (k keys) to(ctx context.Context, repository name.Repository) (access, error) {
 	found := access{grant: k.grant}
 	var configs []authn.AuthConfig
 	for _, secret := range k.secrets {
 		of, err := configsOf(ctx, secret, repository)
-		if err != nil { // what it says may show the Secret
+		if err != nil { // the error may contain parts of the Secret
 			return access{}, fmt.Errorf("reading Secret %s: it is malformed", secret.Name)
 		}
 		for _, config := range of {
@@ -108,8 +108,8 @@ func (k keys) to(ctx context.Context, repository name.Repository) (access, error
 	return found, nil
 }
 
-// secrets are the pull secrets of the pod and of its ServiceAccount, those that
-// do not exist left out, as a kubelet does. Allowed says whether all of them could be read.
+// secrets returns the pull secrets of the pod and of its ServiceAccount. Like the kubelet, it skips
+// those that do not exist. allowed reports whether all of them could be read.
 func (c *credentials) secrets(
 	ctx context.Context, namespace, serviceAccount string, names []string,
 ) (secrets []corev1.Secret, allowed bool, err error) {
@@ -127,7 +127,7 @@ func (c *credentials) secrets(
 		}
 		return false, err //nolint:wrapcheck // it names the object
 	}
-	if len(names) == 0 { // the API server gives a pod those of its ServiceAccount only where it has none of its own
+	if len(names) == 0 { // the API server adds the ServiceAccount's only to a pod that has none of its own
 		account := &corev1.ServiceAccount{}
 		if _, err := read(cmp.Or(serviceAccount, "default"), account); err != nil {
 			return nil, false, fmt.Errorf("reading the ServiceAccount: %w", err)
@@ -138,7 +138,7 @@ func (c *credentials) secrets(
 	}
 	for _, name := range names {
 		if name == "" {
-			continue // which the API server allows, and a kubelet passes over
+			continue // valid for the API server, ignored by the kubelet
 		}
 		secret := corev1.Secret{}
 		found, err := read(name, &secret)
@@ -152,7 +152,8 @@ func (c *credentials) secrets(
 	return secrets, allowed, nil
 }
 
-// grant says how an administrator lets the operator read the namespace's pull secrets.
+// grant returns the instructions for an administrator to let the operator read the namespace's pull
+// secrets.
 func (c *credentials) grant(ctx context.Context, namespace string) string {
 	subject := "--user=" + c.whoami(ctx)
 	if account, ok := strings.CutPrefix(subject, "--user=system:serviceaccount:"); ok {
@@ -164,7 +165,8 @@ func (c *credentials) grant(ctx context.Context, namespace string) string {
 		"kubectl create rolebinding appstack-pull-secrets -n %[1]s --role=appstack-pull-secrets %[2]s", namespace, subject)
 }
 
-// whoami is the operator's user; that of config/default where the API server does not say.
+// whoami returns the operator's user name, or that of config/default if the API server does not
+// return it.
 func (c *credentials) whoami(ctx context.Context) string {
 	c.mu.Lock()
 	user := c.user
@@ -182,15 +184,14 @@ func (c *credentials) whoami(ctx context.Context) string {
 	return user
 }
 
-// repositoryName is a repository by one of its names.
+// repositoryName is an alternative name of a repository.
 type repositoryName struct{ registry, name string }
 
 func (r repositoryName) RegistryStr() string { return r.registry }
 func (r repositoryName) String() string      { return r.name }
 
-// configsOf are the credentials that the Secret has for the repository, those
-// for the most of its name first. A kubelet takes docker.io for another name of
-// Docker Hub in Secrets too.
+// configsOf returns the credentials in the Secret for the repository, the most specific first. Like
+// the kubelet, it also accepts docker.io as a name of Docker Hub.
 func configsOf(ctx context.Context, secret corev1.Secret, repository name.Repository) ([]authn.AuthConfig, error) {
 	names := []authn.Resource{repository}
 	if repository.RegistryStr() == name.DefaultRegistry {
@@ -224,8 +225,8 @@ func configsOf(ctx context.Context, secret corev1.Secret, repository name.Reposi
 	return configs, nil
 }
 
-// entriesOf are Secrets with one entry of the Secret each: the keychain finds
-// but the first that fits, and a kubelet tries all.
+// entriesOf splits the Secret into Secrets with one entry each: the keychain returns only the first
+// match, but the kubelet tries all.
 func entriesOf(secret corev1.Secret) ([]corev1.Secret, error) {
 	var file struct {
 		Auths map[string]json.RawMessage `json:"auths"`

@@ -23,20 +23,20 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// failure is a look-up that failed.
+// failure is the result of a lookup that failed.
 type failure struct {
 	model.Unresolved
-	// answered says that the registry answered, if only with an error.
+	// answered reports whether the registry responded, even if only with an error.
 	answered bool
-	// after is how long it wants to be left alone.
+	// after is the Retry-After time that the registry asked for; 0 if none.
 	after time.Duration
 }
 
 func (f *failure) denied() bool { return f.Reason == v1alpha1.ReasonImageUnauthorized }
 
-// failed says what became of a look-up, in words that are the same each time and
-// that show nothing of the answer but its status and its code: whoever writes an
-// image reference chooses whom the operator asks.
+// failed converts the error of a lookup to a failure. Its message is the same each time, and shows
+// only the status and error code of a response: whoever writes an image reference decides which
+// host the operator contacts, and must not be able to read its responses.
 func failed(reference string, err error, seen seen) *failure {
 	answer, ok := errors.AsType[*transport.Error](err)
 	if !ok {
@@ -48,7 +48,7 @@ func failed(reference string, err error, seen seen) *failure {
 				after:      seen.after,
 			}
 		}
-		answer = &transport.Error{StatusCode: seen.status} // with a body that the library did not read
+		answer = &transport.Error{StatusCode: seen.status} // the library did not read the body
 	}
 	reason := v1alpha1.ReasonRegistryUnavailable
 	switch answer.StatusCode {
@@ -69,13 +69,13 @@ func failed(reference string, err error, seen seen) *failure {
 	}
 }
 
-// failureWords says of a reference what its registry does.
+// failureWords returns the message that the registry of the reference does something.
 func failureWords(reference, does string) string { return reference + ": the registry " + does }
 
-// silence is what a registry does that gives no answer.
+// silence is the message for a registry that does not respond.
 const silence = "does not answer in time"
 
-// wellFormed is what error codes look like in the distribution specification.
+// wellFormed matches the error codes of the distribution specification.
 var wellFormed = regexp.MustCompile(`^[A-Z_]{1,40}$`)
 
 func statusWords(answer *transport.Error) string {
@@ -88,7 +88,8 @@ func statusWords(answer *transport.Error) string {
 	return words
 }
 
-// withoutAnswer is why there was no answer, or none that makes sense.
+// withoutAnswer classifies an error without an HTTP error status: the registry did not respond, or
+// sent an invalid response.
 func withoutAnswer(err error) (reason, does string, answered bool) {
 	if damaged, ok := errors.AsType[*damagedError](err); ok {
 		return v1alpha1.ReasonImageDamaged, damaged.does, true
@@ -100,7 +101,8 @@ func withoutAnswer(err error) (reason, does string, answered bool) {
 	return v1alpha1.ReasonRegistryUnavailable, does, answered
 }
 
-// damage is what is wrong with an answer; empty where nothing is, or there is none.
+// damage describes what is wrong with a response; empty if there is none or nothing is wrong with
+// it.
 func damage(err error) string {
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -114,7 +116,8 @@ func damage(err error) string {
 	return ""
 }
 
-// unreached is what kept the operator from the registry.
+// unreached describes what prevented a valid response. answered reports whether the registry was
+// reached.
 func unreached(err error) (does string, answered bool) {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "has no address", false
@@ -143,7 +146,7 @@ func unreached(err error) (does string, answered bool) {
 	return "gives an answer that makes no sense", true
 }
 
-// distrusted is what is wrong with the registry's certificate.
+// distrusted describes what is wrong with the registry's certificate.
 func distrusted(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "has a certificate for another name"

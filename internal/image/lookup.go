@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// firstRetry is how long after a failure the same is asked again; each further
-	// failure doubles it.
+	// firstRetry is the delay before the retry after a failure. It doubles with each further
+	// failure.
 	firstRetry = 500 * time.Millisecond
-	// longestRetry is the longest wait, whatever the registry asks for.
+	// longestRetry is the maximum delay, even if the registry asks for more.
 	longestRetry = 5 * time.Minute
-	// jitter spreads retries that began together.
+	// jitter spreads retries that started at the same time.
 	jitter = 0.3
-	// keep is how long an answer that nobody waits for is kept for others.
+	// keep is how long an unused result is kept for other stacks.
 	keep = time.Minute
 )
 
-// question is what is looked up. Two that are equal have the same answer: what
-// one may see because of its credentials is no answer for others.
+// question identifies a lookup: equal questions share one result. It includes the credentials,
+// because a result obtained with one set of credentials must not be shown to users of another.
 type question struct {
-	// reference is the image's full name.
+	// reference is the full name of the image.
 	reference string
 	// host is the registry.
 	host string
@@ -39,52 +39,52 @@ type question struct {
 	access string
 }
 
-// lookup is a question on its way to an answer.
+// lookup is a question and the state of its lookup.
 type lookup struct {
 	question
-	// auths are the credentials, while someone waits.
+	// auths are the credentials, as long as a stack is waiting.
 	auths []authn.Authenticator
-	// namespace is that of who asked first. Stranger says that it runs without that
-	// the registry has answered before, counted for that namespace.
+	// namespace is the namespace of the first waiting stack. stranger reports that the lookup was
+	// started for a registry that had not answered, and is counted for the namespace countedFor.
 	namespace  string
 	stranger   bool
 	countedFor string
-	// waiting are the stacks to wake.
+	// waiting are the stacks to reconcile when the result is known.
 	waiting map[types.NamespacedName]struct{}
 
 	// asks is how often the registry was asked.
 	asks int
-	// answered says that image is the answer to a question that was asked at askedAt,
-	// as which of the asks.
+	// answered reports that image is a result. askedAt is when that request started, and
+	// answeredAsk its number among asks.
 	answered    bool
 	answeredAsk int
 	image       model.Image
 	askedAt     time.Time
-	// failure is how the last try failed; nil where it did not.
+	// failure is why the last attempt failed; nil if it succeeded.
 	failure  *model.Unresolved
 	failedAt time.Time
 	failures int
-	// busy says that the lookup is queued, runs, or waits to be tried again.
+	// busy reports whether the lookup is queued, running, or waiting for a retry.
 	busy bool
-	// pausing ends the wait for the next try; nil while there is none. Held says
-	// that the registry asked for it.
+	// pausing is the timer of the next retry; nil if there is none. held reports whether the
+	// registry asked for the delay.
 	pausing clock.Timer
 	held    bool
-	// usedAt is when someone last asked for the answer.
+	// usedAt is when the result was last requested.
 	usedAt time.Time
 }
 
-// failedSince says whether the last try failed, and after that time.
+// failedSince reports whether the last attempt failed at or after that time.
 func (l *lookup) failedSince(began time.Time) bool {
 	return l.failure != nil && !l.failedAt.Before(began)
 }
 
-// deniedSince says whether the registry wanted other credentials.
+// deniedSince reports whether the registry rejected the credentials at or after that time.
 func (l *lookup) deniedSince(began time.Time) bool {
 	return l.failedSince(began) && l.failure.Reason == v1alpha1.ReasonImageUnauthorized
 }
 
-// lookup is the one for the source. The lock is held.
+// lookup returns the lookup for the source, and creates it if necessary. The caller holds the lock.
 func (r *Resolver) lookup(source source) *lookup {
 	now := r.options.Clock.Now()
 	found := r.lookups[source.question]
@@ -97,9 +97,9 @@ func (r *Resolver) lookup(source source) *lookup {
 	return found
 }
 
-// join lets the session's stack wait for the lookup. What failed for others
-// before is tried anew for a release that began later, unless the registry wants
-// to be left alone. The lock is held.
+// join adds the stack to those waiting for the lookup. If the lookup failed before the stack's
+// release started, it is retried at once, unless the registry asked for a delay. The caller holds
+// the lock.
 func (r *Resolver) join(lookup *lookup, stack types.NamespacedName, session *session, access access) {
 	if len(lookup.waiting) == 0 {
 		lookup.namespace = stack.Namespace
@@ -119,7 +119,8 @@ func (r *Resolver) join(lookup *lookup, stack types.NamespacedName, session *ses
 	}
 }
 
-// sweep drops what nobody waits for, and has not for a while. The lock is held.
+// sweep removes lookups that nobody waits for and that have not been used for a while. The caller
+// holds the lock.
 func (r *Resolver) sweep(now time.Time) {
 	hosts := map[string]bool{}
 	for question, lookup := range r.lookups {
@@ -132,7 +133,7 @@ func (r *Resolver) sweep(now time.Time) {
 	r.queue.forgetAllBut(hosts)
 }
 
-// ask has the question asked, unless it is about to be. The lock is held.
+// ask queues the lookup unless it is already busy. The caller holds the lock.
 func (r *Resolver) ask(lookup *lookup) {
 	if lookup.busy || r.running == nil {
 		return
@@ -142,7 +143,7 @@ func (r *Resolver) ask(lookup *lookup) {
 	r.dispatch()
 }
 
-// dispatch gives work to workers that are free. The lock is held.
+// dispatch starts queued lookups while there are free workers. The caller holds the lock.
 func (r *Resolver) dispatch() {
 	for {
 		next := r.queue.next(r.options.Clock.Now())
@@ -150,7 +151,7 @@ func (r *Resolver) dispatch() {
 			return
 		}
 		if len(next.waiting) == 0 {
-			next.busy = false // nobody wants to know any more
+			next.busy = false // nobody is waiting any more
 			r.queue.drop(next)
 			continue
 		}
@@ -159,7 +160,7 @@ func (r *Resolver) dispatch() {
 	}
 }
 
-// run asks the registry.
+// run performs the lookup and stores its result.
 func (r *Resolver) run(ctx context.Context, lookup *lookup, auths []authn.Authenticator, before string, askedAt time.Time) {
 	tried, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
@@ -196,18 +197,18 @@ func (r *Resolver) run(ctx context.Context, lookup *lookup, auths []authn.Authen
 	}
 }
 
-// pause is how long the lookup waits after a failure.
+// pause returns the delay before the retry after a failure.
 func (l *lookup) pause(asked time.Duration) time.Duration {
 	switch {
 	case asked > 0:
-		return min(asked, longestRetry) // the registry knows best
+		return min(asked, longestRetry) // the registry's own delay takes precedence
 	case l.failures < 8:
 		return wait.Jitter(firstRetry<<(l.failures-1), jitter)
 	}
 	return longestRetry
 }
 
-// retry asks again, where the answer is still waited for.
+// retry queues the lookup again if a stack is still waiting for it.
 func (r *Resolver) retry(lookup *lookup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -217,7 +218,7 @@ func (r *Resolver) retry(lookup *lookup) {
 	}
 }
 
-// resume gives work to workers, after a registry wanted to be left alone.
+// resume starts queued lookups when the delay that a registry asked for has passed.
 func (r *Resolver) resume() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

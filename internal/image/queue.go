@@ -9,43 +9,45 @@ import (
 	"time"
 )
 
-// How many look-ups are under way at a time.
+// Limits on concurrent lookups.
 const (
-	// perRegistry is how many of one registry's.
+	// perRegistry is the limit for one registry.
 	perRegistry = 4
-	// perSilent is how many of a registry's that did not answer last time.
+	// perSilent is the limit for a registry that did not respond last time.
 	perSilent = 1
-	// overall is how many of all registries'. It bounds what the operator spends.
+	// overall is the limit for all registries together. It bounds the operator's resource usage.
 	overall = 64
-	// strangers is how many of registries that have not answered yet, or did not last
-	// time: those that answer have room besides. One namespace may have perNamespace of
-	// these, whatever it names, and firsts where the registry has no other.
+	// strangers is the limit for all registries that have never responded, or did not last time, so
+	// that there is always capacity for those that respond. Of these lookups, one namespace may
+	// have perNamespace, whatever registries it names, or firsts for a registry without any other
+	// running lookup.
 	strangers    = 48
 	perNamespace = 24
 	firsts       = 40
 )
 
-// queue says which look-up is next: first come, first served, of each registry,
-// and the registries in turns. It is guarded by the Resolver's lock.
+// queue selects the next lookup: in the order of arrival within a registry, and the registries in
+// turn. It is guarded by the Resolver's lock.
 type queue struct {
 	registries map[string]*line
-	// turns are the registries with someone in line.
+	// turns are the registries with waiting lookups, in order.
 	turns   []string
 	running int
-	// strange is how many of running are of registries that have not answered, and
-	// byNamespace for whom.
+	// strange is how many of the running lookups are for registries that have not responded, and
+	// byNamespace counts them by namespace.
 	strange     int
 	byNamespace map[string]int
 }
 
-// line is that of one registry.
+// line holds the lookups of one registry.
 type line struct {
 	lookups []*lookup
 	running int
-	// proven says that the registry has answered before, and silent that it did not last time.
+	// proven reports that the registry has responded before; silent reports that it did not last
+	// time.
 	proven bool
 	silent bool
-	// until is when a registry that wants to be left alone may be asked again.
+	// until is when the delay ends that the registry asked for.
 	until time.Time
 }
 
@@ -53,7 +55,7 @@ func newQueue() *queue {
 	return &queue{registries: map[string]*line{}, byNamespace: map[string]int{}}
 }
 
-// add puts a look-up at the end of its registry's line.
+// add appends a lookup to the line of its registry.
 func (q *queue) add(lookup *lookup) {
 	waiting := q.registries[lookup.host]
 	if waiting == nil {
@@ -66,7 +68,7 @@ func (q *queue) add(lookup *lookup) {
 	waiting.lookups = append(waiting.lookups, lookup)
 }
 
-// next takes the look-up that is to run now, or nil.
+// next removes and returns the lookup to run now, or nil if there is none.
 func (q *queue) next(now time.Time) *lookup {
 	if q.running >= overall {
 		return nil
@@ -95,7 +97,7 @@ func (q *queue) next(now time.Time) *lookup {
 	return nil
 }
 
-// first is the place of the first in the line that may run, or -1.
+// first returns the index of the first lookup in the line that may run, or -1.
 func (q *queue) first(line *line, now time.Time) int {
 	switch {
 	case now.Before(line.until), line.running >= line.limit(), line.strange() && q.strange >= strangers:
@@ -106,7 +108,7 @@ func (q *queue) first(line *line, now time.Time) int {
 	return slices.IndexFunc(line.lookups, func(l *lookup) bool { return q.byNamespace[l.namespace] < line.share() })
 }
 
-// drop says that a look-up does not run after all.
+// drop releases the slot of a lookup, without a result.
 func (q *queue) drop(lookup *lookup) {
 	q.registries[lookup.host].running--
 	q.running--
@@ -119,7 +121,7 @@ func (q *queue) drop(lookup *lookup) {
 	}
 }
 
-// done says that a look-up ended, and whether the registry answered.
+// done releases the slot of a finished lookup, and records whether the registry responded.
 func (q *queue) done(lookup *lookup, answered bool) {
 	q.drop(lookup)
 	line := q.registries[lookup.host]
@@ -127,10 +129,10 @@ func (q *queue) done(lookup *lookup, answered bool) {
 	line.proven = line.proven || answered
 }
 
-// hold leaves a registry alone until then.
+// hold delays lookups at a registry until the given time.
 func (q *queue) hold(host string, until time.Time) { q.registries[host].until = until }
 
-// forgetAllBut forgets the registries that nobody looks anything up in.
+// forgetAllBut removes the registries that have no lookups and are not among hosts.
 func (q *queue) forgetAllBut(hosts map[string]bool) {
 	maps.DeleteFunc(q.registries, func(host string, line *line) bool {
 		return !hosts[host] && line.running == 0 && len(line.lookups) == 0
@@ -144,8 +146,8 @@ func (l *line) limit() int {
 	return perRegistry
 }
 
-// share is how many look-ups of such registries a namespace may have for one more
-// of this one to run.
+// share returns how many lookups at unresponsive registries a namespace may be running when another
+// one of this registry starts.
 func (l *line) share() int {
 	if l.running == 0 {
 		return firsts
@@ -153,5 +155,5 @@ func (l *line) share() int {
 	return perNamespace
 }
 
-// strange says that nobody knows whether the registry answers.
+// strange reports whether it is unknown that the registry responds.
 func (l *line) strange() bool { return !l.proven || l.silent }

@@ -23,33 +23,33 @@ import (
 )
 
 const (
-	// maxNested is how deep an index may hold others.
+	// maxNested is how deep indexes may be nested.
 	maxNested = 3
-	// maxManifests is how many manifests of an index are looked at.
+	// maxManifests is how many manifests of an index are read.
 	maxManifests = 64
-	// kept is how many images are remembered.
+	// kept is how many images the cache holds.
 	kept = 512
-	// userAgent is how the operator names itself to registries.
+	// userAgent is the User-Agent header of requests to registries.
 	userAgent = "appstack"
 )
 
-// Registries say how registries are reached. A host is written as in an image
-// reference, with its port where it has one; Docker Hub's is index.docker.io.
+// Registries configures access to registries. A host is written as in an image reference, with its
+// port if it has one; Docker Hub is index.docker.io.
 type Registries struct {
-	// PlainHTTP are the hosts that may be asked without TLS.
+	// PlainHTTP are the hosts that may be accessed without TLS.
 	PlainHTTP []string
-	// Skip are the hosts that are not asked: their images run as written. "*" is all.
+	// Skip are the hosts whose images are not resolved and run as written. "*" means all.
 	Skip []string
-	// CA are certificates in PEM form that are trusted besides the system's.
+	// CA are PEM certificates to trust in addition to the system's.
 	CA []byte
 }
 
-// registry asks registries.
+// registry is a client of all registries.
 type registry struct {
 	Registries
 	transport http.RoundTripper
-	// contents are images by repository and digest, which never change. Whoever is
-	// shown one was let to it by the registry just before.
+	// contents caches images by repository and digest, which are immutable. An image is returned
+	// from the cache only after the registry has just authorized the same credentials.
 	contents *lru.Cache
 }
 
@@ -61,7 +61,7 @@ func newRegistry(registries Registries) (*registry, error) {
 	return &registry{Registries: registries, transport: way, contents: lru.New(kept)}, nil
 }
 
-// parse reads a reference, in its usual short forms too.
+// parse parses a reference, including the usual short forms.
 func (r *registry) parse(reference string) (name.Reference, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
@@ -73,14 +73,14 @@ func (r *registry) parse(reference string) (name.Reference, error) {
 	return ref, err //nolint:wrapcheck // it parsed before
 }
 
-// skips says whether the registry is not to be asked.
+// skips reports whether the registry must not be asked.
 func (r *registry) skips(host string) bool {
 	return slices.Contains(r.Skip, "*") || slices.Contains(r.Skip, host) ||
 		host == name.DefaultRegistry && slices.Contains(r.Skip, "docker.io")
 }
 
-// image asks for an image. What is known of it from before, by its digest, is
-// only asked to be still so.
+// image resolves an image. before is a digest that the image may still have. If it does and its
+// content is cached, a HEAD request that confirms the digest is enough.
 func (r *registry) image(ctx context.Context, reference string, auths []authn.Authenticator, before string) (model.Image, *failure) {
 	ref, err := r.parse(reference)
 	if err != nil {
@@ -104,7 +104,7 @@ func (r *registry) image(ctx context.Context, reference string, auths []authn.Au
 	return model.Image{}, last
 }
 
-// ask asks with one of the credentials.
+// ask resolves the image with one of the credentials.
 func (r *registry) ask(
 	ctx context.Context, ref name.Reference, auth authn.Authenticator, before string, notes *notes,
 ) (model.Image, error) {
@@ -112,7 +112,7 @@ func (r *registry) ask(
 		remote.WithAuth(auth),
 		remote.WithTransport(r.transport),
 		remote.WithUserAgent(userAgent),
-		remote.WithRetryBackoff(remote.Backoff{Steps: 1}), // the Resolver tries again, when it is time to
+		remote.WithRetryBackoff(remote.Backoff{Steps: 1}), // the Resolver schedules retries
 		remote.WithRetryStatusCodes(),
 	)
 	if err != nil {
@@ -135,7 +135,8 @@ func (r *registry) ask(
 	}
 	digest := descriptor.Digest.String()
 	if said := notes.all().digest; said != "" && said != digest {
-		// Some registries say it wrong, and some proxies have damaged copies: nodes could not pull those by their digest.
+		// Some registries return a wrong digest and some proxies serve damaged copies: nodes could
+		// not pull the image by its digest.
 		if _, err := puller.Head(ctx, ref.Context().Digest(digest)); err != nil {
 			return model.Image{}, &damagedError{wrongDigest(digest, said)}
 		}
@@ -152,7 +153,7 @@ func (r *registry) ask(
 	return image, nil
 }
 
-// describe reads what a manifest, or an index, leads to.
+// describe reads the config and platforms of the image behind a manifest or an index.
 func describe(descriptor *remote.Descriptor) (model.Image, error) {
 	if !descriptor.MediaType.IsIndex() {
 		return readImage(descriptor)
@@ -166,7 +167,7 @@ func describe(descriptor *remote.Descriptor) (model.Image, error) {
 		return model.Image{}, err
 	}
 	if found.index == nil {
-		return model.Image{}, nil // an index of other things than images
+		return model.Image{}, nil // an index without images
 	}
 	best, err := found.index.Image(found.best.Digest)
 	if err != nil {
@@ -180,15 +181,15 @@ func describe(descriptor *remote.Descriptor) (model.Image, error) {
 	case !found.untold:
 		image.Platforms = found.platforms
 	case found.images > 1 || found.looked > 1:
-		image.Platforms = nil // it may run on others than that of the config too
+		image.Platforms = nil // the index may have images for other platforms than the config's
 	}
 	return image, nil
 }
 
-// readImage reads a single manifest.
+// readImage reads the image of a single manifest.
 func readImage(descriptor *remote.Descriptor) (model.Image, error) {
 	if descriptor.MediaType == types.DockerManifestSchema1 || descriptor.MediaType == types.DockerManifestSchema1Signed {
-		return model.Image{}, nil // Docker's first format, which has no config
+		return model.Image{}, nil // Docker's first manifest format has no config
 	}
 	if !descriptor.MediaType.IsImage() {
 		return model.Image{}, &damagedError{"answers with something that is no manifest"}
@@ -200,8 +201,8 @@ func readImage(descriptor *remote.Descriptor) (model.Image, error) {
 	return readManifest(manifest)
 }
 
-// readManifest reads the config that a manifest names. One that is not an
-// image's, or makes no sense, says nothing.
+// readManifest reads the image config of a manifest. If the config is not an image's or is invalid,
+// the image is empty.
 func readManifest(manifest v1.Image) (model.Image, error) {
 	content, err := manifest.Manifest()
 	if err != nil {
@@ -229,21 +230,22 @@ func isConfig(mediaType types.MediaType) bool {
 	return mediaType == types.DockerConfigJSON || mediaType == types.OCIConfigJSON
 }
 
-// found is what an index has.
+// found collects the images of an index.
 type found struct {
 	platforms []model.Platform
-	// images is how many there are, and untold says that one does not tell its platform.
+	// images counts them, and untold reports that at least one does not name its platform.
 	images int
 	untold bool
-	// best is the image whose config is read, in which index it is, and how good it is.
+	// best is the image whose config is read, index is the index that contains it, and rank is its
+	// preference.
 	best  v1.Descriptor
 	index v1.ImageIndex
 	rank  int
-	// looked is how many entries were looked at.
+	// looked counts the entries that were read.
 	looked int
 }
 
-// walk looks at the images of an index, and of those in it.
+// walk collects the images of an index and of nested ones.
 func (f *found) walk(index v1.ImageIndex, depth int) error {
 	manifest, err := index.IndexManifest()
 	if err != nil {
@@ -272,8 +274,8 @@ func (f *found) walk(index v1.ImageIndex, depth int) error {
 	return nil
 }
 
-// take notes an image of the index. Whose config is read is the same each time:
-// that of the most common platform.
+// take adds an image of the index. The image whose config is read is the one for the most common
+// platform, so that the choice is always the same.
 func (f *found) take(index v1.ImageIndex, child v1.Descriptor) {
 	f.images++
 	platform := model.Platform{}
@@ -301,21 +303,21 @@ func rankOf(platform model.Platform) int {
 	return len(preferred) + 1
 }
 
-// isAttestation says whether a manifest of an index is about another one, as
-// BuildKit adds them, and no image.
+// isAttestation reports whether an entry of an index is not an image but describes another entry,
+// such as the attestations that BuildKit adds.
 func isAttestation(child v1.Descriptor) bool {
 	return child.Annotations["vnd.docker.reference.type"] != "" ||
 		child.Platform != nil && (child.Platform.OS == "unknown" || child.Platform.Architecture == "unknown") ||
 		child.ArtifactType != "" && !isConfig(types.MediaType(child.ArtifactType))
 }
 
-// damagedError is an answer that is not what it should be: what the registry does.
+// damagedError is an invalid response. Its text describes what the registry does.
 type damagedError struct{ does string }
 
 func (e *damagedError) Error() string { return e.does }
 
-// wrongDigest says that a manifest is not what the registry says it is. What is
-// said is shown only where it is a digest.
+// wrongDigest describes a manifest whose digest differs from the one in the registry's header. The
+// header's value is shown only if it is a digest.
 func wrongDigest(is, said string) string {
 	if _, err := v1.NewHash(said); err != nil {
 		said = "something else"

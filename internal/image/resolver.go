@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package image asks registries what images are: to which digest a tag points,
-// which platforms the image is for, what its Dockerfile said. It does so beside
-// the reconcile path: a question is noted, and the stack is woken by the answer.
+// Package image resolves images in their registries: the digest of a tag, the image's platforms,
+// and the config from its Dockerfile. It works outside the reconcile path: a reconcile only queues
+// a lookup, and the result triggers another reconcile of the stack.
 //
-// Questions that several stacks have in common are asked once. Each registry has
-// a few workers of its own, so that one which is slow or dead holds up no stack
-// but those that wait for it, and these not for long (R23).
+// Lookups that several stacks need are performed once. Each registry has a few workers of its own,
+// so that a slow or unreachable registry delays only the stacks that use it, and those not for long
+// (R23).
 package image
 
 import (
@@ -27,77 +27,78 @@ import (
 const (
 	// defaultWait is how long a release waits for its images (R23).
 	defaultWait = 10 * time.Second
-	// defaultTimeout is how long one look-up may take: two of them fit into the wait.
+	// defaultTimeout limits one lookup: two of them fit into the wait.
 	defaultTimeout = 5 * time.Second
-	// rereadCredentials is how long credentials that a registry did not take are
-	// kept: the right ones may be on their way.
+	// rereadCredentials is how long rejected credentials are kept before they are read again,
+	// because correct ones may be created at about the same time.
 	rereadCredentials = 2 * time.Second
-	// brief is how long a wait is not worth telling users of.
+	// brief is how long a wait may last before it is reported to users.
 	brief = time.Second
-	// refreshAfter is the age at which an answer that is still waited with, because
-	// its release cannot be made for another reason, is looked up anew.
+	// refreshAfter is the age at which a result is refreshed while its release cannot be created
+	// for another reason.
 	refreshAfter = time.Minute
 )
 
-// Options of a Resolver.
+// Options configures a Resolver.
 type Options struct {
 	Registries
-	// Wait is how long a release waits for its images before it is made with the
-	// tags as written. Defaults to 10 seconds.
+	// Wait is how long a release waits for its images before it is created with the tags as
+	// written. Defaults to 10 seconds.
 	Wait time.Duration
-	// Timeout is how long one look-up may take. Defaults to 5 seconds.
+	// Timeout limits one lookup. Defaults to 5 seconds.
 	Timeout time.Duration
-	// Live reads ServiceAccounts and Secrets past any cache.
+	// Live reads ServiceAccounts and Secrets without a cache.
 	Live client.Reader
-	// Identity says which user the operator is to the API server.
+	// Identity returns the operator's user name at the API server.
 	Identity func(context.Context) (string, error)
-	// Clock tells the time.
-	Clock clock.WithDelayedExecution
-	// Took is told how each look-up ended, and how long it took; nil where nobody counts.
+	Clock    clock.WithDelayedExecution
+	// Took is called with the result and duration of each lookup; nil to disable it.
 	Took func(result string, duration time.Duration)
 }
 
-// Resolver looks images up. It is safe for concurrent use.
+// Resolver resolves images. It is safe for concurrent use.
 type Resolver struct {
 	options     Options
 	registry    *registry
 	credentials *credentials
 
 	mu       sync.Mutex
-	running  context.Context // look-ups outlive the pass that asks for them
+	running  context.Context // lookups outlive the reconcile that starts them
 	changed  func(types.NamespacedName)
 	sessions map[types.NamespacedName]*session
 	lookups  map[question]*lookup
 	queue    *queue
 }
 
-// session is what a stack's next release waits for. Only the stack's own pass,
-// and one at a time, uses it.
+// session is the state of resolving the images of a stack's next release. Only reconciles of the
+// stack use it, one at a time.
 type session struct {
 	release string
 	began   time.Time
-	// since is from when on an answer is fresh enough.
+	// since is the earliest time of a lookup whose result is fresh enough.
 	since   time.Time
 	sources map[model.ImageRequest]source
-	// lookups are those that it waits for, each with how often it had been asked before.
+	// lookups are the lookups that the stack waits for, each with the number of requests made
+	// before.
 	lookups map[*lookup]int
-	// keys are the credentials of its pods, and unread says that some could not be read.
+	// keys are the credentials of its pods; unread reports that some could not be read.
 	keys   map[pod]keys
 	unread bool
 }
 
-// source is where an image is looked up, and how.
+// source is the place and the credentials for resolving an image.
 type source struct {
-	// skipped images are in registries that are not asked.
+	// skipped reports that the image's registry must not be asked.
 	skipped bool
-	// invalid is why no registry can be asked.
+	// invalid is why no registry can be asked; nil if one can.
 	invalid  *model.Unresolved
 	question question
 	access   access
 	pod      pod
 }
 
-// New is a Resolver that asks nobody before it is started.
+// New returns a Resolver. It contacts no registry before Start. It returns an error if the CA
+// certificates are invalid.
 func New(options Options) (*Resolver, error) {
 	if options.Wait == 0 {
 		options.Wait = defaultWait
@@ -122,17 +123,17 @@ func New(options Options) (*Resolver, error) {
 	}, nil
 }
 
-// Start lets look-ups run until the context ends, and has them tell of stacks
-// whose images are known.
+// Start sets the context in which lookups run, and the function to call for a stack whose images
+// are resolved.
 func (r *Resolver) Start(ctx context.Context, changed func(types.NamespacedName)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.running, r.changed = ctx, changed
 }
 
-// Look is what is known of the images that the stack's next release is to run.
-// What is not known yet is looked up, and told as a change. With nothing to look
-// up, all that was done for the stack ends.
+// Look returns what is known of the images of the stack's next release. It starts the missing
+// lookups, and reports a change of the stack when they have results. If want is empty, it stops all
+// work for the stack.
 func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want model.Questions) model.Answers {
 	if want.None() {
 		r.Forget(stack)
@@ -161,7 +162,7 @@ func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want mo
 	return images
 }
 
-// Forget ends what is done for a stack that waits for no image.
+// Forget stops resolving images for a stack.
 func (r *Resolver) Forget(stack types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,7 +204,7 @@ func (r *Resolver) session(stack types.NamespacedName, want model.Questions, now
 	return began
 }
 
-// state is how it stands with an image.
+// state is the state of resolving an image.
 type state int
 
 const (
@@ -211,7 +212,7 @@ const (
 	waiting
 )
 
-// look is what is known of one image.
+// look returns the result for one image, or starts its lookup.
 func (r *Resolver) look(
 	ctx context.Context, stack types.NamespacedName, session *session, request model.ImageRequest, now time.Time,
 ) (model.Image, state) {
@@ -243,21 +244,21 @@ func (r *Resolver) look(
 		return model.Image{Unresolved: reason}, known
 	}
 	if lookup.deniedSince(session.began) && now.Sub(session.keys[source.pod].readAt) >= rereadCredentials {
-		delete(session.sources, request) // the right credentials may have come meanwhile
+		delete(session.sources, request) // read the credentials again: they may have been fixed
 		delete(session.keys, source.pod)
 	}
 	return model.Image{}, waiting
 }
 
-// accepts says whether the answer is fresh enough. What was asked for while the
-// session waited is, whatever the clock was set to meanwhile.
+// accepts reports whether the result is fresh enough. A request made during the session always is,
+// even if the clock has been set back since.
 func (s *session) accepts(lookup *lookup) bool {
 	return lookup.answered && (lookup.answeredAsk > s.lookups[lookup] || !lookup.askedAt.Before(s.since))
 }
 
-// giveUp is why the image is not waited for, or nil where it is: not for longer
-// than the release may wait, and not at all for a registry that wants credentials
-// which the operator may not read (R23).
+// giveUp returns why the release stops waiting for the image, or nil if it keeps waiting. It stops
+// when the release has waited long enough, and at once if the registry requires credentials that
+// the operator may not read (R23).
 func giveUp(session *session, source source, lookup *lookup, late bool) *model.Unresolved {
 	switch {
 	case lookup.deniedSince(session.began) && source.access.grant != "":
@@ -275,7 +276,7 @@ func giveUp(session *session, source source, lookup *lookup, late bool) *model.U
 	return nil
 }
 
-// source says where to ask for the image. It reads the pods' credentials once.
+// source returns where to resolve the image. It reads the pods' credentials once per session.
 func (r *Resolver) source(
 	ctx context.Context, namespace string, session *session, request model.ImageRequest, now time.Time,
 ) (source, error) {
@@ -317,7 +318,7 @@ func (r *Resolver) source(
 	return session.sources[request], nil
 }
 
-// rereads says whether the stack waits with credentials that may be read again.
+// rereads reports whether the stack waits for a lookup whose credentials may be read again.
 func (r *Resolver) rereads(session *session) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

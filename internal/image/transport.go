@@ -20,14 +20,14 @@ import (
 	"time"
 )
 
-// How many bytes of an answer are read. What is sent is anybody's, and takes many
-// times its size once it is parsed.
+// The limits on responses, in bytes. Anyone may be the sender, and parsed content takes many times
+// its size in memory.
 const (
 	maxManifest = 256 << 10
 	maxBody     = 512 << 10
 )
 
-// maxRequests is how many requests one look-up may take, redirects included.
+// maxRequests limits the requests of one lookup, including redirects.
 const maxRequests = 40
 
 var (
@@ -37,7 +37,8 @@ var (
 	errTooLarge  = errors.New("more than is read of one")
 )
 
-// newTransport is the way to all registries.
+// newTransport returns the transport for all registries. It returns an error if the CA certificates
+// are invalid.
 func newTransport(registries Registries) (http.RoundTripper, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
@@ -61,21 +62,21 @@ func newTransport(registries Registries) (http.RoundTripper, error) {
 	}, nil
 }
 
-// guard keeps to what the configuration allows, bounds answers, and notes what
-// the client library does not tell.
+// guard enforces the configured restrictions, limits responses, and records what the client library
+// does not return.
 type guard struct {
 	plain []string
 	next  http.RoundTripper
 }
 
-// notes are what is seen of the answers during one look-up.
+// notes are the observations of the responses during one lookup.
 type notes struct {
 	mu       sync.Mutex
 	requests int
 	seen
 }
 
-// count counts a request, whose answer is not known yet.
+// count counts a request and resets the status, because its response is not known yet.
 func (n *notes) count() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -84,19 +85,19 @@ func (n *notes) count() int {
 	return n.requests
 }
 
-// seen is what the client library does not tell of answers.
+// seen holds details of responses that the client library does not return.
 type seen struct {
-	// digest is what the registry says the last manifest's is.
+	// digest is the last manifest's digest according to the registry.
 	digest string
-	// status is that of the last answer, where that is an error.
+	// status is the status code of the last response if it is an error, otherwise 0.
 	status int
-	// after is how long the registry wants to be left alone.
+	// after is the Retry-After time of the registry; 0 if none.
 	after time.Duration
 }
 
 type notesKey struct{}
 
-// withNotes is a context by which the notes are taken.
+// withNotes returns a context whose requests record their notes.
 func withNotes(ctx context.Context, notes *notes) context.Context {
 	return context.WithValue(ctx, notesKey{}, notes)
 }
@@ -121,7 +122,7 @@ func (g *guard) RoundTrip(request *http.Request) (*http.Response, error) {
 		notes.take(request, response)
 	}
 	if plain, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil {
-		response.Header.Set("Content-Type", plain) // the library knows types without parameters only
+		response.Header.Set("Content-Type", plain) // the library does not expect parameters
 	}
 	limit := maxBody
 	if strings.Contains(request.URL.Path, "/manifests/") {
@@ -138,7 +139,7 @@ func (n *notes) take(request *http.Request, response *http.Response) {
 		n.digest = response.Header.Get("Docker-Content-Digest")
 	}
 	n.status = 0
-	if response.StatusCode >= http.StatusBadRequest && request.URL.Path != "/v2/" { // that asks which credentials are wanted
+	if response.StatusCode >= http.StatusBadRequest && request.URL.Path != "/v2/" { // a 401 there only lists the accepted schemes
 		n.status = response.StatusCode
 	}
 	if after := retryAfter(response.Header.Get("Retry-After")); after > 0 {
@@ -146,8 +147,8 @@ func (n *notes) take(request *http.Request, response *http.Response) {
 	}
 }
 
-// retryAfter is the time that the header asks for: a number of seconds, or a date
-// (RFC 9110, section 10.2.3).
+// retryAfter parses the header: a number of seconds or a date (RFC 9110, section 10.2.3). It
+// returns 0 if there is none.
 func retryAfter(header string) time.Duration {
 	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
 		return time.Duration(max(0, min(seconds, int64(longestRetry/time.Second)))) * time.Second
@@ -164,7 +165,7 @@ func (n *notes) all() seen {
 	return n.seen
 }
 
-// bounded is a body that is not read without end.
+// bounded is a response body of limited size.
 type bounded struct {
 	io.ReadCloser
 	left int

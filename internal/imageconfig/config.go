@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package imageconfig translates the config of an image, which its Dockerfile wrote, to
-// Kubernetes: EXPOSE to ports, HEALTHCHECK to a readiness probe and so on. What Kubernetes
-// has no equivalent for is left out, with a note to the user.
+// Package imageconfig translates the config of an image, as set in its Dockerfile, to Kubernetes:
+// EXPOSE to ports, HEALTHCHECK to a readiness probe and so on. Settings without an equivalent in
+// Kubernetes are omitted, with a note to the user.
 package imageconfig
 
 import (
@@ -16,12 +16,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// maxConfig is how many bytes of a config are kept: a revision holds one for each component.
+// maxConfig limits the reduced config, in bytes of JSON: a revision stores one for each component.
 const maxConfig = 16 << 10
 
-// ParseConfig reads the config blob of a Docker or OCI image. The platform is
-// empty where the blob does not say it. Only what is asked for is read: an odd
-// history or creation time does no harm, as little as unknown fields do.
+// ParseConfig parses the config blob of a Docker or OCI image. The platform is empty if the blob
+// does not name it. Only the needed fields are decoded, so that an invalid history or creation time
+// causes no error. It returns an error for invalid JSON, for null, and for a config that is too
+// large.
 func ParseConfig(raw []byte) (*dockerspec.DockerOCIImageConfig, model.Platform, error) {
 	var image *struct {
 		OS           string                          `json:"os"`
@@ -42,7 +43,8 @@ func ParseConfig(raw []byte) (*dockerspec.DockerOCIImageConfig, model.Platform, 
 	return config, platform, nil
 }
 
-// reduce is the config without what nobody asks for: it is kept in memory and with revisions.
+// reduce returns the config without unused fields, because it is kept in memory and stored in
+// revisions.
 func reduce(config dockerspec.DockerOCIImageConfig) *dockerspec.DockerOCIImageConfig {
 	reduced := &dockerspec.DockerOCIImageConfig{}
 	reduced.User = config.User

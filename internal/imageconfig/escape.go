@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// EscapeAll is the command that the kubelet makes the given one of.
+// EscapeAll applies Escape to each argument of a command.
 func EscapeAll(command []string) []string {
 	var out []string
 	for _, arg := range command {
@@ -17,11 +17,11 @@ func EscapeAll(command []string) []string {
 	return out
 }
 
-// Escape writes an argument such that it is the given one after the kubelet has
-// expanded it, which Docker does not do: $(NAME) is the value of a variable,
-// and $$ is a $. So a $ is doubled where it would begin one of these, and left
-// alone where it would not: $HOME stays readable. After a $, a byte that is not
-// UTF-8 would not survive either; with the $ doubled it is not looked at.
+// Escape escapes an argument so that the kubelet's expansion results in the original, because
+// Docker expands nothing. The kubelet replaces $(NAME) by the value of a variable and $$ by $.
+// Escape therefore doubles a $ before these, and leaves others alone, so that $HOME stays readable.
+// It also doubles a $ before a byte that is not valid UTF-8, because the kubelet's expansion would
+// not preserve that byte.
 func Escape(arg string) string {
 	var out strings.Builder
 	for i := range len(arg) {

@@ -12,8 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// What Docker takes where HEALTHCHECK says nothing: docs.docker.com, "Dockerfile
-// reference", HEALTHCHECK. The start period is 0, which is what it is anyway.
+// Docker's defaults for HEALTHCHECK: docs.docker.com, "Dockerfile reference", HEALTHCHECK. The
+// default start period is 0 and needs no constant.
 const (
 	defaultInterval      = 30 * time.Second
 	defaultTimeout       = 30 * time.Second
@@ -21,22 +21,22 @@ const (
 	defaultRetries       = 3
 )
 
-// maxPeriod is how long a pod waits at most for its next check: a rollout waits
-// as long for each of its pods. Docker's interval is about the ill ones.
+// maxPeriod limits the period of the probe, because a rollout waits up to one period for each of
+// its pods. Docker's interval is meant for detecting unhealthy containers.
 const maxPeriod = 5 * time.Second
 
-// First words of a test.
+// The first elements of a HEALTHCHECK test.
 const (
 	testNone  = "NONE"
 	testExec  = "CMD"
 	testShell = "CMD-SHELL"
 )
 
-// Readiness is the check that HEALTHCHECK describes, of an image for the OS. It
-// is nil where there is none; the note says why, where there was to be one.
+// Readiness returns the probe for the HEALTHCHECK of an image for the given OS. It returns nil if
+// there is none; note is set if there is a HEALTHCHECK that cannot be used.
 //
-// The start period has no counterpart and needs none: before its first success
-// a pod gets no requests, and failures cost nothing.
+// The start period has no equivalent and needs none: a pod receives no requests before its first
+// success, and failures of a readiness probe do not restart it.
 func Readiness(config *dockerspec.DockerOCIImageConfig, os string) (probe *corev1.Probe, note string) {
 	if config == nil || config.Healthcheck == nil || len(config.Healthcheck.Test) == 0 {
 		return nil, ""
@@ -62,7 +62,7 @@ func Readiness(config *dockerspec.DockerOCIImageConfig, os string) (probe *corev
 	}, ""
 }
 
-// shell is what runs commands of the image that are one line.
+// shell returns the shell for commands of the image in shell form.
 func shell(config *dockerspec.DockerOCIImageConfig, os string) []string {
 	switch {
 	case len(config.Shell) > 0:
@@ -74,8 +74,8 @@ func shell(config *dockerspec.DockerOCIImageConfig, os string) []string {
 	}
 }
 
-// period is the time from one check to the next. Who gave a start period wants
-// checks that often at the start, and Kubernetes has one period for all the time.
+// period returns the period of the probe. An image with a start period wants frequent checks at the
+// start, and a Kubernetes probe has a single period, so the shorter one applies all the time.
 func period(check *dockerspec.HealthcheckConfig) time.Duration {
 	period := min(orDefault(check.Interval, defaultInterval), maxPeriod)
 	if check.StartPeriod > 0 {
@@ -84,7 +84,7 @@ func period(check *dockerspec.HealthcheckConfig) time.Duration {
 	return period
 }
 
-// orDefault takes Docker's default where the image has no value.
+// orDefault returns Docker's default if the image sets no value.
 func orDefault[T int | time.Duration](value, otherwise T) T {
 	if value <= 0 {
 		return otherwise
@@ -92,7 +92,8 @@ func orDefault[T int | time.Duration](value, otherwise T) T {
 	return value
 }
 
-// seconds rounds up: a check is given no less time than its author gave it.
+// seconds converts to seconds and rounds up, so that a check never has less time than its author
+// set.
 func seconds(duration time.Duration) int32 {
 	whole := duration / time.Second
 	if duration%time.Second > 0 {

@@ -14,11 +14,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// unknown is what index entries have as OS and architecture that are no images.
+// unknown is the OS and architecture of index entries that are not images.
 const unknown = "unknown"
 
-// architectures has what builders write instead of GOARCH, and container
-// runtimes understand all the same.
+// architectures maps alternative names, which some builders write and container runtimes accept, to
+// GOARCH.
 var architectures = map[string]string{
 	"i386":    "386",
 	"x86_64":  "amd64",
@@ -28,8 +28,8 @@ var architectures = map[string]string{
 	"armel":   "arm",
 }
 
-// normalize writes a platform as the labels of nodes have it. It is empty, and
-// ok is false, where no node can have such labels.
+// normalize converts a platform to the values of the node labels. It returns an empty platform and
+// false if no node can have such labels.
 func normalize(platform model.Platform) (out model.Platform, ok bool) {
 	out.OS = strings.ToLower(platform.OS)
 	arch := strings.ToLower(platform.Architecture)
@@ -42,8 +42,8 @@ func normalize(platform model.Platform) (out model.Platform, ok bool) {
 	return out, true
 }
 
-// normalizeAll lists the platforms that nodes can have, sorted, each once:
-// arm/v6 and arm/v7 are both arm.
+// normalizeAll returns the valid platforms, normalized, sorted and without duplicates: arm/v6 and
+// arm/v7 are both arm.
 func normalizeAll(platforms []model.Platform) []model.Platform {
 	var out []model.Platform
 	for _, platform := range platforms {
@@ -55,7 +55,7 @@ func normalizeAll(platforms []model.Platform) []model.Platform {
 	return slices.Compact(out)
 }
 
-// OS is the one that all platforms share; empty where they have several or none.
+// OS returns the OS of all platforms, or "" if there are several or none.
 func OS(platforms []model.Platform) string {
 	all := normalizeAll(platforms)
 	if len(all) == 0 || all[0].OS != all[len(all)-1].OS {
@@ -64,9 +64,8 @@ func OS(platforms []model.Platform) string {
 	return all[0].OS
 }
 
-// Affinity adds to the affinity that nodes have to be of one of the platforms,
-// and returns it as it is where none is known. What the affinity asks for
-// already holds besides. The one that is given is never changed.
+// Affinity returns the affinity with the additional requirement that nodes have one of the
+// platforms. It returns the given affinity if no platform is known, and never modifies it.
 func Affinity(affinity *corev1.Affinity, platforms []model.Platform) *corev1.Affinity {
 	all := nodes(normalizeAll(platforms))
 	if len(all) == 0 {
@@ -79,13 +78,13 @@ func Affinity(affinity *corev1.Affinity, platforms []model.Platform) *corev1.Aff
 		*required = &corev1.NodeSelector{NodeSelectorTerms: terms(all)}
 		return out
 	}
-	// without terms the API server refuses it, and says so to the user
+	// the API server rejects an empty list, and the user should see that error
 	(*required).NodeSelectorTerms = both((*required).NodeSelectorTerms, all)
 	return out
 }
 
-// both are the terms that a node meets that meets one of the given and is of one
-// of the platforms. A term that is empty matches no node, and has to stay so.
+// both combines each given term with each platform. Empty terms match no node and are kept as they
+// are.
 func both(given []corev1.NodeSelectorTerm, platforms []model.Platform) []corev1.NodeSelectorTerm {
 	var out []corev1.NodeSelectorTerm
 	for _, term := range given {
@@ -102,11 +101,11 @@ func both(given []corev1.NodeSelectorTerm, platforms []model.Platform) []corev1.
 	return out
 }
 
-// runsToo are the nodes that run an architecture besides their own: container
-// runtimes take a 32-bit image there where there is no other.
+// runsToo maps a 32-bit architecture to the 64-bit one whose nodes can run it too: container
+// runtimes use a 32-bit image there if there is no other.
 var runsToo = map[string]string{"386": "amd64", "arm": "arm64"}
 
-// nodes are the platforms of the nodes on which an image for one of the platforms runs.
+// nodes returns the platforms of the nodes that can run an image for one of the given platforms.
 func nodes(platforms []model.Platform) []model.Platform {
 	out := platforms
 	for _, platform := range platforms {
@@ -117,7 +116,7 @@ func nodes(platforms []model.Platform) []model.Platform {
 	return normalizeAll(out)
 }
 
-// terms has a term for each OS: not every architecture is there for every OS.
+// terms returns one term per OS, because not every architecture exists for every OS.
 func terms(platforms []model.Platform) []corev1.NodeSelectorTerm {
 	var out []corev1.NodeSelectorTerm
 	for len(platforms) > 0 {

@@ -17,20 +17,21 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// MaxPorts is how many ports a component can have: the limit of spec.ports.
+// MaxPorts is the maximum number of ports of a component: the limit of spec.ports.
 const MaxPorts = 20
 
-// protocols in the order in which ports of one number come.
+// protocols, in the order in which ports with the same number are listed.
 var protocols = []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}
 
-// portRange is one EXPOSE. A range is not expanded before it is known to be
-// small: the whole of an image's ranges can be 65535 ports, many times over.
+// portRange is one EXPOSE. Ranges are not expanded until their total is known to be small: an image
+// can expose 65535 ports many times over.
 type portRange struct {
 	protocol    int // index in protocols
 	first, last int
 }
 
-// Ports are those that EXPOSE names, and a note on those that were left out.
+// Ports returns the ports named by EXPOSE, and a note on those that were omitted. It returns no
+// ports if there are more than MaxPorts.
 func Ports(config *dockerspec.DockerOCIImageConfig) (ports []v1alpha1.Port, note string) {
 	if config == nil {
 		return nil, ""
@@ -58,7 +59,7 @@ func Ports(config *dockerspec.DockerOCIImageConfig) (ports []v1alpha1.Port, note
 	return expand(ranges), note
 }
 
-// parseExposed reads a key such as 80, 53/udp or 7000-7005/tcp.
+// parseExposed parses a key such as 80, 53/udp or 7000-7005/tcp.
 func parseExposed(key string) (portRange, bool) {
 	numbers, name, _ := strings.Cut(key, "/")
 	name = strings.ToLower(cmp.Or(name, "tcp"))
@@ -75,7 +76,7 @@ func parseExposed(key string) (portRange, bool) {
 	return portRange{protocol: protocol, first: int(first), last: int(last)}, true
 }
 
-// merge joins what overlaps, so that each port is there once.
+// merge joins overlapping ranges, so that each port occurs once.
 func merge(ranges []portRange) []portRange {
 	slices.SortFunc(ranges, func(a, b portRange) int {
 		return cmp.Or(cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.first, b.first))
@@ -92,10 +93,10 @@ func merge(ranges []portRange) []portRange {
 	return merged
 }
 
-// expand lists the ports by number.
+// expand returns the ports sorted by number.
 func expand(ranges []portRange) []v1alpha1.Port {
 	var ports []v1alpha1.Port
-	for _, r := range ranges { // in the order of protocols, which the stable sort keeps
+	for _, r := range ranges { // sorted by protocol, which the stable sort preserves
 		for number := r.first; number <= r.last; number++ {
 			ports = append(ports, port(number, protocols[r.protocol]))
 		}
@@ -104,14 +105,14 @@ func expand(ranges []portRange) []v1alpha1.Port {
 	return ports
 }
 
-// port has a name by its number. The names http and https are for the two ports
-// of which everybody knows it: a service mesh takes the protocol from the name,
-// and where the name does not say one it looks for itself.
+// port returns a port named by its number. Only 80 and 443 are named http and https, because their
+// protocol is certain: a service mesh takes the protocol from the name, and detects it if the name
+// does not contain one.
 func port(number int, protocol corev1.Protocol) v1alpha1.Port {
 	out := v1alpha1.Port{Name: naming.Port(int32(number), string(protocol)), ContainerPort: int32(number)}
 	switch {
 	case protocol != corev1.ProtocolTCP:
-		out.Protocol = protocol // TCP is left out, as people do
+		out.Protocol = protocol // omitted for TCP, the default
 	case number == 80:
 		out.Name = "http"
 	case number == 443:

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// What an image says is anybody's text, and notes end in a status: a few words
-// of it are enough to find the line in the Dockerfile.
+// Limits on quoted text from an image, which can be arbitrary and becomes part of a status: a few
+// words are enough to find the line in the Dockerfile.
 const (
 	maxQuoted      = 3
 	maxQuotedRunes = 24
 )
 
-// quote quotes the text, cut where it is long.
+// quote quotes the text and truncates it if it is long.
 func quote(text string) string {
 	if runes := []rune(text); len(runes) > maxQuotedRunes {
 		text = string(runes[:maxQuotedRunes]) + "…"
@@ -25,7 +25,7 @@ func quote(text string) string {
 	return strconv.Quote(text)
 }
 
-// quoteAll quotes the first of the texts, and counts the others.
+// quoteAll quotes the first texts in sorted order and counts the others.
 func quoteAll(texts []string) string {
 	var quoted []string
 	for _, text := range slices.Sorted(slices.Values(texts))[:min(len(texts), maxQuoted)] {

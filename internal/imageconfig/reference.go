@@ -9,13 +9,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// Pinned says whether the reference names an image by its digest.
+// Pinned reports whether the reference contains a digest.
 func Pinned(reference string) bool { return strings.Contains(reference, "@") }
 
-// Pin is the reference with the digest that was found for it, as pods run it:
-// repository:tag@digest. The runtime takes the digest, and people read the tag,
-// so the one that was looked up is there even where nobody wrote it. A reference
-// that has a digest stays.
+// Pin adds the resolved digest to a reference: repository:tag@digest. The runtime uses the digest
+// and people read the tag, so the default tag is added if there is none. A reference with a digest
+// is returned unchanged.
 func Pin(reference, digest string) string {
 	if Pinned(reference) {
 		return reference
@@ -26,8 +25,8 @@ func Pin(reference, digest string) string {
 	return reference + "@" + digest
 }
 
-// tagged says whether a reference without a digest has a tag: a ':' before the
-// last '/' is the one of a port.
+// tagged reports whether a reference without a digest has a tag. A ':' before the last '/' belongs
+// to a port.
 func tagged(reference string) bool {
 	return strings.LastIndexByte(reference, ':') > strings.LastIndexByte(reference, '/')
 }

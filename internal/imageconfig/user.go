@@ -10,36 +10,37 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// User is what USER says. Images for Windows have names only, and none of what
-// is said here of root holds for them.
+// User is the value of USER. On Windows users have only names, and the statements about root here
+// do not apply.
 type User struct {
-	// Text is the USER as written.
+	// Text is the value as written.
 	Text string
-	// UID is the number of the user; nil where the image has a name, and only
-	// the files in it say whose number that is.
+	// UID is the user's number. It is nil if the image uses a name, which only files inside the
+	// image map to a number.
 	UID *int64
 }
 
-// ParseUser reads a USER such as 1000, 1000:1000 or app:app. The group does not
-// matter. No user is root, and root is 0 in every image that works: programs,
-// among them the runtime itself, take the two for one.
+// ParseUser parses a USER such as 1000, 1000:1000 or app:app. It ignores the group. No user means
+// root. The name root is treated as 0, as programs and the runtime do: root is 0 in every image
+// that works.
 func ParseUser(user string) User {
 	name, _, _ := strings.Cut(user, ":")
 	if name == "" || name == "root" {
 		return User{Text: user, UID: ptr.To[int64](0)}
 	}
-	uid, err := strconv.ParseUint(name, 10, 31) // the runtime refuses larger ones
+	uid, err := strconv.ParseUint(name, 10, 31) // the runtime rejects larger ones
 	if err != nil {
 		return User{Text: user}
 	}
 	return User{Text: user, UID: ptr.To(int64(uid))}
 }
 
-// Restricted says whether it is certain that the user is not root: Kubernetes
-// starts a container that must not run as root only then.
+// Restricted reports whether the user is certainly not root. Only then does Kubernetes start a
+// container with runAsNonRoot.
 func (u User) Restricted() bool { return u.UID != nil && *u.UID != 0 }
 
-// Note says what stands in the way of running as not root, where that can be mended.
+// Note describes what prevents runAsNonRoot if the image's author can fix it, and is empty
+// otherwise.
 func (u User) Note() string {
 	if u.UID != nil {
 		return ""

@@ -13,9 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Volumes are the paths that VOLUME names and that Kubernetes can mount at, sorted:
-// absolute, without a ':', and not all of the root. Paths of Windows, such as
-// C:\data, are not among them.
+// Volumes returns the paths named by VOLUME at which Kubernetes can mount volumes, sorted: absolute
+// paths without a ':', except the root. Windows paths such as C:\data are not included.
 func Volumes(config *dockerspec.DockerOCIImageConfig) []string {
 	if config == nil {
 		return nil
@@ -31,9 +30,9 @@ func Volumes(config *dockerspec.DockerOCIImageConfig) []string {
 	return slices.Compact(paths)
 }
 
-// Scratch makes an empty directory for each of the image's volumes, besides the
-// volumes that are taken. Where something is mounted at a path or above it,
-// that is the user's choice, and an empty directory would hide a part of it.
+// Scratch returns an emptyDir and a mount for each of the image's volumes, with names that are not
+// taken. It skips paths at or below an existing mount, because that is the user's choice, and an
+// emptyDir would hide a part of it.
 func Scratch(volumes []string, mounts []corev1.VolumeMount, taken []corev1.Volume) ([]corev1.Volume, []corev1.VolumeMount) {
 	var made []corev1.Volume
 	var mounted []corev1.VolumeMount
@@ -58,8 +57,8 @@ func Scratch(volumes []string, mounts []corev1.VolumeMount, taken []corev1.Volum
 
 func scratchName(number int) string { return fmt.Sprintf("image-volume-%d", number) }
 
-// covers says whether the volume is at the mount path, or below. The kubelet
-// takes a relative mount path as one from the root.
+// covers reports whether the volume is at or below the mount path. The kubelet resolves a relative
+// mount path from the root.
 func covers(mountPath, volume string) bool {
 	mount, volume := path.Clean("/"+mountPath), path.Clean("/"+volume)
 	return mount == volume || strings.HasPrefix(volume, strings.TrimSuffix(mount, "/")+"/")

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package packedcache is the cache of stacks and of their objects. It keeps each object
-// compressed, in a tenth of its size, and unpacks it when its stack is reconciled. A watch
-// for each kind fills it.
+// Package packedcache caches stacks and their objects. It keeps each object compressed to about a
+// tenth of its size, and unpacks it only when its stack is reconciled. One watch per kind fills the
+// cache.
 package packedcache
 
 import (
@@ -38,7 +38,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/paging"
 )
 
-// Cache is the cache of a manager that reads stacks, and no other kind. It has no informers.
+// Cache is a manager's cache. It reads only stacks, and has no informers.
 type Cache struct {
 	namespaces []string
 	entries    *entries
@@ -53,7 +53,8 @@ var (
 	errNotKept   = errors.New("the cache has stacks only; what belongs to one is read together")
 )
 
-// New makes the cache of a manager: of the namespaces that the options name, or of all.
+// New returns the cache of a manager, for the namespaces in the options or for all if there are
+// none.
 func New(config *rest.Config, options cache.Options) (cache.Cache, error) {
 	kinds, err := newKinds()
 	if err != nil {
@@ -80,7 +81,7 @@ func newCache(kinds []*kind, config *rest.Config, options cache.Options) (*Cache
 	return c, nil
 }
 
-// getter is a way to the API of the kind.
+// getter returns a client for the API of the kind.
 func getter(kind *kind, config *rest.Config, scheme *runtime.Scheme, http *http.Client) (toolscache.Getter, error) {
 	gvk, err := apiutil.GVKForObject(kind.fresh(), scheme)
 	if err != nil {
@@ -93,7 +94,7 @@ func getter(kind *kind, config *rest.Config, scheme *runtime.Scheme, http *http.
 	return api, nil
 }
 
-// Namespaces are those that it is of; none where that is all.
+// Namespaces returns the cached namespaces; empty means all.
 func (c *Cache) Namespaces() []string { return c.namespaces }
 
 func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, options cache.Options) {
@@ -112,10 +113,10 @@ func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, opti
 	})
 }
 
-// Start implements cache.Cache: it watches until the context ends. What goes wrong,
-// as where the operator lacks rights, is in its log.
+// Start implements cache.Cache: it runs the watches until the context ends. Their errors, for
+// example missing permissions, are only logged.
 func (c *Cache) Start(ctx context.Context) error {
-	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("cache")) // the logger of a reflector's options says next to nothing
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("cache")) // the logger of a reflector's options adds almost no context
 	var running sync.WaitGroup
 	for _, watch := range c.watches {
 		running.Go(func() { watch.run(ctx, c.recheck) })
@@ -124,7 +125,7 @@ func (c *Cache) Start(ctx context.Context) error {
 	return nil
 }
 
-// WaitForCacheSync implements cache.Cache: it waits until all there is was seen.
+// WaitForCacheSync implements cache.Cache: it waits until all existing objects are cached.
 func (c *Cache) WaitForCacheSync(ctx context.Context) bool {
 	for _, watch := range c.watches {
 		select {
@@ -147,7 +148,7 @@ func (c *Cache) synced() bool {
 	return true
 }
 
-// Get implements client.Reader, for stacks.
+// Get implements client.Reader for stacks only.
 func (c *Cache) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	stack, ok := into.(*v1alpha1.AppStack)
 	if !ok {
@@ -172,8 +173,8 @@ func (c *Cache) Get(_ context.Context, key client.ObjectKey, into client.Object,
 	return apierrors.NewNotFound(stackResource.GroupResource(), key.Name)
 }
 
-// Objects are what names a stack as the one that it belongs to, in the order of
-// the names. They are the caller's.
+// Objects are the objects labelled as belonging to a stack, ordered by name. The caller may modify
+// them.
 type Objects struct {
 	Children  []Child
 	Revisions []*appsv1.ControllerRevision
@@ -185,7 +186,8 @@ type Child struct {
 	Object client.Object
 }
 
-// Of reads what belongs to the stack.
+// Of returns the objects that belong to the stack. It returns an error while the cache is not
+// filled.
 func (c *Cache) Of(stack types.NamespacedName) (Objects, error) {
 	if !c.synced() {
 		return Objects{}, errNotFilled
@@ -210,29 +212,29 @@ func (c *Cache) Of(stack types.NamespacedName) (Objects, error) {
 	return all, nil
 }
 
-// List implements client.Reader; there is nothing that it lists.
+// List implements client.Reader. It supports no kind and always returns an error.
 func (c *Cache) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	return fmt.Errorf("listing a %T: %w", list, errNotKept)
 }
 
-// GetInformer implements cache.Cache.
+// GetInformer implements cache.Cache. It always returns an error.
 func (c *Cache) GetInformer(_ context.Context, object client.Object, _ ...cache.InformerGetOption) (cache.Informer, error) {
 	return nil, fmt.Errorf("watching a %T: %w", object, errNotKept)
 }
 
-// GetInformerForKind implements cache.Cache.
+// GetInformerForKind implements cache.Cache. It always returns an error.
 func (c *Cache) GetInformerForKind(
 	_ context.Context, kind schema.GroupVersionKind, _ ...cache.InformerGetOption,
 ) (cache.Informer, error) {
 	return nil, fmt.Errorf("watching %s: %w", kind, errNotKept)
 }
 
-// RemoveInformer implements cache.Cache.
+// RemoveInformer implements cache.Cache. It always returns an error.
 func (c *Cache) RemoveInformer(_ context.Context, object client.Object) error {
 	return fmt.Errorf("watching a %T no more: %w", object, errNotKept)
 }
 
-// IndexField implements cache.Cache.
+// IndexField implements cache.Cache. It always returns an error.
 func (c *Cache) IndexField(_ context.Context, _ client.Object, field string, _ client.IndexerFunc) error {
 	return fmt.Errorf("indexing %s: %w", strings.TrimSpace(field), errNotKept)
 }

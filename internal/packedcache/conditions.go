@@ -15,8 +15,8 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// Conditions lists stacks for those who count them: with the conditions' type,
-// status and reason, and nothing else. No stack is unpacked for that.
+// Conditions lists stacks for metrics. The items have only their conditions' type, status and
+// reason, so that no stack has to be unpacked.
 type Conditions struct{ *Cache }
 
 // List implements client.Reader.
@@ -45,7 +45,8 @@ func (c Conditions) List(_ context.Context, list client.ObjectList, _ ...client.
 	return nil
 }
 
-// conditionsOf are the stack's in short: a line each. There are few different ones.
+// conditionsOf encodes the stack's conditions, one per line. Interning the text saves memory,
+// because few texts are distinct.
 func conditionsOf(stack *v1alpha1.AppStack) unique.Handle[string] {
 	var text strings.Builder
 	for _, condition := range stack.Status.Conditions {

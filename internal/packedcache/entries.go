@@ -12,27 +12,28 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// entries hold what is kept, by stack.
+// entries holds the cached objects by stack.
 type entries struct {
 	mu      sync.Mutex
 	byStack map[types.NamespacedName]*entry
-	// changed is told which stacks are to be reconciled, and why; nil until somebody listens.
+	// changed is called with the stacks to reconcile and their priority; nil until there is a
+	// listener.
 	changed func(stacks []types.NamespacedName, priority queue.Priority)
 }
 
-// entry has a stack, and what names it as the one that it belongs to.
+// entry holds a stack and the objects that belong to it.
 type entry struct {
 	stack types.NamespacedName
 	first *object
-	// conditions of the stack, in short.
+	// conditions is the result of conditionsOf; zero if the stack does not exist.
 	conditions unique.Handle[string]
-	// generation of the stack, which its spec has.
+	// generation is the stack's metadata.generation.
 	generation int64
-	// waits says how pressing a look at the stack is, as far as it tells itself.
+	// waits is the priority of reconciling the stack when it has not changed.
 	waits queue.Priority
 }
 
-// object is one that is kept.
+// object is a cached object.
 type object struct {
 	kind   *kind
 	entry  *entry
@@ -40,7 +41,7 @@ type object struct {
 	packed string
 }
 
-// of is the entry of the stack.
+// of returns the entry of the stack, and creates it if necessary.
 func (s *entries) of(stack types.NamespacedName) *entry {
 	if found := s.byStack[stack]; found != nil {
 		return found
@@ -53,7 +54,7 @@ func (s *entries) of(stack types.NamespacedName) *entry {
 	return made
 }
 
-// objects lists what is kept of the stack.
+// objects lists the cached objects of the stack.
 func (s *entries) objects(stack types.NamespacedName) []object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +69,7 @@ func (s *entries) objects(stack types.NamespacedName) []object {
 	return all
 }
 
-// stacks lists the stacks that there are, by how pressing a look at them is. Others may be named only.
+// stacks lists the existing stacks by priority. It omits stacks that are only named by a label.
 func (s *entries) stacks() map[queue.Priority][]types.NamespacedName {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +82,7 @@ func (s *entries) stacks() map[queue.Priority][]types.NamespacedName {
 	return all
 }
 
-// listen has the function told of changes from now on.
+// listen sets the function to call for changes from now on.
 func (s *entries) listen(changed func(stacks []types.NamespacedName, priority queue.Priority)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,31 +20,32 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// kind is a kind of object that is kept.
+// kind is a cached kind of object.
 type kind struct {
-	// name is that of the kind; empty for stacks.
+	// name is the name of the kind; empty for stacks.
 	name model.Kind
-	// resource is what the API calls it.
+	// resource identifies the kind in the API.
 	resource schema.GroupVersionResource
-	// fresh makes an empty object of the kind.
+	// fresh returns an empty object of the kind.
 	fresh func() client.Object
-	// selector chooses the objects that are kept.
+	// selector selects the objects to cache.
 	selector labels.Selector
-	// optional says that the API may be missing.
+	// optional reports whether the cluster may lack the API.
 	optional bool
 	*packer
 }
 
-// samples show what objects of each kind look like. Much of any other is in them
-// too, word for word, and takes next to no room then.
+// samples are typical objects of each kind, used as compression dictionaries: parts of an object
+// that are also in the sample take almost no space.
 //
 //go:embed samples/*.json
 var samples embed.FS
 
-// stackResource is what the API calls stacks.
+// stackResource identifies stacks in the API.
 var stackResource = v1alpha1.GroupVersion.WithResource("appstacks")
 
-// newKinds are stacks, and the kinds of what belongs to them, which is told by a label.
+// newKinds returns the stack kind and the kinds of the objects that belong to stacks, selected by a
+// label.
 func newKinds() ([]*kind, error) {
 	ofStacks, err := labels.NewRequirement(naming.LabelStack, selection.Exists, nil)
 	if err != nil {
@@ -69,13 +70,13 @@ func newKinds() ([]*kind, error) {
 	return kept, nil
 }
 
-// sample is that of the kind, in the form in which objects of it are packed.
+// sample returns the sample of the kind, encoded like the objects to compress.
 func (k *kind) sample() ([]byte, error) {
 	raw, err := samples.ReadFile("samples/" + k.resource.Resource + ".json")
 	if err != nil {
 		return nil, fmt.Errorf("reading the sample of %s: %w", k.resource.Resource, err)
 	}
-	var compact bytes.Buffer // as the operator writes what a revision holds
+	var compact bytes.Buffer // like the JSON that the operator stores in revisions
 	if err := json.Compact(&compact, raw); err != nil {
 		return nil, fmt.Errorf("reading the sample of %s: %w", k.resource.Resource, err)
 	}
@@ -86,7 +87,8 @@ func (k *kind) sample() ([]byte, error) {
 	return encode(object)
 }
 
-// pack is the object, packed, without what nobody reads. It must not be used any more.
+// pack returns the object compressed, without its managed fields. It modifies the object, so the
+// caller must not use it afterwards.
 func (k *kind) pack(object client.Object) (string, error) {
 	object.SetManagedFields(nil)
 	raw, err := encode(object)
@@ -96,7 +98,7 @@ func (k *kind) pack(object client.Object) (string, error) {
 	return k.deflate(raw)
 }
 
-// unpack is an object as it was packed.
+// unpack returns the object that pack compressed.
 func (k *kind) unpack(packed string) (client.Object, error) {
 	object := k.fresh()
 	if err := k.inflate(packed, func(raw []byte) error { return decode(raw, object) }); err != nil {

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
-// recheck is how often it is checked whether an API that was missing has been installed.
+// recheck is the interval of checking whether a missing API has been installed.
 const recheck = 30 * time.Second
 
 // watch fills a store.
@@ -24,7 +24,7 @@ type watch struct {
 	reflector *toolscache.Reflector
 }
 
-// run watches until the context ends.
+// run watches the kind until the context ends.
 func (w *watch) run(ctx context.Context, recheck time.Duration) {
 	if w.optional {
 		w.awaitAPI(ctx, recheck)
@@ -32,14 +32,14 @@ func (w *watch) run(ctx context.Context, recheck time.Duration) {
 	w.reflector.RunWithContext(ctx)
 }
 
-// awaitAPI waits until the cluster has the API of the kind. Until then the store counts
-// as filled, with nothing: a cluster without an API has no objects of it.
+// awaitAPI waits until the cluster has the API of the kind. Until then the store counts as filled
+// and empty, because a cluster without an API has no objects of it.
 func (w *watch) awaitAPI(ctx context.Context, recheck time.Duration) {
 	logger := log.FromContext(ctx).WithValues("resource", w.resource.String())
 	missing := false
 	_ = wait.PollUntilContextCancel(ctx, recheck, true, func(ctx context.Context) (bool, error) {
 		if _, err := w.list(ctx, metav1.ListOptions{Limit: 1}); !apierrors.IsNotFound(err) {
-			return true, nil // any other error is the reflector's to log
+			return true, nil // the reflector logs any other error
 		}
 		if !missing {
 			logger.Info("the cluster does not have this API: it is used once it is installed")
@@ -47,7 +47,7 @@ func (w *watch) awaitAPI(ctx context.Context, recheck time.Duration) {
 			w.fill()
 		}
 		return false, nil
-	}) // it ends with the context, as the reflector does
+	}) // the only error is the end of the context, which the reflector handles too
 	if missing && ctx.Err() == nil {
 		logger.Info("the cluster has this API now")
 	}

@@ -15,19 +15,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// level of compression: higher ones save nothing more.
+// level is the compression level: higher levels do not save more.
 const level = 5
 
-// packer compresses what is like a sample.
+// packer compresses data that resembles a sample.
 type packer struct {
 	sample  []byte
-	writers sync.Pool // of one most of a megabyte, which is given back when nothing changes
+	writers sync.Pool // each takes most of a megabyte; the pool frees them when nothing changes
 	readers sync.Pool
 }
 
 func newPacker(sample []byte) *packer { return &packer{sample: sample} }
 
-// deflate is the data, compressed.
+// deflate compresses the data.
 func (p *packer) deflate(raw []byte) (string, error) {
 	var packed bytes.Buffer
 	writer, ok := p.writers.Get().(*flate.Writer)
@@ -49,13 +49,13 @@ func (p *packer) deflate(raw []byte) (string, error) {
 	return packed.String(), nil
 }
 
-// reader is what inflating takes.
+// reader holds the reusable buffers of inflate.
 type reader struct {
 	flate io.ReadCloser
 	raw   bytes.Buffer
 }
 
-// inflate hands out what was deflated. It is valid until take returns.
+// inflate calls take with the decompressed data. The data is valid until take returns.
 func (p *packer) inflate(packed string, take func(raw []byte) error) error {
 	r, ok := p.readers.Get().(*reader)
 	if ok {
@@ -73,7 +73,7 @@ func (p *packer) inflate(packed string, take func(raw []byte) error) error {
 	return take(r.raw.Bytes())
 }
 
-// encode is the object's wire form: protobuf where it has one, else JSON.
+// encode returns the object's wire form: protobuf if its type supports it, otherwise JSON.
 func encode(object client.Object) ([]byte, error) {
 	if message, ok := object.(interface{ Marshal() ([]byte, error) }); ok {
 		raw, err := message.Marshal()
@@ -84,7 +84,7 @@ func encode(object client.Object) ([]byte, error) {
 	}
 	var raw bytes.Buffer
 	encoder := json.NewEncoder(&raw)
-	encoder.SetEscapeHTML(false) // what the user wrote stays as it is
+	encoder.SetEscapeHTML(false) // keeps the user's text as it is
 	if err := encoder.Encode(object); err != nil {
 		return nil, fmt.Errorf("encoding a %T: %w", object, err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// Source brings a controller the stacks: all of them at first, those that somebody
-// waits for before the rest, and then those that changed, or of which something did.
+// Source enqueues stacks for a controller. At the start it enqueues all of them by priority, and
+// afterwards every stack that changed or whose objects changed.
 type Source struct{ *Cache }
 
 var _ source.SyncingSource = Source{}

@@ -22,7 +22,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// store keeps the objects of one kind, in one namespace or in all. A reflector fills it.
+// store keeps the objects of one kind in one namespace or in all. A reflector fills it.
 type store struct {
 	*kind
 	entries *entries
@@ -35,8 +35,8 @@ type store struct {
 
 var _ cache.TransformingStore = &store{}
 
-// item is an object on its way into the store: packed, and what has to be known
-// of it without unpacking it.
+// item is a packed object on its way into the store, with the fields that are needed without
+// unpacking it.
 type item struct {
 	name       types.NamespacedName
 	stack      types.NamespacedName
@@ -46,9 +46,9 @@ type item struct {
 	packed     string
 }
 
-var _ runtime.Object = &item{} // as it is part of a list
+var _ runtime.Object = &item{} // so that a list can hold it
 
-// GetObjectKind implements runtime.Object: nobody asks for it.
+// GetObjectKind implements runtime.Object. It is unused.
 func (*item) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
 
 // DeepCopyObject implements runtime.Object.
@@ -57,8 +57,8 @@ func (i *item) DeepCopyObject() runtime.Object {
 	return &copied
 }
 
-// Transformer implements cache.TransformingStore: what arrives is packed one by
-// one, so that a first list is never in memory as it is.
+// Transformer implements cache.TransformingStore. It packs objects as they arrive one by one, so
+// that the first list is never in memory as a whole.
 func (s *store) Transformer() cache.TransformFunc {
 	return func(object any) (any, error) { return s.itemOf(object) }
 }
@@ -74,7 +74,7 @@ func (s *store) itemOf(object any) (*item, error) {
 	i := &item{name: client.ObjectKeyFromObject(plain)}
 	i.stack = types.NamespacedName{Namespace: i.name.Namespace, Name: plain.GetLabels()[naming.LabelStack]}
 	if stack, ok := plain.(*v1alpha1.AppStack); ok {
-		stack.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack")) // a watch leaves it out, a list does not
+		stack.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack")) // a list sets it, a watch does not
 		i.stack = i.name
 		i.conditions, i.generation, i.waits = conditionsOf(stack), stack.Generation, waits(stack)
 	}
@@ -113,7 +113,7 @@ func (s *store) Delete(object any) error {
 	return nil
 }
 
-// Replace implements cache.ReflectorStore: the objects are all that there are.
+// Replace implements cache.ReflectorStore: the objects are the complete list.
 func (s *store) Replace(objects []any, _ string) error {
 	there := make(map[types.NamespacedName]bool, len(objects))
 	var changed []types.NamespacedName
@@ -142,10 +142,10 @@ func (s *store) Replace(objects []any, _ string) error {
 	return nil
 }
 
-// fill notes that all there is was seen.
+// fill marks the store as holding all existing objects.
 func (s *store) fill() { s.once.Do(func() { close(s.filled) }) }
 
-// Resync implements cache.ReflectorStore: every stack is looked at again.
+// Resync implements cache.ReflectorStore: it enqueues every stack again.
 func (s *store) Resync() error {
 	if s.resource == stackResource {
 		s.entries.tellAll()
@@ -153,8 +153,7 @@ func (s *store) Resync() error {
 	return nil
 }
 
-// priority is that of a change to the item: a stack's spec is
-// what somebody asks for.
+// priority returns the priority of a change to the item: a changed spec of a stack is a release.
 func (s *store) priority(i *item) queue.Priority {
 	if s.resource != stackResource {
 		return queue.Change
@@ -165,8 +164,9 @@ func (s *store) priority(i *item) queue.Priority {
 	return queue.Release
 }
 
-// waits says how pressing a look at the stack is, where it is one among all, as when a manager begins to lead. Somebody
-// waits for a spec that was not acted on, and pods that roll out are to be watched.
+// waits returns the priority of reconciling the stack when all stacks are enqueued, for example
+// when a manager becomes the leader. Users wait for a new spec to be applied, and the pods of an
+// open rollout need watching.
 func waits(stack *v1alpha1.AppStack) queue.Priority {
 	switch {
 	case stack.Status.ObservedGeneration != stack.Generation:
@@ -177,7 +177,7 @@ func waits(stack *v1alpha1.AppStack) queue.Priority {
 	return queue.Look
 }
 
-// put keeps the item, and says which stacks it changes.
+// put stores the item, and returns the stacks that it changes.
 func (s *store) put(i *item) (changed []types.NamespacedName) {
 	before := s.byName[i.name]
 	if before != nil && before.packed == i.packed {
@@ -193,7 +193,7 @@ func (s *store) put(i *item) (changed []types.NamespacedName) {
 	entry.describe(i)
 	kept := &object{kind: s.kind, entry: entry, next: entry.first, packed: i.packed}
 	entry.first = kept
-	name := types.NamespacedName{Namespace: entry.stack.Namespace, Name: i.name.Name} // one copy of the namespace's name does
+	name := types.NamespacedName{Namespace: entry.stack.Namespace, Name: i.name.Name} // shares the string of the namespace's name
 	if name == entry.stack {
 		name = entry.stack
 	}
@@ -204,7 +204,7 @@ func (s *store) put(i *item) (changed []types.NamespacedName) {
 	return append(changed, entry.stack)
 }
 
-// drop forgets the object of that name, and says which stack that changes.
+// drop removes the object with that name, and returns the stack that this changes.
 func (s *store) drop(name types.NamespacedName) (changed []types.NamespacedName) {
 	gone := s.byName[name]
 	if gone == nil {
@@ -226,7 +226,7 @@ func (s *store) drop(name types.NamespacedName) (changed []types.NamespacedName)
 	return []types.NamespacedName{gone.entry.stack}
 }
 
-// describe notes what the item says of the stack, if it is one.
+// describe copies the item's fields if it is a stack.
 func (s *entry) describe(i *item) {
 	if i.conditions != (unique.Handle[string]{}) {
 		s.conditions, s.generation, s.waits = i.conditions, i.generation, i.waits

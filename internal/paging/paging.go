@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package paging lists what a watch cannot begin with, as where the API server has
-// the feature gate WatchList off: page by page, and of each page only what is kept
-// stays in memory.
+// Package paging lists objects for a watch that cannot start with a streaming list, for example
+// because the API server has the feature gate WatchList disabled. It lists page by page, and keeps
+// only the needed part of each page in memory.
 package paging
 
 import (
@@ -17,13 +17,13 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Size is how many objects are listed at once.
+// Size is the number of objects per page.
 const Size = 500
 
-// List is the list of a reflector, in pages. A reflector asks for pages too, but of
-// resource version 0, for which the API server answers from its cache, whole: it
-// ignores the limit then. Without a version it answers in pages, from a snapshot of
-// its cache or from etcd, and with what there is now.
+// List wraps the list function of a reflector so that it reads in pages and applies keep to each
+// object. A reflector sets a limit too, but with resource version 0, for which the API server
+// answers from its cache and ignores the limit. Without a version it returns pages of the current
+// state, from a snapshot of its cache or from etcd.
 func List(list cache.ListWithContextFunc, keep func(runtime.Object) (runtime.Object, error)) cache.ListWithContextFunc {
 	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		options.Limit = Size

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package podwatch watches the pods of stacks while these roll out, and only
-// then: a few stacks have a watch each, which asks for nothing but their pods;
-// where many roll at once, the others share one of all stacks' pods, so that
-// neither the API server nor the operator holds thousands. Of a pod only what
-// judging a rollout takes is kept.
+// Package podwatch watches the pods of stacks, but only during their rollouts. A few stacks have a
+// watch each, which selects only their own pods. When many stacks roll out at once, the others
+// share one watch of all stacks' pods, so that neither the API server nor the operator has
+// thousands of watches. The package keeps only the fields of a pod that are needed to judge a
+// rollout.
 package podwatch
 
 import (
@@ -30,51 +30,52 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// ownWatches is how many stacks have a watch of their own. The next ones share one
-// of all stacks' pods. As that begins with a look at all of them, it goes on until
-// those that share it are few, and can have one each, with room for as many more.
+// ownWatches is how many stacks have a watch of their own; further ones share a watch of all
+// stacks' pods. A shared watch starts with a list of all those pods, so it is kept until few stacks
+// share it: until each of them can have its own watch, with room for as many more.
 const ownWatches = 20
 
-// Watcher watches pods. It is safe for concurrent use.
+// Watcher watches the pods of stacks. It is safe for concurrent use.
 type Watcher struct {
-	// Pods is a way to the core API.
+	// Pods is a client of the core API.
 	Pods cache.Getter
-	// Namespaces are those in which pods may be watched; none where that is all.
+	// Namespaces are the namespaces in which the operator may watch pods; empty means all.
 	Namespaces []string
-	// Live reads ReplicaSets past any cache.
+	// Live reads ReplicaSets without a cache.
 	Live client.Reader
-	// Clock tells when something was seen first.
+	// Clock gives the times at which changes are first observed.
 	Clock clock.PassiveClock
 
 	mu      sync.Mutex
-	running context.Context // watches outlive the pass that asks for them
+	running context.Context // watches outlive the reconcile that starts them
 	changed func(types.NamespacedName, queue.Priority)
 	stacks  map[types.NamespacedName]*followed
 	own     int                     // how many of the stacks have a watch of their own
-	shared  map[string]*sharedWatch // by namespace; metav1.NamespaceAll where that is all
+	shared  map[string]*sharedWatch // by namespace; metav1.NamespaceAll if Namespaces is empty
 }
 
 // followed is a stack whose pods are watched.
 type followed struct {
 	*store
-	// shared is the watch that it shares with others; nil where it has one of its own, which stop ends.
+	// shared is the watch that the stack shares with others. It is nil if the stack has its own,
+	// which stop ends.
 	shared *sharedWatch
 	stop   context.CancelFunc
-	// failed says that the rollout has failed already.
+	// failed reports whether the rollout has already failed.
 	failed atomic.Bool
-	// templates are the hashes of what ReplicaSets make pods of, which does not change.
+	// templates caches the template hash of each ReplicaSet by UID; the hashes never change.
 	templates map[types.UID]string
 }
 
-// sharedWatch is a watch that stacks share.
+// sharedWatch is a watch that several stacks share.
 type sharedWatch struct {
 	*sharedStore
 	followers int
 	stop      context.CancelFunc
 }
 
-// Start lets watches run until the context ends, and has them tell of stacks
-// whose pods changed.
+// Start sets the context in which all watches run, and the function to call for a stack whose pods
+// changed.
 func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, queue.Priority)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,10 +83,10 @@ func (w *Watcher) Start(ctx context.Context, changed func(types.NamespacedName, 
 	w.stacks, w.own, w.shared = map[types.NamespacedName]*followed{}, 0, map[string]*sharedWatch{}
 }
 
-// Watch is what is seen of the stack's pods; it begins to watch them where that
-// was not so yet. What is seen then is told as a change. With an error, the pods
-// are not known. Which templates they are of is asked for where the caller needs
-// to know, or where one of them is in trouble: most rollouts do without.
+// Watch returns the observed pods of the stack. It starts watching them if necessary; the first
+// list is then reported as a change. If it returns an error, the pods are unknown. It reads the
+// pods' templates only if the caller asks for them or if a pod is in trouble, because most rollouts
+// do not need them.
 func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName, templates bool) (model.Pods, error) {
 	watched := w.begin(stack)
 	pods := watched.pods()
@@ -102,11 +103,11 @@ func (w *Watcher) Watch(ctx context.Context, stack types.NamespacedName, templat
 	return pods, nil
 }
 
-// Begin begins to watch the stack's pods, where that was not so yet.
+// Begin starts watching the stack's pods if necessary.
 func (w *Watcher) Begin(stack types.NamespacedName) { w.begin(stack) }
 
-// Relax gives failing pods of the stack the priority of any change, where its rollout
-// has failed and is left as it is: nothing waits for them then.
+// Relax sets whether the stack's rollout has failed and is left as it is. Failing pods then get the
+// priority of an ordinary change, because nobody is waiting for them.
 func (w *Watcher) Relax(stack types.NamespacedName, failed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -115,7 +116,7 @@ func (w *Watcher) Relax(stack types.NamespacedName, failed bool) {
 	}
 }
 
-// Stop ends the watch of the stack, if there is one.
+// Stop ends the watch of the stack's pods, if there is one.
 func (w *Watcher) Stop(stack types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +139,7 @@ func (w *Watcher) Stop(stack types.NamespacedName) {
 	}
 }
 
-// part gives each of those that share a watch one of its own, and ends the shared one.
+// part gives each stack of a shared watch its own watch, and ends the shared one.
 func (w *Watcher) part(namespace string, many *sharedWatch) {
 	for stack, one := range w.stacks {
 		if one.shared == many {
@@ -151,7 +152,7 @@ func (w *Watcher) part(namespace string, many *sharedWatch) {
 	delete(w.shared, namespace)
 }
 
-// Len is the number of stacks whose pods are watched.
+// Len returns the number of stacks whose pods are watched.
 func (w *Watcher) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -190,14 +191,14 @@ func (w *Watcher) begin(stack types.NamespacedName) *followed {
 	return one
 }
 
-// watchAlone begins a watch of the stack's pods.
+// watchAlone starts a watch of only the stack's pods.
 func (w *Watcher) watchAlone(stack types.NamespacedName, one *followed) {
 	w.own++
 	pods := w.pods(stack.Namespace, naming.LabelStack+"="+stack.Name)
 	one.stop = w.open("pods of "+stack.String(), pods, one.store)
 }
 
-// share begins a watch of all stacks' pods.
+// share starts a watch of all stacks' pods.
 func (w *Watcher) share(namespace string) *sharedWatch {
 	many := &sharedWatch{sharedStore: newSharedStore(w.Clock.Now)}
 	pods := w.pods(namespace, naming.LabelStack)
@@ -206,7 +207,7 @@ func (w *Watcher) share(namespace string) *sharedWatch {
 	return many
 }
 
-// scope is the namespace of the watch that stacks of a namespace share.
+// scope returns the namespace of the watch that stacks of the given namespace share.
 func (w *Watcher) scope(namespace string) string {
 	if len(w.Namespaces) == 0 {
 		return metav1.NamespaceAll
@@ -214,7 +215,7 @@ func (w *Watcher) scope(namespace string) string {
 	return namespace
 }
 
-// pods is how to list and to watch those in the namespace that the selector finds.
+// pods returns how to list and watch the selected pods of the namespace.
 func (w *Watcher) pods(namespace, selector string) *cache.ListWatch {
 	pods := cache.NewFilteredListWatchFromClient(w.Pods, "pods", namespace,
 		func(options *metav1.ListOptions) { options.LabelSelector = selector })
@@ -222,7 +223,7 @@ func (w *Watcher) pods(namespace, selector string) *cache.ListWatch {
 	return pods
 }
 
-// open watches the pods until the function that it returns is called.
+// open watches the pods until the returned function is called.
 func (w *Watcher) open(name string, pods *cache.ListWatch, into cache.ReflectorStore) context.CancelFunc {
 	ctx, stop := context.WithCancel(w.running)
 	reflector := cache.NewReflectorWithOptions(pods, &corev1.Pod{}, into, cache.ReflectorOptions{Name: name})
@@ -230,8 +231,8 @@ func (w *Watcher) open(name string, pods *cache.ListWatch, into cache.ReflectorS
 	return stop
 }
 
-// template is the hash of what the pod's ReplicaSet makes pods of; empty where
-// it has none of the component's Deployment.
+// template returns the hash of the pod template of the pod's ReplicaSet, or "" if the ReplicaSet
+// does not belong to the component's Deployment.
 func (w *Watcher) template(ctx context.Context, stack types.NamespacedName, watched *followed, pod model.Pod) (string, error) {
 	if pod.ReplicaSet.UID == "" {
 		return "", nil
@@ -247,12 +248,12 @@ func (w *Watcher) template(ctx context.Context, stack types.NamespacedName, watc
 	template := ""
 	owner := metav1.GetControllerOfNoCopy(set)
 	if err == nil && owner == nil {
-		return "", nil // an orphan, which may be taken back
+		return "", nil // an orphan: its Deployment may adopt it again
 	}
 	if err == nil && set.UID == pod.ReplicaSet.UID && owner.Kind == string(model.KindDeployment) &&
 		owner.Name == naming.Object(stack.Name, pod.Component) {
 		template = model.TemplateHash(set.Spec.Template)
 	}
-	watched.templates[pod.ReplicaSet.UID] = template // only the stack's own pass, and one at a time, comes here
+	watched.templates[pod.ReplicaSet.UID] = template // only reconciles of this stack get here, one at a time
 	return template, nil
 }

@@ -16,18 +16,18 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// ordinary are the reasons for which a container waits that are no trouble, or
-// show as an exit.
+// ordinary are the reasons of waiting containers that are not a problem or that already count as an
+// exit.
 var ordinary = []string{"", containerCreating, podInitializing, "CrashLoopBackOff"}
 
-// Reasons of containers that are not created yet, by the kubelet.
+// The kubelet's reasons for containers that are not created yet.
 const (
 	containerCreating = "ContainerCreating"
 	podInitializing   = "PodInitializing"
 )
 
-// reduce is what is kept of a pod that is seen at a time; before is what was
-// kept of it until then.
+// reduce returns the part of a pod that is kept. before is the result for the previous state of the
+// pod, and now the time of the observation.
 func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 	seen := model.Pod{
 		Name:        pod.Name,
@@ -52,7 +52,8 @@ func reduce(pod *corev1.Pod, before model.Pod, now time.Time) model.Pod {
 	return seen
 }
 
-// ready is since when the pod is ready, and when that was first seen; nil where it is not.
+// ready returns since when the pod has been ready, and when that was first observed; nil if it is
+// not ready.
 func ready(pod *corev1.Pod, before model.Pod, now time.Time) (since *time.Time, seen time.Time) {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type != corev1.PodReady || condition.Status != corev1.ConditionTrue {
@@ -67,7 +68,7 @@ func ready(pod *corev1.Pod, before model.Pod, now time.Time) (since *time.Time, 
 	return nil, time.Time{}
 }
 
-// unschedulable is why no node takes the pod; empty where one does, or may.
+// unschedulable returns why no node accepts the pod; "" if it is scheduled or may still be.
 func unschedulable(pod *corev1.Pod) string {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
@@ -78,8 +79,8 @@ func unschedulable(pod *corev1.Pod) string {
 	return ""
 }
 
-// starting is the first container of the pod that is not created, or the init container that runs; nil where
-// all are created.
+// starting returns the first container of the pod that is not created, or the running init
+// container; nil if all containers are created.
 func starting(pod *corev1.Pod, before model.Pod, now time.Time) *model.Starting {
 	held := &model.Starting{Since: now}
 	if before.Starting != nil {
@@ -105,12 +106,12 @@ func starting(pod *corev1.Pod, before model.Pod, now time.Time) *model.Starting 
 	return nil
 }
 
-// containers are those of the pod that are worth keeping.
+// containers returns the pod's containers that wait because of a problem or have exited.
 func containers(pod *corev1.Pod, before model.Pod, now time.Time) []model.Container {
 	var all []model.Container
 	for _, status := range pod.Status.InitContainerStatuses {
 		if done := status.State.Terminated; done != nil && done.ExitCode == 0 && !isSidecar(pod, status.Name) {
-			continue // it did its work
+			continue // it succeeded
 		}
 		all = appendContainer(all, status, before, now)
 	}
@@ -120,14 +121,14 @@ func containers(pod *corev1.Pod, before model.Pod, now time.Time) []model.Contai
 	return all
 }
 
-// isSidecar says whether an init container of the pod is to go on running.
+// isSidecar reports whether an init container keeps running beside the app containers.
 func isSidecar(pod *corev1.Pod, name string) bool {
 	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
 		return c.Name == name && ptr.Deref(c.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways
 	})
 }
 
-// appendContainer adds a container that waits for trouble to end, or has exited.
+// appendContainer adds the container if it waits because of a problem or has exited.
 func appendContainer(all []model.Container, status corev1.ContainerStatus, before model.Pod, now time.Time) []model.Container {
 	seen := model.Container{Name: status.Name}
 	seen.Exits, seen.LastExit = exits(status)
@@ -144,8 +145,8 @@ func appendContainer(all []model.Container, status corev1.ContainerStatus, befor
 	return append(all, seen)
 }
 
-// exits is how often the container has exited, and how it did last. Its restart
-// count grows only with the start that follows.
+// exits returns how often the container has exited, and its last exit. The restart count increases
+// only when the container starts again, so a later exit is added to it.
 func exits(status corev1.ContainerStatus) (int32, *model.Exit) {
 	n, last := status.RestartCount, status.LastTerminationState.Terminated
 	switch {

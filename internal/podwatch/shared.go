@@ -16,15 +16,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// sharedStore keeps what is seen of the pods of many stacks, each stack's in a store
-// of its own; also of those that nobody follows yet. A reflector fills it.
+// sharedStore keeps the observed pods of many stacks in one store per stack, including stacks that
+// nobody follows yet. A reflector fills it.
 type sharedStore struct {
 	now func() time.Time
 
 	mu     sync.Mutex
 	known  bool
 	stores map[types.NamespacedName]*store
-	// home is the stack of a pod, by the label that it had when it was seen last.
+	// home maps each pod to its stack, by the label at the last observation.
 	home map[types.UID]types.NamespacedName
 }
 
@@ -34,7 +34,7 @@ func newSharedStore(now func() time.Time) *sharedStore {
 	return &sharedStore{now: now, stores: map[types.NamespacedName]*store{}, home: map[types.UID]types.NamespacedName{}}
 }
 
-// join is what is seen of the stack's pods, whose changes are told from now on.
+// join returns the store of the stack's pods, and reports their changes from now on.
 func (c *sharedStore) join(stack types.NamespacedName, changed func(queue.Priority)) *store {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,7 +43,7 @@ func (c *sharedStore) join(stack types.NamespacedName, changed func(queue.Priori
 	return one
 }
 
-// leave has changes of the stack's pods told no more.
+// leave stops reporting changes of the stack's pods.
 func (c *sharedStore) leave(stack types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,14 +51,14 @@ func (c *sharedStore) leave(stack types.NamespacedName) {
 	c.tidy(stack)
 }
 
-// release leaves what is seen of the stack's pods to someone else, who goes on with its store.
+// release hands the store of the stack's pods over to another watch, which continues to fill it.
 func (c *sharedStore) release(stack types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.stores, stack)
 }
 
-// of is the store of the stack. The lock is held.
+// of returns the store of the stack, and creates it if necessary. The caller holds the lock.
 func (c *sharedStore) of(stack types.NamespacedName) *store {
 	one := c.stores[stack]
 	if one == nil {
@@ -69,7 +69,7 @@ func (c *sharedStore) of(stack types.NamespacedName) *store {
 	return one
 }
 
-// tidy forgets a stack that has no pods, and that nobody follows. The lock is held.
+// tidy removes the store of a stack without pods or followers. The caller holds the lock.
 func (c *sharedStore) tidy(stack types.NamespacedName) {
 	if one := c.stores[stack]; one != nil && one.idle() {
 		delete(c.stores, stack)
@@ -113,14 +113,14 @@ func (c *sharedStore) Delete(object any) error {
 	return c.remove(stack, pod)
 }
 
-// remove takes a pod from a stack. The lock is held.
+// remove removes a pod from a stack's store. The caller holds the lock.
 func (c *sharedStore) remove(stack types.NamespacedName, pod *corev1.Pod) error {
 	err := c.of(stack).Delete(pod)
 	c.tidy(stack)
 	return err
 }
 
-// Replace implements cache.ReflectorStore: the objects are all that there are.
+// Replace implements cache.ReflectorStore: the objects are the complete list.
 func (c *sharedStore) Replace(objects []any, version string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,11 +145,11 @@ func (c *sharedStore) Replace(objects []any, version string) error {
 	return nil
 }
 
-// Resync implements cache.ReflectorStore: there is nothing to repeat.
+// Resync implements cache.ReflectorStore. It does nothing.
 func (c *sharedStore) Resync() error { return nil }
 
-// Transformer implements cache.TransformingStore: of what a watch begins with most
-// is dropped as it arrives, one by one, so that it is never in memory as it is.
+// Transformer implements cache.TransformingStore. It drops the unused fields of each pod as it
+// arrives, so that the initial pods are never all in memory in full.
 func (c *sharedStore) Transformer() cache.TransformFunc {
 	return func(object any) (any, error) {
 		if pod, ok := object.(*corev1.Pod); ok {
@@ -159,7 +159,7 @@ func (c *sharedStore) Transformer() cache.TransformFunc {
 	}
 }
 
-// slimmed is an object of a list as it is kept.
+// slimmed returns an object of a list without the unused fields.
 func slimmed(object runtime.Object) (runtime.Object, error) {
 	pod, err := asPod(object)
 	if err != nil {
@@ -168,7 +168,7 @@ func slimmed(object runtime.Object) (runtime.Object, error) {
 	return slim(pod), nil
 }
 
-// slim is the pod without what reduce does not look at.
+// slim removes the fields that reduce does not read from the pod, and returns it.
 func slim(pod *corev1.Pod) *corev1.Pod {
 	pod.ManagedFields, pod.Annotations = nil, nil
 	if pod.DeletionTimestamp == nil {
@@ -182,7 +182,7 @@ func slim(pod *corev1.Pod) *corev1.Pod {
 	return pod
 }
 
-// stackOf is the stack that the pod's label names.
+// stackOf returns the stack named by the pod's label.
 func stackOf(pod *corev1.Pod) types.NamespacedName {
 	return types.NamespacedName{Namespace: pod.Namespace, Name: pod.Labels[naming.LabelStack]}
 }

@@ -20,15 +20,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// store keeps what is seen of a stack's pods. A reflector fills it, or a sharedStore.
+// store keeps the observed pods of one stack. A reflector or a sharedStore fills it.
 type store struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// changed is told of changes; nil where nobody asks for them.
+	// changed is called for changes; nil if nobody follows the stack.
 	changed func(queue.Priority)
 	asked   time.Time
-	// gone is when a pod was last seen to be gone.
+	// gone is when a pod was last observed to be gone.
 	gone  time.Time
 	known bool
 	byUID map[types.UID]model.Pod
@@ -38,8 +38,8 @@ var _ cache.ReflectorStore = &store{}
 
 func newStore(now func() time.Time) *store { return &store{now: now, byUID: map[types.UID]model.Pod{}} }
 
-// follow has changes told from now on. What there is already is told as one, and
-// waits from now on: what waited before the stack was asked to roll out is given
+// follow reports changes from now on. Existing pods are reported as one change. Their waiting times
+// start anew, so that a container that was already waiting before the rollout started gets the full
 // time too.
 func (s *store) follow(changed func(queue.Priority)) {
 	s.mu.Lock()
@@ -64,14 +64,14 @@ func (s *store) follow(changed func(queue.Priority)) {
 	}
 }
 
-// leave has no changes told any more.
+// leave stops reporting changes.
 func (s *store) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changed = nil
 }
 
-// idle says that there are no pods, and that nobody follows them.
+// idle reports whether there are no pods and nobody follows them.
 func (s *store) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +87,7 @@ func (s *store) tell(priority queue.Priority) {
 	}
 }
 
-// urgency is why to look at the pods as they are.
+// urgency returns the priority of a reconcile for the current pods.
 func (s *store) urgency() queue.Priority {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +99,7 @@ func (s *store) urgency() queue.Priority {
 	return queue.Change
 }
 
-// pods is a copy of all, by name.
+// pods returns a copy of all pods, ordered by name.
 func (s *store) pods() model.Pods {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,15 +130,16 @@ func (s *store) Update(object any) error {
 	s.mu.Unlock()
 	switch {
 	case seen.Counts() && !reflect.DeepEqual(before.Containers, seen.Containers):
-		s.tell(queue.Trouble) // one fails, or did; that of a pod which is to end may exit
+		s.tell(queue.Trouble) // a container fails or has failed; pods that are being deleted may exit
 	case !found || isNews(before, seen):
 		s.tell(queue.Change)
 	}
 	return nil
 }
 
-// isNews says whether the change of a pod may change how its rollout stands. How far it has come with its
-// start is told only where that lasts, which brings a pass of its own.
+// isNews reports whether a change of a pod may change the state of its rollout. The progress of a
+// pod's start is ignored: it matters only if the start takes long, and a timed reconcile checks
+// that.
 func isNews(before, seen model.Pod) bool {
 	before.Starting, seen.Starting = nil, nil
 	return !reflect.DeepEqual(before, seen)
@@ -160,7 +161,7 @@ func (s *store) Delete(object any) error {
 	return nil
 }
 
-// Replace implements cache.ReflectorStore: the objects are all that there are.
+// Replace implements cache.ReflectorStore: the objects are the complete list.
 func (s *store) Replace(objects []any, _ string) error {
 	s.mu.Lock()
 	all := make(map[types.UID]model.Pod, len(objects))
@@ -180,5 +181,5 @@ func (s *store) Replace(objects []any, _ string) error {
 	return nil
 }
 
-// Resync implements cache.ReflectorStore: there is nothing to repeat.
+// Resync implements cache.ReflectorStore. It does nothing.
 func (s *store) Resync() error { return nil }

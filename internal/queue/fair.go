@@ -16,18 +16,18 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// slow is how long a reconcile lasts from when on it is taken to hang. An API server
-// and its webhooks answer in milliseconds, unless one of them does not at all.
+// slow is the duration after which a reconcile is assumed to hang. An API server and its webhooks
+// answer in milliseconds, unless one of them does not answer at all.
 const slow = time.Second
 
-// suspicious is for how long others of a namespace are taken to hang too once one has.
+// suspicious is how long a namespace is assumed to hang after one of its reconciles did.
 const suspicious = time.Minute
 
-// Fair is a queue that keeps a worker for the other namespaces, whatever one does:
-// a webhook that hangs for its objects would hold all of them. At most as many
-// stacks of a namespace are reconciled at a time as the limit says, and half as many
-// where one of these hangs, or did a moment ago; the rest wait apart, in nobody's way. The controller has
-// to have more workers than the limit.
+// Fair is a queue that keeps workers available for other namespaces if one namespace hangs:
+// otherwise a webhook that hangs for its objects would occupy all workers. The limit is the maximum
+// number of stacks of one namespace that are reconciled at a time; it is halved while one of them
+// hangs or has hung recently. Further stacks wait outside the queue. The controller must have more
+// workers than the limit.
 type Fair struct {
 	priorityqueue.PriorityQueue[reconcile.Request]
 	limit int
@@ -37,16 +37,17 @@ type Fair struct {
 	namespaces map[string]*namespace
 }
 
-// namespace is what is under way in one.
+// namespace is the state of one namespace.
 type namespace struct {
-	// working are the stacks that are reconciled, each since when.
+	// working maps each stack that is being reconciled to the start of its reconcile.
 	working map[reconcile.Request]time.Time
-	// hung is when one of them ended last that had hung.
+	// hung is when the last hanging reconcile ended.
 	hung  time.Time
 	apart line
 }
 
-// NewFair makes a fair queue of another one.
+// NewFair returns a fair queue on top of another one. limit is the maximum number of concurrent
+// reconciles per namespace.
 func NewFair(of priorityqueue.PriorityQueue[reconcile.Request], limit int, clock clock.PassiveClock) *Fair {
 	return &Fair{PriorityQueue: of, limit: limit, clock: clock, namespaces: map[string]*namespace{}}
 }
@@ -57,19 +58,19 @@ func (f *Fair) Get() (request reconcile.Request, shutdown bool) {
 	return request, shutdown
 }
 
-// GetWithPriority implements priorityqueue.PriorityQueue: it is the next stack whose
-// namespace may have one more worker.
+// GetWithPriority implements priorityqueue.PriorityQueue. It returns the next stack whose namespace
+// may use another worker.
 func (f *Fair) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
 	for {
 		request, priority, shutdown = f.PriorityQueue.GetWithPriority()
 		if shutdown || f.begin(request, priority) {
 			return request, priority, shutdown
 		}
-		f.PriorityQueue.Done(request) // what happens to it meanwhile brings it here again
+		f.PriorityQueue.Done(request) // a change of the stack meanwhile adds it to the queue again
 	}
 }
 
-// begin says whether the stack may have a worker. If not, it waits apart.
+// begin reports whether the stack may be reconciled now. If not, it waits outside the queue.
 func (f *Fair) begin(request reconcile.Request, priority int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -86,7 +87,8 @@ func (f *Fair) begin(request reconcile.Request, priority int) bool {
 	return true
 }
 
-// share is how many workers the namespace may have now, which is never none. The lock is held.
+// share returns how many workers the namespace may use now, at least one. The caller holds the
+// lock.
 func (f *Fair) share(of *namespace) int {
 	now := f.clock.Now()
 	hangs := model.Within(suspicious, of.hung, now)
@@ -99,17 +101,17 @@ func (f *Fair) share(of *namespace) int {
 	return f.limit
 }
 
-// Done implements workqueue.TypedInterface: those that waited for the stack's worker
-// are in the queue again.
+// Done implements workqueue.TypedInterface. It puts stacks that waited for a worker of the
+// namespace back into the queue.
 func (f *Fair) Done(request reconcile.Request) {
-	waited := f.end(request) // before another worker can have the stack, which would be taken for this one
+	waited := f.end(request) // first: afterwards another worker may get the stack, and its entry would be removed
 	f.PriorityQueue.Done(request)
 	for _, next := range waited {
 		f.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(next.priority)}, next.request)
 	}
 }
 
-// end takes the stack's worker back, and says who may have one now.
+// end releases the stack's worker, and returns the stacks that may be reconciled now.
 func (f *Fair) end(request reconcile.Request) (next []waiting) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

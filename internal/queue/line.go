@@ -10,22 +10,22 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// waiting is a stack in a line.
+// waiting is a stack in a line, with its priority.
 type waiting struct {
 	request  reconcile.Request
 	priority int
 }
 
-// line is of stacks that wait: the most pressing first, and those that are as
-// pressing in the order in which they came. Its zero value is empty and ready.
+// line holds waiting stacks, ordered by priority and then by arrival. The zero value is an empty
+// line.
 type line struct {
-	// priorities are those of the stacks, each of which is in line once.
+	// priorities maps each waiting stack to its priority.
 	priorities map[reconcile.Request]int
-	// byPriority may still have stacks that are more pressing by now.
+	// byPriority may contain outdated entries of stacks whose priority has increased.
 	byPriority map[int][]reconcile.Request
 }
 
-// add puts the stack into the line. One that is there is as pressing as it ever was.
+// add adds the stack, or raises its priority if it is already waiting with a lower one.
 func (l *line) add(request reconcile.Request, priority int) {
 	if l.priorities == nil {
 		l.priorities, l.byPriority = map[reconcile.Request]int{}, map[int][]reconcile.Request{}
@@ -37,7 +37,7 @@ func (l *line) add(request reconcile.Request, priority int) {
 	l.byPriority[priority] = append(l.byPriority[priority], request)
 }
 
-// take takes the first; ok is false where there is none.
+// take removes and returns the first stack; ok is false if the line is empty.
 func (l *line) take() (first waiting, ok bool) {
 	for len(l.byPriority) > 0 {
 		priority := slices.Max(slices.Collect(maps.Keys(l.byPriority)))

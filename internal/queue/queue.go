@@ -14,10 +14,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Queue is that of a controller.
+// Queue is a controller's work queue.
 type Queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// Priority is how soon a stack is reconciled, by what happened to it.
+// Priority determines how soon a stack is reconciled, depending on what changed.
 type Priority int
 
 // From the lowest to the highest.

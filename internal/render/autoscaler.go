@@ -13,11 +13,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// defaultCPUUtilization is what an autoscaler aims for where the spec names no target.
+// defaultCPUUtilization is an autoscaler's CPU target, in percent, if the spec sets no target.
 const defaultCPUUtilization = 80
 
-// Autoscaler is the configuration to apply for a component's
-// HorizontalPodAutoscaler, or nil where the spec has no autoscaling.
+// Autoscaler returns the apply configuration of a component's HorizontalPodAutoscaler, or nil if
+// the spec has no autoscaling.
 func Autoscaler(stack *v1alpha1.AppStack, desired model.Desired) *autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration {
 	scaling := desired.Autoscaling
 	if scaling == nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Budget is the configuration to apply for a component's PodDisruptionBudget,
-// or nil where there is to be none: with a single pod a default budget would
-// only hold up the draining of nodes.
+// Budget returns the apply configuration of a component's PodDisruptionBudget, or nil if it should
+// have none. By default a component with a single pod has none, because a budget would only block
+// the draining of nodes.
 func Budget(stack *v1alpha1.AppStack, desired model.Desired) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
 	budget := ptr.Deref(desired.DisruptionBudget, v1alpha1.DisruptionBudget{})
 	asked := budget.MinAvailable != nil || budget.MaxUnavailable != nil

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package render makes Kubernetes objects of components. It is pure: the same
-// input gives the same objects.
+// Package render renders the Kubernetes objects of components. It is pure: the same input renders
+// the same objects.
 package render
 
 import (
@@ -17,51 +17,52 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Defaults are what the operator adds where the spec says nothing. They are
-// part of a revision once it is made: other defaults in a later version of the
-// operator change no pod of a stack whose spec did not change (R2).
+// Defaults are the values that the operator adds where the spec sets none. A revision stores them,
+// so that other defaults in a later version of the operator change no pod of a stack with an
+// unchanged spec (R2).
 type Defaults struct {
-	// PreStopSeconds is how long a pod with ports goes on serving after it was
-	// told to end, while load balancers take note.
+	// PreStopSeconds is how long a pod with ports keeps serving after its deletion starts, until
+	// load balancers have removed it.
 	PreStopSeconds int64
-	// TerminationGraceSeconds is how long a pod may take to end, preStop aside.
+	// TerminationGraceSeconds is how long a pod may take to terminate, not counting preStop.
 	TerminationGraceSeconds int64
 }
 
-// StandardDefaults lose no request during an update (R24).
+// StandardDefaults returns defaults with which an update loses no request (R24).
 func StandardDefaults() Defaults {
 	return Defaults{PreStopSeconds: 5, TerminationGraceSeconds: 30}
 }
 
-// Input is what the content of a new revision is made of.
+// Input is the input from which the content of a new revision is rendered.
 type Input struct {
 	Stack    *v1alpha1.AppStack
 	Defaults Defaults
-	// Restart is stamped on the pod templates where it is set, so that pods of
-	// the same content are replaced.
+	// Restart is stamped on the pod templates if it is set, so that pods are replaced although
+	// their content is unchanged.
 	Restart *time.Time
-	// Images are the answers to Requests: what of them is missing runs as written.
+	// Images are the results for Requests. Images without a result run as written.
 	Images map[model.ImageRequest]model.Image
-	// Names are those that ports without one keep from an earlier revision, by component.
+	// Names are the generated port names to keep from an earlier revision, by component.
 	Names map[string]PortNames
-	// Earlier are what the components' last images said, by component.
+	// Earlier are the facts of each component's previous image, by component.
 	Earlier map[string]*model.Facts
-	// Adopted says which labels the pods of components have to carry, because
-	// objects that were there before the stack select them.
+	// Adopted are the labels that a component's pods must have because existing objects select
+	// them, by component.
 	Adopted map[string]Adoption
 }
 
-// Adoption is what a component takes over from an existing Deployment and Service (R26).
+// Adoption describes the existing Deployment and Service that a component adopts (R26).
 type Adoption struct {
-	// Selector is that of the Deployment, which cannot be changed.
+	// Selector is the Deployment's selector, which is immutable.
 	Selector map[string]string
-	// Labels are those by which the Service finds the pods.
+	// Labels are the labels by which the Service selects its pods.
 	Labels map[string]string
-	// Service says that there is one.
+	// Service reports whether there is a Service.
 	Service bool
 }
 
-// Content renders all components of the stack.
+// Content renders all components of the stack. It returns an error if a pod template is invalid, or
+// if a probe or lifecycle handler names a port that does not exist.
 func Content(in Input) (model.Content, error) {
 	content, err := Draft(in)
 	if err != nil {
@@ -75,8 +76,8 @@ func Content(in Input) (model.Content, error) {
 	return content, nil
 }
 
-// Draft is the content as far as it is known before its images are: probes may
-// name ports that only an image brings.
+// Draft renders the content before its images are resolved. It does not check handlers, because
+// they may name ports that only an image defines.
 func Draft(in Input) (model.Content, error) {
 	spec := in.Stack.Spec
 	main := v1alpha1.Component{Name: naming.Main, Image: spec.Image, ComponentSpec: spec.ComponentSpec}
@@ -125,7 +126,7 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 		}
 		complete(&template, *facts)
 		if brought.ports && len((model.Component{Template: template}).App().Ports) == 0 {
-			component.Ports = nil // the overlay replaces what it would be merged over
+			component.Ports = nil // the overlay removed the inherited ports
 		}
 	}
 	if err := follow((model.Component{Template: template}).App(), probed(component, brought)); err != nil {
@@ -141,7 +142,7 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 	if template.Labels == nil {
 		template.Labels = map[string]string{}
 	}
-	maps.Copy(template.Labels, required) // by these the pods are found: no overlay takes them away
+	maps.Copy(template.Labels, required) // selectors need these, so they override the user's podTemplate
 	return model.Component{
 		Name:       component.Name,
 		Selector:   selector,
@@ -151,7 +152,7 @@ func renderComponent(in Input, component v1alpha1.Component) (model.Component, e
 	}, nil
 }
 
-// Operations are the components' operations as the spec has them, by name.
+// Operations returns the operational settings in the spec by component name.
 func Operations(spec v1alpha1.AppStackSpec) map[string]model.Operation {
 	operations := map[string]model.Operation{naming.Main: operation(spec.ComponentSpec)}
 	for _, component := range spec.Components {

@@ -21,17 +21,17 @@ import (
 const (
 	defaultHistoryLimit     = 10
 	defaultProgressDeadline = 600
-	// unprobedMinReady is the minReadySeconds of a component without a readiness
-	// probe, so that one that dies at its start fails its rollout (R24).
+	// unprobedMinReady is the default minReadySeconds of a component without a readiness probe, so
+	// that a container that exits right after its start fails the rollout (R24).
 	unprobedMinReady = 10
 )
 
-// HistoryLimit is how many revisions the stack keeps.
+// HistoryLimit returns how many revisions the stack keeps. The default is 10.
 func HistoryLimit(spec v1alpha1.AppStackSpec) int32 {
 	return ptr.Deref(spec.RevisionHistoryLimit, defaultHistoryLimit)
 }
 
-// ProgressDeadline is how long a rollout may stay without progress.
+// ProgressDeadline returns how long a rollout may go without progress. The default is 600 seconds.
 func ProgressDeadline(spec v1alpha1.AppStackSpec) time.Duration {
 	return time.Duration(progressDeadline(ptr.Deref(spec.Rollout, v1alpha1.RolloutPolicy{}))) * time.Second
 }
@@ -40,8 +40,8 @@ func progressDeadline(policy v1alpha1.RolloutPolicy) int32 {
 	return ptr.Deref(policy.ProgressDeadlineSeconds, defaultProgressDeadline)
 }
 
-// Deployment is a component's Deployment. Its replicas are nil where the spec
-// leaves the number to others.
+// Deployment returns a component's Deployment. Its replicas are nil if the spec leaves the number
+// to an autoscaler or another client.
 func Deployment(stack *v1alpha1.AppStack, desired model.Desired) *appsv1.Deployment {
 	policy := ptr.Deref(stack.Spec.Rollout, v1alpha1.RolloutPolicy{})
 	return &appsv1.Deployment{
@@ -59,7 +59,7 @@ func Deployment(stack *v1alpha1.AppStack, desired model.Desired) *appsv1.Deploym
 			Strategy:                strategy(policy),
 			MinReadySeconds:         minReadySeconds(policy, desired.Component),
 			ProgressDeadlineSeconds: ptr.To(progressDeadline(policy)),
-			// a revision that can be gone back to keeps its ReplicaSet (R7)
+			// keep the ReplicaSet of every possible rollback target (R7)
 			RevisionHistoryLimit: ptr.To(HistoryLimit(stack.Spec)),
 			Paused:               stack.Spec.Paused,
 		},
@@ -86,11 +86,11 @@ func minReadySeconds(policy v1alpha1.RolloutPolicy, component model.Component) i
 	if component.App().ReadinessProbe != nil {
 		return 0
 	}
-	// the API server wants it below the deadline
+	// the API server requires it to be below the deadline
 	return min(unprobedMinReady, progressDeadline(policy)-1)
 }
 
-// owner is naming.Owner for a configuration that is applied.
+// owner returns naming.Owner as an apply configuration.
 func owner(stack *v1alpha1.AppStack) *metav1ac.OwnerReferenceApplyConfiguration {
 	ref := naming.Owner(stack)
 	return &metav1ac.OwnerReferenceApplyConfiguration{

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// checkHandlers says which probe or lifecycle handler names a port that its
-// container does not have: the kubelet finds none, and the pod never gets ready.
+// checkHandlers returns an error if a probe or lifecycle handler names a port that its container
+// does not have: the kubelet could not resolve it, and the pod would never become ready.
 func checkHandlers(spec *corev1.PodSpec) error {
 	for _, container := range containers(spec) {
 		for _, handler := range handlersOf(container) {
@@ -24,7 +24,7 @@ func checkHandlers(spec *corev1.PodSpec) error {
 	return nil
 }
 
-// handler is a field that names a port of its container.
+// handler is a probe or lifecycle field that refers to a port of its container.
 type handler struct {
 	field string
 	port  intstr.IntOrString
@@ -72,7 +72,7 @@ func hasPort(container *corev1.Container, name string) bool {
 	return false
 }
 
-// choice says what may be named instead.
+// choice lists the valid names for an error message.
 func choice(container *corev1.Container) string {
 	var names []string
 	for _, port := range container.Ports {

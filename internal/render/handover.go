@@ -15,26 +15,25 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Backend is a revision of a component that may have pods.
+// Backend is a revision of a component that may have pods behind the component's Service.
 type Backend struct {
 	model.Component
-	// Since orders the backends by when the Service came to be for them: the last good
-	// one first.
+	// Since orders the backends by when the Service started to serve them; the last good one is
+	// first.
 	Since int64
-	// Available and Ready are how many of its pods are, as far as that is known. One
-	// that is just ready may yet crash.
+	// Available and Ready are the known numbers of its available and ready pods. A pod that is
+	// ready but not yet available may still crash.
 	Available, Ready int32
 }
 
-// Handover is the Service of a component while a rollout is under way: that of
-// the first backend, which is the rollout's, with the ports of the others, newest
-// first, until it has succeeded (R9).
+// Handover returns the Service of a component during a rollout: the Service of the first backend,
+// which is the rollout's revision, plus the ports of the other backends, newest first, until the
+// rollout has succeeded (R9).
 //
-// A port that is there keeps its name and its application protocol meanwhile,
-// by which kube-proxy and gateways know it: those that one of the revisions gave it.
-// Its target reaches the pods of all
-// backends. Where no target does, it is the one that reaches most of the available
-// pods, and of two that reach as many, the new one.
+// An existing port keeps its name and application protocol during the rollout, because kube-proxy
+// and gateways identify it by them; they must be values that one of the revisions gave it. Its
+// target reaches the pods of all backends if possible. Otherwise it is the target that reaches the
+// most available pods, and in a tie the one of the new revision.
 func Handover(backends []Backend, live *corev1.Service) *model.Service {
 	service := union(backends, live)
 	if service == nil {
@@ -48,7 +47,7 @@ func Handover(backends []Backend, live *corev1.Service) *model.Service {
 	return service
 }
 
-// LacksTarget says whether a port has no target that reaches the pods of all backends.
+// LacksTarget reports whether a port has no target that reaches the pods of all backends.
 func LacksTarget(backends []Backend) bool {
 	for _, backend := range backends {
 		for _, port := range portsOf(backend.Service) {
@@ -60,7 +59,8 @@ func LacksTarget(backends []Backend) bool {
 	return false
 }
 
-// union is the first Service with the ports of the others that the live one serves.
+// union returns the first backend's Service plus those ports of the others that the live Service
+// serves.
 func union(backends []Backend, live *corev1.Service) *model.Service {
 	var all *model.Service
 	for i, backend := range backends {
@@ -85,7 +85,8 @@ func union(backends []Backend, live *corev1.Service) *model.Service {
 	return all
 }
 
-// Served is what a live Service serves of a recorded one, or nil where nothing.
+// Served returns the ports of a recorded Service that the live Service serves, as a Service, or nil
+// if there are none.
 func Served(recorded *model.Service, live *corev1.Service) *model.Service {
 	if recorded == nil || live == nil {
 		return nil
@@ -100,9 +101,9 @@ func Served(recorded *model.Service, live *corev1.Service) *model.Service {
 	return &served
 }
 
-// keepNames gives each port the name that it has, where that is of one of the
-// backends, else the one that it had first: what another backend asks for may never
-// have come to be served. Where another port took that, it gets one that is free.
+// keepNames keeps the live name of each port if one of the backends uses it, and otherwise gives
+// the port its oldest name: a newer backend's name may never have been served. If another port
+// already has the name, the port gets a free one.
 func keepNames(service *model.Service, backends []Backend, live *corev1.Service) {
 	ordered := slices.SortedFunc(slices.Values(backends), Backend.before)
 	kept, taken := map[servicePort]bool{}, map[string]bool{}
@@ -125,8 +126,8 @@ func keepNames(service *model.Service, backends []Backend, live *corev1.Service)
 	}
 }
 
-// knownAs is the port as the live Service has it, where one of the backends asks for
-// just that, else as it was first.
+// knownAs returns the port with its live name and protocol if one of the backends uses both, and
+// otherwise as the oldest backend has it.
 func knownAs(first corev1.ServicePort, backends []Backend, live *corev1.Service) corev1.ServicePort {
 	if live == nil {
 		return first
@@ -141,11 +142,12 @@ func knownAs(first corev1.ServicePort, backends []Backend, live *corev1.Service)
 	return first
 }
 
-// meaning is what a backend means by a port of the Service.
+// meaning is the container port to which a backend's own Service maps a Service port.
 type meaning struct {
 	Backend
 	protocol corev1.Protocol
-	// has says that its own Service has the port, which leads to the container port number by the target.
+	// has reports whether the backend's own Service has the port. target is the port's target
+	// there, and number the container port to which it resolves.
 	has    bool
 	target intstr.IntOrString
 	number int32
@@ -165,13 +167,13 @@ func meanings(port corev1.ServicePort, backends []Backend) []meaning {
 	return all
 }
 
-// reached says whether the target leads to what the backend means.
+// reached reports whether the target resolves to the intended port in the backend's pods.
 func (m meaning) reached(target intstr.IntOrString) bool {
 	found, ok := lookUp(&m.Template.Spec, target, m.protocol)
 	return m.has && ok && found.number == m.number
 }
 
-// misled says whether the target leads to a port of the backend's pods that is for something else.
+// misled reports whether the target resolves to a different declared port of the backend's pods.
 func (m meaning) misled(target intstr.IntOrString) bool {
 	if m.reached(target) {
 		return false
@@ -184,7 +186,7 @@ func (m meaning) misled(target intstr.IntOrString) bool {
 	})
 }
 
-// handedTo is the target of the port.
+// handedTo returns the target of the port during the rollout.
 func handedTo(port corev1.ServicePort, backends []Backend, live *corev1.Service) intstr.IntOrString {
 	all := meanings(port, backends)
 	if target, found := common(port.TargetPort, all); found {
@@ -197,8 +199,8 @@ func handedTo(port corev1.ServicePort, backends []Backend, live *corev1.Service)
 	return majority(all, present)
 }
 
-// targets lead to what the backend means: its own first, then the number, and then
-// the other names that its pods have for that.
+// targets lists the targets that resolve to the intended port: the backend's own target, then the
+// number, then any other names of the port in its pods.
 func (m meaning) targets() []intstr.IntOrString {
 	all := []intstr.IntOrString{m.target, intstr.FromInt32(m.number)}
 	for _, container := range running(&m.Template.Spec) {
@@ -211,9 +213,9 @@ func (m meaning) targets() []intstr.IntOrString {
 	return all
 }
 
-// common is the target that reaches the pods of all backends which have the port:
-// the newest one's own, else an earlier one's, else the number, else another name. It leads to
-// nothing else in pods that do not have the port, if that can be.
+// common returns a target that reaches the pods of all backends that have the port. Among several,
+// it prefers the one that resolves to a different port in the fewest other backends, then the
+// newest backend's own target, an earlier one's, a number, and last another name.
 func common(own intstr.IntOrString, all []meaning) (best intstr.IntOrString, found bool) {
 	candidates, having := []intstr.IntOrString{}, 0
 	for _, means := range all {
@@ -240,7 +242,8 @@ func common(own intstr.IntOrString, all []meaning) (best intstr.IntOrString, fou
 	return best, found
 }
 
-// tally counts the backends that the target reaches, and those that it misleads.
+// tally counts the backends that the target reaches, and those where it resolves to a different
+// port.
 func tally(all []meaning, target intstr.IntOrString) (reached, misled int) {
 	for _, means := range all {
 		if means.reached(target) {
@@ -253,8 +256,8 @@ func tally(all []meaning, target intstr.IntOrString) (reached, misled int) {
 	return reached, misled
 }
 
-// majority is the target of a port that none leads to in the pods of all backends:
-// the one that reaches most. While no pod is known to be ready, it stays what it is.
+// majority returns the target for a port without a common one: the target that reaches the most
+// pods. As long as no pod is known to be ready, it keeps the live target.
 func majority(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 	type choice struct {
 		target                   intstr.IntOrString
@@ -281,7 +284,7 @@ func majority(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 				}
 			}
 			if next.available > 0 {
-				next.ready = 0 // those that may yet crash count where there is nothing else
+				next.ready = 0 // ready pods may still crash, so they count only without available ones
 			}
 			_, next.misled = tally(all, target)
 			next.newest = next.available+next.ready > 0 && all[0].reached(target)
@@ -313,7 +316,7 @@ func compareBool(a, b bool) int {
 	}
 }
 
-// find is the Service's port of the same number and protocol, or nil.
+// find returns the Service's port with the same number and protocol, or nil.
 func find(service *model.Service, port corev1.ServicePort) *corev1.ServicePort {
 	if service == nil {
 		return nil

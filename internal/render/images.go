@@ -15,12 +15,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// maxRequests is how many images of a stack are looked up; others run as written.
+// maxRequests is how many images of a stack are resolved; further ones run as written.
 const maxRequests = 64
 
-// Requests are the images to look up before the content is rendered for good
-// (R21): those of all containers, but none that is on the nodes already or that
-// is to run as written.
+// Requests returns the images to resolve before the final content is rendered (R21): those of all
+// containers, except images that are never pulled. It returns none if imageResolution is Tag.
 func Requests(spec v1alpha1.AppStackSpec, content model.Content) []model.ImageRequest {
 	if spec.ImageResolution == v1alpha1.ImageResolutionTag {
 		return nil
@@ -38,7 +37,7 @@ func Requests(spec v1alpha1.AppStackSpec, content model.Content) []model.ImageRe
 	return requests
 }
 
-// containers are all of the pod.
+// containers returns all containers and init containers of the pod.
 func containers(spec *corev1.PodSpec) []*corev1.Container {
 	var all []*corev1.Container
 	for i := range spec.Containers {
@@ -50,7 +49,7 @@ func containers(spec *corev1.PodSpec) []*corev1.Container {
 	return all
 }
 
-// pulled says whether the container's image comes from a registry.
+// pulled reports whether the container's image may be pulled from a registry.
 func pulled(container corev1.Container) bool { return container.ImagePullPolicy != corev1.PullNever }
 
 func requestOf(spec corev1.PodSpec, container corev1.Container) model.ImageRequest {
@@ -65,9 +64,9 @@ func requestOf(spec corev1.PodSpec, container corev1.Container) model.ImageReque
 	}
 }
 
-// factsOf are what is known of the image that the component runs: what it says,
-// or, where its registry does not tell, what the component's last one said. A
-// registry in trouble takes no port away from those who use it (R23).
+// factsOf returns the facts of the component's image. If the image could not be resolved, it
+// returns the facts of the component's previous image, so that an unavailable registry removes no
+// port that clients use (R23).
 func factsOf(template corev1.PodTemplateSpec, images map[model.ImageRequest]model.Image, earlier *model.Facts) *model.Facts {
 	app := model.Component{Template: template}.App()
 	image, found := images[requestOf(template.Spec, *app)]
@@ -80,8 +79,8 @@ func factsOf(template corev1.PodTemplateSpec, images map[model.ImageRequest]mode
 	return new(image.Facts())
 }
 
-// pin puts digests into all containers of the template, as far as they are
-// known. A pinned image does not change: nodes that have it need not ask again.
+// pin adds the resolved digests to the images of all containers. The content of a pinned image
+// cannot change, so nodes that have it need not pull it again.
 func pin(template *corev1.PodTemplateSpec, images map[model.ImageRequest]model.Image, provenance *model.Provenance) {
 	for _, container := range containers(&template.Spec) {
 		image, found := images[requestOf(template.Spec, *container)]

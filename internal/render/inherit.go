@@ -13,28 +13,29 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// inherited is what a component has from its image, because the spec does not
-// say it (R22).
+// inherited holds the values that a component takes from its image because the spec does not set
+// them (R22).
 type inherited struct {
-	// config is what the image says; nil where that is not known.
+	// config is the image's config; nil if it is unknown.
 	config    *dockerspec.DockerOCIImageConfig
 	platforms []model.Platform
-	// ports says that the component's ports are the image's.
+	// ports reports whether the component's ports are the image's.
 	ports     bool
 	portsNote string
 	readiness *corev1.Probe
-	// readinessNote is what is wrong with the image's health check.
+	// readinessNote is why the image's health check cannot be used, or empty.
 	readinessNote string
 	user          imageconfig.User
-	// restricted says that the image's user may have the restricted security profile.
+	// restricted reports whether the image's user is compatible with the restricted Pod Security
+	// Standard.
 	restricted bool
-	// windows says that the image runs on Windows only.
+	// windows reports whether the image runs only on Windows.
 	windows bool
 }
 
-// inherit fills what the component leaves out with what its image says. Another
-// program than the image's own, such as a worker from a web server's image,
-// listens on none of its ports and answers none of its health checks.
+// inherit fills in the values that the component does not set from its image. If the component
+// overrides the image's command, such as a worker that runs from a web server's image, it inherits
+// neither ports nor health check, because another program does not serve them.
 func inherit(component v1alpha1.Component, image model.Facts, adopted Adoption) (v1alpha1.Component, inherited) {
 	given := overridesOf(component.PodTemplate)
 	os := imageconfig.OS(image.Platforms)
@@ -45,7 +46,7 @@ func inherit(component v1alpha1.Component, image model.Facts, adopted Adoption) 
 	own := len(component.Command)+len(component.Args) == 0 && !given.Command
 	if own && component.Ports == nil && !given.Ports {
 		component.Ports, brought.portsNote = imageconfig.Ports(image.Config)
-		if adopted.Service && len(component.Ports) > 0 { // its callers use its ports, which only a person can know
+		if adopted.Service && len(component.Ports) > 0 { // clients use the existing Service's ports, which only the user knows
 			component.Ports, brought.portsNote = nil, "there is a Service of this name: set ports to take it over"
 		}
 		brought.ports = len(component.Ports) > 0
@@ -53,17 +54,17 @@ func inherit(component v1alpha1.Component, image model.Facts, adopted Adoption) 
 	if own && component.ReadinessProbe == nil && !given.Readiness {
 		brought.readiness, brought.readinessNote = imageconfig.Readiness(image.Config, os)
 	}
-	if !brought.windows { // there users have no numbers, and none of them is root
+	if !brought.windows { // Windows users have no numeric IDs, and none is root
 		brought.user = imageconfig.ParseUser(image.Config.User)
 	}
 	brought.restricted = !given.User && brought.user.Restricted()
 	return component, brought
 }
 
-// securityContext is the app container's.
+// securityContext returns the generated security context of the app container.
 func (i inherited) securityContext() *corev1.SecurityContext {
 	if i.windows {
-		return nil // what follows is Linux's, and refused there
+		return nil // the API server rejects the Linux fields below
 	}
 	context := &corev1.SecurityContext{AllowPrivilegeEscalation: ptr.To(false)}
 	if i.restricted {
@@ -73,8 +74,8 @@ func (i inherited) securityContext() *corev1.SecurityContext {
 	return context
 }
 
-// complete adds to the whole template what depends on all of it: nodes that the
-// image runs on, and room where it writes to.
+// complete adds the settings that depend on the merged template: affinity for nodes that can run
+// the image, and writable volumes if the root filesystem is read-only.
 func complete(template *corev1.PodTemplateSpec, image model.Facts) {
 	template.Spec.Affinity = imageconfig.Affinity(template.Spec.Affinity, image.Platforms)
 	app := model.Component{Template: *template}.App()

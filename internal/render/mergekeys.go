@@ -11,18 +11,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
-// keyedList is a list that strategic merge merges by one field of its entries,
-// although entries of several identities share it, such as the ports 53/TCP and
-// 53/UDP: merged by number alone, one overwrites the other. A list of which nothing
-// is generated needs no such care: strategic merge takes the overlay's as it is.
+// keyedList is a list that strategic merge merges by one field of its entries although several
+// entries may share its value, such as the ports 53/TCP and 53/UDP: merged by number alone, one
+// overwrites the other. Lists without generated entries are not affected, because strategic merge
+// takes the overlay's list as it is.
 type keyedList struct {
 	field string
-	// key is the merge key; with the field other it is an entry's identity.
+	// key is the merge key. Together with the field other it identifies an entry.
 	key, other string
-	// assumed is what an entry that leaves other out has there.
+	// assumed is the default of the field other.
 	assumed string
-	// changes says that an overlay's entry may give the generated one another value
-	// of other, where it is the only one of its key.
+	// changes reports whether an overlay's entry may change the field other of the generated entry
+	// if it is the only one with its key.
 	changes bool
 }
 
@@ -33,12 +33,12 @@ var (
 	}
 )
 
-// containerLists are the fields of a pod that list containers.
+// containerLists are the fields of a pod spec that list containers.
 var containerLists = []string{"containers", "initContainers"}
 
-// strategicMerge merges the patch over the base, both JSON objects of the
-// schema's type, which it uses up. It is the strategic merge of kubectl patch,
-// but that entries of lists are matched by all of their identity.
+// strategicMerge merges the patch over the base, two JSON objects of the schema's type, and
+// modifies both. It works like kubectl patch, except that list entries are matched by their
+// complete identity.
 func strategicMerge(base, patch map[string]any, schema any) (map[string]any, error) {
 	keys := mergeKeys{}
 	keys.widen(base, patch)
@@ -50,8 +50,8 @@ func strategicMerge(base, patch map[string]any, schema any) (map[string]any, err
 	return merged, nil
 }
 
-// mergeKeys are the values that merge keys have during the merge: each stands for
-// the identity of an entry, and for the value that the key had before.
+// mergeKeys maps the temporary values of merge keys during the merge to the identity of an entry
+// and the original value of its key.
 type mergeKeys map[string]mergeKey
 
 type mergeKey struct {
@@ -59,7 +59,7 @@ type mergeKey struct {
 	was any
 }
 
-// entryID tells an entry of a list apart.
+// entryID identifies an entry of a list.
 type entryID struct{ key, other string }
 
 func (k mergeKeys) widen(base, patch map[string]any) {
@@ -77,7 +77,8 @@ func (k mergeKeys) widen(base, patch map[string]any) {
 	}
 }
 
-// widenList widens the keys of the list in the generated object, and of what the overlay says of it.
+// widenList replaces the list's merge keys, in the generated object and in the overlay, with values
+// that include the complete identity.
 func (k mergeKeys) widenList(list keyedList, generated, overlay map[string]any) {
 	base, patch := objects(generated[list.field]), objects(overlay[list.field])
 	held := k.identities(list, base)
@@ -98,8 +99,9 @@ func (k mergeKeys) widenList(list keyedList, generated, overlay map[string]any) 
 	}
 }
 
-// match is the identity of the entry that one of the overlay is about: its own,
-// unless there is one of its key only, and it leaves open which one, or changes it.
+// match returns the identity of the generated entry that an overlay's entry refers to. This is the
+// entry's own identity, unless exactly one generated entry has the same key and the overlay's entry
+// either leaves the field other open or changes it.
 func (l keyedList) match(own entryID, complete, lone bool, held, said []entryID) entryID {
 	if slices.Contains(held, own) {
 		return own
@@ -138,8 +140,8 @@ func (k mergeKeys) identities(list keyedList, entries []map[string]any) []entryI
 	return all
 }
 
-// set gives the entry the key that stands for the identity. What is no key stays:
-// the merge, or reading what comes of it, says what is wrong with it.
+// set replaces the entry's key with a value for the identity. It ignores keys of the wrong type:
+// the merge, or decoding its result, reports them.
 func (k mergeKeys) set(list keyedList, entry map[string]any, id entryID) {
 	was := entry[list.key]
 	switch value := was.(type) {
@@ -156,7 +158,7 @@ func (k mergeKeys) set(list keyedList, entry map[string]any, id entryID) {
 	k[wide] = mergeKey{entryID: id, was: was}
 }
 
-// restore puts back the keys as they were.
+// restore restores the original keys.
 func (k mergeKeys) restore(merged map[string]any) {
 	pod := object(merged["spec"])
 	k.restoreList(constraintList, pod)
@@ -186,13 +188,13 @@ func count(all []entryID, key string) (n int) {
 	return n
 }
 
-// object is a JSON object; nil where the value is another.
+// object returns the value as a JSON object, or nil if it is not one.
 func object(value any) map[string]any {
 	fields, _ := value.(map[string]any)
 	return fields
 }
 
-// objects are those of a JSON list.
+// objects returns the objects in a JSON list.
 func objects(value any) []map[string]any {
 	list, _ := value.([]any)
 	var all []map[string]any

@@ -17,8 +17,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// InvalidPodTemplateError is a pod template that cannot be made of the spec, or
-// would not work; its message is for the user.
+// InvalidPodTemplateError reports that the spec results in a pod template that is invalid or could
+// not work. Its message is meant for the user.
 type InvalidPodTemplateError struct{ Err error }
 
 func (e *InvalidPodTemplateError) Error() string { return e.Err.Error() }
@@ -29,22 +29,22 @@ func invalid(format string, args ...any) error {
 	return &InvalidPodTemplateError{fmt.Errorf(format, args...)}
 }
 
-// overrides are what the user's partial template says itself of the app
-// container. A generated handler beside the user's would be one too many, and
-// what the user says goes before what the image says.
+// overrides are the settings of the app container in the user's podTemplate that disable generated
+// ones. Two handlers in one probe or hook would be invalid, and the user's values take precedence
+// over the image's.
 type overrides struct {
 	PreStop bool
-	// Grace is how long a pod may take to end; nil where it is not said.
+	// Grace is terminationGracePeriodSeconds; nil if it is not set.
 	Grace     *int64
 	Readiness bool
-	// Command says that another program than the image's is run, or with other arguments.
+	// Command reports whether the command or its arguments are set.
 	Command bool
 	Ports   bool
-	// User says that it is said, here or for the pod, as which user it runs.
+	// User reports whether the user is set, for the container or for the pod.
 	User bool
 }
 
-// identity is who a container runs as.
+// identity holds the security context fields that set a container's user.
 type identity struct {
 	RunAsUser    *int64 `json:"runAsUser"`
 	RunAsNonRoot *bool  `json:"runAsNonRoot"`
@@ -74,7 +74,7 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 		} `json:"spec"`
 	}
 	if json.Unmarshal(partial.Raw, &template) != nil {
-		return overrides{} // the merge says what is wrong
+		return overrides{} // the merge reports the error
 	}
 	found := overrides{User: template.Spec.SecurityContext.given(), Grace: template.Spec.Grace}
 	for _, container := range template.Spec.Containers {
@@ -92,9 +92,9 @@ func overridesOf(partial *runtime.RawExtension) overrides {
 	return found
 }
 
-// overlay merges the user's partial template over the generated one, the way
-// kubectl patch does (strategic merge), but that ports of one number and several
-// protocols are several.
+// overlay merges the user's podTemplate over the generated template like kubectl patch does
+// (strategic merge), except that ports with the same number and different protocols stay separate.
+// It returns an InvalidPodTemplateError if the result is not a valid template.
 func overlay(generated corev1.PodTemplateSpec, partial *runtime.RawExtension) (corev1.PodTemplateSpec, error) {
 	if partial == nil || len(partial.Raw) == 0 {
 		return generated, nil
@@ -108,7 +108,7 @@ func overlay(generated corev1.PodTemplateSpec, partial *runtime.RawExtension) (c
 		return corev1.PodTemplateSpec{}, invalid("podTemplate: merging it: %w", err)
 	}
 	var template corev1.PodTemplateSpec
-	// strict after the merge, which has used up directives such as $patch
+	// strict only after the merge, which removes directives such as $patch
 	unknown, err := kjson.UnmarshalStrict(merged, &template)
 	if err = errors.Join(append(unknown, err)...); err != nil {
 		return corev1.PodTemplateSpec{}, invalid("podTemplate: %w: use the fields of a core/v1 PodTemplateSpec", err)

@@ -18,10 +18,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// PortNames are the names of a component's ports by what clients know of them.
+// PortNames maps the number and protocol of Service ports to their names.
 type PortNames map[servicePort]string
 
-// servicePort is the identity of a port: its number and protocol on the Service.
+// servicePort identifies a port by its number and protocol on the Service.
 type servicePort struct {
 	number   int32
 	protocol corev1.Protocol
@@ -31,14 +31,13 @@ func identityOf(port corev1.ServicePort) servicePort {
 	return servicePort{port.Port, cmp.Or(port.Protocol, corev1.ProtocolTCP)}
 }
 
-// generated matches the names of ports that have none in the spec. An earlier
-// operator named them by their position: port-0, port-1 and so on.
+// generated matches the names that the operator gives to ports without one. Earlier versions
+// numbered them by position: port-0, port-1 and so on.
 var generated = regexp.MustCompile(`^port-[0-9]+(-udp|-sctp)?$`)
 
-// GeneratedNames are the names that the operator gave to the ports of the content,
-// by component. A port keeps its name from one revision to the next, whichever
-// operator gave it, so that its Service reaches the pods of both (R9), and the
-// same spec renders to the same content (R3).
+// GeneratedNames returns the generated port names in the content, by component. A port keeps its
+// name in later revisions, whichever version of the operator generated it, so that its Service
+// reaches the pods of both revisions (R9) and the same spec renders to the same content (R3).
 func GeneratedNames(content model.Content) map[string]PortNames {
 	all := map[string]PortNames{}
 	for _, component := range content.Components {
@@ -56,9 +55,9 @@ func GeneratedNames(content model.Content) map[string]PortNames {
 	return all
 }
 
-// named are the ports with all that the spec leaves out: a name, the number on
-// the Service, and the protocol. A name that is given goes first, then one that
-// was kept, then one by the number. Of those that are taken, others are found.
+// named returns the ports with the fields that the spec omits: the name, the Service port number
+// and the protocol. Names in the spec take precedence over kept names, and those over names
+// generated from the number. If a name is already taken, the port gets another one.
 func named(ports []v1alpha1.Port, kept PortNames) []v1alpha1.Port {
 	ports = slices.Clone(ports)
 	taken := map[string]bool{}
@@ -83,18 +82,18 @@ func named(ports []v1alpha1.Port, kept PortNames) []v1alpha1.Port {
 	return ports
 }
 
-// free is a name by the port's number on the Service that no other port has.
+// free returns an unused name derived from the Service port number.
 func free(port v1alpha1.Port, taken map[string]bool) string {
 	protocol := string(port.Protocol)
 	name := naming.Port(*port.ServicePort, protocol)
-	for n := 1; taken[name]; n++ { // 15 characters at most
+	for n := 1; taken[name]; n++ { // port names have at most 15 characters
 		name = fmt.Sprintf("p%d-%s-%d", *port.ServicePort, strings.ToLower(protocol), n)
 	}
 	return name
 }
 
-// unnamed are the image's ports without the names that they have by their number:
-// the same port has the same name, whoever says it, the image or the spec.
+// unnamed removes the generated names from the image's ports, so that a port gets the same name
+// whether the image or the spec defines it.
 func unnamed(ports []v1alpha1.Port) []v1alpha1.Port {
 	ports = slices.Clone(ports)
 	for i, port := range ports {
@@ -105,7 +104,7 @@ func unnamed(ports []v1alpha1.Port) []v1alpha1.Port {
 	return ports
 }
 
-// firstTCP is the first TCP port, or nil.
+// firstTCP returns the first TCP port, or nil.
 func firstTCP(ports []v1alpha1.Port) *v1alpha1.Port {
 	for i := range ports {
 		if ports[i].Protocol == corev1.ProtocolTCP {

@@ -18,10 +18,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// maxValue is how many bytes of a value, and of what is to be said of it, users see.
+// maxValue limits a value and its message, in bytes.
 const maxValue = 1024
 
-// sources is where the values of a component come from.
+// sources collects the provenance of a component's values.
 type sources struct {
 	// spec is the component as the spec has it.
 	spec    v1alpha1.Component
@@ -32,7 +32,7 @@ type sources struct {
 	values  []v1alpha1.ImageValue
 }
 
-// provenanceOf says where the values of a component come from (R22).
+// provenanceOf returns the source of each of the component's values (R22).
 func provenanceOf(spec v1alpha1.Component, brought inherited, template corev1.PodTemplateSpec) model.Provenance {
 	s := &sources{
 		spec:    spec,
@@ -50,7 +50,7 @@ func provenanceOf(spec v1alpha1.Component, brought inherited, template corev1.Po
 	return model.Provenance{Values: s.values}
 }
 
-// add notes a value. One that is empty, and of which nothing is to be said, is none.
+// add adds a value, unless both the value and its message are empty.
 func (s *sources) add(name, value string, source v1alpha1.ImageValueSource, message string) {
 	if value == "" && message == "" {
 		return
@@ -102,7 +102,7 @@ func (s *sources) user() {
 	s.add("user", s.brought.user.Text, v1alpha1.ImageValueSourceImage, message)
 }
 
-// restrictions are those of the restricted security profile that the container has.
+// restrictions describes which settings of the restricted Pod Security Standard the container has.
 func restrictions(context *corev1.SecurityContext) string {
 	if context == nil || !ptr.Deref(context.RunAsNonRoot, false) {
 		return ""
@@ -139,7 +139,7 @@ func (s *sources) stopSignal() {
 	}
 }
 
-// probe is a probe in short.
+// probe describes a probe briefly.
 func probe(p *corev1.Probe) string {
 	switch {
 	case p == nil:
@@ -157,7 +157,7 @@ func probe(p *corev1.Probe) string {
 	}
 }
 
-// givenUser is who the container runs as, as the spec has it.
+// givenUser returns the user that the spec sets for the container.
 func givenUser(pod *corev1.PodSecurityContext, container *corev1.SecurityContext) string {
 	pod, container = cmp.Or(pod, &corev1.PodSecurityContext{}), cmp.Or(container, &corev1.SecurityContext{})
 	if id := cmp.Or(container.RunAsUser, pod.RunAsUser); id != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// service is the Service of a component with ports, else nil. Its target ports
-// are names, so that a changed number serves old and new pods alike (R9).
+// service returns the Service of a component, or nil if it has no ports. Target ports are names, so
+// that the Service reaches old and new pods even if the container port number changes (R9).
 func service(component v1alpha1.Component, pod *corev1.PodSpec) (*model.Service, error) {
 	if len(component.Ports) == 0 {
 		return nil, nil //nolint:nilnil // none is what it has
@@ -46,8 +46,7 @@ func service(component v1alpha1.Component, pod *corev1.PodSpec) (*model.Service,
 	return out, nil
 }
 
-// Service is the configuration to apply for a component's Service, or nil
-// where it has none.
+// Service returns the apply configuration of a component's Service, or nil if it has none.
 func Service(stack *v1alpha1.AppStack, component model.Component) *corev1ac.ServiceApplyConfiguration {
 	svc := component.Service
 	if svc == nil {

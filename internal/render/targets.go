@@ -14,9 +14,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// lookUp is the port of a pod that the target of a Service port leads to, as the
-// endpoints controller finds it: a name is looked up in all containers that run
-// along, and a number is itself.
+// lookUp resolves the target of a Service port to a port of the pod like the endpoints controller:
+// it searches the containers and sidecars for a name, and returns a number as it is.
 func lookUp(spec *corev1.PodSpec, target intstr.IntOrString, protocol corev1.Protocol) (found containerPort, ok bool) {
 	if target.Type == intstr.Int {
 		return containerPort{number: target.IntVal}, true
@@ -31,13 +30,13 @@ func lookUp(spec *corev1.PodSpec, target intstr.IntOrString, protocol corev1.Pro
 	return containerPort{}, false
 }
 
-// containerPort is a port, and the container that has it; empty where that is not known.
+// containerPort is a port and the name of its container; the name is empty if it is unknown.
 type containerPort struct {
 	container string
 	number    int32
 }
 
-// running are the containers that run for as long as the pod does.
+// running returns the containers and sidecars, which run for the whole life of the pod.
 func running(spec *corev1.PodSpec) []*corev1.Container {
 	var all []*corev1.Container
 	for i := range spec.Containers {
@@ -55,10 +54,10 @@ func protocolOf(port corev1.ContainerPort) corev1.Protocol {
 	return cmp.Or(port.Protocol, corev1.ProtocolTCP)
 }
 
-// targetOf is what the Service sends the port to in the merged template: its name,
-// where that leads to it still, or where the overlay gives the name to another
-// container; else the name or the number that the overlay gives it. Where no container
-// has its number any more, the overlay may have kept the name for another one.
+// targetOf returns the Service's target for the port in the merged template. It is the port's name
+// if that still resolves to the port, or if the overlay gave the name to another container.
+// Otherwise it is the name or number under which a container has the port's number. If no container
+// has the number, it is the port's name if the overlay kept that for another number.
 func targetOf(spec *corev1.PodSpec, port v1alpha1.Port) (intstr.IntOrString, error) {
 	name := intstr.FromString(port.Name)
 	found, ok := lookUp(spec, name, port.Protocol)
@@ -82,7 +81,7 @@ func targetOf(spec *corev1.PodSpec, port v1alpha1.Port) (intstr.IntOrString, err
 		port.ContainerPort, port.Protocol, port.Name, naming.AppContainer, *port.ServicePort)
 }
 
-// portOf is how the container names a port: by its name, or by its number without one.
+// portOf returns the container's name for the port, or its number if it has no name.
 func portOf(container *corev1.Container, port v1alpha1.Port) (target intstr.IntOrString, found bool) {
 	for _, candidate := range container.Ports {
 		if candidate.ContainerPort != port.ContainerPort || protocolOf(candidate) != port.Protocol {
@@ -101,8 +100,8 @@ func portOf(container *corev1.Container, port v1alpha1.Port) (target intstr.IntO
 	return target, found
 }
 
-// follow points the generated readiness probe at the port that it was made for,
-// however the overlay names it.
+// follow adjusts the generated readiness probe if the overlay renamed the port that it checks. It
+// returns an error if the overlay removed the port.
 func follow(app *corev1.Container, port *v1alpha1.Port) error {
 	probe := app.ReadinessProbe
 	if port == nil || probe == nil || probe.TCPSocket == nil || probe.TCPSocket.Port != intstr.FromString(port.Name) {
@@ -110,7 +109,7 @@ func follow(app *corev1.Container, port *v1alpha1.Port) error {
 	}
 	target, found := portOf(app, *port)
 	if !found && hasPort(app, port.Name) {
-		return nil // the overlay keeps the name, for another number
+		return nil // the overlay kept the name and changed the number
 	}
 	if !found {
 		return invalid("podTemplate: it takes port %d/%s (%s) away from container %q, which the readiness probe checks: "+

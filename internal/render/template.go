@@ -17,7 +17,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// podTemplate is the generated template, before the user's podTemplate is merged over it.
+// podTemplate returns the generated template, before the user's podTemplate is merged over it.
 func podTemplate(in Input, component v1alpha1.Component, brought inherited, selector map[string]string) corev1.PodTemplateSpec {
 	spec := in.Stack.Spec
 	template := corev1.PodTemplateSpec{
@@ -37,19 +37,19 @@ func podTemplate(in Input, component v1alpha1.Component, brought inherited, sele
 				TopologyKey:       corev1.LabelHostname,
 				WhenUnsatisfiable: corev1.ScheduleAnyway,
 				LabelSelector:     &metav1.LabelSelector{MatchLabels: selector},
-				MatchLabelKeys:    []string{appsv1.DefaultDeploymentUniqueLabelKey}, // pods of one revision
+				MatchLabelKeys:    []string{appsv1.DefaultDeploymentUniqueLabelKey}, // spreads the pods of each revision separately
 			}},
 		},
 	}
 	if brought.windows {
 		template.Spec.OS = &corev1.PodOS{Name: corev1.Windows}
-		template.Spec.SecurityContext = nil // seccomp is Linux's, and refused there
+		template.Spec.SecurityContext = nil // the API server rejects seccomp on Windows
 	}
 	if spec.ServiceAccountName == "" {
 		template.Spec.AutomountServiceAccountToken = ptr.To(false)
 	}
 	if len(component.Ports) > 0 {
-		// preStop takes its time out of the grace period
+		// the grace period includes the time of preStop
 		template.Spec.TerminationGracePeriodSeconds = ptr.To(in.Defaults.TerminationGraceSeconds + in.Defaults.PreStopSeconds)
 	}
 	if in.Restart != nil {
@@ -92,7 +92,7 @@ func appContainer(defaults Defaults, component v1alpha1.Component, brought inher
 	return container
 }
 
-// probed is the port that the generated readiness probe checks; nil where there is no such probe.
+// probed returns the port for a generated readiness probe, or nil if no such probe is generated.
 func probed(component v1alpha1.Component, brought inherited) *v1alpha1.Port {
 	if component.ReadinessProbe != nil || brought.readiness != nil || overridesOf(component.PodTemplate).Readiness {
 		return nil
@@ -100,8 +100,9 @@ func probed(component v1alpha1.Component, brought inherited) *v1alpha1.Port {
 	return firstTCP(component.Ports)
 }
 
-// preStopSeconds is how long a pod with ports goes on serving. Of a grace period
-// that has no room for it, it is half: the API server refuses more than all.
+// preStopSeconds returns how long a deleted pod with ports keeps serving. If podTemplate sets a
+// grace period shorter than the default pause, the pause is half of it: the API server rejects one
+// that is longer than the grace period.
 func preStopSeconds(defaults Defaults, given overrides) int64 {
 	if given.Grace != nil && *given.Grace < defaults.PreStopSeconds {
 		return *given.Grace / 2

@@ -10,14 +10,14 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// CauseMark ties a change cause to the spec's content: it is the value of the
-// annotation change-cause-of.
+// CauseMark returns the value of the annotation change-cause-of, which ties a change cause to the
+// spec's content.
 func CauseMark(spec v1alpha1.AppStackSpec, cause string) string {
 	return SourceHash(spec) + "." + model.Hash(cause)
 }
 
-// Cause is the user's word on the stack's content: what the annotation
-// change-cause says, unless these very words are tied to other content.
+// Cause returns the change cause of the stack's content, as given in the annotation change-cause.
+// It is "" if the annotation change-cause-of ties the same text to other content.
 func Cause(stack *v1alpha1.AppStack) string {
 	cause, mark := stack.Annotations[v1alpha1.AnnotationChangeCause], stack.Annotations[v1alpha1.AnnotationChangeCauseOf]
 	if _, of, tied := strings.Cut(mark, "."); tied && of == model.Hash(cause) && mark != CauseMark(stack.Spec, cause) {
@@ -26,9 +26,9 @@ func Cause(stack *v1alpha1.AppStack) string {
 	return cause
 }
 
-// CauseOfReturn is the user's word on why the spec went back to content that has
-// a revision already; empty where the annotation is not tied to that content,
-// and so may be of any time.
+// CauseOfReturn returns the change cause for reverting the spec to content that already has a
+// revision. It is "" unless the annotation change-cause-of ties the text to that content: an untied
+// text may be left over from any earlier change.
 func CauseOfReturn(stack *v1alpha1.AppStack) string {
 	cause := stack.Annotations[v1alpha1.AnnotationChangeCause]
 	if stack.Annotations[v1alpha1.AnnotationChangeCauseOf] != CauseMark(stack.Spec, cause) {

@@ -13,25 +13,24 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Choice is the revision that a stack's spec asks for.
+// Choice is the revision that a stack's spec selects.
 type Choice struct {
-	// Number is that of an existing revision; 0 where a new one is to be made,
-	// or where nothing can be chosen.
+	// Number is the number of an existing revision; 0 if a new one has to be created, or if there
+	// is a Problem.
 	Number int64
-	// Trigger and Message are those of a rollout to it.
+	// Trigger and Message describe a rollout to the revision.
 	Trigger v1alpha1.RolloutTrigger
 	Message string
-	// Cause is the user's word on a rollback; empty without.
+	// Cause is the user's reason for a rollback, or "".
 	Cause string
-	// Restart is the spec.restartedAt that the new revision is to be stamped with; nil without.
+	// Restart is the spec.restartedAt to stamp on the new revision, or nil if it is not a restart.
 	Restart *time.Time
-	// Problem is why nothing can be chosen.
+	// Problem is why no revision can be selected, or nil.
 	Problem *model.Problem
 }
 
-// Choose says which revision the spec asks for: the one that spec.rollback
-// names while it holds (R10), else the newest of the spec's own content (R4),
-// else a new one.
+// Choose selects the revision that the spec asks for. While spec.rollback holds, it is the one
+// named there (R10); otherwise the newest with the spec's content (R4); otherwise a new one.
 func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision) Choice {
 	source := SourceHash(spec)
 	if rollback := spec.Rollback; rollback != nil {
@@ -66,7 +65,8 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision) Choice {
 	return choice
 }
 
-// Holds says whether spec.rollback decides what runs, or would if what it names existed.
+// Holds reports whether spec.rollback selects the revision, or would if the revisions it names
+// existed.
 func Holds(spec v1alpha1.AppStackSpec, revisions []model.Revision) bool {
 	if spec.Rollback == nil {
 		return false
@@ -101,8 +101,8 @@ func chooseRollback(rollback v1alpha1.Rollback, source string, revisions []model
 	}, true
 }
 
-// pendingRestart is spec.restartedAt where it is later than any recorded (R16a).
-// The first revision is no restart.
+// pendingRestart returns spec.restartedAt if it is later than that of every revision (R16a), or
+// nil. The first revision is never a restart.
 func pendingRestart(spec v1alpha1.AppStackSpec, revisions []model.Revision) *time.Time {
 	if spec.RestartedAt == nil || len(revisions) == 0 {
 		return nil
@@ -113,7 +113,7 @@ func pendingRestart(spec v1alpha1.AppStackSpec, revisions []model.Revision) *tim
 	return &spec.RestartedAt.Time
 }
 
-// LatestRestart is the latest spec.restartedAt that a revision was made with, or nil.
+// LatestRestart returns the latest spec.restartedAt that a revision was created with, or nil.
 func LatestRestart(revisions []model.Revision) *time.Time {
 	var latest *time.Time
 	for _, rev := range revisions {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package revision turns releases into ControllerRevisions and back, numbers
-// them, tells their history, and chooses the one that is to run. It is pure.
+// Package revision encodes revisions as ControllerRevisions and decodes them, numbers them, derives
+// their history, and selects the one that should run. It does no I/O and keeps no state.
 package revision
 
 import (
@@ -19,14 +19,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Encode makes the ControllerRevision that stores a revision of the stack.
+// Encode returns the ControllerRevision that stores a revision of the stack.
 func Encode(stack *v1alpha1.AppStack, rev model.Revision) (*appsv1.ControllerRevision, error) {
 	content, err := json.Marshal(rev.Content)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the content of revision %d: %w", rev.Number, err)
 	}
-	// The data is immutable to the byte, and a strategic merge patch of anything
-	// else, such as the garbage collector sends, puts its keys in order.
+	// The API server rejects any change of the data, even of its key order, and a strategic merge
+	// patch of another field, such as the garbage collector sends, sorts the keys. So they are
+	// sorted from the start.
 	data := canonical(content)
 	record, err := encodeRecord(rev.Record)
 	if err != nil {
@@ -51,7 +52,8 @@ func Encode(stack *v1alpha1.AppStack, rev model.Revision) (*appsv1.ControllerRev
 	}, nil
 }
 
-// Decode reads a revision from its ControllerRevision.
+// Decode returns the revision stored in a ControllerRevision. It returns an error if the data or
+// the record cannot be read, or if the operator cannot have written them.
 func Decode(stored *appsv1.ControllerRevision) (model.Revision, error) {
 	rev := model.Revision{
 		Number:          stored.Revision,
@@ -76,9 +78,9 @@ func Decode(stored *appsv1.ControllerRevision) (model.Revision, error) {
 	return rev, nil
 }
 
-// runnable is what is wrong with a revision that the operator cannot have made.
-// Running one without the main component would remove what runs, and a status
-// that tells of unknown rollouts would be refused.
+// runnable returns an error for a revision that the operator cannot have created. Rolling out one
+// without the main component would delete what runs, and the API server would reject a status with
+// an unknown trigger or outcome.
 func runnable(rev model.Revision) error {
 	if rev.Number < 1 {
 		return fmt.Errorf("its revision is %d, and the first is 1", rev.Number)

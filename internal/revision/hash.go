@@ -15,9 +15,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// SourceHash is the hash of a spec's content as written: of all of it but how
-// it is operated (R1) and spec.restartedAt (R4). A field that is added to the
-// API later is content until it is named here, and changes no hash while it is unset.
+// SourceHash returns the hash of a spec's content as written: everything except the fields that
+// only affect operation (R1) and spec.restartedAt (R4). A field added to the API later counts as
+// content unless it is excluded here, and changes no hash while it is unset.
 func SourceHash(spec v1alpha1.AppStackSpec) string {
 	source := spec.DeepCopy()
 	source.Rollout = nil
@@ -42,10 +42,11 @@ func stripOperation(spec *v1alpha1.ComponentSpec) {
 	}
 }
 
-// canonical is JSON with the keys in order and no white space, whoever wrote it.
+// canonical returns the JSON with sorted keys and without white space, so that equal values have
+// equal bytes whoever encoded them. It returns invalid JSON unchanged.
 func canonical(raw []byte) []byte {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber() // an integer stays one
+	decoder.UseNumber() // keeps integers from becoming floats
 	var value any
 	if decoder.Decode(&value) != nil {
 		return raw

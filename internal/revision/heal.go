@@ -10,10 +10,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Refuge is the rollout whose revision the stack rolls back to after its newest
-// one failed: the last good one, by the order of the rollouts (R12). It is nil
-// where the newest has not failed, where no other revision was good (R14), and
-// where it is itself a way back: then there is no further one (R13).
+// Refuge returns the rollback target of an automatic rollback: the last good rollout of another
+// revision, in the order of the rollouts (R12). It returns nil if the newest rollout has not
+// failed, if no other revision was good (R14), or if the newest rollout is itself an automatic
+// rollback, because a failed one is not followed by another (R13).
 func Refuge(timeline []model.Rollout) *model.Rollout {
 	if len(timeline) == 0 || !timeline[0].Open() || !timeline[0].Failed() ||
 		timeline[0].Trigger == v1alpha1.TriggerAutoRollback {
@@ -23,8 +23,8 @@ func Refuge(timeline []model.Rollout) *model.Rollout {
 	return LastGood(others)
 }
 
-// Autopsy is the newest rollout that failed and that users are still to hear
-// of, or nil: none is once a rollout succeeded that was no automatic rollback (R18).
+// Autopsy returns the rollout of the current failure report: the newest that failed, or nil if a
+// later rollout other than an automatic rollback has succeeded (R18).
 func Autopsy(timeline []model.Rollout) *model.Rollout {
 	for i, rollout := range timeline {
 		switch {
@@ -37,8 +37,8 @@ func Autopsy(timeline []model.Rollout) *model.Rollout {
 	return nil
 }
 
-// RolledBackFrom is the failed rollout that the newest one, an automatic
-// rollback, leaves; nil where it is none.
+// RolledBackFrom returns the failed rollout that the newest one rolls back, or nil if the newest
+// one is not an automatic rollback.
 func RolledBackFrom(timeline []model.Rollout) *model.Rollout {
 	if len(timeline) < 2 || timeline[0].Trigger != v1alpha1.TriggerAutoRollback || !timeline[1].Failed() {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Next is the number of the next revision. The highest number is never pruned,
-// so none is used twice (R3).
+// Next returns the number of the next revision. Pruning keeps the highest number, so no number is
+// used twice (R3).
 func Next(revisions []model.Revision) int64 {
 	if len(revisions) == 0 {
 		return 1
@@ -18,11 +18,11 @@ func Next(revisions []model.Revision) int64 {
 	return revisions[len(revisions)-1].Number + 1
 }
 
-// Prunable lists the revisions beyond the limit (R8). Those that never succeeded
-// go first, while there are more revisions than the limit says; good ones go only
-// while there are more good ones: a series of releases that are superseded, or
-// fail, pushes out nothing that can be rolled back to. Of each sort the oldest go
-// first. Those in keep, and the highest number, stay, and count.
+// Prunable lists the revisions to delete beyond the limit (R8). Revisions that never succeeded are
+// deleted first, while the total exceeds the limit. Good revisions are deleted only while their own
+// number exceeds it, so that a series of superseded or failed releases removes no rollback target.
+// Within each group the oldest go first. Revisions in keep and the highest number are never
+// deleted, but count towards the limit.
 func Prunable(revisions []model.Revision, limit int, keep []int64) []model.Revision {
 	var good, unproven []model.Revision
 	for _, rev := range revisions {
@@ -38,7 +38,7 @@ func Prunable(revisions []model.Revision, limit int, keep []int64) []model.Revis
 	return append(oldest(unproven, len(revisions)-limit, kept), oldest(good, len(good)-limit, kept)...)
 }
 
-// oldest are as many of the revisions, at most, the oldest first, without those that are kept.
+// oldest returns the oldest revisions that are not kept, at most count of them.
 func oldest(revisions []model.Revision, count int, kept func(model.Revision) bool) []model.Revision {
 	removable := slices.DeleteFunc(revisions, kept)
 	return removable[:min(len(removable), max(0, count))]

@@ -10,24 +10,25 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// The bounds of a record, in bytes of its JSON form. It is an annotation, and the
-// API server takes 256 KiB of these in all, others' included: a record beyond that
-// would be refused, and so would be whatever happens to the revision from then on.
+// The size limits of a record, in bytes of its JSON form. The record is stored in an annotation,
+// and the API server limits all annotations of an object to 256 KiB in total, including those of
+// other clients. It would reject a larger record, and with it every later update of the revision.
 const (
 	maxRecord = 128 << 10
-	// maxWords is of what is told of a rollout, and of what users give as its cause:
-	// 1,024 characters, of up to four bytes.
+	// maxWords limits the message of a rollout and the cause given by users: 1,024 characters of up
+	// to four bytes each.
 	maxWords = 4 << 10
-	// maxReport is of the message of a failure.
+	// maxReport limits the message of a failure.
 	maxReport = 8 << 10
-	// maxNames is of names and reasons.
+	// maxNames limits names and reasons.
 	maxNames = 253
-	// leastRollouts is how many of the newest rollouts are kept of a record that is too large.
+	// leastRollouts is how many of the newest rollouts a record keeps even if it is too large.
 	leastRollouts = 2
 )
 
-// encodeRecord is the JSON form of a record, within its bounds. Of one that is too
-// large, what was said of images of other spellings goes first, then the oldest rollouts.
+// encodeRecord returns the JSON form of a record, within the size limits. If the record is too
+// large, it drops the provenance of images for other spellings of the spec first, then the oldest
+// rollouts.
 func encodeRecord(record model.Record) (string, error) {
 	record.ChangeCause = fit(record.ChangeCause, maxWords)
 	record.Rollouts = slices.Clone(record.Rollouts)
@@ -59,10 +60,11 @@ func boundedRollout(rollout model.Rollout) model.Rollout {
 	return rollout
 }
 
-// longestEscape is how many bytes one has in JSON at most: a control character, \u0000.
+// longestEscape is the largest number of JSON bytes for one byte of text: a control character, as
+// \u0000.
 const longestEscape = 6
 
-// fit cuts a text to so many bytes of its JSON form.
+// fit truncates a text to limit bytes of its JSON form.
 func fit(text string, limit int) string {
 	for longestEscape*len(text) > limit {
 		raw, err := json.Marshal(text)

@@ -12,12 +12,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// maxRollouts is how many rollouts are recorded of one revision.
+// maxRollouts is how many rollouts a revision's record keeps.
 const maxRollouts = 10
 
-// Timeline lists the rollouts of all revisions, newest first. A rollout that
-// another one followed before it ended is Failed where it was found to fail, and
-// else Superseded: that needs no record of its own.
+// Timeline lists the rollouts of all revisions, newest first. If another rollout started before one
+// ended, the earlier one is Failed if a failure was recorded for it, and Superseded otherwise. This
+// is derived here, so that the start of a rollout does not have to update the previous revision.
 func Timeline(revisions []model.Revision) []model.Rollout {
 	var all []model.Rollout
 	for _, rev := range revisions {
@@ -34,7 +34,7 @@ func Timeline(revisions []model.Revision) []model.Rollout {
 	return all
 }
 
-// overtaken is the open rollout once another has begun.
+// overtaken returns the open rollout as ended by the start of another one.
 func overtaken(rollout model.Rollout, at time.Time) model.Rollout {
 	rollout.Outcome = v1alpha1.OutcomeSuperseded
 	if rollout.Failed() {
@@ -44,9 +44,9 @@ func overtaken(rollout model.Rollout, at time.Time) model.Rollout {
 	return rollout
 }
 
-// LastGood is the newest rollout that shows that its revision works, or nil. It
-// goes by the order of the rollouts: only the newest can succeed, so that is the
-// order of their successes too, and the clock may have been set back since.
+// LastGood returns the newest rollout that proves that its revision works, or nil. It uses the
+// order of the rollouts and not their times, because the clock may have been set back. Only the
+// newest rollout can succeed, so this is also the order of their successes.
 func LastGood(timeline []model.Rollout) *model.Rollout {
 	for i := range timeline {
 		if timeline[i].Good() {
@@ -56,7 +56,8 @@ func LastGood(timeline []model.Rollout) *model.Rollout {
 	return nil
 }
 
-// Since is the first rollout to each revision from the last success on, by its sequence.
+// Since returns, for each revision rolled out since the last success, the sequence of its first
+// rollout in that period. The last success itself is included.
 func Since(timeline []model.Rollout) map[int64]int64 {
 	since := map[int64]int64{}
 	for _, rollout := range timeline {
@@ -68,8 +69,8 @@ func Since(timeline []model.Rollout) map[int64]int64 {
 	return since
 }
 
-// LastGoodOrNewest is the revision whose pods serve as far as the records tell;
-// nil before the first.
+// LastGoodOrNewest returns the revision whose pods are serving according to the records: the last
+// good one, or the newest if none was good; nil if there are no revisions.
 func LastGoodOrNewest(revisions []model.Revision) *model.Revision {
 	if good := LastGood(Timeline(revisions)); good != nil {
 		return Find(revisions, good.Revision)
@@ -80,9 +81,9 @@ func LastGoodOrNewest(revisions []model.Revision) *model.Revision {
 	return &revisions[len(revisions)-1]
 }
 
-// Serving lists the numbers of the revisions other than the target that may
-// still have pods, newest first: those that were moved to since a rollout last
-// succeeded, and the one that did. With the target's own success there is none.
+// Serving lists the numbers of the revisions other than the target that may still have pods, newest
+// first: the last one that succeeded, and all that were rolled out since. It is empty if the target
+// itself succeeded last.
 func Serving(timeline []model.Rollout, target int64) []int64 {
 	var serving []int64
 	for _, rollout := range timeline {
@@ -101,8 +102,8 @@ func Serving(timeline []model.Rollout, target int64) []int64 {
 	return serving
 }
 
-// Begin records that a rollout to the revision starts. Of its failures only the
-// last is kept with its message.
+// Begin adds the start of a rollout to the revision's record. Of the earlier failures only the last
+// keeps its message.
 func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) model.Revision {
 	rollout.Sequence = 1
 	if len(timeline) > 0 {
@@ -127,8 +128,8 @@ func Begin(rev model.Revision, timeline []model.Rollout, rollout model.Rollout) 
 	return rev
 }
 
-// Superseded is the newest rollout of the timeline as one that begins at a time
-// leaves it; nil where it has ended, or was found to fail, before.
+// Superseded returns the newest rollout of the timeline as superseded by one that starts at the
+// given time. It returns nil if the newest rollout has already ended or failed.
 func Superseded(timeline []model.Rollout, at time.Time) *model.Rollout {
 	if len(timeline) == 0 || !timeline[0].Open() || timeline[0].Failed() {
 		return nil
@@ -137,7 +138,7 @@ func Superseded(timeline []model.Rollout, at time.Time) *model.Rollout {
 	return &left
 }
 
-// newest are so many of the newest rollouts, and the newest good one in any case.
+// newest returns the newest rollouts, at most limit, always including the newest good one.
 func newest(rollouts []model.Rollout, limit int) []model.Rollout {
 	excess := len(rollouts) - limit
 	if excess <= 0 {
@@ -155,7 +156,7 @@ func newest(rollouts []model.Rollout, limit int) []model.Rollout {
 	return kept
 }
 
-// Replace records how a rollout of the revision stands now.
+// Replace updates the rollout with the same sequence in the revision's record.
 func Replace(rev model.Revision, rollout model.Rollout) model.Revision {
 	rev.Record.Rollouts = slices.Clone(rev.Record.Rollouts)
 	for i := range rev.Record.Rollouts {
@@ -166,7 +167,7 @@ func Replace(rev model.Revision, rollout model.Rollout) model.Revision {
 	return rev
 }
 
-// With is the revisions with this one in place of what was known of it.
+// With returns the revisions with this one added, or in place of the one with the same number.
 func With(revisions []model.Revision, rev model.Revision) []model.Revision {
 	revisions = slices.Clone(revisions)
 	if known := Find(revisions, rev.Number); known != nil {
@@ -176,7 +177,7 @@ func With(revisions []model.Revision, rev model.Revision) []model.Revision {
 	return append(revisions, rev)
 }
 
-// Find is the revision of that number, or nil.
+// Find returns the revision with that number, or nil.
 func Find(revisions []model.Revision, number int64) *model.Revision {
 	for i := range revisions {
 		if revisions[i].Number == number {

@@ -13,17 +13,18 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// reasonTimedOut is that of the Deployment controller's own verdict
-// (k8s.io/kubernetes/pkg/controller/deployment/util, TimedOutReason).
+// reasonTimedOut is the reason that the Deployment controller gives when a Deployment misses its
+// own progress deadline (k8s.io/kubernetes/pkg/controller/deployment/util, TimedOutReason).
 const reasonTimedOut = "ProgressDeadlineExceeded"
 
-// autopsyGrace is how long pods that are not seen yet are waited for, as after a
-// start of the operator: without them a missed deadline could not be explained.
+// autopsyGrace is how long a rollout waits for the first list of its pods, for example after the
+// operator starts: without the pods, a missed deadline could not be explained.
 const autopsyGrace = 5 * time.Second
 
-// left is how long the component may go on without progress. One that has come to run before, or whose pods
-// are refused, is given the time of whichever made progress last: a pod that it loses meanwhile is no lack of
-// progress (R6), and the room that it waits for is what the progress of others frees.
+// left returns how much longer the component may go without progress. For a component that has
+// arrived before, or whose pods the API server rejects, the deadline runs from the latest progress
+// of any component: losing a pod later is not a lack of progress (R6), and a rejected pod may be
+// waiting for the quota that the other components free.
 func left(in Input, component Component) time.Duration {
 	waited := idle(in, component)
 	if component.Arrived || Refused(component.Deployment) {
@@ -34,9 +35,9 @@ func left(in Input, component Component) time.Duration {
 	return in.Policy.Deadline - waited
 }
 
-// idle is for how long the component has made no progress. The Deployment controller notes progress in a
-// condition. What it noted before the operator watched can be that of an earlier rollout: it counts only when
-// it is newer than this one (R17).
+// idle returns how long the component has made no progress. The Deployment controller records
+// progress in a condition. A condition written before the operator started watching can belong to
+// an earlier rollout, so it counts only when it is newer than this rollout (R17).
 func idle(in Input, component Component) time.Duration {
 	if component.Deployment != nil {
 		if seen, ok := in.Sight.Progress[component.Deployment.Name]; ok {
@@ -50,8 +51,8 @@ func idle(in Input, component Component) time.Duration {
 	return in.Sight.Since(last, in.Now)
 }
 
-// Progressed is the Deployment controller's note on the progress that it saw last; nil where there is none,
-// or where it was replaced by the verdict that there is none.
+// Progressed returns the condition in which the Deployment controller recorded its latest progress,
+// or nil if there is none or if the controller has since reported that the deadline was exceeded.
 func Progressed(deployment *appsv1.Deployment) *appsv1.DeploymentCondition {
 	noted := condition(deployment, appsv1.DeploymentProgressing)
 	if noted == nil || noted.Reason == reasonTimedOut {
@@ -60,7 +61,7 @@ func Progressed(deployment *appsv1.Deployment) *appsv1.DeploymentCondition {
 	return noted
 }
 
-// Refused says whether the API server refuses pods of the Deployment.
+// Refused reports whether the API server rejects pods of the Deployment.
 func Refused(deployment *appsv1.Deployment) bool {
 	return stands(condition(deployment, appsv1.DeploymentReplicaFailure))
 }
@@ -72,7 +73,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// overdue is the failure to make progress, with what is seen to be wrong.
+// overdue returns the failure for a missed deadline, including the visible symptoms.
 func overdue(in Input, component Component, symptoms []symptom) *model.Failure {
 	failure := model.Failure{
 		Reason:    v1alpha1.FailureProgressDeadlineExceeded,

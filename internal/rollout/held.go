@@ -15,16 +15,18 @@ import (
 )
 
 const (
-	// slowStart is how long containers may be created until the conditions say so.
+	// slowStart is how long containers may stay in creation before the conditions mention it.
 	slowStart = time.Minute
-	// slowEnd is how much longer than it is given a pod may take to end until they say so.
+	// slowEnd is how long a pod may outlive its grace period before the conditions mention it.
 	slowEnd = 30 * time.Second
 )
 
-// clockTime is how messages tell a time: it stays as it is.
+// clockTime is the format of times in messages. They are absolute, so that a message does not
+// change as time passes.
 const clockTime = "15:04:05 MST"
 
-// starting is that the pod's containers are not created, or that an init container does not end.
+// starting returns the symptom of a pod whose containers are not created, or whose init container
+// does not finish.
 func starting(pod model.Pod) symptom {
 	held := pod.Starting
 	since := held.Since.UTC().Format(clockTime)
@@ -47,8 +49,8 @@ func starting(pod model.Pod) symptom {
 	return s
 }
 
-// claimAdvice is what to change where a new pod may wait for a claim that an old one holds; empty where it
-// cannot. Which nodes and pods can mount a claim is not for the operator to read.
+// claimAdvice returns what to change if a new pod may be waiting for a volume claim that an old pod
+// holds, and "" if it is not. The operator does not read which nodes and pods can mount a claim.
 func claimAdvice(component Component, pod model.Pod) string {
 	waits := pod.Unschedulable != "" || pod.Starting != nil && !pod.Starting.Init && (pod.Starting.Sandbox == nil || !*pod.Starting.Sandbox)
 	if !waits || !replaces(component) || !Surges(component.Deployment) {
@@ -62,7 +64,8 @@ func claimAdvice(component Component, pod model.Pod) string {
 		"ReadWriteOncePod: have old pods go first with rollout.strategy: Recreate"
 }
 
-// claim is the first claim that the component's pods mount for writing; empty where they mount none.
+// claim returns the name of the first claim that the component's pods mount for writing, or "" if
+// there is none.
 func claim(component Component) string {
 	if component.Deployment == nil {
 		return ""
@@ -75,8 +78,9 @@ func claim(component Component) string {
 	return ""
 }
 
-// lingering is the pod that holds new pods of the component up by not ending, the one that is to be gone first;
-// nil where none does. Old pods of the component do with Recreate, and where they hold a claim; where a quota is
+// lingering returns the terminating pod that blocks new pods of the component, or nil if there is
+// none. If there are several, it returns the one whose grace period ends first. Old pods of the
+// component block new ones with the Recreate strategy, and when they hold a claim; when a quota is
 // full, any pod of the stack does.
 func lingering(in Input, component Component) *model.Pod {
 	if component.Deployment == nil {
@@ -93,7 +97,7 @@ func lingering(in Input, component Component) *model.Pod {
 	return first
 }
 
-// unended says of a pod that it does not end, and what may keep it.
+// unended describes a pod that does not terminate, and what may keep it.
 func unended(pod model.Pod) string {
 	where := ""
 	if pod.Node != "" {
@@ -106,8 +110,8 @@ func unended(pod model.Pod) string {
 	return words + ": look at it, and whether its node is ready: kubectl describe pod " + pod.Name
 }
 
-// hint says in a few words what is wrong with the component, in words that stay the same from one try to the
-// next (R19), and when it may say something else.
+// hint summarizes what is wrong with the component, in words that stay the same from one retry to
+// the next (R19), and returns the time after which the summary may change; 0 means never.
 func hint(in Input, component Component, symptoms []symptom) (words string, again time.Duration) {
 	own := ""
 	if len(symptoms) > 0 {
@@ -136,7 +140,7 @@ func hint(in Input, component Component, symptoms []symptom) (words string, agai
 	return "; container " + s.Container + ": " + s.Reason + claimHint(claimAdvice(component, component.Starting[at])), again
 }
 
-// claimHint is the advice in a few words.
+// claimHint shortens the advice for a condition message.
 func claimHint(advice string) string {
 	if advice == "" {
 		return ""
@@ -144,7 +148,7 @@ func claimHint(advice string) string {
 	return ", perhaps for a claim that an old pod holds: rollout.strategy: Recreate has old pods go first"
 }
 
-// blame has the failure of a deadline say what held the component up.
+// blame adds to a deadline failure what blocked the component.
 func blame(failure *model.Failure, in Input, component Component, symptoms []symptom) {
 	if len(symptoms) > 0 {
 		s := symptoms[0]
@@ -152,7 +156,7 @@ func blame(failure *model.Failure, in Input, component Component, symptoms []sym
 		failure.Cause, failure.Advice = s.Reason, s.Advice
 		failure.Message += fmt.Sprintf("; %s: %s", s.Reason, s.Message)
 		if s.rank() == 0 && s.Reason != v1alpha1.FailureReplicaFailure {
-			return // a container of the new pods says what is wrong
+			return // a container of the new pods is the cause
 		}
 	}
 	pod := lingering(in, component)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package rollout judges how a rollout stands from the state of its
-// Deployments and their pods: progressing, succeeded, or failed, and why. It is
-// pure.
+// Package rollout decides from the state of a rollout's Deployments and pods whether it is
+// progressing, has succeeded or has failed, and why. It does no I/O and keeps no state.
 package rollout
 
 import (
@@ -18,74 +17,75 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Policy is how strictly a rollout is judged.
+// Policy sets when a rollout fails.
 type Policy struct {
 	// Deadline is how long a component may stay without progress.
 	Deadline time.Duration
-	// DeadlineOnly leaves to the deadline what pods show (R17).
+	// DeadlineOnly makes only the deadline fail a rollout: symptoms of its pods no longer do (R17).
 	DeadlineOnly bool
 }
 
-// Input is a rollout that is open, and what is seen of it.
+// Input is an open rollout and the observed state of its objects.
 type Input struct {
 	Rollout model.Rollout
 	Policy  Policy
-	// Components are those that the rollout moves to its revision.
+	// Components are the components that the rollout updates to its revision.
 	Components []Component
-	// PodsKnown says that the components' pods were seen, and PodsAsked since when they are looked at.
+	// PodsKnown reports whether the pods have been listed; PodsAsked is when watching them began.
 	PodsKnown bool
 	PodsAsked time.Time
-	// Terminating are the stack's pods that are being deleted, of whatever component and template, and PodsGone is
-	// when one was last seen to be gone.
+	// Terminating are the stack's pods that are being deleted, of any component and template.
+	// PodsGone is when a pod was last observed to be gone.
 	Terminating []model.Pod
 	PodsGone    time.Time
-	// Sight is what the operator itself has seen of the rollout.
+	// Sight is what the operator process itself has observed of the rollout.
 	Sight model.Sight
 	Now   time.Time
 }
 
-// Component is one of them.
+// Component is the observed state of one component in a rollout.
 type Component struct {
 	Name string
-	// Deployment is nil where it is not there yet.
+	// Deployment is nil if it does not exist yet.
 	Deployment *appsv1.Deployment
-	// Written says that the Deployment has been given the revision.
+	// Written reports whether the Deployment has been updated to the revision.
 	Written bool
-	// Arrived says that the component has come to run as it should since the
-	// rollout began: it is not what makes no progress (R6).
+	// Arrived reports whether the component has been complete at some time since the rollout
+	// started. It then no longer counts as lacking progress (R6).
 	Arrived bool
-	// Pods are those of the Deployment's present template, by name.
+	// Pods are the pods of the Deployment's current template, ordered by name.
 	Pods []model.Pod
-	// Starting are its pods, of whatever template, whose containers are not all created.
+	// Starting are its pods, of any template, whose containers are not all created.
 	Starting []model.Pod
-	// Earlier names the ReplicaSets of other templates that have pods still.
+	// Earlier names the ReplicaSets of other templates that still have pods.
 	Earlier []string
-	// Refusal is what the API server said to the component's Deployment or Service; nil where it took them.
+	// Refusal is the API server's rejection of the component's Deployment or Service, or nil if
+	// both were accepted.
 	Refusal *model.Rejection
 }
 
-// Verdict is how the rollout stands.
+// Verdict is the state of the rollout.
 type Verdict struct {
-	// Complete says that all components run the revision as they should (R6).
+	// Complete reports whether all components run the revision, with all pods available (R6).
 	Complete bool
-	// Failure is why the rollout fails; nil where it does not.
+	// Failure is why the rollout fails, or nil if it does not.
 	Failure *model.Failure
-	// Arrived are the components that run as they should, by name.
+	// Arrived are the names of the complete components.
 	Arrived []string
-	// Waits says in words what is waited for.
+	// Waits describes what the rollout is waiting for.
 	Waits string
-	// Again is the time until the verdict may be another one though nothing
-	// happens; 0 where it needs something to happen.
+	// Again is the time after which the verdict may change even if nothing changes in the cluster;
+	// 0 if only a change in the cluster can change it.
 	Again time.Duration
 }
 
-// NeedsTemplates says whether Judge has to know which templates the pods of a
-// rollout are of, although none of them is in trouble: to see whether one that failed has
-// recovered, whose pods are refused, and why nothing got on until the deadline.
+// NeedsTemplates reports whether Judge needs to know the template of each pod even if none is in
+// trouble. It does when the rollout has failed, to detect a recovery; when pods are rejected; and
+// when the deadline is due, to explain it.
 func NeedsTemplates(
 	open model.Rollout, deadline time.Duration, deployments map[string]*appsv1.Deployment, sight model.Sight, now time.Time,
 ) bool {
-	if open.Failed() || sight.Since(open.DeadlineFrom(), now) >= deadline-time.Second { // it is judged a moment later
+	if open.Failed() || sight.Since(open.DeadlineFrom(), now) >= deadline-time.Second { // Judge runs slightly later
 		return true
 	}
 	for _, deployment := range deployments {
@@ -96,7 +96,7 @@ func NeedsTemplates(
 	return false
 }
 
-// Judge says how the rollout stands. One that failed before can only recover.
+// Judge returns the state of the rollout. A rollout that has failed can only recover.
 func Judge(in Input) Verdict {
 	var waits string
 	var arrived []string
@@ -125,14 +125,14 @@ func Judge(in Input) Verdict {
 	return verdict
 }
 
-// and is the verdict on one component more.
+// and combines the verdicts on two components; the values of v take precedence.
 func (v Verdict) and(other Verdict) Verdict {
 	v.Failure, v.Waits = cmp.Or(v.Failure, other.Failure), cmp.Or(v.Waits, other.Waits)
 	v.Again = model.Sooner(v.Again, other.Again)
 	return v
 }
 
-// waitsFor says in words what the component waits for; empty where it is complete.
+// waitsFor describes what the component is waiting for; it returns "" if the component is complete.
 func waitsFor(component Component) string {
 	if component.Refusal != nil {
 		return "component " + component.Name + ": the API server refuses it"
@@ -147,7 +147,7 @@ func waitsFor(component Component) string {
 	return progress.Message
 }
 
-// judge says how the rollout stands as far as the component goes.
+// judge returns the state of one component's rollout.
 func judge(in Input, component Component) Verdict {
 	verdict := Verdict{Waits: waitsFor(component)}
 	switch {
@@ -187,17 +187,17 @@ func judge(in Input, component Component) Verdict {
 	return verdict
 }
 
-// Progress is how far a Deployment has come with its template.
+// Progress is how far a Deployment has rolled out its template.
 type Progress struct {
-	// Complete says that all pods run the template and are available (R6). A pod
-	// is available once it has been ready for minReadySeconds on end, so none of
-	// its containers restarted in that time.
+	// Complete reports whether all pods run the template and are available (R6). A pod becomes
+	// available after being ready for minReadySeconds without interruption, so none of its
+	// containers restarted in that time.
 	Complete bool
-	// Message says in words what is waited for.
+	// Message describes what the Deployment is waiting for.
 	Message string
 }
 
-// Of is how far the Deployment has come.
+// Of returns the rollout progress of the Deployment.
 func Of(deployment *appsv1.Deployment) Progress {
 	status := deployment.Status
 	desired := ptr.Deref(deployment.Spec.Replicas, 1)
@@ -217,7 +217,7 @@ func Of(deployment *appsv1.Deployment) Progress {
 	return Progress{Complete: true, Message: fmt.Sprintf("%s: %d of %d pods available", deployment.Name, desired, desired)}
 }
 
-// condition is that of the Deployment of the type, or nil.
+// condition returns the Deployment's condition of that type, or nil.
 func condition(deployment *appsv1.Deployment, conditionType appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 	if deployment == nil {
 		return nil
@@ -230,5 +230,5 @@ func condition(deployment *appsv1.Deployment, conditionType appsv1.DeploymentCon
 	return nil
 }
 
-// stands says whether the condition is true.
+// stands reports whether the condition exists and is True.
 func stands(c *appsv1.DeploymentCondition) bool { return c != nil && c.Status == corev1.ConditionTrue }

@@ -16,8 +16,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// creation is that the ReplicaSet cannot create pods. Where they are too many, and as long as room is about to
-// come, that is left to the deadline. The Deployment shows the failure of an earlier ReplicaSet too, by its words only.
+// creation returns the symptom of a ReplicaSet that cannot create pods. If a quota is the reason,
+// the symptom is left to the deadline as long as room for pods is about to be freed. The Deployment
+// also keeps showing the failure of an earlier ReplicaSet, which only the name in the message
+// reveals.
 func creation(in Input, component Component) []symptom {
 	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
 	if !stands(found) || !component.Written ||
@@ -43,15 +45,16 @@ func creation(in Input, component Component) []symptom {
 	}}
 }
 
-// isScarce says whether pods are refused because there are too many, and not, as by Pod Security, for what they are.
+// isScarce reports whether pods are rejected because of a quota, rather than for their content, as
+// by Pod Security.
 func isScarce(message string) bool { return strings.Contains(message, "quota") }
 
-// terminates says whether a pod of the component is being deleted.
+// terminates reports whether a pod of the component is being deleted.
 func terminates(in Input, component Component) bool {
 	return slices.ContainsFunc(in.Terminating, func(pod model.Pod) bool { return pod.Component == component.Name })
 }
 
-// refusedFor is for how long the Deployment has lacked pods that the API server refuses.
+// refusedFor returns how long the API server has been rejecting pods that the Deployment lacks.
 func refusedFor(in Input, deployment *appsv1.Deployment, found *appsv1.DeploymentCondition) time.Duration {
 	if seen, ok := in.Sight.Refused[deployment.Name]; ok {
 		return seen
@@ -59,14 +62,16 @@ func refusedFor(in Input, deployment *appsv1.Deployment, found *appsv1.Deploymen
 	return in.Sight.Since(later(found.LastTransitionTime.Time, in.Rollout.DeadlineFrom()), in.Now)
 }
 
-// patience is how long pods may be refused with no room about to come. After each refusal the ReplicaSet
-// controller doubles its pause, so it can miss room for as long again as pods had been refused when it came.
+// patience returns how long pods may be rejected while no room is about to be freed. The ReplicaSet
+// controller doubles its backoff after each rejection. It may therefore notice new room only after
+// waiting as long again as the pods had already been rejected.
 func patience(refused, idle time.Duration) time.Duration {
 	return max(graces[v1alpha1.FailureReplicaFailure], refused-idle)
 }
 
-// sinceRoom is how long ago room for pods may last have come: when a pod was gone, or when a component made
-// progress, or once new pods that made it last as long as they have to.
+// sinceRoom returns how long ago room for pods may last have been freed: when a pod was deleted,
+// when a component made progress, or when new pods that made progress completed their
+// minReadySeconds.
 func sinceRoom(in Input) time.Duration {
 	since := in.Sight.Since(in.Rollout.DeadlineFrom(), in.Now)
 	if !in.PodsGone.IsZero() {
@@ -82,8 +87,9 @@ func sinceRoom(in Input) time.Duration {
 	return since
 }
 
-// roomComes says whether room for pods is about to come by itself: a pod of the stack terminates, or new pods
-// are coming up, and old ones go when they have. That takes no longer than the deadline of their component.
+// roomComes reports whether room for pods is about to be freed without any intervention: either a
+// pod of the stack is terminating, or new pods are starting and old ones are deleted once they are
+// ready. Starting takes no longer than the component's deadline.
 func roomComes(in Input) bool {
 	return len(in.Terminating) > 0 || slices.ContainsFunc(in.Components, func(component Component) bool {
 		return replaces(component) && slices.ContainsFunc(component.Pods, func(pod model.Pod) bool {
@@ -92,13 +98,13 @@ func roomComes(in Input) bool {
 	})
 }
 
-// replaces says whether the component has pods of earlier revisions that are still to go.
+// replaces reports whether the component still has pods of earlier revisions to replace.
 func replaces(component Component) bool {
 	return component.Written && component.Deployment != nil &&
 		component.Deployment.Status.Replicas > component.Deployment.Status.UpdatedReplicas
 }
 
-// quotaAdvice is what to change where a quota leaves no room for the new pods.
+// quotaAdvice returns what to change if a quota leaves no room for the new pods.
 func quotaAdvice(deployment *appsv1.Deployment, message string) string {
 	switch {
 	case !strings.Contains(message, "exceeded quota"):
@@ -111,7 +117,7 @@ func quotaAdvice(deployment *appsv1.Deployment, message string) string {
 	}
 }
 
-// Surges says whether new pods of the Deployment come before old ones go.
+// Surges reports whether the Deployment creates new pods before it deletes old ones.
 func Surges(deployment *appsv1.Deployment) bool {
 	update := deployment.Spec.Strategy.RollingUpdate
 	if update == nil {

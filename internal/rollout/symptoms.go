@@ -16,9 +16,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// graces is the table of what will not mend by waiting, and for how long it is
-// waited for all the same (R17): a registry that is restarted, or a ConfigMap
-// that is applied right after the stack, is back in that time.
+// graces lists the symptoms that waiting does not fix, and how long each may last before it fails
+// the rollout (R17). The time covers a registry restart, or a ConfigMap that is applied right after
+// the stack.
 var graces = map[string]time.Duration{
 	v1alpha1.FailureInvalidImageName:           0,
 	v1alpha1.FailureErrImagePull:               time.Minute,
@@ -28,20 +28,21 @@ var graces = map[string]time.Duration{
 	v1alpha1.FailureCreateContainerError:       time.Minute,
 	v1alpha1.FailureRunContainerError:          time.Minute,
 	v1alpha1.FailureReplicaFailure:             30 * time.Second,
-	v1alpha1.FailureRejected:                   30 * time.Second, // where it is about rights, a quota or a policy; else 0
+	v1alpha1.FailureRejected:                   30 * time.Second, // for missing permissions, a quota or a policy; otherwise 0
 }
 
 const (
-	// maxExits is how often one container may exit: the third time is a crash loop.
+	// maxExits is the number of exits of one container that counts as a crash loop.
 	maxExits = 3
-	// recovery is how long all pods have to be ready until a rollout that failed
-	// counts as recovered: in a crash loop they are, for a moment, again and again.
+	// recovery is how long all pods must stay ready before a failed rollout counts as recovered:
+	// pods in a crash loop are ready for a moment, again and again.
 	recovery = 10 * time.Second
-	// refusalRetry is how soon what the API server may take by then is asked again.
+	// refusalRetry is the interval for retrying a write that the API server rejected but may accept
+	// later.
 	refusalRetry = 5 * time.Second
 )
 
-// Reasons of symptoms that are left to the deadline.
+// Reasons of symptoms that never fail a rollout before its deadline.
 const (
 	reasonUnschedulable     = "Unschedulable"
 	reasonContainerCreating = "ContainerCreating"
@@ -50,32 +51,32 @@ const (
 	reasonTerminating       = "Terminating"
 )
 
-// symptom is what is wrong with a component.
+// symptom is a visible problem of a component.
 type symptom struct {
 	model.Failure
 	// since is when it began.
 	since time.Time
-	// due is when it fails the rollout; zero where waiting may help.
+	// due is when it fails the rollout; zero if waiting may help.
 	due time.Time
-	// left says that it is left to the deadline all the same.
+	// left reports whether the symptom is left to the deadline regardless of due.
 	left bool
 }
 
-// fails says whether the symptom fails the rollout by now. That a container has
-// exited too often needs no waiting: the time of an exit is by the node's clock,
-// which may be ahead of the operator's.
+// fails reports whether the symptom fails the rollout by now. Too many exits of a container fail it
+// at once, without comparing times: the time of an exit comes from the node's clock, which may be
+// ahead of the operator's.
 func (s symptom) fails(now time.Time) bool {
 	return !s.left && !s.due.IsZero() && (s.ExitCode != nil || !s.due.After(now))
 }
 
-// failure is that of the rollout of the component.
+// failure returns the failure of the component's rollout.
 func (s symptom) failure(component string, now time.Time) *model.Failure {
 	s.Component, s.At = component, now
 	return &s.Failure
 }
 
-// symptomsOf lists what is wrong with the component: what is due first in front,
-// and of what is not due by itself what says most.
+// symptomsOf lists the component's symptoms: first those with a due time, the earliest first, then
+// the others, the most informative first.
 func symptomsOf(in Input, component Component) []symptom {
 	all := append(podSymptoms(in, component), creation(in, component)...)
 	slices.SortStableFunc(all, func(a, b symptom) int {
@@ -93,9 +94,8 @@ func symptomsOf(in Input, component Component) []symptom {
 	return all
 }
 
-// podSymptoms lists what is wrong with the component's pods. As long as a pod
-// became ready since a symptom began, the revision can work, and the symptom is
-// left to the deadline.
+// podSymptoms lists the symptoms of the component's pods. If a pod became ready after a symptom
+// began, the revision can work, so the symptom is left to the deadline.
 func podSymptoms(in Input, component Component) []symptom {
 	var lastReady time.Time
 	for _, pod := range component.Pods {
@@ -109,7 +109,7 @@ func podSymptoms(in Input, component Component) []symptom {
 			continue
 		}
 		for _, s := range diagnose(pod) {
-			if s.rank() > 0 { // else a container says what is wrong
+			if s.rank() > 0 { // otherwise a container's own symptom explains more
 				s.Advice = claimAdvice(component, pod)
 			}
 			s.left = in.Policy.DeadlineOnly || !lastReady.Before(s.since) || s.ExitCode != nil && before(pod, in.Rollout)
@@ -119,13 +119,13 @@ func podSymptoms(in Input, component Component) []symptom {
 	return all
 }
 
-// before says whether the pod is from before the rollout, and so, perhaps, are
-// its exits. Its time is in whole seconds.
+// before reports whether the pod is older than the rollout, so that its exits may be too. Creation
+// times have a resolution of one second.
 func before(pod model.Pod, rollout model.Rollout) bool {
 	return pod.Made.Before(rollout.StartedAt.Truncate(time.Second))
 }
 
-// rank orders symptoms by how little they say.
+// rank orders symptoms by how informative they are; 0 is the most informative.
 func (s symptom) rank() int {
 	switch s.Reason {
 	case reasonNotReady:
@@ -139,7 +139,7 @@ func (s symptom) rank() int {
 	}
 }
 
-// diagnose lists what is wrong with a pod.
+// diagnose lists the symptoms of a pod.
 func diagnose(pod model.Pod) []symptom {
 	var all []symptom
 	for _, container := range pod.Containers {
@@ -165,14 +165,14 @@ func diagnose(pod model.Pod) []symptom {
 	return all
 }
 
-// hint says in a few words what is wrong, in words that stay the same from one try to the next (R19).
+// hint summarizes the symptom in words that stay the same from one retry to the next (R19).
 func (s symptom) hint() string {
-	if s.rank() > 1 { // every pod is so for a while
+	if s.rank() > 1 { // true of every pod for a while
 		return ""
 	}
 	hint := s.Reason
 	if hint == v1alpha1.FailureErrImagePull {
-		hint = v1alpha1.FailureImagePullBackOff // they take turns
+		hint = v1alpha1.FailureImagePullBackOff // the two reasons alternate
 	}
 	if s.Container != "" {
 		hint = "container " + s.Container + ": " + hint
@@ -210,7 +210,7 @@ func diagnoseContainer(container model.Container) (symptom, bool) {
 	return s, true
 }
 
-// obituary says how a container ended, with its last words.
+// obituary describes how a container exited, with its termination message.
 func obituary(container model.Container) string {
 	last := container.LastExit
 	text := fmt.Sprintf("the container exited %d times, last with code %d", container.Exits, last.Code)
@@ -226,22 +226,22 @@ func obituary(container model.Container) string {
 	return text
 }
 
-// passes says whether the API server may yet take what it refused: rights,
-// quotas and policies come and go. What counts is when it last said no, and not
-// the time since, in which it may not have been asked.
+// passes reports whether the API server may still accept what it rejected: permissions, quotas and
+// policies change. The time that counts ends at the last rejection and not now, because there may
+// have been no retry since.
 func passes(refusal model.Rejection) bool {
 	return refusal.Passing && refusal.At.Sub(refusal.Since) < graces[v1alpha1.FailureRejected]
 }
 
-// refusal is that the API server takes neither Deployment nor Service as the revision has it.
+// refusal returns the failure for a Deployment or Service that the API server rejects.
 func refusal(in Input, component Component) *model.Failure {
 	return &model.Failure{
 		Reason: v1alpha1.FailureRejected, Component: component.Name, Message: component.Refusal.Message, At: in.Now,
 	}
 }
 
-// recovering says whether a rollout that failed, and of which all runs now, has
-// recovered: its pods have to stay ready for a while (R14).
+// recovering reports whether a failed rollout that is complete now has recovered: its pods have to
+// stay ready for a while (R14).
 func recovering(in Input) Verdict {
 	if !in.PodsKnown {
 		return Verdict{Waits: "the pods are not seen yet"}

@@ -12,18 +12,18 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// How long an answer holds: a right that was taken away is of use that long, and
-// one that was given has to be waited for.
+// How long an answer is cached: a revoked permission stays effective for up to allowedFor, and a
+// new one takes up to refusedFor to become effective.
 const (
 	allowedFor = time.Minute
 	refusedFor = 10 * time.Second
 )
 
-// maxAnswers is how many are remembered. Those who read metrics are few.
+// maxAnswers limits the cache. Only a few clients read metrics.
 const maxAnswers = 256
 
-// memory has the latest answers. It knows questions by their hashes only: a token
-// is a secret, and a method that anyone may send can be a megabyte long.
+// memory caches the latest answers. It stores only hashes of questions, because a token is secret,
+// and because anyone can send a method of a megabyte.
 type memory struct {
 	clock clock.PassiveClock
 
@@ -48,7 +48,7 @@ func keyOf(asked question) key {
 	}
 }
 
-// recall is an answer that still holds.
+// recall returns the cached answer if it is still valid.
 func (m *memory) recall(asked question) (status int, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,7 +56,7 @@ func (m *memory) recall(asked question) (status int, known bool) {
 	return found.status, ok && m.clock.Now().Before(found.until)
 }
 
-// note remembers an answer. Where there are too many, all others are forgotten.
+// note caches an answer. If the cache is full, it is cleared first.
 func (m *memory) note(asked question, status int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package scrape says who may read the metrics: whom the API server knows by a
-// token, and lets get the path. The filter that comes with controller-runtime
-// says the same with the libraries of the API server itself, which make the
-// program half as large again.
+// Package scrape authorizes clients that read the metrics: the API server must authenticate their
+// token and allow them to get the path. The filter of controller-runtime does the same with the
+// libraries of the API server, which make the binary half as large again.
 package scrape
 
 import (
@@ -25,13 +24,15 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// maxToken is how long a token may be. Those of service accounts are a tenth of it.
+// maxToken limits the length of a token, in bytes. Tokens of service accounts are about a tenth as
+// long.
 const maxToken = 16 << 10
 
-// patience is how long the API server has for both answers.
+// patience is the timeout for both requests to the API server together.
 const patience = 10 * time.Second
 
-// Filter lets those through who may read what they ask for.
+// Filter returns a filter that passes only authorized requests. It returns an error if the clients
+// cannot be built.
 func Filter(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
 	authentication, err := authenticationclient.NewForConfigAndClient(config, client)
 	if err != nil {
@@ -49,14 +50,14 @@ func Filter(config *rest.Config, client *http.Client) (metricsserver.Filter, err
 	return k.filter, nil
 }
 
-// keeper asks the API server about those who come.
+// keeper authorizes requests with the API server.
 type keeper struct {
 	tokens authenticationclient.TokenReviewInterface
 	rights authorizationclient.SubjectAccessReviewInterface
 	memory memory
 }
 
-// question is what somebody asks for.
+// question is a request to authorize.
 type question struct {
 	token, verb, path string
 }
@@ -82,7 +83,7 @@ func (k *keeper) filter(log logr.Logger, next http.Handler) (http.Handler, error
 	}), nil
 }
 
-// bearer is the token that comes with a request, or empty.
+// bearer returns the bearer token of a request, or "" if there is none or it is too long.
 func bearer(header http.Header) string {
 	scheme, token, _ := strings.Cut(strings.TrimSpace(header.Get("Authorization")), " ")
 	if !strings.EqualFold(scheme, "Bearer") || len(token) > maxToken {
@@ -91,7 +92,8 @@ func bearer(header http.Header) string {
 	return strings.TrimSpace(token)
 }
 
-// answer is the HTTP status of the answer: OK, Unauthorized or Forbidden.
+// answer returns the HTTP status for the request: OK, Unauthorized or Forbidden. It uses the cache
+// if possible.
 func (k *keeper) answer(ctx context.Context, asked question) (int, error) {
 	if status, known := k.memory.recall(asked); known {
 		return status, nil
@@ -105,7 +107,7 @@ func (k *keeper) answer(ctx context.Context, asked question) (int, error) {
 	return status, err
 }
 
-// ask asks the API server whose the token is, and what they may do.
+// ask authenticates and authorizes the request with the API server.
 func (k *keeper) ask(ctx context.Context, asked question) (int, error) {
 	token, err := k.tokens.Create(ctx, &authenticationv1.TokenReview{
 		Spec: authenticationv1.TokenReviewSpec{Token: asked.token},

@@ -13,7 +13,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// available says whether every component that is to run has a pod that serves.
+// available returns the condition Available: whether every component that should run has an
+// available pod.
 func available(in Input) verdict {
 	if len(in.Plan.Components) == 0 {
 		return verdict{metav1.ConditionFalse, v1alpha1.ReasonNotStarted, "nothing runs yet"}
@@ -21,7 +22,7 @@ func available(in Input) verdict {
 	var missing []string
 	for _, component := range in.Plan.Components {
 		if component.Joining {
-			continue // what served goes on serving
+			continue // does not affect the existing components
 		}
 		name := naming.Object(in.State.Stack.Name, component.Name)
 		deployment := in.State.Children.Deployment(name)

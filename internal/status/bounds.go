@@ -17,11 +17,10 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// The bounds of the API, as its markers have them. What a status is computed from
-// has others or none: the words of API servers, webhooks, kubelets and registries,
-// the images of podTemplate, and records that another version wrote or a hand
-// edited. A status beyond one of the bounds would be refused, and so would each
-// after it: users would be shown what was, for good.
+// The limits in the API's validation markers. The inputs of a status have other limits or none:
+// messages of API servers, webhooks, kubelets and registries, the images in podTemplate, and
+// records that another version wrote or a user edited. The API server would reject a status beyond
+// a limit, and every later one, so that users would see an outdated status permanently.
 const (
 	maxComponents     = 64
 	maxImageValues    = 16
@@ -40,15 +39,14 @@ const (
 	maxReason         = 1024
 )
 
-// maxDetails is how many bytes image values and the images of the history may have
-// in all: etcd takes 1.5 MiB, of the spec and the status together.
+// maxDetails limits the total bytes of image values and history images: etcd accepts 1.5 MiB for
+// the spec and the status together.
 const maxDetails = 128 << 10
 
-// bounded is the status within the bounds of the API, so that the API server takes
-// it, whatever there is in the cluster. What is cut ends with an ellipsis. Of a
-// list, the first entries stay: the components of the revision that runs, or is
-// rolled out, are before those that retire, and newer rollouts before older ones.
-// An entry that cannot be shown, such as one without the name that is its key, is left out.
+// bounded returns the status within the API's limits, so that the API server accepts it whatever
+// the cluster contains. Truncated text ends with an ellipsis. Lists keep their first entries:
+// components of the current revision come before retiring ones, and newer rollouts before older
+// ones. Entries that the API does not accept, such as one without its key, are omitted.
 func bounded(status v1alpha1.AppStackStatus) v1alpha1.AppStackStatus {
 	status.ObservedGeneration = max(0, status.ObservedGeneration)
 	status.Revision, status.LastGoodRevision = max(0, status.Revision), max(0, status.LastGoodRevision)
@@ -74,7 +72,8 @@ func boundedComponents(components []v1alpha1.ComponentStatus) []v1alpha1.Compone
 	return keyed(components, maxComponents, func(c v1alpha1.ComponentStatus) string { return c.Name })
 }
 
-// boundedValues are others than those given, which are of the revision.
+// boundedValues returns a bounded copy: the given values belong to the revision and must not
+// change.
 func boundedValues(values []v1alpha1.ImageValue) []v1alpha1.ImageValue {
 	var shown []v1alpha1.ImageValue
 	for _, v := range values {
@@ -92,7 +91,7 @@ func boundedHistory(history []v1alpha1.RolloutStatus) []v1alpha1.RolloutStatus {
 	history = history[:min(len(history), maxHistory)]
 	for i := range history {
 		r := &history[i]
-		r.Trigger = cmp.Or(r.Trigger, v1alpha1.TriggerSpecChanged) // a release is the most ordinary
+		r.Trigger = cmp.Or(r.Trigger, v1alpha1.TriggerSpecChanged) // the most common trigger
 		r.Cause, r.Message = cut(r.Cause, maxWords), cut(r.Message, maxWords)
 		for j := range r.Images {
 			r.Images[j].Component, r.Images[j].Image = cut(r.Images[j].Component, maxName), cut(r.Images[j].Image, maxImage)
@@ -103,7 +102,8 @@ func boundedHistory(history []v1alpha1.RolloutStatus) []v1alpha1.RolloutStatus {
 	return history
 }
 
-// known says whether the API has such a rollout. A record may tell of none that started it.
+// known reports whether the API accepts the rollout's trigger and outcome. The trigger may be
+// missing in a record.
 func known(rollout v1alpha1.RolloutStatus) bool {
 	switch rollout.Trigger {
 	case "", v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart:
@@ -130,13 +130,13 @@ func boundedFailure(f *v1alpha1.FailureStatus) *v1alpha1.FailureStatus {
 	return f
 }
 
-// reasonUnknown is in place of a reason that the API does not take.
+// reasonUnknown replaces a reason that the API does not accept.
 const reasonUnknown = "Unknown"
 
-// aReason is what the API takes for the reason of a condition.
+// aReason matches the condition reasons that the API accepts.
 var aReason = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`)
 
-// boundedConditions are the operator's, and those that others have set as far as there is room.
+// boundedConditions returns the operator's conditions, and as many of other clients' as fit.
 func boundedConditions(conditions []metav1.Condition) []metav1.Condition {
 	room := maxConditions
 	for i := range conditions {
@@ -166,9 +166,8 @@ func isOwn(condition metav1.Condition) bool {
 	return false
 }
 
-// shed leaves out details where they are too many in all: first where values of
-// images came from, of the last component first, then images of the history, of
-// the oldest rollout first.
+// shed drops details while their total size is too large: first image values, starting with the
+// last component, then history images, starting with the oldest rollout.
 func shed(status *v1alpha1.AppStackStatus) {
 	total := 0
 	for _, c := range status.Components {
@@ -201,7 +200,7 @@ func sizeOfImages(images []v1alpha1.ImageStatus) (size int) {
 	return size
 }
 
-// keyed are the first items of a list whose key is unique and not empty.
+// keyed returns the first items with a unique, non-empty key, at most limit of them.
 func keyed[T any](items []T, limit int, key func(T) string) []T {
 	seen := make(map[string]bool, len(items))
 	items = slices.DeleteFunc(items, func(item T) bool {
@@ -213,16 +212,16 @@ func keyed[T any](items []T, limit int, key func(T) string) []T {
 	return items[:min(len(items), limit)]
 }
 
-// cut is the text with so many characters at most, which is what the API counts.
+// cut truncates the text to limit characters, the unit in which the API counts.
 func cut(text string, limit int) string {
-	text = strings.ToValidUTF8(text, "\uFFFD") // JSON would do so: what is sent is what comes back
+	text = strings.ToValidUTF8(text, "\uFFFD") // JSON encoding does the same, and the text must equal what the API server stores
 	if len(text) <= limit || utf8.RuneCountInString(text) <= limit {
 		return text
 	}
 	return string([]rune(text)[:limit-1]) + "…"
 }
 
-// count is a number of pods, or none.
+// count returns the number of pods, or 0 if it is negative.
 func count(n *int32) *int32 {
 	if n == nil || *n >= 0 {
 		return n
@@ -230,14 +229,13 @@ func count(n *int32) *int32 {
 	return ptr.To[int32](0)
 }
 
-// The times that the API can show: a zero one would be left out, and a year of
-// five digits is no date.
+// The range of times that the API accepts: a zero time is omitted, and years have four digits.
 var (
 	earliest = time.Unix(0, 0).UTC()
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
-// seconds is the time as the API stores it.
+// seconds returns the time as the API stores it, in whole seconds and within the range.
 func seconds(t time.Time) metav1.Time {
 	switch t = t.Truncate(time.Second); {
 	case t.Before(earliest):

@@ -41,14 +41,14 @@ func componentStatuses(in Input) []v1alpha1.ComponentStatus {
 	return statuses
 }
 
-// running is the image that the component's pods run: another one than the revision's
-// where the cluster's admission has put it there.
+// running returns the image of the component's pods, which differs from the revision's if the
+// cluster's admission control changed it.
 func running(component model.Desired) string {
 	return cmp.Or(component.Admitted, component.App().Image)
 }
 
-// admitted says which images run that nobody asked for, because the cluster's admission
-// put them there; empty where there is none.
+// admitted describes the images that the cluster's admission control changed; empty if there are
+// none.
 func admitted(components []model.Desired) string {
 	var parts []string
 	for _, component := range components {
@@ -60,7 +60,7 @@ func admitted(components []model.Desired) string {
 	return sentences(parts)
 }
 
-// short is an image as people name it: without its digest where it has a tag.
+// short returns an image for display, without its digest if it has a tag.
 func short(reference string) string {
 	name, digest, pinned := strings.Cut(reference, "@")
 	if pinned && imageconfig.Pin(name, digest) == reference {
@@ -69,8 +69,8 @@ func short(reference string) string {
 	return reference
 }
 
-// address is where a Service is reached: at its load balancer where it has one,
-// else by its name inside the cluster.
+// address returns where a Service is reachable: at its load balancer if it has one, otherwise at
+// its DNS name in the cluster. It is empty if the Service has no ports.
 func address(service *corev1.Service) string {
 	if len(service.Spec.Ports) == 0 {
 		return ""

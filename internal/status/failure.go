@@ -9,8 +9,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// failure is the autopsy of the rollout that failed last, until another one
-// succeeds that was no automatic rollback (R18).
+// failure returns the failure report of the last failed rollout. It stays until another rollout
+// succeeds that is not an automatic rollback (R18).
 func failure(timeline []model.Rollout) *v1alpha1.FailureStatus {
 	failed := revision.Autopsy(timeline)
 	if failed == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// history is the timeline as users see it (R5).
+// history returns the timeline in the form of the API (R5).
 func history(timeline []model.Rollout, revisions []model.Revision) []v1alpha1.RolloutStatus {
 	var entries []v1alpha1.RolloutStatus
 	for _, rollout := range timeline[:min(len(timeline), maxHistory)] {

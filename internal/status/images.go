@@ -12,8 +12,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// imagesResolved says whether the images of what runs were looked up when its
-// revision was made (R23); nil where none was to be.
+// imagesResolved returns the condition ImagesResolved: whether the images of the running components
+// were resolved when their revision was created (R23). It is nil if no image was to be resolved.
 func imagesResolved(components []model.Desired) *verdict {
 	var resolved bool
 	var failures []string

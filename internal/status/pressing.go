@@ -11,15 +11,15 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// Pressing says whether the next status tells what someone waits for: that a
-// condition has turned, a failure, a revision, an outcome. How many pods there are
-// meanwhile, and the words that count them, can be told a little later.
+// Pressing reports whether the next status contains a change that should be written at once: of a
+// condition's status, a failure, a revision or an outcome. Pod counts, and messages that contain
+// them, can be written a little later.
 func Pressing(before, next v1alpha1.AppStackStatus) bool {
 	return !equality.Semantic.DeepEqual(uncounted(before), uncounted(next))
 }
 
-// uncounted is the status without what follows the number of pods, and without
-// addresses, which load balancers are given in their own time.
+// uncounted returns the status without the fields that follow the number of pods, and without
+// addresses, which load balancers assign at their own pace.
 func uncounted(status v1alpha1.AppStackStatus) v1alpha1.AppStackStatus {
 	status.Replicas, status.ReadySummary, status.Address = nil, "", ""
 	status.Components = slices.Clone(status.Components)
@@ -32,7 +32,7 @@ func uncounted(status v1alpha1.AppStackStatus) v1alpha1.AppStackStatus {
 	for i := range status.Conditions {
 		switch condition := &status.Conditions[i]; condition.Type {
 		case v1alpha1.ConditionReady, v1alpha1.ConditionAvailable, v1alpha1.ConditionReconciling:
-			condition.Message = "" // what is wrong is in the message of Stalled too
+			condition.Message = "" // problems are in the message of Stalled too
 		}
 	}
 	return status

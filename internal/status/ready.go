@@ -12,8 +12,8 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// ready says whether all that the spec asks for runs. The first check that has
-// something to say decides.
+// ready returns the condition Ready: whether everything the spec asks for runs. The first check
+// that finds something decides.
 func ready(in Input) verdict {
 	for _, check := range []func(Input) (reason, message string, blocked bool){
 		hasProblem, waitsForPredecessor, isRetried, isHeld, looksUp, moves, rollsOut, scales, lacksPods,
@@ -87,8 +87,8 @@ func rollsOut(in Input) (reason, message string, blocked bool) {
 	return v1alpha1.ReasonProgressing, message, true
 }
 
-// scales says whether the number of pods that the spec asks for is not set or
-// not reached yet. What an autoscaler does on its own is not the spec's.
+// scales reports whether the number of pods in the spec is not set on the Deployment or not reached
+// yet. Scaling by an autoscaler within the spec's limits does not count.
 func scales(in Input) (reason, message string, blocked bool) {
 	var short []string
 	for _, component := range in.Plan.Components {

@@ -9,8 +9,8 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// reconciling says that a change is under way; nil while none is, and while
-// someone has to act first.
+// reconciling returns the condition Reconciling while a change is in progress. It is nil if there
+// is none, or if the change is blocked until a user acts.
 func reconciling(in Input) *verdict {
 	current := ready(in)
 	switch current.reason {

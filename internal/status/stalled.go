@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// stalled says that someone has to act; nil while nobody has.
+// stalled returns the condition Stalled while a user has to act, and nil otherwise.
 func stalled(in Input) *verdict {
 	if problem := in.problem(); problem != nil {
 		return &verdict{metav1.ConditionTrue, problem.Reason, problem.Message}

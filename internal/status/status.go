@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package status tells what was observed of a stack. It is pure, and computes
-// a status whole: only transition times are carried over.
+// Package status computes the status of a stack. It is pure and computes the complete status each
+// time; only transition times are carried over.
 package status
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Input is all that a status is computed from.
+// Input is everything from which a status is computed.
 type Input struct {
 	State   model.State
 	Plan    model.Plan
@@ -31,9 +31,9 @@ type Input struct {
 	Now     time.Time
 }
 
-// problem is what only a person can mend, or nil. What the cluster had against
-// going elsewhere comes first; what it has against a write of a rollout that
-// failed is in the rollout's autopsy already.
+// problem returns the terminal error that a user has to fix, or nil. If a rollout is about to
+// start, the cluster's rejection takes precedence. Otherwise the plan's problem does, because a
+// rejected write of a failed rollout is already in its failure report.
 func (in Input) problem() *model.Problem {
 	if in.Plan.Start != nil {
 		return cmp.Or(in.Outcome.Problem, in.Plan.Problem)
@@ -41,7 +41,8 @@ func (in Input) problem() *model.Problem {
 	return cmp.Or(in.Plan.Problem, in.Outcome.Problem)
 }
 
-// predecessor names an object of a deleted stack of the same name that is waited for.
+// predecessor names an object of a deleted stack of the same name whose deletion is awaited; empty
+// if there is none.
 func (in Input) predecessor() string {
 	if in.State.Predecessor != "" {
 		return in.State.Predecessor
@@ -49,7 +50,7 @@ func (in Input) predecessor() string {
 	return in.Outcome.Predecessor
 }
 
-// Compute is the status that follows from the input.
+// Compute returns the status that follows from the input.
 func Compute(in Input) v1alpha1.AppStackStatus {
 	stack := in.State.Stack
 	timeline := revision.Timeline(in.State.Revisions)
@@ -67,7 +68,7 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 	if good := revision.LastGood(timeline); good != nil {
 		status.LastGoodRevision = good.Revision
 	}
-	var ready, desired int64 // one component may ask for all that an int32 holds
+	var ready, desired int64 // the replicas of one component may already be the maximum of int32
 	for _, component := range status.Components {
 		ready += int64(ptr.Deref(component.ReadyReplicas, 0))
 		desired += int64(ptr.Deref(component.DesiredReplicas, 0))
@@ -80,8 +81,8 @@ func Compute(in Input) v1alpha1.AppStackStatus {
 	return bounded(status)
 }
 
-// selector chooses the main component's pods. One that is adopted may have more
-// labels than the API takes; all pods carry the stack's own too.
+// selector returns the label selector of the main component's pods. An adopted selector may be
+// longer than the API allows; the stack's own labels are used then, which all pods have too.
 func selector(in Input) string {
 	own := labels.SelectorFromSet(naming.Selector(in.State.Stack.Name, naming.Main)).String()
 	for _, component := range in.Plan.Components {
@@ -95,19 +96,19 @@ func selector(in Input) string {
 	return own
 }
 
-// maxMessage is how much of a message a condition shows, in characters: enough for
-// all that says what to do, and less than the API takes.
+// maxMessage limits the messages of conditions, in characters. It leaves room for every instruction
+// to the user, and is below the API's own limit.
 const maxMessage = 4096
 
-// verdict is how a condition stands.
+// verdict is the computed state of a condition.
 type verdict struct {
 	status  metav1.ConditionStatus
 	reason  string
 	message string
 }
 
-// setConditions sets those that always stand, and those that stand only where
-// there is something to say (R19).
+// setConditions sets the conditions that are always present, and sets or removes those that are
+// present only if they apply (R19).
 func setConditions(conditions *[]metav1.Condition, in Input) {
 	set := func(conditionType string, v verdict) {
 		meta.SetStatusCondition(conditions, metav1.Condition{
@@ -133,5 +134,5 @@ func setConditions(conditions *[]metav1.Condition, in Input) {
 	setWhereSaid(v1alpha1.ConditionStalled, stalled(in))
 }
 
-// sentences joins what a message says of several components.
+// sentences joins the parts of a message about several components.
 func sentences(parts []string) string { return strings.Join(parts, "; ") }

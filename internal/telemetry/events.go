@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package telemetry tells of what the operator does.
+// Package telemetry emits events and metrics about the operator's actions.
 package telemetry
 
 import (
@@ -17,15 +17,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// maxNote is how many bytes the events API takes for a note.
+// maxNote limits the note of an event, in bytes, as the events API does.
 const maxNote = 1024
 
-// Events tells users of a stack.
+// Events emits events on stacks.
 type Events struct {
 	Recorder events.EventRecorder
 }
 
-// Took tells of a step that took effect, where that is worth an event.
+// Took emits the event of a step that was applied, if the step has one.
 func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
 	why, id := step.About(), step.Object()
 	if why.Event == "" {
@@ -35,7 +35,7 @@ func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
 	if why.Event == v1alpha1.EventRolloutFailed || why.Event == v1alpha1.EventRecreated {
 		kind = corev1.EventTypeWarning
 	}
-	// events of one reason are counted as one, but for what they relate to
+	// the related object keeps events with the same reason in separate series
 	object := &corev1.ObjectReference{Kind: string(id.Kind), Namespace: stack.Namespace, Name: id.Name, UID: id.UID}
 	e.Recorder.Eventf(stack, object, kind, why.Event, step.Verb(), "%s", model.Truncate(why.Reason, maxNote))
 	if start, ok := step.(model.StartRollout); ok && start.Creates() {
@@ -43,7 +43,7 @@ func (e *Events) Took(stack *v1alpha1.AppStack, step model.Step) {
 	}
 }
 
-// unresolved tells of images that a new revision runs as they are written (R23).
+// unresolved emits a warning if a new revision runs an image as written (R23).
 func (e *Events) unresolved(stack *v1alpha1.AppStack, step model.StartRollout, object *corev1.ObjectReference) {
 	for _, component := range step.Revision.Content.Components {
 		if unresolved := component.Provenance.Unresolved; unresolved != nil {
@@ -55,7 +55,7 @@ func (e *Events) unresolved(stack *v1alpha1.AppStack, step model.StartRollout, o
 	}
 }
 
-// Stalled tells of a problem that neither the status nor an event has told yet.
+// Stalled emits a warning for a problem that neither the status nor an event has reported yet.
 func (e *Events) Stalled(stack *v1alpha1.AppStack, mem *memory.Stack, next v1alpha1.AppStackStatus) {
 	before := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled)
 	after := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionStalled)
@@ -63,9 +63,9 @@ func (e *Events) Stalled(stack *v1alpha1.AppStack, mem *memory.Stack, next v1alp
 	case after == nil:
 		mem.Problem = ""
 	case after.Reason == v1alpha1.ReasonRolloutFailed:
-		// the event of the failure said so, with more
+		// the event of the failure has reported it, in more detail
 	case before != nil && problem(before) == problem(after):
-		mem.Problem = "" // the status has it, and a cache does not go back
+		mem.Problem = "" // the status contains it, and the cache never goes back
 	case mem.Problem != problem(after):
 		mem.Problem = problem(after)
 		e.Recorder.Eventf(stack, nil, corev1.EventTypeWarning, after.Reason, "Reconcile", "%s",

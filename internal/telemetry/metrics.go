@@ -14,11 +14,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// reasonRecovered is that of a success which ends a rollout that had failed.
+// reasonRecovered is the reason of a success that ends a rollout that had failed.
 const reasonRecovered = "Recovered"
 
-// Metrics count what stacks go through. Labels are bounded: no name of a stack,
-// a pod or an image is one.
+// Metrics counts rollouts, rollbacks and image lookups. The number of label values is bounded: no
+// label contains the name of a stack, a pod or an image.
 type Metrics struct {
 	rollouts  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
@@ -26,9 +26,9 @@ type Metrics struct {
 	lookups   *prometheus.HistogramVec
 }
 
-// NewMetrics registers the metrics. The number of stacks by condition is taken
-// from the reader's cache when it is asked for, and only once the manager was
-// elected, so that two managers do not count twice; that of watches from the function.
+// NewMetrics registers the metrics. The number of stacks by condition is read from the reader's
+// cache at each scrape, but only after the manager was elected, so that two managers do not count
+// the same stacks. watches returns the number of pod watches.
 func NewMetrics(
 	registry prometheus.Registerer, stacks client.Reader, elected <-chan struct{}, watches func() int,
 ) (*Metrics, error) {
@@ -54,7 +54,7 @@ func NewMetrics(
 		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"result"})
 	for _, trigger := range []v1alpha1.RolloutTrigger{v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRollback} {
-		m.rollbacks.WithLabelValues(string(trigger)) // there from the start, so that rates are right
+		m.rollbacks.WithLabelValues(string(trigger)) // present from the start, so that rates are correct
 	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "appstack_pod_watches",
@@ -68,7 +68,7 @@ func NewMetrics(
 	return m, nil
 }
 
-// Took counts what a step that took effect began and ended.
+// Took counts the rollouts that an applied step started or ended.
 func (m *Metrics) Took(step model.Step, now time.Time) {
 	if start, ok := step.(model.StartRollout); ok {
 		trigger := start.Rollout().Trigger
@@ -91,16 +91,16 @@ func (m *Metrics) Took(step model.Step, now time.Time) {
 	m.durations.WithLabelValues(string(outcome)).Observe(seconds(now.Sub(ended.StartedAt)))
 }
 
-// LookedUp counts a look-up of an image.
+// LookedUp counts an image lookup by its result, and observes its duration.
 func (m *Metrics) LookedUp(result string, duration time.Duration) {
 	m.lookups.WithLabelValues(result).Observe(seconds(duration))
 }
 
-// seconds is a duration as it is counted. Where the clock was set back, nobody knows
-// it; and a sum that falls would be taken for a restart of the operator.
+// seconds converts a duration for a histogram. It replaces a negative one, after the clock was set
+// back, by 0: a decreasing sum would look like a restart of the operator.
 func seconds(duration time.Duration) float64 { return max(0, duration.Seconds()) }
 
-// conditions counts the stacks by condition.
+// conditions collects the number of stacks by condition.
 type conditions struct {
 	stacks  client.Reader
 	elected <-chan struct{}
