@@ -108,8 +108,8 @@ func (k keys) to(ctx context.Context, repository name.Repository) (access, error
 	return found, nil
 }
 
-// secrets returns the pull secrets of the pod and of its ServiceAccount. Like the kubelet, it skips
-// those that do not exist. allowed reports whether all of them could be read.
+// secrets returns the pull secrets of the pod, or those of its ServiceAccount if the pod names
+// none. Like the kubelet, it skips those that do not exist. allowed reports whether all of them could be read.
 func (c *credentials) secrets(
 	ctx context.Context, namespace, serviceAccount string, names []string,
 ) (secrets []corev1.Secret, allowed bool, err error) {

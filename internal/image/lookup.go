@@ -97,9 +97,9 @@ func (r *Resolver) lookup(source source) *lookup {
 	return found
 }
 
-// join adds the stack to those waiting for the lookup. If the lookup failed before the stack's
-// release started, it is retried at once, unless the registry asked for a delay. The caller holds
-// the lock.
+// join adds the stack to those waiting for the lookup. If the lookup failed more than firstRetry
+// before the stack's release started, it is retried at once, unless the registry asked for a
+// delay. The caller holds the lock.
 func (r *Resolver) join(lookup *lookup, stack types.NamespacedName, session *session, access access) {
 	if len(lookup.waiting) == 0 {
 		lookup.namespace = stack.Namespace

@@ -173,7 +173,7 @@ func (c *Cache) Get(_ context.Context, key client.ObjectKey, into client.Object,
 	return apierrors.NewNotFound(stackResource.GroupResource(), key.Name)
 }
 
-// Objects are the objects labelled as belonging to a stack, ordered by name. The caller may modify
+// Objects are the objects labeled as belonging to a stack, ordered by name. The caller may modify
 // them.
 type Objects struct {
 	Children  []Child

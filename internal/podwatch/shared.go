@@ -168,7 +168,7 @@ func slimmed(object runtime.Object) (runtime.Object, error) {
 	return slim(pod), nil
 }
 
-// slim removes the fields that reduce does not read from the pod, and returns it.
+// slim removes large fields that reduce does not read from the pod, and returns it.
 func slim(pod *corev1.Pod) *corev1.Pod {
 	pod.ManagedFields, pod.Annotations = nil, nil
 	if pod.DeletionTimestamp == nil {

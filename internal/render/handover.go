@@ -257,7 +257,8 @@ func tally(all []meaning, target intstr.IntOrString) (reached, misled int) {
 }
 
 // majority returns the target for a port without a common one: the target that reaches the most
-// pods. As long as no pod is known to be ready, it keeps the live target.
+// pods. As long as no pod is known to be ready, it keeps the live target
+// if a backend has it.
 func majority(all []meaning, present *corev1.ServicePort) intstr.IntOrString {
 	type choice struct {
 		target                   intstr.IntOrString

@@ -37,8 +37,8 @@ func Autopsy(timeline []model.Rollout) *model.Rollout {
 	return nil
 }
 
-// RolledBackFrom returns the failed rollout that the newest one rolls back, or nil if the newest
-// one is not an automatic rollback.
+// RolledBackFrom returns the failed rollout that the newest one rolls back; nil if the newest one
+// is not an automatic rollback, or the one before it has not failed.
 func RolledBackFrom(timeline []model.Rollout) *model.Rollout {
 	if len(timeline) < 2 || timeline[0].Trigger != v1alpha1.TriggerAutoRollback || !timeline[1].Failed() {
 		return nil
