@@ -18,24 +18,26 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// complete completes a flag with fixed words.
+// complete registers fixed words as the completions of a flag.
 func complete(cmd *cobra.Command, flag string, words ...string) {
 	register(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// register completes a flag. It fails only for a flag that there is not, which is a mistake of ours.
+// register sets the completion function of a flag. It panics if the flag does not exist, which is a
+// programming error.
 func register(cmd *cobra.Command, flag string, words cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, words); err != nil {
 		panic(err)
 	}
 }
 
-// nothing is what can be completed while the cluster does not answer.
+// nothing returns no completions. It is used if there is nothing to complete, or if the cluster
+// cannot be read.
 func nothing() ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeConnection completes the flags that say where the cluster is.
+// completeConnection registers completions for --namespace and --context.
 func (p *Plugin) completeConnection(root *cobra.Command) {
 	register(root, "namespace", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		c, err := p.connect()
@@ -71,7 +73,7 @@ func (p *Plugin) completeConnection(root *cobra.Command) {
 	}))
 }
 
-// completeNames completes the name of a stack, with its state.
+// completeNames completes the name of a stack, and describes each by its state.
 func (p *Plugin) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nothing()
@@ -91,7 +93,8 @@ func (p *Plugin) completeNames(cmd *cobra.Command, args []string, _ string) ([]s
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeRevisions completes a flag with the revisions of the stack that the command names.
+// completeRevisions registers the revisions of the stack that the command names as the completions
+// of a flag.
 func (p *Plugin) completeRevisions(cmd *cobra.Command, flag string) {
 	register(cmd, flag, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
@@ -101,7 +104,8 @@ func (p *Plugin) completeRevisions(cmd *cobra.Command, flag string) {
 	})
 }
 
-// revisionsOf are the revisions of the stack, newest first, each with how its newest rollout ended.
+// revisionsOf returns the revisions of the stack as completions, newest first, each described by its
+// image and the outcome of its last rollout. It returns nothing unless wanted is set.
 func (p *Plugin) revisionsOf(cmd *cobra.Command, name string, wanted bool) ([]string, cobra.ShellCompDirective) {
 	if !wanted {
 		return nothing()
@@ -128,8 +132,8 @@ func (p *Plugin) revisionsOf(cmd *cobra.Command, name string, wanted bool) ([]st
 	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeComponents completes the components of the stack that the command
-// names, each followed by the given text.
+// completeComponents returns a function that completes the name of a stack and then its components.
+// It appends the given text, such as "=", to each component.
 func (p *Plugin) completeComponents(then string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {

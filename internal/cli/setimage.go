@@ -48,8 +48,8 @@ It ends a rollback that holds for the content of before (spec.rollback.fromRevis
 				if !changed {
 					return nil
 				}
-				// a rollback from a revision is over with it: left behind, it would
-				// come back whenever someone released that image again
+				// New content ends a rollback with fromRevision. If it stayed in the spec, it
+				// would hold again as soon as somebody returned to the old image.
 				if rollback := stack.Spec.Rollback; rollback != nil && rollback.FromRevision != nil {
 					stack.Spec.Rollback = nil
 				}

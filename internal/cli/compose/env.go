@@ -12,7 +12,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/imageconfig"
 )
 
-// env is the environment, by name.
+// env returns the service's environment variables, sorted by name. It notes those without a value,
+// and those that look like secrets.
 func (c *converter) env(s *service) []corev1.EnvVar {
 	var out []corev1.EnvVar
 	var missing, secret []string
@@ -39,11 +40,11 @@ func (c *converter) env(s *service) []corev1.EnvVar {
 
 var (
 	secretName = regexp.MustCompile(`(?i)PASSWORD|PASSWD|SECRET|TOKEN|KEY(_|$)`)
-	// login is a URL with a password in it.
+	// login matches a URL that contains a password.
 	login = regexp.MustCompile(`://[^/\s:@]*:[^/\s@]+@`)
 )
 
-// isSecret guesses whether a value is to be kept secret. What names a file is not.
+// isSecret guesses whether a variable is a secret. One that holds the path of a file is not.
 func isSecret(name, value string) bool {
 	switch {
 	case value == "", strings.HasSuffix(strings.ToUpper(name), "_FILE"), strings.HasPrefix(value, "/"):

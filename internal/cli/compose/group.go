@@ -18,14 +18,14 @@ import (
 const (
 	// maxComponents is the limit of spec.components.
 	maxComponents = 20
-	// maxShared is how long the name of a stack with components may be, so that
-	// enough of the 63 characters is left for the names of these.
+	// maxShared is the maximum length of the name of a stack with further components. It leaves
+	// enough of the 63 characters of "<stack>-<component>" for their names.
 	maxShared = 40
 )
 
-// group puts each service into a stack. Services reach each other by name, so
-// each is a stack of its name, except for further processes of an image that
-// nobody calls.
+// group assigns each service to a stack. Services call each other by name, so each becomes a stack
+// of that name. The exception is a service that runs another command of the same image and has no
+// ports, so nobody calls it: it becomes a component.
 func (c *converter) group() error {
 	families := c.families()
 	if c.options.Stack != "" {
@@ -35,8 +35,8 @@ func (c *converter) group() error {
 		first := &stack{services: family[:1:1]}
 		c.stacks = append(c.stacks, first)
 		for _, s := range family[1:] {
-			// Without a command it is the image's program once more, with the image's
-			// ports. A task that ends would make the releases of all fail.
+			// Without a command the service runs the image's own program, and may have the ports
+			// that the image exposes. A task exits, which would fail each release of the stack.
 			if len(s.ports) == 0 && s.runsCommand() && !c.isTask(s) && len(first.services) <= maxComponents {
 				first.services = append(first.services, s)
 			} else {
@@ -48,8 +48,8 @@ func (c *converter) group() error {
 	return nil
 }
 
-// families are the services by what image they run, and each gets the name of it.
-// The first of a family is the one to become the main component.
+// families groups the services by image, and sets the image of each. The first service of a family
+// becomes the main component.
 func (c *converter) families() [][]*service {
 	var families [][]*service
 	for _, s := range c.services {
@@ -65,21 +65,21 @@ func (c *converter) families() [][]*service {
 	for _, family := range families {
 		slices.SortStableFunc(family, func(a, b *service) int { return cmp.Compare(c.rank(a), c.rank(b)) })
 		for _, s := range family {
-			// docker compose build names an image so
+			// the name that docker compose build gives the image
 			s.image = cmp.Or(s.Image, c.project.Name+"-"+family[0].Name)
 		}
 	}
 	return families
 }
 
-// rank is smaller for what is more likely to be the main component.
+// rank returns the sort key of a service within its family: the first becomes the main component.
 func (c *converter) rank(s *service) int {
 	switch {
 	case c.isTask(s):
 		return 3
 	case len(s.ports) > 0:
 		return 0
-	case !s.runsCommand(): // the image may EXPOSE some
+	case !s.runsCommand(): // the image may EXPOSE ports
 		return 1
 	default:
 		return 2
@@ -93,7 +93,7 @@ func sameImage(a, b *service) bool {
 	return a.Build != nil && b.Build != nil && reflect.DeepEqual(recipe(a.Build), recipe(b.Build))
 }
 
-// recipe is what of a build decides what is in the image.
+// recipe returns the fields of a build that determine the content of the image.
 func recipe(build *types.BuildConfig) types.BuildConfig {
 	return types.BuildConfig{
 		Context: build.Context, Dockerfile: build.Dockerfile, DockerfileInline: build.DockerfileInline, Target: build.Target,
@@ -101,7 +101,8 @@ func recipe(build *types.BuildConfig) types.BuildConfig {
 	}
 }
 
-// oneStack makes one stack of all services.
+// oneStack puts all services into one stack. The first one that publishes a port becomes the main
+// component.
 func (c *converter) oneStack() error {
 	name := c.options.Stack
 	if hostLabel(name, maxShared) != name {
@@ -124,8 +125,8 @@ func (c *converter) oneStack() error {
 	return nil
 }
 
-// nameStacks gives stacks the names of their main services. Those that can keep
-// theirs do, whatever the others are called.
+// nameStacks names each stack after its main service. Names that are valid as they are go first, so
+// that no shortened or cleaned name takes one of them.
 func (c *converter) nameStacks() {
 	slices.SortFunc(c.stacks, func(a, b *stack) int { return cmp.Compare(a.main().Name, b.main().Name) })
 	taken := names{}
@@ -155,8 +156,8 @@ func (c *converter) nameStacks() {
 	slices.SortFunc(c.stacks, func(a, b *stack) int { return cmp.Compare(a.name, b.name) })
 }
 
-// nameComponents names those after the first. Their objects must not be called
-// like anything else of the project.
+// nameComponents names the components after the main one. The names of their objects must be unique
+// in the project.
 func (c *converter) nameComponents(st *stack, taken names) {
 	most := maxLabel - len(st.name) - len("-")
 	most = min(most, 60)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package release reads what a person is shown of a stack: its revisions, and
-// which pods run which of them.
+// Package release reads what the plugin shows of a stack: its revisions, and which pods run which
+// revision.
 package release
 
 import (
@@ -22,38 +22,40 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Release is a stack with what belongs to it.
+// Release is a stack with its revisions, components and pods.
 type Release struct {
 	Stack *v1alpha1.AppStack
-	// Revisions that can be read, in the order of their numbers.
+	// Revisions are those whose ControllerRevisions can be decoded, sorted by number.
 	Revisions []model.Revision
-	// Components, the main one first, the others by name.
+	// Components are sorted by name, after the main one.
 	Components []Component
-	// Unseen says what could not be read, and why, in the words that a person is told.
+	// Unseen has a message to the user for each kind that the user may not list.
 	Unseen []string
-	// Denied are the refusals by KindOf.
+	// Denied has the same errors by KindOf of the list.
 	Denied map[string]error
-	// NarrowClaims are those that an update may wait for, where they were read.
+	// NarrowClaims are the claims that may block an update. They are empty unless the caller has
+	// read them.
 	NarrowClaims []NarrowClaim
 }
 
-// Component is what runs of a component.
+// Component is a component as it runs in the cluster.
 type Component struct {
 	Name string
-	// Deployment is nil where there is none, or none may be seen.
+	// Deployment is nil if it does not exist, or if the user may not read it.
 	Deployment *appsv1.Deployment
-	// Sets are those that have pods, are to have some, or are of the newest template; newest first.
+	// Sets are the ReplicaSets with the Deployment's current template, and all others that have or
+	// want pods. The current one is first, then the newest first.
 	Sets []Set
 }
 
-// Set is the pods of one revision.
+// Set is a ReplicaSet of a component, with its pods.
 type Set struct {
 	// Name of the ReplicaSet.
 	Name string
-	// Revision whose template the pods have: of several with the same the one
-	// that runs, or else the newest; 0 where it is not known.
+	// Revision is the number of the revision whose template the pods have. If several have the
+	// same template, it is the stack's current one, or else the newest; 0 if unknown.
 	Revision int64
-	// Current says that the Deployment makes pods of this template.
+	// Current reports whether this is the Deployment's current template.
 	Current bool
 	// Desired and Ready are numbers of pods.
 	Desired, Ready int32
@@ -69,15 +71,15 @@ type Children struct {
 	Pods        []corev1.Pod
 }
 
-// Make puts together what belongs to the stack.
+// Make assembles a Release from a stack and its children.
 func Make(stack *v1alpha1.AppStack, children Children) Release {
 	r := Release{Stack: stack}
 	for i := range children.Revisions {
 		stored := &children.Revisions[i]
 		if stored.Name != naming.Revision(stack.Name, stored.Revision) {
-			continue // a copy that someone made
+			continue // somebody's copy of a revision
 		}
-		if rev, err := revision.Decode(stored); err == nil { // one that is damaged is a condition of the stack
+		if rev, err := revision.Decode(stored); err == nil { // the stack's conditions report a damaged one
 			r.Revisions = append(r.Revisions, rev)
 		}
 	}
@@ -98,7 +100,7 @@ func Make(stack *v1alpha1.AppStack, children Children) Release {
 	return r
 }
 
-// rank puts the main component first.
+// rank returns the sort key of a component: the main one sorts first, all others by name.
 func rank(component string) string {
 	if component == naming.Main {
 		return ""
@@ -136,7 +138,7 @@ func (r Release) component(name string, children Children) Component {
 	slices.SortFunc(component.Sets, func(a, b Set) int {
 		return cmp.Or(b.Created.Compare(a.Created.Time), strings.Compare(a.Name, b.Name))
 	})
-	// what the Deployment makes pods of is on top, even where a rollback brought back an old one
+	// The current one is first even if it is old, because a rollback reused it.
 	slices.SortStableFunc(component.Sets, func(a, b Set) int { return cmp.Compare(number(b.Current), number(a.Current)) })
 	return component
 }
@@ -148,7 +150,8 @@ func number(yes bool) int {
 	return 0
 }
 
-// revisionOf is the number of the revision whose template the ReplicaSet has.
+// revisionOf returns the number of the revision whose template the ReplicaSet has: see
+// Set.Revision.
 func (r Release) revisionOf(component string, set *appsv1.ReplicaSet, hash string) int64 {
 	found := int64(0)
 	for _, rev := range r.Revisions {
@@ -160,7 +163,7 @@ func (r Release) revisionOf(component string, set *appsv1.ReplicaSet, hash strin
 			}
 		}
 	}
-	if found == 0 { // the Deployment controller hands the number on to the ReplicaSet
+	if found == 0 { // the Deployment controller copies the Deployment's annotations to its ReplicaSets
 		found, _ = strconv.ParseInt(set.Annotations[naming.AnnotationRevision], 10, 64)
 	}
 	return found
@@ -179,7 +182,8 @@ func podsOf(set *appsv1.ReplicaSet, pods []corev1.Pod) []corev1.Pod {
 	return own
 }
 
-// Pods are those of the revision, with their components; of all revisions where it is 0.
+// Pods returns the pods of a component and a revision: of all components if component is empty, of
+// all revisions if number is 0.
 func (r Release) Pods(component string, number int64) []corev1.Pod {
 	var pods []corev1.Pod
 	for _, c := range r.Components {
@@ -195,8 +199,8 @@ func (r Release) Pods(component string, number int64) []corev1.Pod {
 	return pods
 }
 
-// Asked is the number of the revision of the spec's own content, whatever
-// spec.rollback says; 0 where it has none.
+// Asked returns the number of the newest revision with the spec's content, regardless of
+// spec.rollback; 0 if there is none.
 func (r Release) Asked() int64 {
 	source := revision.SourceHash(r.Stack.Spec)
 	for _, rev := range slices.Backward(r.Revisions) {
@@ -207,14 +211,14 @@ func (r Release) Asked() int64 {
 	return 0
 }
 
-// Held says whether spec.rollback decides what runs.
+// Held reports whether spec.rollback decides which revision runs.
 func (r Release) Held() bool { return revision.Holds(r.Stack.Spec, r.Revisions) }
 
-// Find is the revision of that number, or nil.
+// Find returns the revision with the number, or nil.
 func (r Release) Find(number int64) *model.Revision { return revision.Find(r.Revisions, number) }
 
-// LastGood is the rollout that most recently showed that a revision works, of
-// the revisions that are not named; nil where there is none.
+// LastGood returns the newest rollout that proves that its revision works, or nil. It ignores the
+// given revisions.
 func (r Release) LastGood(except ...int64) *model.Rollout {
 	timeline := slices.DeleteFunc(revision.Timeline(r.Revisions), func(rollout model.Rollout) bool {
 		return slices.Contains(except, rollout.Revision)
@@ -222,7 +226,7 @@ func (r Release) LastGood(except ...int64) *model.Rollout {
 	return revision.LastGood(timeline)
 }
 
-// Numbers lists the revisions that there are.
+// Numbers returns the numbers of all revisions, as a list for messages.
 func (r Release) Numbers() string {
 	var numbers []string
 	for _, rev := range r.Revisions {

@@ -17,12 +17,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Spec is the spec's content as the operator would render it, as far as that is
-// known from here: an image that the newest revision does not have is asked for
-// only when a revision is made, and may say other things then.
+// Spec returns the spec's content as the operator would render it. It asks no registry: what an
+// image says is known only if the newest revision runs that image. For any other image, the
+// operator may render more, such as the ports that the image exposes.
 func (r Release) Spec() (model.Content, error) {
 	spec := *r.Stack.Spec.DeepCopy()
-	spec.Rollback = nil // it is the spec's own content that is asked for
+	spec.Rollback = nil // which would select another revision than that of the spec's own content
 	choice := revision.Choose(spec, r.Revisions)
 	if asked := r.Find(choice.Number); asked != nil {
 		return asked.Content, nil
@@ -49,14 +49,16 @@ func (r Release) Spec() (model.Content, error) {
 	for _, request := range render.Requests(r.Stack.Spec, written) {
 		input.Images[request] = recorded(request.Reference, newest)
 	}
-	content, err := render.Draft(input) // an image that is not known may bring the ports that probes name
+	// Draft rather than Content: a probe may name a port that only an unknown image exposes.
+	content, err := render.Draft(input)
 	if err != nil {
 		return model.Content{}, fmt.Errorf("rendering the spec: %w", err)
 	}
 	return content, nil
 }
 
-// recorded is what the content knows of the image; nothing where it has another.
+// recorded returns what the content records about the image; it is empty if no container runs that
+// image.
 func recorded(reference string, content model.Content) model.Image {
 	for _, component := range content.Components {
 		for _, containers := range [][]corev1.Container{component.Template.Spec.Containers, component.Template.Spec.InitContainers} {
@@ -76,8 +78,8 @@ func recorded(reference string, content model.Content) model.Image {
 	return model.Image{}
 }
 
-// adopted is what the components of the content took over from objects that
-// were there before (R26).
+// adopted returns what the components of the content adopted from objects that existed before the
+// stack (R26). Such components are recognized by their selector, which is not the stack's.
 func adopted(stack string, content model.Content) map[string]render.Adoption {
 	all := map[string]render.Adoption{}
 	for _, component := range content.Components {

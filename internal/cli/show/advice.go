@@ -15,17 +15,18 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// remedy is something to do.
+// remedy is one thing that the user can do about a problem.
 type remedy struct {
 	words string
 	// commands that do it, to be copied as they are.
 	commands []string
 }
 
-// Advice is what to do about a stack that is not ready; empty where nothing has to be done.
+// Advice tells the user what to do about a stack that is not ready; it is empty if there is nothing
+// to do.
 func (v View) Advice(r release.Release) string { return v.advise(r, "") }
 
-// advise is the advice with an indent. Commands stay in one line, so that they can be copied.
+// advise returns the advice with an indent. It does not wrap commands, so that they can be copied.
 func (v View) advise(r release.Release, indent string) string {
 	var out strings.Builder
 	for _, remedy := range v.remedies(r) {
@@ -37,12 +38,12 @@ func (v View) advise(r release.Release, indent string) string {
 	return out.String()
 }
 
-// command is one that can be typed as it is shown.
+// command returns a command of the plugin for this stack, ready to be copied.
 func (v View) command(r release.Release, verb string, args ...string) string {
 	return strings.Join(append([]string{"kubectl appstack", verb, r.Stack.Name}, args...), " ") + v.Scope
 }
 
-// remedies are what to do about the stack, what helps most often first.
+// remedies returns what can be done about the stack, the most likely remedy first.
 func (v View) remedies(r release.Release) []remedy {
 	ready := Ready(r.Stack)
 	switch {
@@ -61,12 +62,12 @@ func (v View) remedies(r release.Release) []remedy {
 	return []remedy{{"Look closer:", []string{v.command(r, "status"), events}}}
 }
 
-// ofRollouts are the reasons of rollouts that are under way, or failed.
+// ofRollouts are the reasons of Ready for a rollout that is in progress or has failed.
 var ofRollouts = []string{
 	v1alpha1.ReasonProgressing, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed, v1alpha1.ReasonRollbackFailed,
 }
 
-// remediesByReason are what to do by the reason for which a stack is not ready.
+// remediesByReason returns the remedies by the reason of Ready.
 func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	var (
 		wait   = remedy{"Wait for it, or see what it waits for:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
@@ -84,7 +85,7 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	if r.LastGood(r.Stack.Status.Revision) != nil {
 		stuck = append(stuck, back)
 	}
-	if r.Held() { // nothing that the spec says is released until then
+	if r.Held() { // until the rollback ends, changes of the spec's content are not released
 		failed = []remedy{{"Run the spec again:", resume.commands}, back}
 		stuck = failed
 	}

@@ -15,15 +15,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Side is one of the two that are compared.
+// Side is one of the two contents that Diff compares.
 type Side struct {
 	// Name is what a person calls it, such as "revision 4".
 	Name    string
 	Content model.Content
 }
 
-// Diff shows what differs between two contents, component by component, as a
-// unified diff; it is empty where nothing does.
+// Diff returns a unified diff of two contents for each component that differs; it is empty if none
+// does.
 func (v View) Diff(before, after Side) (string, error) {
 	var out strings.Builder
 	for _, name := range components(before.Content, after.Content) {
@@ -49,7 +49,8 @@ func (v View) Diff(before, after Side) (string, error) {
 	return out.String(), nil
 }
 
-// components are the names of all components, in the order of the contents.
+// components returns the names of the components of both contents: those of before, then those that
+// only after has.
 func components(before, after model.Content) []string {
 	var names []string
 	for _, component := range before.Components {
@@ -79,7 +80,8 @@ func (v View) diffLine(line string) string {
 	}
 }
 
-// Content shows what a revision decides, as YAML, without what the API server fills in by itself.
+// Content returns the content of a revision as YAML, without the defaults that the API server fills
+// in.
 func (v View) Content(content model.Content) (string, error) {
 	var out strings.Builder
 	for i, component := range content.Components {
@@ -95,14 +97,14 @@ func (v View) Content(content model.Content) (string, error) {
 	return out.String(), nil
 }
 
-// document is a component as people read it.
+// document is the YAML form of a component.
 type document struct {
 	Component string                 `json:"component"`
 	Service   *model.Service         `json:"service,omitempty"`
 	Template  corev1.PodTemplateSpec `json:"template"`
 }
 
-// text is a component as YAML; empty where there is none.
+// text returns the component as YAML; it is empty if component is nil.
 func text(component *model.Component) (string, error) {
 	if component == nil {
 		return "", nil

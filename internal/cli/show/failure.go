@@ -11,7 +11,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// Autopsy shows why a rollout failed (R18).
+// Autopsy returns the failure report as text (R18).
 func (v View) Autopsy(failure *v1alpha1.FailureStatus) string {
 	var out strings.Builder
 	what := failure.Reason
@@ -39,7 +39,7 @@ func (v View) Autopsy(failure *v1alpha1.FailureStatus) string {
 	return out.String()
 }
 
-// margin is in front of what a container said.
+// margin returns the prefix of each line of a container's last words.
 func (v View) margin() string {
 	if v.Plain {
 		return "| "

@@ -12,7 +12,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// List shows a line for each stack, those that need someone first.
+// List returns a table with a row for each stack, in the order of Sorted.
 func (v View) List(stacks []v1alpha1.AppStack, namespaces bool) string {
 	table := terminal.Table{
 		Header: []string{"NAME", "STATE", "REVISION", "READY", "AGE", "IMAGE"}, Loose: []int{5, 0},
@@ -45,8 +45,8 @@ func (v View) List(stacks []v1alpha1.AppStack, namespaces bool) string {
 	return v.Table(table)
 }
 
-// Sorted are the stacks, those that need someone first, then those that are
-// busy; by namespace and name among them.
+// Sorted returns the stacks sorted by urgency: those that need attention, those in progress, then
+// those that are fine; within these by namespace and name.
 func Sorted(stacks []v1alpha1.AppStack) []v1alpha1.AppStack {
 	urgency := map[terminal.Tone]int{terminal.Bad: 0, terminal.Busy: 1, terminal.Good: 2}
 	return slices.SortedFunc(slices.Values(stacks), func(a, b v1alpha1.AppStack) int {
