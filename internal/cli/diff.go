@@ -61,7 +61,8 @@ what a new image brings along is known when its revision is made.`,
 	}
 }
 
-// sides are the two to compare.
+// sides returns the two contents to compare: of the given revisions, else of the newest revision
+// and the spec.
 func (c *connection) sides(r release.Release, numbers []string) (before, after show.Side, err error) {
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return before, after, err

@@ -74,7 +74,7 @@ func revisionName(stack *v1alpha1.AppStack, number int64) string {
 	return "controllerrevision.apps/" + naming.Revision(stack.Name, number)
 }
 
-// content shows what a revision decides.
+// content prints the content of a revision.
 func (c *connection) content(cmd *cobra.Command, name string, number int64, out *data) error {
 	r, err := c.release(cmd.Context(), name)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *connection) content(cmd *cobra.Command, name string, number int64, out 
 	return nil
 }
 
-// find is the revision of that number, or an error that says which there are.
+// find returns the revision with the number, or an error that lists the existing ones.
 func (c *connection) find(r release.Release, number int64) (*model.Revision, error) {
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return nil, err

@@ -25,13 +25,14 @@ import (
 )
 
 const (
-	// calm is the least time between two pictures.
+	// calm is the minimum interval between two frames.
 	calm = 200 * time.Millisecond
-	// tick is after what time a picture is old, as ages are shown in it.
+	// tick is the interval at which a frame is redrawn without a change, because it shows ages.
 	tick = time.Second
 )
 
-// live draws the stack whenever something of it changes, until the context ends.
+// live draws the stack, and redraws it on each change of the stack or its objects, until the
+// context ends.
 func (c *connection) live(ctx context.Context, name string, wide bool) error {
 	key := c.key(name)
 	first, err := c.release(ctx, name)
@@ -68,7 +69,8 @@ func (c *connection) live(ctx context.Context, name string, wide bool) error {
 	}
 }
 
-// nextChange waits until something changed, or the picture is old; it is false once the context has ended.
+// nextChange waits until the next frame is due, because of a change or because ages have changed.
+// It returns false if the context has ended.
 func (c *connection) nextChange(ctx context.Context, changes <-chan struct{}) bool {
 	select {
 	case <-ctx.Done():
@@ -84,8 +86,8 @@ func (c *connection) nextChange(ctx context.Context, changes <-chan struct{}) bo
 	return true
 }
 
-// watchAll keeps the stack and what belongs to it in a cache, of the kinds that
-// may be seen. Something is sent when any of it changes.
+// watchAll starts a cache of the stack and its objects, without the kinds that the user may not
+// list. It sends to the returned channel when any of them changes.
 func (c *connection) watchAll(
 	ctx context.Context, key client.ObjectKey, denied map[string]error, trouble *trouble,
 ) (client.Reader, <-chan struct{}, error) {
@@ -114,7 +116,7 @@ func (c *connection) watchAll(
 		trouble.end()
 		select {
 		case changes <- struct{}{}:
-		default: // it is to be drawn anew already
+		default: // a redraw is pending already
 		}
 	}
 	for object := range byObject {
@@ -135,13 +137,14 @@ func (c *connection) watchAll(
 	return deniedReader{cached, denied}, changes, nil
 }
 
-// deniedReader reads from a cache that lacks the kinds that may not be seen.
+// deniedReader reads from a cache that lacks the kinds in denied.
 type deniedReader struct {
 	client.Reader
 	denied map[string]error
 }
 
-// List is the answer of the API server, which is the same as before for what may not be seen.
+// List lists from the cache. For a denied kind it returns the error that the API server answered
+// with before.
 func (r deniedReader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	if err := r.denied[release.KindOf(list)]; err != nil {
 		return err
@@ -149,15 +152,15 @@ func (r deniedReader) List(ctx context.Context, list client.ObjectList, options 
 	return r.Reader.List(ctx, list, options...) //nolint:wrapcheck // as the cache has it
 }
 
-// trouble is that the API server does not answer, and the picture may be old.
+// trouble records that the API server does not answer, so that the frame may be outdated.
 type trouble struct {
 	mutex sync.Mutex
 	words string
 	began time.Time
 }
 
-// note notes why the API server does not answer. That it ends a watch now and
-// then is no trouble.
+// note records an error of a watch. A single one is normal, because the API server ends watches
+// now and then: since reports only trouble that lasts.
 func (t *trouble) note(words string, now time.Time) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -167,14 +170,14 @@ func (t *trouble) note(words string, now time.Time) {
 	t.words = words
 }
 
-// end is that something was heard of it.
+// end records that the API server has answered again.
 func (t *trouble) end() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.words = ""
 }
 
-// since says how old the picture may be; empty where it is new.
+// since returns a message with how long the API server has not answered; empty if it does.
 func (t *trouble) since(now time.Time) string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -184,5 +187,5 @@ func (t *trouble) since(now time.Time) string {
 	return ""
 }
 
-// tolerance is for how long the API server may be silent before that is told.
+// tolerance is how long the API server may not answer before a message says so.
 const tolerance = 3 * time.Second

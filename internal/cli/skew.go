@@ -13,9 +13,9 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// typed is the stack as this plugin knows it. Where its spec has a field that
-// the plugin does not know, being older than the operator, that is an error: the
-// field would be lost when the stack is written, and decides what the content is.
+// typed converts the stack to this plugin's type. A field of the spec that the plugin does not
+// know, because it is older than the operator, is an error: writing the stack would drop the field,
+// and what the plugin shows of the spec's content would be wrong.
 func typed(raw *unstructured.Unstructured) (*v1alpha1.AppStack, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw.Object, stack); err != nil {
@@ -32,7 +32,8 @@ func typed(raw *unstructured.Unstructured) (*v1alpha1.AppStack, error) {
 	return stack, nil
 }
 
-// lost is the path of a field that is set before and not there after; empty where there is none.
+// lost returns the path of a field that is set in before and missing in after; empty if there is
+// none.
 func lost(before, after any, path string) string {
 	switch value := before.(type) {
 	case map[string]any:
@@ -53,7 +54,7 @@ func lost(before, after any, path string) string {
 				return found
 			}
 		}
-	default: // one that is empty may be left out
+	default: // an empty value may be omitted
 		if after == nil && value != nil && !reflect.ValueOf(value).IsZero() {
 			return path
 		}

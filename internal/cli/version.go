@@ -14,15 +14,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// versions are those of all that works together.
+// versions are the versions of the plugin, of Kubernetes and of the operator.
 type versions struct {
-	// Client is the plugin's.
+	// Client is the version of the plugin.
 	Client string `json:"client"`
-	// Server is that of Kubernetes.
+	// Server is the version of Kubernetes.
 	Server string `json:"server,omitempty"`
-	// Operators are those that were found: the images that their Deployments run.
+	// Operators are the images of the operators' Deployments, with the names of these.
 	Operators []string `json:"operators,omitempty"`
-	// Unknown says what could not be found out, and why.
+	// Unknown has a message for each version that could not be determined.
 	Unknown []string `json:"unknown,omitempty"`
 }
 
@@ -64,7 +64,7 @@ found by its Deployment, which not everyone may see.`,
 	return cmd
 }
 
-// lookUp asks the cluster for its versions.
+// lookUp reads the versions of Kubernetes and of the operator from the cluster.
 func (p *Plugin) lookUp(ctx context.Context, v *versions) error {
 	discovery, err := p.flags.ToDiscoveryClient()
 	if err != nil {

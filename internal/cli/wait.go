@@ -19,8 +19,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/show"
 )
 
-// patience is how long is waited where nobody says how long: longer than a
-// rollout may stay without progress.
+// patience is the default of --timeout. It is longer than the default progress deadline of a
+// rollout.
 const patience = 15 * time.Minute
 
 func (p *Plugin) wait() *cobra.Command {
@@ -62,14 +62,14 @@ type waiting struct {
 	timeout time.Duration
 }
 
-// flags adds them to the command.
+// flags adds the flags to the command.
 func (w *waiting) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "Wait until the stack is ready, with the exit codes of kubectl appstack wait.")
 	timeoutFlag(cmd, &w.timeout)
 }
 
-// wait waits until the stack is as the spec of that generation, or of a later
-// one, has it, and tells of its way.
+// wait waits until the stack is ready at the generation or a later one, or until someone has to
+// act, and writes its progress to out.
 func (c *connection) wait(ctx context.Context, out io.Writer, name string, generation int64, timeout time.Duration) error {
 	waited := ctx
 	if timeout > 0 {
@@ -98,17 +98,18 @@ func (c *connection) wait(ctx context.Context, out io.Writer, name string, gener
 	}
 }
 
-// settled says whether there is nothing to wait for: the stack is ready, or someone has to act.
+// settled reports whether waiting longer makes no sense: the stack is ready, or someone has to act.
 func settled(stack *v1alpha1.AppStack) bool {
 	ready := show.Ready(stack)
 	return show.Current(stack) && (show.Stalled(stack) != nil || ready.Status == metav1.ConditionTrue ||
 		ready.Reason == v1alpha1.ReasonPaused)
 }
 
-// failed writes why a stack does not get ready to the standard error.
+// failed writes to standard error why the stack is not ready and what to do, and returns the error
+// with its exit code.
 func (c *connection) failed(ctx context.Context, stack *v1alpha1.AppStack) error {
 	r, err := c.release(ctx, stack.Name)
-	if err != nil { // what is known of the stack says most
+	if err != nil { // the stack itself suffices for most of the advice
 		r = release.Release{}
 	}
 	r.Stack = stack
@@ -122,7 +123,7 @@ func (c *connection) failed(ctx context.Context, stack *v1alpha1.AppStack) error
 	return exit{errors.New(view.Line(stack, stack.Name)), ExitError}
 }
 
-// progress tells of a stack's way in lines, one for each change.
+// progress writes a line for each change of the stack's state.
 type progress struct {
 	plugin *Plugin
 	out    io.Writer

@@ -35,12 +35,13 @@ import (
 
 // Requeue delays for cases in which no event triggers a reconcile.
 const (
-	// soon applies if another attempt is likely to have a different result.
+	// soon applies if another attempt is likely to succeed, for example after a conflict.
 	soon = 200 * time.Millisecond
 	// behind applies if the cache does not show the operator's last write yet. The watch event
 	// normally triggers the reconcile; this is the fallback.
 	behind = time.Second
-	// later applies if an object is in the way, which may be gone by then.
+	// later applies if an object of someone else, or of a deleted stack, has a name that the stack
+	// needs. It may be gone by then.
 	later = 30 * time.Second
 	// longest is the maximum backoff after repeated errors. Reconciles that events trigger
 	// increase the backoff too, so a few seconds of errors reach it.
@@ -52,8 +53,8 @@ const (
 const (
 	// timeout is the limit for the whole reconcile.
 	timeout = 2 * time.Minute
-	// actTimeout is the limit for all writes except that of the status, which reports their
-	// results.
+	// actTimeout is the limit for all writes before that of the status. It leaves time to report
+	// their results.
 	actTimeout = 100 * time.Second
 )
 
@@ -205,8 +206,8 @@ func recorded(done []model.Step) bool {
 	})
 }
 
-// passing reports whether the next reconcile will know more than this one, because the cache
-// will show what was written and no problem is in the way.
+// passing reports whether the status of this reconcile would be outdated at once: the operator
+// wrote something that the cache does not show yet, and there is no problem to report.
 func passing(outcome model.Outcome) bool {
 	wrote := len(outcome.Done) > 0 && !recorded(outcome.Done)
 	return (wrote || outcome.Behind) && outcome.Problem == nil && outcome.Predecessor == ""

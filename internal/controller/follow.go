@@ -30,7 +30,8 @@ func (r *Reconciler) follow(state model.State, mem *memory.Stack) *model.Rollout
 	return &timeline[0]
 }
 
-// see drops the remembered writes of children that no longer exist.
+// see compares the write log with the observed children: it drops the writes of children that no
+// longer exist.
 func (r *Reconciler) see(state model.State, mem *memory.Stack) {
 	there := map[types.UID]bool{}
 	for _, object := range kinds.Each(state.Children) {

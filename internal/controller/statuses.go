@@ -27,9 +27,9 @@ const (
 )
 
 // hold holds back the status of a reconcile that wrote something. That status is outdated
-// already; the next reconcile, which follows at once, reports the results. If every reconcile
-// keeps writing, the status is written after a while all the same. It returns the time until
-// the next reconcile, 0 if the status has been written.
+// already; the next reconcile, which follows at once, reports the results. If further reconciles
+// keep writing, the status is written once it has been held back for a second. It returns the time
+// until that is due, 0 if the status has been written.
 func (r *Reconciler) hold(
 	ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status, next v1alpha1.AppStackStatus,
 ) (time.Duration, error) {
@@ -40,9 +40,9 @@ func (r *Reconciler) hold(
 	return r.release(ctx, stack, last)
 }
 
-// release writes a status that has been held back for long enough, if there is one: the cache
-// is behind, and a reconcile that knows more has to wait for it. A status that cannot be
-// written yet stays held back. It returns the time until it is due, 0 if none is.
+// release writes the status that is held back, if it has been for long enough. It is also called
+// while the cache is behind, because then no reconcile can compute a newer status. A status that
+// cannot be written yet stays held back. It returns the time until it is due, 0 if there is none.
 func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status) (time.Duration, error) {
 	held, now := last.Held, r.Clock.Now()
 	if held == nil || held.ObservedGeneration != stack.Generation {

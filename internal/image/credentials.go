@@ -127,7 +127,7 @@ func (c *credentials) secrets(
 		}
 		return false, err //nolint:wrapcheck // it names the object
 	}
-	if len(names) == 0 { // the API server adds the ServiceAccount's only to a pod that has none of its own
+	if len(names) == 0 { // the API server adds the ServiceAccount's pull secrets only to a pod without its own
 		account := &corev1.ServiceAccount{}
 		if _, err := read(cmp.Or(serviceAccount, "default"), account); err != nil {
 			return nil, false, fmt.Errorf("reading the ServiceAccount: %w", err)

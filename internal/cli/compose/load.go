@@ -19,20 +19,20 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// stdin is how standard input is named among files.
+// stdin is the file name that means standard input.
 const stdin = "-"
 
-// maxFileSize is how large a config may be. A ConfigMap holds 1 MiB at most, and
-// kubectl apply keeps a second copy of it in an annotation of 256 KiB, so that
-// larger ones want kubectl apply --server-side.
+// maxFileSize is the limit for a config: files of this size or more are not converted. A ConfigMap
+// holds 1 MiB at most. Client-side kubectl apply also stores a copy in an annotation, which is
+// limited to 256 KiB, so larger ones need kubectl apply --server-side.
 const maxFileSize = 512 << 10
 
-// problemKey is the extension that says why the file of a config was not read.
+// problemKey is the extension field that stores why the file of a config was not read.
 const problemKey = "x-appstack-problem"
 
-// Load reads a project from Compose files, each of which is merged over those
-// before it, as Docker Compose does: variables are those of the process and of
-// env files. A file named "-" is read from in.
+// Load reads a project from Compose files. Like Docker Compose, it merges each file over the
+// previous ones, and takes variables from the process's environment and from env files. A file
+// named "-" is read from in.
 func Load(ctx context.Context, files []string, in io.Reader, options Options) (*types.Project, error) {
 	if len(files) == 0 {
 		return nil, errors.New("no Compose file is named")
@@ -73,15 +73,14 @@ func nameProject(o *loader.Options, options Options, settings *cli.ProjectOption
 		o.SetProjectName(options.ProjectName, true)
 	case settings.Environment[consts.ComposeProjectName] != "":
 		o.SetProjectName(settings.Environment[consts.ComposeProjectName], true)
-	default: // the folder's, unless one of the files has a name
+	default: // the name of the folder, unless one of the files sets a name
 		if folder, err := settings.GetWorkingDir(); err == nil {
 			o.SetProjectName(loader.NormalizeProjectName(filepath.Base(folder)), false)
 		}
 	}
 }
 
-// read gets a Compose file. The loader itself knows no other standard input than
-// the process's.
+// read reads a Compose file. The loader could read standard input only from the process itself.
 func read(file string, in io.Reader) (types.ConfigFile, error) {
 	if file == stdin {
 		content, err := io.ReadAll(in)
@@ -101,7 +100,7 @@ func read(file string, in io.Reader) (types.ConfigFile, error) {
 	return types.ConfigFile{Filename: path, Content: content}, nil
 }
 
-// named is what messages call the files.
+// named returns the names of the files for messages.
 func named(files []string) string {
 	var out []string
 	for _, file := range files {
@@ -113,7 +112,7 @@ func named(files []string) string {
 	return strings.Join(out, ", ")
 }
 
-// readConfigs reads the files of configs, so that Convert need not.
+// readConfigs reads the files of configs, so that Convert does not have to read any file.
 func readConfigs(project *types.Project) {
 	for name, config := range project.Configs {
 		if config.File == "" || bool(config.External) {
@@ -128,7 +127,7 @@ func readConfigs(project *types.Project) {
 	}
 }
 
-// readText reads a file that a ConfigMap can hold, or says what is wrong with it.
+// readText reads a file for a ConfigMap. If a ConfigMap cannot hold it, problem says why.
 func readText(path string) (content, problem string) {
 	info, err := os.Stat(path)
 	switch {

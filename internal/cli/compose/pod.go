@@ -18,16 +18,17 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// preStopSeconds is how long AppStack lets a pod with ports serve before it is
-// told to end. The time is taken from the grace period.
+// preStopSeconds is the preStop pause that AppStack gives pods with ports, so that load balancers
+// stop sending first. It is part of the grace period.
 const preStopSeconds = 5
 
-// podTemplate is what of a service only a pod template can say.
+// podTemplate returns the settings of a service that have no field of their own in a stack's spec;
+// nil if there are none.
 func (c *converter) podTemplate(s *service) *runtime.RawExtension {
 	pod, container := corev1ac.PodSpec(), corev1ac.Container()
 	if s.StopGracePeriod != nil {
 		grace := seconds(time.Duration(*s.StopGracePeriod))
-		if len(s.ports) > 0 || !s.runsCommand() { // or the image's
+		if len(s.ports) > 0 || !s.runsCommand() { // the service has ports, or the image may expose some
 			grace += preStopSeconds
 		}
 		pod.WithTerminationGracePeriodSeconds(grace)
@@ -61,7 +62,7 @@ func isEmptyConfiguration(configuration any) bool {
 	return err == nil && string(raw) == "{}"
 }
 
-// hostAliases are the extra hosts that have an address.
+// hostAliases converts the extra hosts that have an IP address.
 func (c *converter) hostAliases(s *service, pod *corev1ac.PodSpecApplyConfiguration) {
 	names := map[string][]string{} // by address
 	for _, name := range sortedKeys(s.ExtraHosts) {
@@ -79,7 +80,8 @@ func (c *converter) hostAliases(s *service, pod *corev1ac.PodSpecApplyConfigurat
 	}
 }
 
-// platform is os/arch, with a variant that Kubernetes has no label for.
+// platform converts os/arch to a node selector. It ignores a variant, such as v7, because nodes
+// have no label for it.
 func (c *converter) platform(s *service, pod *corev1ac.PodSpecApplyConfiguration) {
 	if s.Platform == "" {
 		return
@@ -93,7 +95,7 @@ func (c *converter) platform(s *service, pod *corev1ac.PodSpecApplyConfiguration
 	pod.WithNodeSelector(map[string]string{corev1.LabelOSStable: parts[0], corev1.LabelArchStable: parts[1]})
 }
 
-// securityContext is what a service says of its user and rights.
+// securityContext converts the user and the privileges of a service.
 func (c *converter) securityContext(s *service) *corev1ac.SecurityContextApplyConfiguration {
 	out := corev1ac.SecurityContext()
 	c.user(s, out)
@@ -114,7 +116,7 @@ func capabilities(names []string) []corev1.Capability {
 	return out
 }
 
-// user takes numbers: what a name stands for only the files in the image say.
+// user converts numeric users and groups. The number of a name is known only inside the image.
 func (c *converter) user(s *service, out *corev1ac.SecurityContextApplyConfiguration) {
 	if s.User == "" {
 		return

@@ -14,10 +14,11 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// defaultDeadline is what AppStack takes for progressDeadlineSeconds.
+// defaultDeadline is AppStack's default of progressDeadlineSeconds.
 const defaultDeadline = 600
 
-// replicas are given in any case: left out, AppStack would not manage the number.
+// replicas returns the number of replicas. It is always set, because otherwise AppStack would not
+// manage the number.
 func (c *converter) replicas(s *service) *int32 {
 	if s.Deploy != nil {
 		switch s.Deploy.Mode {
@@ -31,8 +32,8 @@ func (c *converter) replicas(s *service) *int32 {
 	return ptr.To(int32(min(max(s.GetScale(), 0), math.MaxInt32)))
 }
 
-// rollout says how the stack is released. Its components are released together,
-// so that what several of them say is taken from the first.
+// rollout returns the stack's rollout policy, or nil. All components are released together, so the
+// first one with an update_config decides.
 func (c *converter) rollout(st *stack) *v1alpha1.RolloutPolicy {
 	var out v1alpha1.RolloutPolicy
 	var from *service
@@ -57,7 +58,7 @@ func (c *converter) rollout(st *stack) *v1alpha1.RolloutPolicy {
 	return &out
 }
 
-// update carries over what deploy.update_config says of rollouts.
+// update converts deploy.update_config to the rollout policy.
 func (c *converter) update(s *service, out *v1alpha1.RolloutPolicy) {
 	config := s.Deploy.UpdateConfig
 	switch {
@@ -87,8 +88,8 @@ func (c *converter) update(s *service, out *v1alpha1.RolloutPolicy) {
 	}
 }
 
-// recreate stops a stack's pods before new ones start where they hold a claim: only
-// one node at a time may be able to mount it, and few programs share their data.
+// recreate sets the strategy Recreate if a service mounts a claim: often only one node at a time
+// can mount it, and few programs can share their data.
 func (c *converter) recreate(st *stack, out *v1alpha1.RolloutPolicy) {
 	var holders []*service
 	onlyExternal := true
@@ -111,7 +112,7 @@ func (c *converter) recreate(st *stack, out *v1alpha1.RolloutPolicy) {
 	}
 	out.Strategy = v1alpha1.RolloutStrategyRecreate
 	if out.MaxSurge != nil {
-		out.MaxSurge = nil // it belongs to the other strategy
+		out.MaxSurge = nil // only valid for RollingUpdate
 		c.note(st.main(), "deploy.update_config.parallelism", "it is not carried over: with a claim, all pods are replaced at once")
 	}
 	if len(st.services) > 1 {
@@ -124,7 +125,8 @@ func (c *converter) recreate(st *stack, out *v1alpha1.RolloutPolicy) {
 	}
 }
 
-// holdsClaim says whether a service mounts a claim, and one that is made here.
+// holdsClaim reports whether a service mounts any claim (holds), and whether it mounts one that the
+// conversion creates (holdsOwn).
 func (c *converter) holdsClaim(s *service) (holds, holdsOwn bool) {
 	for _, mount := range s.Volumes {
 		if mount.Type == types.VolumeTypeVolume && mount.Source != "" {

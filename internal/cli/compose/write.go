@@ -13,8 +13,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/manifest"
 )
 
-// Write writes the objects as one YAML file. Notes stand as comments before the
-// stack that they are about, and those of the whole project at the top.
+// Write writes the objects as one YAML file. The notes become comments: those about a stack before
+// it, those about the whole project at the top.
 func Write(w io.Writer, result Result) error {
 	var out bytes.Buffer
 	comment(&out, result.Notes, "")
@@ -35,8 +35,8 @@ func Write(w io.Writer, result Result) error {
 	return err
 }
 
-// comment writes the notes of a stack, each on a line of its own, so that the
-// commands in them can be copied.
+// comment writes the notes of a stack as YAML comments, without wrapping, so that the commands in
+// them can be copied.
 func comment(out *bytes.Buffer, notes []Note, stack string) {
 	for _, note := range notes {
 		if note.Stack == stack {
@@ -45,7 +45,8 @@ func comment(out *bytes.Buffer, notes []Note, stack string) {
 	}
 }
 
-// oneLine keeps text that comes from the Compose file within its comment.
+// oneLine replaces line breaks and unprintable characters, so that text from the Compose file
+// cannot end the YAML comment.
 func oneLine(text string) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r != ' ' && unicode.IsSpace(r) }), " ")
 	return strings.Map(func(r rune) rune {

@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/release"
 )
 
-// Intent says what a rollback that is about to be asked for will do.
+// Intent describes what a rollback will do, for the confirmation before it.
 func (v View) Intent(r release.Release, rollback v1alpha1.Rollback) string {
 	stack, to := r.Stack, rollback.ToRevision
 	words := []string{fmt.Sprintf("%s goes from revision %d to revision %d.", stack.Name, stack.Status.Revision, to)}
@@ -36,7 +36,7 @@ func (v View) Intent(r release.Release, rollback v1alpha1.Rollback) string {
 	return strings.Join(words, " ")
 }
 
-// lastSuccess says when the revision was good last.
+// lastSuccess says when a rollout to the revision last succeeded.
 func (v View) lastSuccess(r release.Release, number int64) string {
 	rev := r.Find(number)
 	for _, rollout := range slices.Backward(rev.Record.Rollouts) {

@@ -15,10 +15,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// exceeded is what the API server says of a quota that has no room.
+// exceeded is part of the API server's message about an exhausted quota.
 const exceeded = "exceeded quota"
 
-// oldPodsFirst are what to do where new pods find no room beside old ones: a quota is full, or old pods hold a claim.
+// oldPodsFirst returns the remedies if new pods cannot run beside old ones, because a quota is
+// exhausted or because old pods hold a claim.
 func (v View) oldPodsFirst(r release.Release) []remedy {
 	var remedies []remedy
 	switch component := refusedByQuota(r); {
@@ -42,12 +43,13 @@ func (v View) oldPodsFirst(r release.Release) []remedy {
 	return remedies
 }
 
-// patchRollout is the command that changes the stack's rollout policy.
+// patchRollout returns the command that changes the stack's rollout policy.
 func (v View) patchRollout(r release.Release, fields string) string {
 	return "kubectl patch appstack/" + r.Stack.Name + " --type=merge -p '{\"spec\":{\"rollout\":{" + fields + "}}}'" + v.Scope
 }
 
-// refusedByQuota is the component whose pods a quota refuses, or refused when the last rollout failed; nil where it refuses none.
+// refusedByQuota returns the first component whose pods are rejected because of a quota, now or in
+// the failure report; nil if there is none.
 func refusedByQuota(r release.Release) *release.Component {
 	for i, component := range r.Components {
 		failure := r.Stack.Status.Failure
@@ -63,7 +65,7 @@ func refusedByQuota(r release.Release) *release.Component {
 	return nil
 }
 
-// warnings are what may keep an update of the stack from going on.
+// warnings returns what may block an update of the stack.
 func warnings(r release.Release) []string {
 	var words []string
 	for _, claim := range r.NarrowClaims {

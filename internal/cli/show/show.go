@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package show puts stacks into words and pictures for people. It is given what
-// was read, the time and the look of the terminal, and does nothing but write text.
+// Package show renders stacks as text, tables and trees. It is pure: the callers pass the objects
+// that they have read, the time, and the properties of the terminal.
 package show
 
 import (
@@ -17,20 +17,21 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// View is how something is shown: how it looks, and when.
+// View holds what the rendering depends on, besides the objects: the terminal, the time and the
+// user's options.
 type View struct {
 	terminal.Look
 	Now time.Time
-	// Wide shows what there is else no room for.
+	// Wide adds the details that are otherwise omitted for lack of space.
 	Wide bool
-	// Scope is what a command needs to find the same stack, such as " -n shop".
+	// Scope is appended to suggested commands, so that they find the same stack: " -n shop".
 	Scope string
 }
 
-// none is shown where there is nothing.
+// none is shown instead of an empty value.
 const none = "-"
 
-// age is the time since then, as kubectl shows it.
+// age returns the time since a timestamp in the format of kubectl.
 func (v View) age(since metav1.Time) string {
 	if since.IsZero() {
 		return none
@@ -38,12 +39,12 @@ func (v View) age(since metav1.Time) string {
 	return duration.HumanDuration(v.Now.Sub(since.Time))
 }
 
-// digestDigits are as many of a digest as tell it from others.
+// digestDigits is how many digits of a digest are shown, which is enough to distinguish digests.
 const digestDigits = 12
 
-// ShortImage is the image with a few digits of its digest.
+// ShortImage returns the image with its digest shortened.
 func ShortImage(image string) string {
-	image = terminal.Clean(image) // as it is in the spec
+	image = terminal.Clean(image) // users may write anything into the spec
 	name, digest, pinned := strings.Cut(image, "@")
 	algorithm, digits, ok := strings.Cut(digest, ":")
 	if !pinned || !ok || len(digits) <= digestDigits {
@@ -52,7 +53,7 @@ func ShortImage(image string) string {
 	return name + "@" + algorithm + ":" + digits[:digestDigits]
 }
 
-// image is the image as the view has room for it.
+// image returns the image, with its digest shortened unless the view is wide.
 func (v View) image(image string) string {
 	if v.Wide {
 		return terminal.Clean(image)
@@ -60,8 +61,8 @@ func (v View) image(image string) string {
 	return ShortImage(image)
 }
 
-// Ready is the stack's condition of that type; Unknown, where the operator has
-// not spoken yet.
+// Ready returns the stack's condition Ready. Its status is Unknown if the operator has not set the
+// condition yet.
 func Ready(stack *v1alpha1.AppStack) metav1.Condition {
 	if ready := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		return *ready
@@ -72,7 +73,7 @@ func Ready(stack *v1alpha1.AppStack) metav1.Condition {
 	}
 }
 
-// Stalled is the stack's condition of that type, or nil.
+// Stalled returns the stack's condition Stalled, or nil if it is not true.
 func Stalled(stack *v1alpha1.AppStack) *metav1.Condition {
 	if meta.IsStatusConditionTrue(stack.Status.Conditions, v1alpha1.ConditionStalled) {
 		return meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled)
@@ -80,12 +81,12 @@ func Stalled(stack *v1alpha1.AppStack) *metav1.Condition {
 	return nil
 }
 
-// Current says whether the status speaks of the spec as it is now.
+// Current reports whether the status refers to the current spec.
 func Current(stack *v1alpha1.AppStack) bool {
 	return stack.Status.ObservedGeneration >= stack.Generation
 }
 
-// tone is that of a stack's state.
+// tone returns the tone of the stack's state: good, busy or bad.
 func tone(stack *v1alpha1.AppStack) terminal.Tone {
 	switch ready := Ready(stack); {
 	case !Current(stack):
@@ -99,7 +100,7 @@ func tone(stack *v1alpha1.AppStack) terminal.Tone {
 	}
 }
 
-// state is a stack's state in one word, with its mark.
+// state returns the stack's state as one word, with its mark.
 func (v View) state(stack *v1alpha1.AppStack) string {
 	word := Ready(stack).Reason
 	switch {
@@ -120,15 +121,16 @@ func message(stack *v1alpha1.AppStack) string {
 	return message
 }
 
-// unseen says that the status is behind the spec.
+// unseen is the message for a status that refers to an earlier spec.
 const unseen = "the operator has not seen the newest change of the spec yet"
 
-// isBehind says whether the status speaks of an earlier spec.
+// isBehind reports whether the status refers to an earlier spec.
 func isBehind(stack *v1alpha1.AppStack) bool {
 	return !Current(stack) && len(stack.Status.Conditions) > 0
 }
 
-// Line is a stack's state in one line, for a log of how it goes; nil is one that was not seen.
+// Line returns the stack's state as one line, for a log of its progress. stack is nil if it could
+// not be read.
 func (v View) Line(stack *v1alpha1.AppStack, name string) string {
 	if stack == nil {
 		return name + ": the API server did not answer"

@@ -41,7 +41,7 @@ func (v View) Why(r release.Release) string {
 	return out.String()
 }
 
-// narrower is the view with so many columns less.
+// narrower returns the view with its width reduced by the columns.
 func (v View) narrower(columns int) View {
 	if v.Width > columns {
 		v.Width -= columns
@@ -69,7 +69,7 @@ func (v View) runs(r release.Release) []string {
 	return words
 }
 
-// asked says what the spec asks for, and who or what asked.
+// asked says what the spec asks for, and what started the newest rollout.
 func (v View) asked(r release.Release) []string {
 	spec, asked := r.Stack.Spec, r.Asked()
 	content := fmt.Sprintf("The spec's content is that of revision %d (%s).", asked, ShortImage(spec.Image))
@@ -101,7 +101,7 @@ func (v View) asked(r release.Release) []string {
 	if rollout := newest(r.Stack); rollout != nil {
 		last := fmt.Sprintf("The newest rollout, to revision %d, began %s ago (%s)", rollout.Revision, v.age(rollout.StartedAt), rollout.Trigger)
 		reason := cmp.Or(rollout.Cause, rollout.Message)
-		if rollout.Trigger == v1alpha1.TriggerAutoRollback { // nobody asked for it
+		if rollout.Trigger == v1alpha1.TriggerAutoRollback { // its cause would be that of another rollout
 			reason = rollout.Message
 		}
 		words = append(words, sentence(last+": "+oneLine(reason)))

@@ -11,17 +11,17 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Screen draws pictures, each over the one before. Nothing is erased before the
-// new text is there, and a terminal that can shows it at once, so that nothing flickers.
+// Screen draws frames, each over the previous one. It overwrites lines instead of erasing them
+// first, and uses synchronized output where the terminal supports it, so nothing flickers.
 type Screen struct {
 	Out io.Writer
-	// lines is how many the picture before has.
+	// lines, width and drawn describe the previous frame.
 	lines int
 	width int
 	drawn string
 }
 
-// Draw draws the picture. Lines that the look has no room for are left out, and counted.
+// Draw draws a frame. If it is too high for the look, a last line says how many lines are omitted.
 func (s *Screen) Draw(look Look, picture string) {
 	lines := strings.Split(strings.TrimRight(picture, "\n"), "\n")
 	if room := look.Height - 1; look.Height > 1 && len(lines) > room {
@@ -39,7 +39,7 @@ func (s *Screen) Draw(look Look, picture string) {
 	var out strings.Builder
 	out.WriteString(ansi.SetModeSynchronizedOutput)
 	switch {
-	case resized: // the lines before are broken now, and who knows how many they are
+	case resized: // the terminal has wrapped the previous lines anew, so their number is unknown
 		out.WriteString(ansi.CursorHomePosition)
 	case s.lines > 0:
 		out.WriteString("\r" + ansi.CursorUp(s.lines))

@@ -9,7 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// gap is between two columns.
+// gap separates two columns.
 const gap = "  "
 
 // Table is text in columns, each as wide as its widest cell.
@@ -18,15 +18,15 @@ type Table struct {
 	Header []string
 	// Rows have a cell for each column.
 	Rows [][]string
-	// Loose are the columns, by number from 0, that are cut where the table is too
-	// wide, the first of them first. The others stay whole as long as they can.
+	// Loose are the indexes of the columns to truncate if the table is too wide, in this order.
+	// Other columns are cut only where the whole line is.
 	Loose []int
 }
 
-// minLoose is how narrow a loose column may get.
+// minLoose is the minimum width of a truncated column.
 const minLoose = 8
 
-// Table writes the table as wide as the look allows.
+// Table renders the table within the width of the look.
 func (l Look) Table(table Table) string {
 	widths := make([]int, len(table.Header))
 	for _, row := range append([][]string{table.Header}, table.Rows...) {
