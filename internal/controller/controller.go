@@ -118,7 +118,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{RequeueAfter: model.Sooner(behind, due)}, nil // keeps its priority
 	}
-	r.see(state, mem)
+	r.forgetDeleted(state, mem)
 	if open := r.follow(state, mem); open != nil {
 		state.Sight = mem.Sight.Look(*open, state.Children.Deployments(), r.Clock)
 		r.Observe.Pods(ctx, &state, *open)
@@ -133,11 +133,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, mem, next)
-	tell := r.write
+	report := r.write
 	if passing(outcome) && applyErr == nil {
-		tell = r.hold
+		report = r.hold
 	}
-	due, err := tell(ctx, stack, &mem.Status, next)
+	due, err := report(ctx, stack, &mem.Status, next)
 	if err := errors.Join(applyErr, err); err != nil {
 		return ctrl.Result{}, err
 	}

@@ -30,9 +30,9 @@ func (r *Reconciler) follow(state model.State, mem *memory.Stack) *model.Rollout
 	return &timeline[0]
 }
 
-// see compares the write log with the observed children: it drops the writes of children that no
+// forgetDeleted compares the write log with the observed children: it drops the writes of children that no
 // longer exist.
-func (r *Reconciler) see(state model.State, mem *memory.Stack) {
+func (r *Reconciler) forgetDeleted(state model.State, mem *memory.Stack) {
 	there := map[types.UID]bool{}
 	for _, object := range kinds.Each(state.Children) {
 		there[object.GetUID()] = true
