@@ -17,14 +17,14 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Values of --dry-run, as kubectl has them.
+// The values of --dry-run, as in kubectl.
 const (
 	dryRunNone   = "none"
 	dryRunClient = "client"
 	dryRunServer = "server"
 )
 
-// changing are the flags of a command that changes a stack.
+// changing holds the flags of a command that changes a stack.
 type changing struct {
 	waiting
 	output
@@ -32,7 +32,7 @@ type changing struct {
 	done   string
 }
 
-// changingOf adds the flags to a command that leaves a stack "scaled", say.
+// changingOf adds the flags to a command. done is the word for its result, such as "scaled".
 func (p *Plugin) changingOf(cmd *cobra.Command, done string) *changing {
 	f := &changing{output: p.outputOf(cmd, done), done: done}
 	cmd.Flags().StringVar(&f.dryRun, "dry-run", dryRunNone,
@@ -42,7 +42,7 @@ func (p *Plugin) changingOf(cmd *cobra.Command, done string) *changing {
 	return f
 }
 
-// check says what is wrong with the flags, before anything is changed.
+// check returns an error if the flags are invalid, before anything is changed.
 func (f *changing) check() error {
 	if _, err := f.ToPrinter(); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (f *changing) check() error {
 	}
 }
 
-// connect connects, once the flags are known to be right.
+// connect checks the flags, and then connects to the cluster.
 func (f *changing) connect(p *Plugin) (*connection, error) {
 	if err := f.check(); err != nil {
 		return nil, err
@@ -68,8 +68,8 @@ func (f *changing) connect(p *Plugin) (*connection, error) {
 	return p.connect()
 }
 
-// edit changes the stack's spec or annotations, and no more of it than change
-// does: whoever else writes to it meanwhile is not overwritten.
+// edit applies change to the stack and patches only what it has changed, so that other writers'
+// changes are kept. It tries again after a conflict. dryRun is a value of --dry-run.
 func (c *connection) edit(ctx context.Context, name, dryRun string, change func(*v1alpha1.AppStack) error) (*v1alpha1.AppStack, error) {
 	var stack *v1alpha1.AppStack
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
@@ -98,7 +98,7 @@ func (c *connection) edit(ctx context.Context, name, dryRun string, change func(
 	return stack, err
 }
 
-// apply edits the stack, says so, and waits for it where that was asked for.
+// apply edits the stack, prints the result, and waits for the stack if --wait is set.
 func (f *changing) apply(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
 	stack, err := c.edit(ctx, name, f.dryRun, change)
 	if err != nil {
@@ -107,8 +107,8 @@ func (f *changing) apply(ctx context.Context, c *connection, name string, change
 	return f.finish(ctx, c, stack)
 }
 
-// release is apply for a change that is to be rolled out: where something is in
-// the way of that, it is said, and not waited for.
+// release is apply for a change that starts a rollout. If something blocks the rollout, it prints
+// the reason instead of waiting, and returns it as an error if --wait is set.
 func (f *changing) release(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
 	stack, err := c.edit(ctx, name, f.dryRun, change)
 	if err != nil {
@@ -131,19 +131,19 @@ func (f *changing) release(ctx context.Context, c *connection, name string, chan
 	return nil
 }
 
-// finish says what was done to the stack, and waits for it where that was asked for.
+// finish prints the result, and waits for the stack if --wait is set.
 func (f *changing) finish(ctx context.Context, c *connection, stack *v1alpha1.AppStack) error {
 	if err := f.tell(c, stack); err != nil || !f.wait {
 		return err
 	}
 	progress := c.plugin.Out
 	if !f.forPeople() {
-		progress = c.plugin.ErrOut // what a program reads is the object
+		progress = c.plugin.ErrOut // standard output has only the object, for programs
 	}
 	return c.wait(ctx, progress, stack.Name, stack.Generation, f.timeout)
 }
 
-// tell says what was done to the stack.
+// tell prints the result of the change.
 func (f *changing) tell(c *connection, stack *v1alpha1.AppStack) error {
 	done := f.done
 	switch f.dryRun {
@@ -156,7 +156,8 @@ func (f *changing) tell(c *connection, stack *v1alpha1.AppStack) error {
 	return f.print(c, stack)
 }
 
-// obstacle is why the stack's content is not rolled out now; empty where nothing is in the way.
+// obstacle returns the reason why the stack's content is not rolled out now; empty if nothing
+// blocks it.
 func (c *connection) obstacle(ctx context.Context, stack *v1alpha1.AppStack) (string, error) {
 	scope := c.plugin.scope()
 	if stack.Spec.Paused {
@@ -176,8 +177,8 @@ func (c *connection) obstacle(ctx context.Context, stack *v1alpha1.AppStack) (st
 		rollback.ToRevision, stack.Name, scope), nil
 }
 
-// setCause says why the content changes, and of what content that is said: the
-// words of an earlier change would be wrong, and these are about this one only.
+// setCause sets the cause of the change, and ties it to the stack's current content, so that it is
+// not taken for the cause of any other change.
 func setCause(stack *v1alpha1.AppStack, cause string) {
 	if stack.Annotations == nil {
 		stack.Annotations = map[string]string{}

@@ -11,12 +11,14 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// assignment is an argument such as worker=2: a value for a component, the main one where none is named.
+// assignment is an argument such as worker=2: a value for a component. Without a name it is for the
+// main component.
 type assignment struct {
 	component, value string
 }
 
-// stackName is the name of a stack that an argument gives, which may be as -o name prints it.
+// stackName returns the name of the stack in an argument, which may be in the form of -o name, such
+// as appstack/my-app.
 func stackName(arg string) string {
 	for _, kind := range []string{"appstack", "appstacks", "aps", "appstack." + v1alpha1.GroupName, "appstacks." + v1alpha1.GroupName} {
 		if name, found := strings.CutPrefix(arg, kind+"/"); found {
@@ -26,7 +28,7 @@ func stackName(arg string) string {
 	return arg
 }
 
-// assignments reads arguments. An image holds no '=', and a number does not either.
+// assignments parses arguments. Neither an image nor a number contains '='.
 func assignments(args []string) []assignment {
 	var all []assignment
 	for _, arg := range args {
@@ -39,7 +41,8 @@ func assignments(args []string) []assignment {
 	return all
 }
 
-// specOf is what the spec says of a component, and where it says its image.
+// specOf returns the part of the spec for a component, and the field of its image. It returns an
+// error that lists the components if there is none of that name.
 func specOf(stack *v1alpha1.AppStack, component string) (spec *v1alpha1.ComponentSpec, image *string, err error) {
 	if component == naming.Main {
 		return &stack.Spec.ComponentSpec, &stack.Spec.Image, nil

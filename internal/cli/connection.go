@@ -21,7 +21,7 @@ import (
 // fieldOwner is the field manager of the plugin's writes.
 const fieldOwner = "kubectl-appstack"
 
-// connection is a way to the cluster that the flags and the kubeconfig name.
+// connection is a client for the cluster and namespace that the flags and the kubeconfig select.
 type connection struct {
 	client.WithWatch
 	config    *rest.Config
@@ -40,7 +40,7 @@ func (p *Plugin) connect() (*connection, error) {
 		return nil, fmt.Errorf("reading the namespace from the kubeconfig: %w", err)
 	}
 	config.UserAgent = fieldOwner + "/" + p.Version
-	config.QPS = -1 // the API server has its own limits, and says so
+	config.QPS = -1 // no limit here: the API server limits the rate itself
 	config.WarningHandler = rest.NewWarningWriter(p.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
@@ -60,7 +60,7 @@ func (c *connection) key(name string) client.ObjectKey {
 	return client.ObjectKey{Namespace: c.namespace, Name: name}
 }
 
-// stack is the one of that name.
+// stack returns the stack with the name.
 func (c *connection) stack(ctx context.Context, name string) (*v1alpha1.AppStack, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := c.Get(ctx, c.key(name), stack); err != nil {
@@ -69,13 +69,13 @@ func (c *connection) stack(ctx context.Context, name string) (*v1alpha1.AppStack
 	return stack, nil
 }
 
-// release is the stack of that name with what belongs to it.
+// release returns the stack with the name, and its revisions, components and pods.
 func (c *connection) release(ctx context.Context, name string) (release.Release, error) {
 	return release.Read(ctx, c, c.key(name), c.plugin.explain)
 }
 
-// who is the name of the person or the account that asks, as the API server
-// has it; empty where it does not say.
+// who returns the API server's name for the user or service account; empty if it cannot be
+// determined.
 func (c *connection) who(ctx context.Context) string {
 	review := &authenticationv1.SelfSubjectReview{}
 	if err := c.Create(ctx, review); err != nil {
@@ -84,8 +84,8 @@ func (c *connection) who(ctx context.Context) string {
 	return review.Status.UserInfo.Username
 }
 
-// because is the cause of a change: the one that was given, or else what was
-// done and by whom.
+// because returns the cause of a change: the given one, or else a text of what was done and by
+// whom.
 func (c *connection) because(ctx context.Context, given, done string) string {
 	if given != "" {
 		return given

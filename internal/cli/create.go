@@ -18,7 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// creation is what a new stack is made of, as flags have it.
+// creation holds the flags that describe a new stack.
 type creation struct {
 	image       string
 	ports       []string
@@ -120,7 +120,8 @@ func (m *creation) flags(cmd *cobra.Command) {
 	}
 }
 
-// stack is the stack that the flags describe. What the API server can check is left to it.
+// stack builds the stack that the flags describe. It leaves validation to the API server where that
+// can check it.
 func (m *creation) stack(name string, args []string) (*v1alpha1.AppStack, error) {
 	stack := &v1alpha1.AppStack{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppStack"},
@@ -140,7 +141,7 @@ func (m *creation) stack(name string, args []string) (*v1alpha1.AppStack, error)
 	if m.serviceType != "" {
 		spec.Service = &v1alpha1.ServiceSpec{Type: corev1.ServiceType(m.serviceType)}
 	}
-	if m.cause != "" { // tied to nothing: what is written may be changed before it is applied
+	if m.cause != "" { // not tied to the content, because users may edit the output before they apply it
 		stack.Annotations = map[string]string{v1alpha1.AnnotationChangeCause: m.cause}
 	}
 	for _, secret := range m.pullSecrets {

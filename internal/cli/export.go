@@ -71,7 +71,7 @@ func (c *connection) export(ctx context.Context, name string) error {
 	return nil
 }
 
-// children are the stack's objects as someone would write them who had never had a stack.
+// children returns the stack's objects as plain manifests, without traces of AppStack.
 func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]client.Object, error) {
 	var (
 		deployments appsv1.DeploymentList
@@ -109,7 +109,7 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 		autoscaler := &autoscalers.Items[i]
 		plain := &autoscalingv2.HorizontalPodAutoscaler{Spec: autoscaler.Spec}
 		add(autoscaler, autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), plain)
-		for _, object := range objects { // the number of pods is the autoscaler's
+		for _, object := range objects { // the autoscaler sets the number of pods
 			if deployment, ok := object.(*appsv1.Deployment); ok && deployment.Name == autoscaler.Spec.ScaleTargetRef.Name {
 				deployment.Spec.Replicas = nil
 			}
@@ -122,7 +122,7 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 	return objects, nil
 }
 
-// header says how to leave, and what to look after.
+// header returns the comment at the top, with the steps to leave AppStack and what to check.
 func header(stack *v1alpha1.AppStack) string {
 	text := fmt.Sprintf("# What the AppStack %s runs, without AppStack. To leave it:\n"+
 		"#   kubectl delete appstack %s --cascade=orphan -n %s\n"+
@@ -140,7 +140,7 @@ func header(stack *v1alpha1.AppStack) string {
 	return text + "# The stack leaves its number of pods to others: remove replicas where an autoscaler owns them.\n"
 }
 
-// plainService is a Service without what the cluster gave it.
+// plainService returns the Service without the fields that the cluster assigns.
 func plainService(spec corev1.ServiceSpec) corev1.ServiceSpec {
 	plain := *spec.DeepCopy()
 	if plain.ClusterIP != corev1.ClusterIPNone {
@@ -150,10 +150,11 @@ func plainService(spec corev1.ServiceSpec) corev1.ServiceSpec {
 	return plain
 }
 
-// managedBy is the label by which objects say what manages them (kubernetes.io/docs, "Recommended Labels").
+// managedBy is the label that names the tool that manages an object (kubernetes.io/docs,
+// "Recommended Labels").
 const managedBy = "app.kubernetes.io/managed-by"
 
-// ofOthers are labels or annotations without those of AppStack and of controllers.
+// ofOthers returns the labels or annotations without those of AppStack and of controllers.
 func ofOthers(all map[string]string) map[string]string {
 	own := maps.Clone(all)
 	maps.DeleteFunc(own, func(key, value string) bool {

@@ -18,27 +18,29 @@ import (
 )
 
 const (
-	// pause is between two tries to reach the API server, at first.
+	// pause is the first interval between two attempts to reach the API server.
 	pause = time.Second
-	// maxPause is how long it gets.
+	// maxPause is the longest interval, as it doubles with each attempt.
 	maxPause = 15 * time.Second
 )
 
-// errDeleted ends whatever follows a stack.
+// errDeleted is the error of commands that follow a stack when it is deleted.
 var errDeleted = errors.New("the stack was deleted")
 
-// follower follows a stack.
+// follower watches a stack.
 type follower struct {
 	*connection
 	name string
-	// see is called with the stack as it is, and again each time that it changes.
+	// see is called with the stack at first and after each change. The watch ends if it returns
+	// done or an error.
 	see func(*v1alpha1.AppStack) (done bool, err error)
-	// seen says that it was called.
+	// seen is set once the stack was read.
 	seen bool
 }
 
-// follow shows the stack as it is to see, and again each time that it changes,
-// until see is done or the context ends. An API server that goes away is waited for.
+// follow calls see with the stack at first and after each change, until see is done or returns an
+// error, or the context ends. If the API server cannot be reached any more, it tries again with
+// growing intervals.
 func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1.AppStack) (done bool, err error)) error {
 	f := &follower{connection: c, name: name, see: see}
 	wait, said := pause, ""
@@ -47,9 +49,9 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 		switch {
 		case done:
 			return err
-		case ctx.Err() != nil: // what ended the watch, too
+		case ctx.Err() != nil: // the watch ends with the context
 			return ctx.Err()
-		case err == nil: // as the API server does now and then
+		case err == nil: // the API server closes watches now and then
 			wait, said = pause, ""
 		case !f.seen && !isOverloaded(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return err
@@ -68,13 +70,13 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 	}
 }
 
-// isOverloaded says whether the API server was reached, and may serve the same request later.
+// isOverloaded reports whether the API server answered, but with an error that may not occur again.
 func isOverloaded(err error) bool {
 	return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
 		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
 }
 
-// watch follows the stack until it is done, or the API server ends the watch.
+// watch watches the stack until see is done, or the API server closes the watch.
 func (f *follower) watch(ctx context.Context) (done bool, err error) {
 	var list v1alpha1.AppStackList
 	own := []client.ListOption{client.InNamespace(f.namespace), client.MatchingFields{"metadata.name": f.name}}

@@ -78,10 +78,10 @@ comment in front of its stack, and on the standard error.`,
 	return cmd
 }
 
-// warnings is how a warning of the Compose library is written.
+// warnings is the format of the Compose library's warnings.
 type warnings struct{}
 
-// Format writes the message alone.
+// Format returns the level and the message.
 func (warnings) Format(entry *logrus.Entry) ([]byte, error) {
 	return []byte(entry.Level.String() + ": " + entry.Message + "\n"), nil
 }

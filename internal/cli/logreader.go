@@ -20,7 +20,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// logReader reads logs of several pods into one stream, whole lines at a time.
+// logReader merges the logs of several pods into one stream, without splitting lines.
 type logReader struct {
 	*connection
 	clientset kubernetes.Interface
@@ -29,7 +29,7 @@ type logReader struct {
 	mutex sync.Mutex
 }
 
-// pods are those to read; none while nothing runs.
+// pods returns the pods whose logs are read; none if no revision runs yet.
 func (l *logReader) pods(r release.Release) []corev1.Pod {
 	number := l.asked.number(r)
 	if number == 0 {
@@ -38,7 +38,8 @@ func (l *logReader) pods(r release.Release) []corev1.Pod {
 	return r.Pods(l.asked.component, number)
 }
 
-// readAll reads the pods one after the other. One that cannot be read keeps nobody from the others.
+// readAll reads the pods one after the other. If one cannot be read, it prints the error, goes on
+// with the others, and returns an error at the end.
 func (l *logReader) readAll(ctx context.Context, pods []corev1.Pod) error {
 	failed := 0
 	for i := range pods {
@@ -53,7 +54,7 @@ func (l *logReader) readAll(ctx context.Context, pods []corev1.Pod) error {
 	return nil
 }
 
-// follow reads the pods, containers that start again, and pods that come later, until the context ends.
+// follow reads the pods until the context ends, including restarted containers and new pods.
 func (l *logReader) follow(ctx context.Context, r release.Release) error {
 	name := r.Stack.Name
 	reading, stop := context.WithCancel(ctx)
@@ -89,13 +90,13 @@ func (l *logReader) follow(ctx context.Context, r release.Release) error {
 			return errDeleted
 		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return err
-		case err == nil: // else it is tried again, and what is open is read on
+		case err == nil: // other errors: keep the open streams, and try again after the pause
 			r = again
 		}
 	}
 }
 
-// run names the run of the container that there is a log of; empty where it has not started yet.
+// run returns a key for the current run of the container; empty if it has not started yet.
 func (l *logReader) run(pod *corev1.Pod) string {
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if status.Name == l.asked.container && status.ContainerID != "" {
@@ -105,7 +106,7 @@ func (l *logReader) run(pod *corev1.Pod) string {
 	return ""
 }
 
-// read copies the log of a pod.
+// read copies the log of a pod to the output. Each line begins with the pod's name if named is set.
 func (l *logReader) read(ctx context.Context, pod *corev1.Pod, named bool) error {
 	options := &corev1.PodLogOptions{
 		Container: l.asked.container, Follow: l.asked.follow, Previous: l.asked.previous, Timestamps: l.asked.stamps,
@@ -120,7 +121,7 @@ func (l *logReader) read(ctx context.Context, pod *corev1.Pod, named bool) error
 	if err != nil {
 		return err
 	}
-	defer func() { _ = stream.Close() }() // it was read to its end, or is of no more use
+	defer func() { _ = stream.Close() }() // only read: an error here loses nothing
 	prefix := ""
 	if named {
 		prefix = l.plugin.view().Paint(terminal.Faint, "["+pod.Name+"]") + " "

@@ -16,7 +16,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// logging is what logs are asked for.
+// logging holds the flags of logs.
 type logging struct {
 	component string
 	revision  int64
@@ -100,10 +100,11 @@ func (c *connection) logs(ctx context.Context, name string, asked logging) error
 	return reader.readAll(ctx, pods)
 }
 
-// checkLogs says what is wrong with what is asked for.
+// checkLogs returns an error if the component or the revision does not exist, or if the user may
+// not list the objects.
 func (c *connection) checkLogs(r release.Release, asked logging) error {
 	for _, err := range r.Denied {
-		return err // without any of these no pod is found
+		return err // all kinds are needed to find the pods
 	}
 	if asked.component != "" {
 		known := false
@@ -121,7 +122,8 @@ func (c *connection) checkLogs(r release.Release, asked logging) error {
 	return err
 }
 
-// noPods says that there is nothing to read, and what is known all the same.
+// noPods returns an error that there are no logs. If there is a failure report of the revision, it
+// prints that first.
 func (c *connection) noPods(r release.Release, asked logging) error {
 	number := asked.number(r)
 	if number == 0 {
@@ -135,7 +137,7 @@ func (c *connection) noPods(r release.Release, asked logging) error {
 	return fmt.Errorf("revision %d has no pods: see kubectl appstack status %s%s", number, r.Stack.Name, c.plugin.scope())
 }
 
-// number is that of the revision whose pods to read.
+// number returns the number of the revision whose pods are read.
 func (l logging) number(r release.Release) int64 {
 	if l.revision != 0 {
 		return l.revision

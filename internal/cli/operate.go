@@ -36,7 +36,7 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 			if err != nil {
 				return err
 			}
-			// only a later time than any before is a restart
+			// A restart needs a later time than any before.
 			at := p.Clock.Now().Truncate(time.Second)
 			if before := revision.LatestRestart(r.Revisions); before != nil && !at.After(*before) {
 				at = before.Add(time.Second)
@@ -77,7 +77,7 @@ func (p *Plugin) resume() *cobra.Command {
 	})
 }
 
-// switchPaused makes the command that pauses rollouts, or the one that lets them go on.
+// switchPaused makes the command that pauses or resumes rollouts.
 func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 	done := "resumed"
 	if paused {
@@ -102,7 +102,7 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 		return err
 	}
 	flags = p.changingOf(cmd, done)
-	if !paused { // a paused stack goes nowhere
+	if !paused { // a paused stack has no rollout to wait for
 		flags.flags(cmd)
 	}
 	return cmd

@@ -17,16 +17,16 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// Formats that -o knows besides those of kubectl's printers.
+// wide is the format of -o that kubectl's printers do not have.
 const wide = "wide"
 
-// output is the flag -o of a command that shows objects.
+// output is the flag -o of a command that prints objects.
 type output struct {
 	*genericclioptions.PrintFlags
 }
 
-// outputOf adds the flag to a command that reads, or that does something to an
-// object, which is then said in a word such as "scaled".
+// outputOf adds the flag to a command. done is the word for what a command does to an object, such
+// as "scaled"; it is empty if the command only reads.
 func (p *Plugin) outputOf(cmd *cobra.Command, done string) output {
 	o := output{genericclioptions.NewPrintFlags(done)}
 	o.AddFlags(cmd)
@@ -39,12 +39,12 @@ func (p *Plugin) outputOf(cmd *cobra.Command, done string) output {
 	return o
 }
 
-// forPeople says whether the output is for people, and not for programs.
+// forPeople reports whether the output is for people rather than programs.
 func (o output) forPeople() bool { return *o.OutputFormat == "" || *o.OutputFormat == wide }
 
 func (o output) wide() bool { return *o.OutputFormat == wide }
 
-// print prints the object in the format that was asked for.
+// print prints the object in the selected format.
 func (o output) print(c *connection, object runtime.Object) error {
 	printer, err := o.WithTypeSetter(c.scheme).ToPrinter()
 	if err != nil {
@@ -53,7 +53,7 @@ func (o output) print(c *connection, object runtime.Object) error {
 	return printer.PrintObj(object, c.plugin.Out)
 }
 
-// printList prints the stacks as one list, or, where only names are asked for, each.
+// printList prints the stacks as one list, or one by one if the format is name.
 func (o output) printList(c *connection, stacks *v1alpha1.AppStackList) error {
 	if *o.OutputFormat != "name" {
 		return o.print(c, stacks)
@@ -66,13 +66,13 @@ func (o output) printList(c *connection, stacks *v1alpha1.AppStackList) error {
 	return nil
 }
 
-// data is the flag -o of a command that shows what is no object.
+// data is the flag -o of a command that prints something other than API objects.
 type data struct {
 	format  string
 	formats []string
 }
 
-// dataOf adds the flag with these formats to a command.
+// dataOf adds the flag with the formats to a command.
 func dataOf(cmd *cobra.Command, formats ...string) *data {
 	d := &data{formats: formats}
 	cmd.Flags().StringVarP(&d.format, "output", "o", "", "Output format. One of: ("+strings.Join(formats, ", ")+").")
@@ -80,7 +80,8 @@ func dataOf(cmd *cobra.Command, formats ...string) *data {
 	return d
 }
 
-// print prints the value, and says whether the format was one for programs.
+// print prints the value if the format is json or yaml, and reports whether it did. An unknown
+// format is an error.
 func (d *data) print(p *Plugin, value any) (bool, error) {
 	if d.format != "" && !slices.Contains(d.formats, d.format) {
 		return false, fmt.Errorf("--output %s: it is one of %s", d.format, strings.Join(d.formats, ", "))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package cli is the kubectl plugin: a file for each of its commands. What they
-// show is put into words by internal/cli/show.
+// Package cli is the kubectl plugin, with a file for each command. Package internal/cli/show
+// renders the output.
 package cli
 
 import (
@@ -20,31 +20,32 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// Exit codes besides 0. ExitTimeout is that of wait and of --wait.
+// Exit codes besides 0. ExitTimeout means that wait or --wait timed out.
 const (
 	ExitError   = 1
 	ExitTimeout = 2
 )
 
-// Plugin is what all commands share.
+// Plugin holds what all commands share.
 type Plugin struct {
 	genericiooptions.IOStreams
-	// Clock tells the time.
+	// Clock is the source of the time.
 	Clock clock.WithTicker
 	// Env looks up an environment variable.
 	Env func(string) string
-	// Version of the plugin.
+	// Version is the version of the plugin.
 	Version string
 
 	flags *genericclioptions.ConfigFlags
 }
 
-// New is a plugin that works for a person at the streams.
+// New returns a plugin that reads from and writes to the streams, with the real clock and
+// environment.
 func New(streams genericiooptions.IOStreams, version string) *Plugin {
 	return &Plugin{IOStreams: streams, Clock: clock.RealClock{}, Env: os.Getenv, Version: version}
 }
 
-// exit is an error with the code that the process ends with.
+// exit is an error with the exit code of the process.
 type exit struct {
 	error
 	code int
@@ -52,7 +53,7 @@ type exit struct {
 
 func (e exit) Unwrap() error { return e.error }
 
-// Run runs a command line, and is the code that the process ends with.
+// Run runs a command line, and returns the exit code of the process.
 func (p *Plugin) Run(ctx context.Context, args []string) int {
 	command := p.Command()
 	command.SetArgs(args)
@@ -69,7 +70,7 @@ func (p *Plugin) Run(ctx context.Context, args []string) int {
 	return ExitError
 }
 
-// Command is kubectl appstack with all that is below it.
+// Command returns the root command, kubectl appstack, with all subcommands.
 func (p *Plugin) Command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-appstack",
@@ -111,17 +112,18 @@ is a revision, each move to a revision a rollout, and the history has them all.`
 	return root
 }
 
-// view is how the standard output looks now.
+// view returns the view for standard output.
 func (p *Plugin) view() show.View {
 	return show.View{Look: terminal.Of(p.Out, p.Env), Now: p.Clock.Now(), Scope: p.scope()}
 }
 
-// errView is how the standard error looks now.
+// errView returns the view for standard error.
 func (p *Plugin) errView() show.View {
 	return show.View{Look: terminal.Of(p.ErrOut, p.Env), Now: p.Clock.Now(), Scope: p.scope()}
 }
 
-// scope is what a command that is shown needs, to find what this one found.
+// scope returns the flags that a suggested command needs to reach the same cluster and namespace,
+// such as " -n shop".
 func (p *Plugin) scope() string {
 	scope := ""
 	if p.flags == nil {

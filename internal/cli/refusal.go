@@ -15,11 +15,11 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// forbidden is how the API server's authorizers say what someone may not do.
+// forbidden matches the message of the API server's authorizers for a missing permission.
 var forbidden = regexp.MustCompile(
 	`User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)"| at the cluster scope)`)
 
-// explain says what went wrong, and what to do about it.
+// explain returns a message that says what went wrong and, where possible, what to do about it.
 func (p *Plugin) explain(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -36,11 +36,11 @@ func (p *Plugin) explain(err error) string {
 	return err.Error()
 }
 
-// refusal names the permission that is missing.
+// refusal returns a message that names the missing permission.
 func refusal(err error) string {
 	found := forbidden.FindStringSubmatch(err.Error())
 	if found == nil {
-		return err.Error() // an admission policy's, which has its own words
+		return err.Error() // an admission policy has a message of its own
 	}
 	user, verb, resource, group, namespace := found[1], found[2], found[3], found[4], found[5]
 	if group != "" {
@@ -54,7 +54,7 @@ func refusal(err error) string {
 		user, verb, resource, where, verb, resource, roleFor(verb))
 }
 
-// roleFor is the role of ours that has the permission.
+// roleFor returns the ClusterRole of AppStack that has the permission.
 func roleFor(verb string) string {
 	switch verb {
 	case "get", "list", "watch":
@@ -74,7 +74,7 @@ func (p *Plugin) notFound(err error) string {
 	return err.Error()
 }
 
-// scopeHint says where was looked, and how to look elsewhere.
+// scopeHint names the namespace that was searched, and the command that lists all stacks.
 func (p *Plugin) scopeHint() string {
 	namespace, _, err := p.flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {

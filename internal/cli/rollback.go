@@ -56,7 +56,7 @@ as usual.`,
 			asked.Cause = c.because(cmd.Context(), cause, "rollback")
 			out := p.Out
 			if !flags.forPeople() {
-				out = p.ErrOut // what a program reads is the object
+				out = p.ErrOut // standard output has only the object, for programs
 			}
 			if err := c.preview(out, r, *asked); err != nil {
 				return err
@@ -85,8 +85,8 @@ as usual.`,
 	return cmd
 }
 
-// rollbackOf is what to ask for to get to the revision, or, where none is
-// named, to the last good one that is another than what runs by the spec's wish.
+// rollbackOf returns the spec.rollback for the revision. If to is 0, it takes the last good
+// revision, except the spec's own and, if a rollback holds, that rollback's.
 func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback, error) {
 	stack, from := r.Stack, r.Asked()
 	if err := r.Denied[release.RevisionKind]; err != nil {
@@ -121,7 +121,7 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 	return rollback, nil
 }
 
-// preview shows what the rollback changes, and what it means.
+// preview prints the diff of the rollback, and what it does.
 func (c *connection) preview(out io.Writer, r release.Release, rollback v1alpha1.Rollback) error {
 	p := c.plugin
 	view := p.view()
@@ -137,7 +137,8 @@ func (c *connection) preview(out io.Writer, r release.Release, rollback v1alpha1
 	return nil
 }
 
-// confirm asks whether to go on.
+// confirm asks the user whether to go on. It returns an error if not, or if standard input is a
+// file that is no terminal.
 func (p *Plugin) confirm(ctx context.Context, stack *v1alpha1.AppStack) error {
 	if file, ok := p.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
 		return errors.New("there is no terminal to ask on: add --yes to go on without a question, or --dry-run=server to only look")
@@ -191,7 +192,7 @@ it is tried again then.`,
 	return cmd
 }
 
-// noRollback says why there is none to end.
+// noRollback returns an error that says why there is no rollback to end.
 func noRollback(stack *v1alpha1.AppStack, scope string) error {
 	if stalled := show.Stalled(stack); stalled != nil && stalled.Reason == v1alpha1.ReasonRolledBack {
 		return fmt.Errorf("%s was rolled back by itself, because what the spec says failed: "+

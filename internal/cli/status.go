@@ -66,7 +66,7 @@ is written for each change instead.`,
 	return cmd
 }
 
-// lines writes a line for each change, until the stack is deleted or the context ends.
+// lines prints a line for each change, until the stack is deleted or the context ends.
 func (c *connection) lines(ctx context.Context, name string) error {
 	progress := &progress{plugin: c.plugin, out: c.plugin.Out}
 	err := c.follow(ctx, name, func(stack *v1alpha1.AppStack) (bool, error) {
