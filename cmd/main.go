@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// The manager runs the AppStack operator.
+// The manager command runs the AppStack operator.
 package main
 
 import (
@@ -35,17 +35,16 @@ import (
 // version is set when the manager is built for a release.
 var version = "development"
 
-// garbage is how much of it the process takes room for, in percent of what it
-// keeps, where GOGC does not say so. What it keeps is mostly text, which costs the
-// garbage collector next to nothing to look at.
+// garbage is the GC percentage if GOGC is not set. It is lower than Go's default of 100 to save
+// memory: the live heap is mostly strings, which cost the garbage collector almost nothing to scan.
 const garbage = 50
 
-// retryPeriod is how often the leader renews its lease, and how often another
-// manager looks whether it may lead: that one waits for up to 2.2 times as long
-// (client-go's leaderelection.JitterFactor), and so do stacks when a leader goes.
+// retryPeriod is how often the leader renews its lease and other managers try to acquire it. The
+// others wait for up to 2.2 times as long (client-go's leaderelection.JitterFactor), so that is how
+// long stacks may wait after a leader has released its lease.
 const retryPeriod = time.Second
 
-// settings are what the flags say.
+// settings holds the values of the flags.
 type settings struct {
 	metricsAddress string
 	metricsSecure  bool
@@ -126,7 +125,7 @@ func run(s settings) error {
 		SecureServing: s.metricsSecure,
 		CertDir:       s.metricsCertDir,
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
-			c.NextProtos = []string{"http/1.1"} // no HTTP/2: CVE-2023-44487, CVE-2023-39325
+			c.NextProtos = []string{"http/1.1"} // without HTTP/2, because of CVE-2023-44487 and CVE-2023-39325
 		}},
 	}
 	if s.metricsSecure {
@@ -171,9 +170,9 @@ func run(s settings) error {
 	return nil
 }
 
-// start runs the manager until the context ends. One whose cache is not filled by
-// then, as it lacks rights, is not waited for: it has never led, and would go on
-// waiting for its cache, with all the processor there is, until it is killed.
+// start runs the manager until the context ends. If the cache has not synced by then, for example
+// because permissions are missing, start does not wait for the manager: it has never led, and it
+// would go on waiting for its cache, at full CPU load, until it is killed.
 func start(ctx context.Context, mgr ctrl.Manager) error {
 	ended, works := make(chan error, 1), make(chan struct{})
 	go func() { ended <- mgr.Start(ctx) }()
@@ -195,11 +194,11 @@ func start(ctx context.Context, mgr ctrl.Manager) error {
 	}
 }
 
-// filled is the check of a manager that knows the cluster, and can take over at
-// once where another one leads. One that lacks rights never gets there.
+// filled returns a readiness check that succeeds once the cache has synced, so that the manager can
+// take over from another leader at once. Without the required permissions it never succeeds.
 func filled(cache cache.Cache) healthz.Checker {
 	return func(request *http.Request) error {
-		ctx, cancel := context.WithTimeout(request.Context(), 500*time.Millisecond) // the kubelet waits for a second
+		ctx, cancel := context.WithTimeout(request.Context(), 500*time.Millisecond) // the kubelet's timeout is one second
 		defer cancel()
 		if !cache.WaitForCacheSync(ctx) {
 			return errors.New("the cache is not filled yet")
@@ -208,7 +207,8 @@ func filled(cache cache.Cache) healthz.Checker {
 	}
 }
 
-// registries says how registries are reached.
+// registries returns how to access image registries, from the flags. It returns an error if the CA
+// file cannot be read.
 func (s settings) registries() (image.Registries, error) {
 	registries := image.Registries{PlainHTTP: list(s.plainHTTP), Skip: list(s.skip)}
 	if s.caFile == "" {
@@ -222,7 +222,7 @@ func (s settings) registries() (image.Registries, error) {
 	return registries, nil
 }
 
-// list is a flag's value as a list.
+// list splits a flag's value at commas and spaces.
 func list(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 }

@@ -25,7 +25,7 @@ import (
 var version = "development"
 
 func main() {
-	// what the libraries log is for developers: people are told in words
+	// The libraries' logs are for developers. The commands report errors to users themselves.
 	ctrl.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package naming holds every name, label, selector and field owner that the
-// operator gives to what it writes.
+// Package naming defines the names, labels, selectors, annotations and the field manager of the
+// objects that the operator writes.
 package naming
 
 import (
@@ -18,18 +18,18 @@ import (
 // FieldOwner is the field manager of every write of the operator.
 const FieldOwner = "appstack"
 
-// Main is the name of the component that the top of the spec describes.
+// Main is the name of the component that the top-level fields of the spec describe.
 const Main = "main"
 
-// AppContainer is the name of the container that runs the component's image.
+// AppContainer is the name of the container with the component's image.
 const AppContainer = "app"
 
-// Labels of what the operator writes.
+// Labels of the objects that the operator writes.
 const (
-	// LabelStack names the stack that an object belongs to. It is on children,
-	// revisions and pods, and chooses what the operator watches.
+	// LabelStack is the name of the stack that an object belongs to. Children, revisions and pods
+	// have it, and the operator's watches select by it.
 	LabelStack = v1alpha1.GroupName + "/stack"
-	// LabelComponent names the component that an object belongs to.
+	// LabelComponent is the name of the component that an object belongs to.
 	LabelComponent = v1alpha1.GroupName + "/component"
 
 	labelName      = "app.kubernetes.io/name"
@@ -37,20 +37,21 @@ const (
 	labelManagedBy = "app.kubernetes.io/managed-by"
 )
 
-// Annotations of what the operator writes.
+// Annotations of the objects that the operator writes.
 const (
-	// AnnotationRevision is on a Deployment: the number of the revision whose template it has.
+	// AnnotationRevision on a Deployment is the number of the revision that its template is from.
 	AnnotationRevision = v1alpha1.GroupName + "/revision"
-	// AnnotationConfigHash is on children: the hash of what was asked for last.
+	// AnnotationConfigHash on a child is the hash of the configuration that the operator last asked
+	// for.
 	AnnotationConfigHash = v1alpha1.GroupName + "/config-hash"
-	// AnnotationRestartedAt is on a pod template: the restart that it was made for.
+	// AnnotationRestartedAt on a pod template is the restart that the template was rendered for.
 	AnnotationRestartedAt = v1alpha1.GroupName + "/restarted-at"
-	// AnnotationRecord is on a ControllerRevision: what is recorded of the
-	// revision besides its immutable content, as JSON.
+	// AnnotationRecord on a ControllerRevision is the mutable part of the revision, beside its
+	// immutable content, as JSON.
 	AnnotationRecord = v1alpha1.GroupName + "/record"
 )
 
-// Object is the name of a component's Deployment, Service and so on.
+// Object returns the name of a component's Deployment, Service and other objects.
 func Object(stack, component string) string {
 	if component == Main {
 		return stack
@@ -58,17 +59,17 @@ func Object(stack, component string) string {
 	return stack + "-" + component
 }
 
-// Revision is the name of the record of a stack's revision.
+// Revision returns the name of the ControllerRevision with the number.
 func Revision(stack string, number int64) string {
 	return stack + "-" + strconv.FormatInt(number, 10)
 }
 
-// Selector chooses the pods of a component.
+// Selector returns the labels that select the pods of a component.
 func Selector(stack, component string) map[string]string {
 	return map[string]string{LabelStack: stack, LabelComponent: component}
 }
 
-// Labels are those of a component's objects and pods.
+// Labels returns the labels of a component's objects and pods.
 func Labels(stack, component string) map[string]string {
 	labels := Recommended(stack)
 	labels[labelName] = Object(stack, component)
@@ -76,8 +77,8 @@ func Labels(stack, component string) map[string]string {
 	return labels
 }
 
-// Recommended are the labels of everything that belongs to a stack, with
-// those that Kubernetes recommends (kubernetes.io/docs, "Recommended Labels").
+// Recommended returns the labels of everything that belongs to a stack, including those that
+// Kubernetes recommends (kubernetes.io/docs, "Recommended Labels").
 func Recommended(stack string) map[string]string {
 	return map[string]string{
 		LabelStack:     stack,
@@ -87,13 +88,13 @@ func Recommended(stack string) map[string]string {
 	}
 }
 
-// Owner is the reference by which a stack owns its children and revisions.
+// Owner returns the owner reference of a stack's children and revisions.
 func Owner(stack *v1alpha1.AppStack) metav1.OwnerReference {
 	return *metav1.NewControllerRef(stack, v1alpha1.GroupVersion.WithKind("AppStack"))
 }
 
-// Port is the name of a port that has none, by its number and protocol on the
-// Service, by which clients know it: other ports may come, go and change places.
+// Port returns the name of a port without one. It is made of the number and protocol that clients
+// use on the Service, so it does not change when other ports are added, removed or reordered.
 func Port(number int32, protocol string) string {
 	name := "port-" + strconv.Itoa(int(number))
 	if protocol != "TCP" {
@@ -102,7 +103,7 @@ func Port(number int32, protocol string) string {
 	return name
 }
 
-// ServiceHost is the name by which a Service is reached inside the cluster.
+// ServiceHost returns the DNS name of a Service inside the cluster, without the cluster domain.
 func ServiceHost(namespace, service string) string {
 	return strings.Join([]string{service, namespace, "svc"}, ".")
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package manifest writes objects as people write them.
+// Package manifest writes objects as YAML manifests.
 package manifest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Text is the YAML of an object without what only a cluster writes.
+// Text returns the YAML of an object without its status.
 func Text(object client.Object) ([]byte, error) {
 	raw, err := json.Marshal(object)
 	if err != nil {

@@ -15,15 +15,16 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// NarrowClaim is a claim that not every pod can mount, and whose component starts new pods beside old ones.
+// NarrowClaim is a PersistentVolumeClaim that cannot be mounted on every node or by every pod, of a
+// component that starts new pods beside old ones.
 type NarrowClaim struct {
 	Component, Claim string
 	// Mode is ReadWriteOnce or ReadWriteOncePod.
 	Mode corev1.PersistentVolumeAccessMode
 }
 
-// ReadNarrowClaims lists the stack's claims that an update may wait for. What may not be read is left out: they
-// are a warning, and the release is no worse without it.
+// ReadNarrowClaims returns the stack's claims that may block an update. It omits claims that cannot
+// be read, because they only serve a warning.
 func (r Release) ReadNarrowClaims(ctx context.Context, reader client.Reader) []NarrowClaim {
 	var narrow []NarrowClaim
 	oneNode := func() bool {
@@ -46,7 +47,8 @@ func (r Release) ReadNarrowClaims(ctx context.Context, reader client.Reader) []N
 	return narrow
 }
 
-// mountedBesideOld are the claims that new pods of the Deployment mount while old ones do.
+// mountedBesideOld returns the claims that new pods of the Deployment mount while old pods still
+// do.
 func mountedBesideOld(deployment *appsv1.Deployment) []string {
 	if deployment == nil || !rollout.Surges(deployment) {
 		return nil
@@ -60,7 +62,8 @@ func mountedBesideOld(deployment *appsv1.Deployment) []string {
 	return names
 }
 
-// narrowest is how the volume of a claim can be mounted, where that is not everywhere; else empty.
+// narrowest returns the access mode that limits where the claim can be mounted; empty if pods on
+// several nodes can mount it.
 func narrowest(modes []corev1.PersistentVolumeAccessMode) corev1.PersistentVolumeAccessMode {
 	switch {
 	case slices.Contains(modes, corev1.ReadWriteMany), slices.Contains(modes, corev1.ReadOnlyMany):

@@ -16,7 +16,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Kinds are those that are read of what belongs to a stack.
+// Kinds returns the kinds of a stack's objects that Read lists, by KindOf their lists.
 func Kinds() map[string]client.Object {
 	return map[string]client.Object{
 		RevisionKind:                     &appsv1.ControllerRevision{},
@@ -26,14 +26,14 @@ func Kinds() map[string]client.Object {
 	}
 }
 
-// RevisionKind is that of the records of revisions.
+// RevisionKind is the kind of ControllerRevisions, as a key of Kinds and Denied.
 var RevisionKind = KindOf(&appsv1.ControllerRevisionList{})
 
-// KindOf names the kind of a list.
+// KindOf returns the key for the kind of a list.
 func KindOf(list client.ObjectList) string { return fmt.Sprintf("%T", list) }
 
-// Read reads a stack and what belongs to it. Who may see the stack but not its
-// pods, say, is told so in Unseen, in the words of explain.
+// Read reads a stack and its objects. If the user may not list a kind, Read goes on without it, and
+// adds the error to Denied and its message, from explain, to Unseen. It returns any other error.
 func Read(ctx context.Context, reader client.Reader, key client.ObjectKey, explain func(error) string) (Release, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := reader.Get(ctx, key, stack); err != nil {

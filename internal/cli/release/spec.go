@@ -22,7 +22,7 @@ import (
 // operator may render more, such as the ports that the image exposes.
 func (r Release) Spec() (model.Content, error) {
 	spec := *r.Stack.Spec.DeepCopy()
-	spec.Rollback = nil // which would select another revision than that of the spec's own content
+	spec.Rollback = nil // a rollback would select another revision than that of the spec's content
 	choice := revision.Choose(spec, r.Revisions)
 	if asked := r.Find(choice.Number); asked != nil {
 		return asked.Content, nil

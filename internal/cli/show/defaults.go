@@ -11,8 +11,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// brief is the template without what the API server fills in by itself (the
-// defaults of core/v1), which nobody asked for and nobody wants to read.
+// brief returns the template without the defaults of core/v1 that the API server fills in, which
+// users did not write.
 func brief(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	template = *template.DeepCopy()
 	spec := &template.Spec
@@ -36,7 +36,7 @@ func brief(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	return template
 }
 
-// drop empties a field that has its default.
+// drop clears a field that has its default.
 func drop[T comparable](field *T, standard T) {
 	if *field == standard {
 		var zero T
@@ -44,7 +44,7 @@ func drop[T comparable](field *T, standard T) {
 	}
 }
 
-// dropEmpty empties a pointer to nothing.
+// dropEmpty clears a pointer to an empty value.
 func dropEmpty[T any](field **T) {
 	var zero T
 	if *field != nil && equality.Semantic.DeepEqual(**field, zero) {
@@ -52,7 +52,7 @@ func dropEmpty[T any](field **T) {
 	}
 }
 
-// dropPointer empties a pointer to the default.
+// dropPointer clears a pointer to the default.
 func dropPointer[T comparable](field **T, standard T) {
 	if ptr.Deref(*field, standard) == standard {
 		*field = nil
@@ -91,7 +91,7 @@ func briefContainer(c *corev1.Container) {
 	}
 }
 
-// pullPolicy is the default for an image.
+// pullPolicy returns the default pull policy of an image.
 func pullPolicy(image string) corev1.PullPolicy {
 	name, _, pinned := strings.Cut(image, "@")
 	tag := name[strings.LastIndexByte(name, '/')+1:]
@@ -150,14 +150,14 @@ func briefVolume(volume *corev1.Volume) {
 		dropPointer(&volume.Ephemeral.VolumeClaimTemplate.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
 	case volume.Image != nil:
 		drop(&volume.Image.PullPolicy, pullPolicy(volume.Image.Reference))
-	case volume.EmptyDir != nil: // what a volume is that says nothing
+	case volume.EmptyDir != nil: // the default of a volume without a source
 		dropEmpty(&volume.EmptyDir)
 	default:
 		briefLegacy(volume)
 	}
 }
 
-// briefLegacy is for the volumes of storage that CSI drivers have taken over.
+// briefLegacy clears the defaults of the in-tree volume types that CSI drivers have replaced.
 func briefLegacy(volume *corev1.Volume) {
 	switch {
 	case volume.ISCSI != nil:

@@ -17,7 +17,7 @@ import (
 
 // Side is one of the two contents that Diff compares.
 type Side struct {
-	// Name is what a person calls it, such as "revision 4".
+	// Name is the label in the diff, such as "revision 4".
 	Name    string
 	Content model.Content
 }

@@ -39,7 +39,7 @@ func (v View) Autopsy(failure *v1alpha1.FailureStatus) string {
 	return out.String()
 }
 
-// margin returns the prefix of each line of a container's last words.
+// margin returns the prefix of each line of a container's last output.
 func (v View) margin() string {
 	if v.Plain {
 		return "| "

@@ -15,7 +15,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// History shows the rollouts of a stack, newest first.
+// History returns a table of a stack's rollouts, newest first.
 func (v View) History(history []v1alpha1.RolloutStatus) string {
 	table := terminal.Table{
 		Header: []string{"REVISION", "OUTCOME", "TRIGGER", "AGE", "TOOK", "IMAGES", "CAUSE"}, Loose: []int{6, 5},
@@ -50,8 +50,9 @@ func toneOf(outcome v1alpha1.RolloutOutcome) terminal.Tone {
 	return terminal.Faint
 }
 
-// took is how long a rollout took, or has taken until now. It is not known where the
-// clock was set back meanwhile; that two clocks differ by a second is usual.
+// took returns how long a rollout took, or has taken so far with "+". It is unknown if the rollout
+// ends more than a second before it starts because a clock was set back. Differences up to a second
+// between two clocks are common.
 func (v View) took(rollout v1alpha1.RolloutStatus) string {
 	end, goesOn := v.Now, "+"
 	if rollout.EndedAt != nil {
@@ -64,8 +65,8 @@ func (v View) took(rollout v1alpha1.RolloutStatus) string {
 	return duration.HumanDuration(took) + goesOn
 }
 
-// images are those of a revision: each once, with the components that run
-// another one than the main component.
+// images returns the images of a revision, each once. An image of another component than the main
+// one has the component's name in front of it.
 func (v View) images(images []v1alpha1.ImageStatus) string {
 	var words, seen []string
 	for _, image := range images {
@@ -82,7 +83,7 @@ func (v View) images(images []v1alpha1.ImageStatus) string {
 	return or(strings.Join(words, ", "))
 }
 
-// oneLine is text of someone's with its line breaks and all that commands a terminal taken out.
+// oneLine returns the text as one line, without terminal control sequences.
 func oneLine(text string) string {
 	return strings.Join(strings.Fields(terminal.Clean(text)), " ")
 }

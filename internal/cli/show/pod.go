@@ -14,17 +14,17 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// podState is a pod in short.
+// podState is the summary of a pod.
 type podState struct {
 	word     string
 	tone     terminal.Tone
 	ready    string
 	restarts int32
-	// note is what the kubelet or the scheduler says of it, where there is trouble.
+	// note is the message of the kubelet or the scheduler about a problem; empty if there is none.
 	note string
 }
 
-// stateOf is what a person has to know of the pod: what is wrong with it, where anything is.
+// stateOf returns the summary of the pod, with its problem if it has one.
 func stateOf(pod *corev1.Pod) podState {
 	state := podState{word: string(pod.Status.Phase), tone: terminal.Busy, ready: none}
 	ready, all := 0, 0
@@ -52,7 +52,7 @@ func stateOf(pod *corev1.Pod) podState {
 	return state
 }
 
-// trouble looks for what keeps a pod from serving.
+// trouble sets the state to what prevents the pod from serving, if anything does.
 func (s *podState) trouble(pod *corev1.Pod) {
 	containers := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 	if slices.ContainsFunc(containers, s.containerTrouble) {
@@ -72,7 +72,8 @@ func (s *podState) trouble(pod *corev1.Pod) {
 	}
 }
 
-// containerTrouble says whether it is the container that does.
+// containerTrouble reports whether the container prevents the pod from serving, and sets the state
+// to the reason.
 func (s *podState) containerTrouble(status corev1.ContainerStatus) bool {
 	if waiting := status.State.Waiting; waiting != nil && waiting.Reason != "" && waiting.Reason != "PodInitializing" {
 		s.word, s.note = waiting.Reason, waiting.Message
@@ -88,7 +89,7 @@ func (s *podState) containerTrouble(status corev1.ContainerStatus) bool {
 	return false
 }
 
-// info is what is to be said besides, in a few words.
+// info returns the restarts and the note, for the column INFO.
 func (s *podState) info() string {
 	var words []string
 	if s.restarts > 0 {
@@ -100,7 +101,7 @@ func (s *podState) info() string {
 	return strings.Join(words, ", ")
 }
 
-// counted is a number of things.
+// counted returns a number with its noun, such as "2 restarts".
 func counted(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

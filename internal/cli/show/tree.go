@@ -16,8 +16,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Tree shows the stack, its components, their ReplicaSets and their pods, what
-// it waits for, and what failed. With bars it shows how far each component is.
+// Tree returns the stack's state, then a table of its components, their ReplicaSets and their pods
+// as a tree, and the failure report. With bars, components have a progress bar.
 func (v View) Tree(r release.Release, bars bool) string {
 	var out strings.Builder
 	out.WriteString(v.head(r))
@@ -50,7 +50,7 @@ func (v View) Tree(r release.Release, bars bool) string {
 	return out.String()
 }
 
-// head is what a person wants to know first.
+// head returns the summary above the tree.
 func (v View) head(r release.Release) string {
 	stack := r.Stack
 	var out strings.Builder
@@ -68,7 +68,7 @@ func (v View) head(r release.Release) string {
 	return out.String()
 }
 
-// revisions says which revision runs, and which were to.
+// revisions describes which revision runs, and which one the spec asks for.
 func (v View) revisions(r release.Release) string {
 	status := r.Stack.Status
 	if status.Revision == 0 {
@@ -94,7 +94,7 @@ func (v View) revisions(r release.Release) string {
 	return strings.Join(words, ", ")
 }
 
-// newest is the stack's newest rollout, or nil.
+// newest returns the stack's newest rollout, or nil.
 func newest(stack *v1alpha1.AppStack) *v1alpha1.RolloutStatus {
 	if len(stack.Status.History) == 0 {
 		return nil
@@ -102,7 +102,7 @@ func newest(stack *v1alpha1.AppStack) *v1alpha1.RolloutStatus {
 	return &stack.Status.History[0]
 }
 
-// mainImage is the image of the main component with its digest, where that is known.
+// mainImage returns the image of the main component, with its digest if that is known.
 func mainImage(stack *v1alpha1.AppStack) string {
 	for _, component := range stack.Status.Components {
 		if component.Name == naming.Main && component.Image != "" {
@@ -122,7 +122,7 @@ func (v View) componentRow(r release.Release, component release.Component, branc
 	}
 	done, desired := min(ptr.Deref(status.UpdatedReplicas, 0), ptr.Deref(status.AvailableReplicas, 0)), ptr.Deref(status.DesiredReplicas, 0)
 	ready := ptr.Deref(status.ReadyReplicas, 0)
-	if deployment := component.Deployment; deployment != nil { // newer than the stack's status
+	if deployment := component.Deployment; deployment != nil { // it is more recent than the stack's status
 		row[3] = v.age(deployment.CreationTimestamp)
 		desired, ready = ptr.Deref(deployment.Spec.Replicas, 1), deployment.Status.ReadyReplicas
 		done = min(deployment.Status.UpdatedReplicas, deployment.Status.AvailableReplicas)
@@ -173,7 +173,8 @@ func (v View) setRows(r release.Release, set release.Set, indent string, last bo
 	return rows
 }
 
-// outcome is what is known of the revision of a ReplicaSet.
+// outcome describes how the rollout to the ReplicaSet's revision ended, if that is known. For an
+// unknown revision it returns the ReplicaSet's name.
 func (v View) outcome(r release.Release, set release.Set) string {
 	status := r.Stack.Status
 	switch {
@@ -188,7 +189,7 @@ func (v View) outcome(r release.Release, set release.Set) string {
 	}
 }
 
-// or is the text, or a sign that there is none.
+// or returns the text, or a placeholder if it is empty.
 func or(text string) string {
 	if text == "" {
 		return none

@@ -49,7 +49,7 @@ func (v View) narrower(columns int) View {
 	return v
 }
 
-// runs says what runs.
+// runs describes which revision and image run, how many pods are ready, and the address.
 func (v View) runs(r release.Release) []string {
 	status := r.Stack.Status
 	if status.Revision == 0 {
@@ -69,7 +69,7 @@ func (v View) runs(r release.Release) []string {
 	return words
 }
 
-// asked says what the spec asks for, and what started the newest rollout.
+// asked describes what the spec asks for, and what started the newest rollout.
 func (v View) asked(r release.Release) []string {
 	spec, asked := r.Stack.Spec, r.Asked()
 	content := fmt.Sprintf("The spec's content is that of revision %d (%s).", asked, ShortImage(spec.Image))
@@ -101,7 +101,7 @@ func (v View) asked(r release.Release) []string {
 	if rollout := newest(r.Stack); rollout != nil {
 		last := fmt.Sprintf("The newest rollout, to revision %d, began %s ago (%s)", rollout.Revision, v.age(rollout.StartedAt), rollout.Trigger)
 		reason := cmp.Or(rollout.Cause, rollout.Message)
-		if rollout.Trigger == v1alpha1.TriggerAutoRollback { // its cause is why the revision was once released
+		if rollout.Trigger == v1alpha1.TriggerAutoRollback { // its cause is that of the revision, not of the rollback
 			reason = rollout.Message
 		}
 		words = append(words, sentence(last+": "+oneLine(reason)))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package terminal knows how text looks where it is read: how wide it may be,
-// whether colors help, and how a picture is drawn over the one before.
+// Package terminal formats text for a terminal or a file: it limits the width, adds colors, and
+// redraws a frame over the previous one.
 package terminal
 
 import (
@@ -14,21 +14,21 @@ import (
 	"golang.org/x/term"
 )
 
-// Look is how text is to look.
+// Look describes what the output can show.
 type Look struct {
-	// Width in columns; 0 where lines may be as long as they are, as in a file.
+	// Width in columns; 0 means unlimited, as in a file.
 	Width int
-	// Height in lines; 0 where there may be any number.
+	// Height in lines; 0 means unlimited.
 	Height int
-	// Color says that colors are understood, and wanted.
+	// Color reports whether to use colors.
 	Color bool
-	// Plain says that only ASCII is understood.
+	// Plain reports whether to use only ASCII.
 	Plain bool
 }
 
-// Of is the look of what is written to the stream: of a terminal its size, and
-// colors unless NO_COLOR (no-color.org) or TERM=dumb says otherwise; of
-// anything else neither.
+// Of returns the look of a stream. For a terminal it has the size, and colors unless NO_COLOR
+// (no-color.org) is set or TERM is dumb. For anything else, size is unlimited and there are no
+// colors.
 func Of(out io.Writer, env func(string) string) Look {
 	look := Look{Plain: !unicode(env)}
 	file, ok := out.(*os.File)
@@ -42,14 +42,14 @@ func Of(out io.Writer, env func(string) string) Look {
 	return look
 }
 
-// Is says whether the stream is a terminal that a picture can be redrawn on.
+// Is reports whether the stream is a terminal on which a frame can be redrawn.
 func Is(out io.Writer, env func(string) string) bool {
 	file, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && env("TERM") != "dumb"
 }
 
-// unicode says whether the locale has more than ASCII. The first variable that
-// is set decides, as POSIX has it; where none is, most terminals of today do.
+// unicode reports whether the locale's encoding is UTF-8. As in POSIX, the first variable that is
+// set decides. If none is set, it assumes UTF-8, which most terminals support.
 func unicode(env func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if value := strings.ToLower(env(name)); value != "" {
@@ -59,10 +59,9 @@ func unicode(env func(string) string) bool {
 	return true
 }
 
-// Tone is what a piece of text is to tell by its color.
+// Tone is the meaning of a text that its color conveys.
 type Tone int
 
-// The tones.
 const (
 	None Tone = iota
 	Good
@@ -72,7 +71,7 @@ const (
 	Strong
 )
 
-// Paint gives the text the color of its tone.
+// Paint returns the text in the color of the tone, or unchanged if the look has no colors.
 func (l Look) Paint(tone Tone, text string) string {
 	if !l.Color || tone == None || text == "" {
 		return text
@@ -94,7 +93,7 @@ func (l Look) Paint(tone Tone, text string) string {
 	return style.Styled(text)
 }
 
-// Mark is the sign of a tone, for those who see no colors.
+// Mark returns the symbol of a tone, which conveys it without colors too.
 func (l Look) Mark(tone Tone) string {
 	marks := map[Tone]string{Good: "✔", Busy: "◌", Bad: "✖", Faint: "·"}
 	if l.Plain {
@@ -103,7 +102,7 @@ func (l Look) Mark(tone Tone) string {
 	return l.Paint(tone, marks[tone])
 }
 
-// Fit cuts the line where it is wider than the look allows.
+// Fit truncates the line to the width of the look.
 func (l Look) Fit(line string) string {
 	if l.Width <= 0 {
 		return line
@@ -118,8 +117,8 @@ func (l Look) ellipsis() string {
 	return "…"
 }
 
-// Wrap breaks the text between words into lines that start with the indent
-// and are no wider than the look allows.
+// Wrap breaks the text between words into lines that start with the indent and fit the width. It
+// does not break lines if less than 20 columns are left beside the indent.
 func (l Look) Wrap(indent, text string) string {
 	room := l.Width - ansi.StringWidth(indent)
 	if l.Width > 0 && room >= 20 {
@@ -132,10 +131,10 @@ func (l Look) Wrap(indent, text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// barWidth is how many columns a bar of progress has.
+// barWidth is the width of a progress bar in columns.
 const barWidth = 10
 
-// Bar is a bar of progress.
+// Bar returns a progress bar.
 func (l Look) Bar(done, all int32) string {
 	full, empty := "█", "░"
 	if l.Plain {
@@ -152,15 +151,15 @@ func (l Look) Bar(done, all int32) string {
 	return l.Paint(tone, strings.Repeat(full, filled)) + l.Paint(Faint, strings.Repeat(empty, barWidth-filled))
 }
 
-// Branches are the lines of a tree in front of its leaves.
+// Branches are the prefixes that draw the lines of a tree.
 type Branches struct {
-	// Fork is in front of one that others follow, Last of the last one.
+	// Fork is in front of a node, Last in front of the last one of its parent.
 	Fork, Last string
-	// Through is below a fork, Gap below the last one.
+	// Through is in front of what is below a Fork, Gap in front of what is below a Last.
 	Through, Gap string
 }
 
-// Branches are the lines of a tree.
+// Branches returns the prefixes for the look.
 func (l Look) Branches() Branches {
 	if l.Plain {
 		return Branches{Fork: "|- ", Last: "`- ", Through: "|  ", Gap: "   "}
@@ -168,8 +167,7 @@ func (l Look) Branches() Branches {
 	return Branches{Fork: "├─ ", Last: "└─ ", Through: "│  ", Gap: "   "}
 }
 
-// Clean is text of someone else's, such as a container's last words, without
-// what would command the terminal.
+// Clean removes terminal control sequences from text of others, such as a container's last output.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0) {
