@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package compose makes AppStacks of a Compose project, and says what it could
-// not carry over. Nothing of the project disappears without a note.
+// Package compose converts a Compose project to AppStacks. Each setting that it cannot convert gets
+// a note.
 package compose
 
 import (
@@ -19,61 +19,60 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Options say how a project is read, and how it becomes stacks.
+// Options configure Load and Convert.
 type Options struct {
-	// ProjectName is used in place of the name that the files or the folder give.
+	// ProjectName overrides the name that the files or the folder give.
 	ProjectName string
-	// Profiles are the Compose profiles to take in. Without any, it is those of
-	// the variable COMPOSE_PROFILES.
+	// Profiles are the Compose profiles to enable. If empty, the variable COMPOSE_PROFILES applies.
 	Profiles []string
-	// EnvFiles hold variables for the Compose files. Without any, it is the .env
-	// beside the first Compose file, where there is one.
+	// EnvFiles are files with variables for the Compose files. If empty, the file .env beside the
+	// first Compose file applies, if it exists.
 	EnvFiles []string
-	// Stack makes all services components of one stack of this name.
+	// Stack is the name of one stack with all services as its components. If empty, services become
+	// stacks of their own, except those that group assigns to another one's stack.
 	Stack string
-	// VolumeSize is what the claims ask for that are made of named volumes. It
-	// defaults to 1Gi.
+	// VolumeSize is the storage request of the claims for named volumes. The default is 1Gi.
 	VolumeSize resource.Quantity
 }
 
-// Result is what a project has become.
+// Result is the outcome of a conversion.
 type Result struct {
-	// Objects in the order in which to apply them: ConfigMaps,
-	// PersistentVolumeClaims, and AppStacks, those that others depend on first.
+	// Objects in the order in which to apply them: ConfigMaps, PersistentVolumeClaims and
+	// AppStacks. A stack comes after those that it depends on.
 	Objects []client.Object
-	// Notes of the whole project first, then by service.
+	// Notes are sorted by service, after those about the whole project.
 	Notes []Note
 }
 
-// Note is one thing that was not carried over, or that a person has to do or know.
+// Note is a message about something that was not converted, or that the user has to do or know.
 type Note struct {
-	// Stack is the AppStack that the service became. It is empty where the note
-	// is about the whole project.
+	// Stack is the AppStack that the service belongs to; empty if the note is about the whole
+	// project.
 	Stack string
-	// Service is the name that the Compose file has.
+	// Service is the name in the Compose file.
 	Service string
 	// Field of the service or of the project, such as deploy.mode.
 	Field string
-	// Message says what is different, and what to do about it.
+	// Message says what differs, and what to do about it.
 	Message string
 }
 
-// String is the note as one line.
+// String returns the note as one line.
 func (n Note) String() string {
 	parts := []string{n.Service, n.Field, n.Message}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return oneLine(strings.Join(parts, ": "))
 }
 
-// converter holds what the steps of a conversion share.
+// converter is the state of a conversion.
 type converter struct {
 	project  *types.Project
 	options  Options
 	services []*service // by name
 	stacks   []*stack   // by name
 	claims   map[string]*claim
-	configs  map[string]string // ConfigMaps by config
-	secrets  map[string]string // Secrets by secret
+	configs  map[string]string // names of ConfigMaps by config
+	secrets  map[string]string // names of Secrets by secret
 	notes    []Note
 }
 
@@ -85,16 +84,16 @@ type service struct {
 	component string // naming.Main, or the name of a further component
 	image     string
 	ports     []port
-	talk      []mention // of other services
+	talk      []mention // the other services that it names as hosts
 }
 
-// host is the name of the service's Deployment and Service.
+// host returns the name of the service's Deployment and Service.
 func (s *service) host() string { return naming.Object(s.stack.name, s.component) }
 
-// runsCommand says whether the service replaces what its image runs.
+// runsCommand reports whether the service overrides its image's ENTRYPOINT or CMD.
 func (s *service) runsCommand() bool { return len(s.Entrypoint)+len(s.Command) > 0 }
 
-// stack is an AppStack to be. Its first service is the main component.
+// stack is a future AppStack. Its first service is the main component.
 type stack struct {
 	name     string
 	services []*service
@@ -102,7 +101,7 @@ type stack struct {
 
 func (s *stack) main() *service { return s.services[0] }
 
-// Convert makes AppStacks of a project that Load has read. It reads nothing else.
+// Convert converts a project from Load to AppStacks. It reads no files and no environment.
 func Convert(project *types.Project, options Options) (Result, error) {
 	if options.VolumeSize.IsZero() {
 		options.VolumeSize = resource.MustParse("1Gi")
@@ -128,7 +127,8 @@ func Convert(project *types.Project, options Options) (Result, error) {
 	return result, nil
 }
 
-// take looks at the services, and refuses what no stack can be made of.
+// take collects the services. It returns an error for those that cannot become a stack, and if
+// there are none.
 func (c *converter) take() error {
 	for _, name := range c.project.ServiceNames() {
 		config := c.project.Services[name]
@@ -161,8 +161,8 @@ func (c *converter) noteProject(field, format string, values ...any) {
 	c.notes = append(c.notes, Note{Field: field, Message: fmt.Sprintf(format, values...)})
 }
 
-// sortedNotes are the notes, each once. Within a service they keep the order in
-// which they were found.
+// sortedNotes returns the notes without duplicates, sorted by service. Within a service they keep
+// their order.
 func (c *converter) sortedNotes() []Note {
 	var notes []Note
 	for _, note := range c.notes {
@@ -177,7 +177,7 @@ func (c *converter) sortedNotes() []Note {
 	return notes
 }
 
-// service finds a service by the name that the Compose file has; it may be nil.
+// service returns the service with the name in the Compose file, or nil.
 func (c *converter) service(name string) *service {
 	at := slices.IndexFunc(c.services, func(s *service) bool { return s.Name == name })
 	if at < 0 {

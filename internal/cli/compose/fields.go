@@ -3,7 +3,7 @@
 
 package compose
 
-// What is said of fields that Kubernetes has under other names.
+// Messages that several fields share.
 const (
 	byTemplate = "not carried over: podTemplate reaches all that Kubernetes has for pods"
 	forDocker  = "not carried over: it is about Docker, and the nodes run containerd or its like"
@@ -14,9 +14,9 @@ const (
 	devices    = "not carried over: ask for devices by resources.limits, such as nvidia.com/gpu: 1"
 )
 
-// serviceFields are the fields of services.
+// serviceFields are the fields of services, with their messages.
 var serviceFields = fields{
-	// other steps look at these
+	// converted by other steps
 	"build": carried, "cap_add": carried, "cap_drop": carried, "command": carried, "configs.source": carried, "configs.target": carried,
 	"configs.mode": carried, "container_name": carried, "cpus": carried, "depends_on": carried, "entrypoint": carried, "env_file": carried,
 	"environment": carried, "expose": carried, "extends": carried, "extra_hosts": carried, "hostname": carried, "image": carried,
@@ -24,21 +24,21 @@ var serviceFields = fields{
 	"pull_policy": carried, "read_only": carried, "restart": carried, "scale": carried, "secrets.source": carried,
 	"secrets.target": carried, "secrets.mode": carried, "shm_size": carried, "stdin_open": carried, "stop_grace_period": carried,
 	"tmpfs": carried, "tty": carried, "user": carried, "working_dir": carried,
-	"provider":    carried, // it is refused
-	"healthcheck": carried, // all of it: the probe needs no start period
+	"provider":    carried, // take returns an error for it
+	"healthcheck": carried, // all of its fields: the probe needs no start period
 	"deploy.mode": carried, "deploy.replicas": carried, "deploy.restart_policy.condition": carried,
 	"deploy.resources.limits.cpus": carried, "deploy.resources.limits.memory": carried,
 	"deploy.resources.reservations.cpus": carried, "deploy.resources.reservations.memory": carried,
 	"deploy.update_config.parallelism": carried, "deploy.update_config.order": carried,
 	"deploy.update_config.failure_action": carried, "deploy.update_config.monitor": carried,
 	"networks.*.aliases":     carried,
-	"networks.*.priority":    carried, // there is one network
+	"networks.*.priority":    carried, // there is only one network
 	"volumes.type":           carried,
 	"volumes.source":         carried,
 	"volumes.target":         carried,
 	"volumes.read_only":      carried,
-	"volumes.bind":           carried, // the whole mount has a note
-	"volumes.image":          carried, // the same
+	"volumes.bind":           carried, // noteBind notes the whole mount
+	"volumes.image":          carried, // volume notes the whole mount
 	"volumes.consistency":    carried, // Docker ignores it as well
 	"volumes.tmpfs.size":     carried,
 	"volumes.volume.nocopy":  carried, // nothing is ever copied
@@ -143,7 +143,7 @@ var serviceFields = fields{
 	"volume_driver":      "not carried over: set storageClassName of the claims",
 }
 
-// projectFields are the fields of the project, its services aside.
+// projectFields are the fields of the project without its services, with their messages.
 var projectFields = fields{
 	"name": carried, "secrets.*.name": carried, "secrets.*.file": carried, "secrets.*.environment": carried, "secrets.*.external": carried,
 	"configs.*.name": carried, "configs.*.file": carried, "configs.*.environment": carried, "configs.*.external": carried,
@@ -165,7 +165,7 @@ var projectFields = fields{
 	"volumes.*.labels":       "not carried over: set metadata.labels of the claim",
 }
 
-// harmless is what Kubernetes does anyway.
+// harmless are the values that match what Kubernetes does anyway.
 var harmless = map[string]bool{
 	"networks.*.driver=bridge": true, "networks.*.driver=overlay": true, "volumes.*.driver=local": true,
 	"deploy.endpoint_mode=vip": true, "network_mode=bridge": true, "network_mode=default": true,

@@ -18,11 +18,11 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// secretsFolder is where Compose puts secrets.
+// secretsFolder is where Compose mounts secrets by default.
 const secretsFolder = "/run/secrets"
 
-// nameFiles names the ConfigMaps and Secrets of the configs and secrets that
-// services use, and says which of them a person has to make.
+// nameFiles names the ConfigMaps and Secrets for the configs and secrets that services use, and
+// notes those that the user has to create.
 func (c *converter) nameFiles() {
 	c.configs, c.secrets = map[string]string{}, map[string]string{}
 	used := map[string]bool{}
@@ -70,13 +70,14 @@ func (c *converter) noteConfig(key string, config types.ConfigObjConfig) {
 	}
 }
 
-// noteSecret says how to make a Secret: what is secret is not written into files.
+// noteSecret notes how to create a Secret. The conversion creates none, so that no secret values
+// end up in files.
 func (c *converter) noteSecret(key string, secret types.SecretConfig) {
 	field, name := "secrets."+key, c.secrets[key]
 	switch {
 	case bool(secret.External):
 		c.noteProject(field, "it is external: a Secret named %s must be there, with the key %s", name, key)
-	case secret.Environment != "" && !plainVariable.MatchString(secret.Environment): // not into a command
+	case secret.Environment != "" && !plainVariable.MatchString(secret.Environment): // unsafe in a shell command
 		c.noteProject(field, "make a Secret named %s first, with the key %s", name, key)
 	case secret.Environment != "":
 		c.noteProject(field, `make it first: kubectl create secret generic %s --from-literal=%s="$%s"`, name, key, secret.Environment)
@@ -85,7 +86,7 @@ func (c *converter) noteSecret(key string, secret types.SecretConfig) {
 	}
 }
 
-// configMaps are those of configs that could be read.
+// configMaps returns the ConfigMaps of the configs whose content is known.
 func (c *converter) configMaps() []client.Object {
 	var out []client.Object
 	for _, key := range sortedKeys(c.configs) {
@@ -135,7 +136,7 @@ func mode(given *types.FileMode) *int32 {
 	return &bits
 }
 
-// relative is a path as a person in the project's folder would write it.
+// relative returns the path relative to the project's folder, or unchanged if it is outside.
 func (c *converter) relative(file string) string {
 	if !filepath.IsAbs(file) {
 		return file
@@ -155,7 +156,7 @@ var (
 	plainVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// quoted is a word of a command that a person copies into a shell.
+// quoted returns the word quoted for a shell, if it needs quotes.
 func quoted(word string) string {
 	if plainWord.MatchString(word) {
 		return word

@@ -14,7 +14,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/imageconfig"
 )
 
-// readiness is the check of a service, as it would be that of its image.
+// readiness converts the healthcheck, in the same way as the operator converts an image's
+// HEALTHCHECK.
 func (c *converter) readiness(s *service) *corev1.Probe {
 	check := s.HealthCheck
 	if check == nil {
@@ -59,7 +60,7 @@ func retries(given *uint64) int {
 	return int(min(*given, math.MaxInt32))
 }
 
-// seconds rounds up, so that nothing is given less time than was asked for.
+// seconds returns the duration in seconds, rounded up so that no timeout gets shorter.
 func seconds(duration time.Duration) int64 {
 	whole := int64(duration / time.Second)
 	if duration%time.Second > 0 {

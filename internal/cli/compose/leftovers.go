@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// noteLeftovers notes whatever the project sets and no other step has looked at.
-// It goes by what is there, not by a list of what is known, so that a field which
-// Compose gets one day is noted too.
+// noteLeftovers notes all settings that no other step converts. It goes through the settings rather
+// than through a list of known fields, so that it also notes fields that Compose adds in the
+// future.
 func (c *converter) noteLeftovers() {
 	for _, s := range c.services {
 		walk("", "", tree(s.ServiceConfig), serviceFields, func(field, message string) { c.note(s, field, "%s", message) })
@@ -30,7 +30,7 @@ func (c *converter) noteLeftovers() {
 	}
 }
 
-// noteNames notes other host names of the service, which nothing stands for in the cluster.
+// noteNames notes the service's other host names, which do not resolve in the cluster.
 func (c *converter) noteNames(s *service) {
 	for _, link := range s.Links {
 		if name, alias, found := strings.Cut(link, ":"); found && name != alias {
@@ -50,7 +50,7 @@ func (c *converter) noteNames(s *service) {
 	}
 }
 
-// hostOf is the host name that a service has in the cluster.
+// hostOf returns the host name of a service in the cluster.
 func (c *converter) hostOf(name string) string {
 	if s := c.service(name); s != nil {
 		return s.host()
@@ -58,11 +58,11 @@ func (c *converter) hostOf(name string) string {
 	return name
 }
 
-// tree is a value as its YAML or JSON shows it. Extensions (x-...) are not in it.
+// tree returns a value as generic JSON, without extensions (x-...).
 func tree(value any) any {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // plain values
+		panic(err) // a plain value always has a JSON form
 	}
 	var out any
 	if err := json.Unmarshal(raw, &out); err != nil {
@@ -71,14 +71,13 @@ func tree(value any) any {
 	return out
 }
 
-// fields say what is made of each field: carried where another step has looked at
-// it, or what there is to say of it.
+// fields maps the path of each field to its message, or to carried if another step handles it.
 type fields map[string]string
 
-// carried is what another step has looked at.
+// carried marks fields that other steps handle.
 const carried = ""
 
-// parent says whether the table goes into detail of the field.
+// parent reports whether the table has fields below the path.
 func (f fields) parent(pattern string) bool {
 	for name := range f {
 		if pattern == "" || strings.HasPrefix(name, pattern+".") {
@@ -88,7 +87,8 @@ func (f fields) parent(pattern string) bool {
 	return false
 }
 
-// walk goes through what is set, as far into it as the table does.
+// walk calls note for the settings in value, which is at the path pattern in the table, and at
+// field in the Compose file. It descends as far as the table does.
 func walk(pattern, field string, value any, table fields, note func(field, message string)) {
 	if isUnset(value) || harmless[fmt.Sprintf("%s=%v", pattern, value)] {
 		return
@@ -101,7 +101,7 @@ func walk(pattern, field string, value any, table fields, note func(field, messa
 	}
 	if table.parent(pattern) {
 		switch value := value.(type) {
-		case []any: // items are alike
+		case []any: // all items have the same fields
 			for _, item := range value {
 				walk(pattern, field, item, table, note)
 			}

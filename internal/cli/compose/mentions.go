@@ -15,14 +15,14 @@ import (
 // mention is a place where a service names another one as a host.
 type mention struct {
 	host
-	field string // of the service that talks
+	field string // the field of the service that names the host
 }
 
-// host is a service as it is named in a text. The port is 0 where none is named.
+// host is a service as a text names it. The port is 0 if it names none.
 type host struct {
 	name string
 	port int32
-	// byScheme says that the port is not named, and is what the URL's scheme stands for.
+	// byScheme reports whether the port is the default of the URL's scheme.
 	byScheme bool
 }
 
@@ -32,19 +32,19 @@ var (
 	parameters = regexp.MustCompile(`(?i)(?:^|[\s;,"'-])(?:host|hostname|server|data source)=([A-Za-z0-9_.-]+)(?:,(\d{1,5}))?`)
 )
 
-// schemePorts are those of servers that Compose files are full of.
+// schemePorts are the default ports of schemes that are common in Compose files.
 var schemePorts = map[string]int32{
 	"http": 80, "https": 443, "ws": 80, "wss": 443, "redis": 6379, "postgres": 5432, "postgresql": 5432, "mysql": 3306, "mariadb": 3306,
 	"mongodb": 27017, "amqp": 5672, "nats": 4222, "memcached": 11211,
 }
 
-// text is where a service may name others.
+// text is a setting that may name other services.
 type text struct {
 	field, value string
-	whole        bool // the whole of it may be a host
+	whole        bool // the whole value may be a host name
 }
 
-// findMentions finds where services name others.
+// findMentions finds the places where services name others as hosts.
 func (c *converter) findMentions() {
 	for _, s := range c.services {
 		for _, text := range c.texts(s) {
@@ -61,8 +61,8 @@ func (c *converter) findMentions() {
 	}
 }
 
-// texts are the places to look at. In a command a word such as "worker" is a host
-// by itself only where it is not the program.
+// texts returns the settings to search. A word of a command, such as "worker", may be a host name
+// on its own, unless it is the program.
 func (c *converter) texts(s *service) []text {
 	var out []text
 	for _, name := range sortedKeys(s.Environment) {
@@ -87,8 +87,7 @@ func (c *converter) texts(s *service) []text {
 	return out
 }
 
-// hosts finds what is named as a host in a text: in URLs, as name:port, and in
-// connection strings.
+// hosts finds the host names in a text: in URLs, as name:port, and in connection strings.
 func hosts(text string) []host {
 	var out []host
 	rest := urls.ReplaceAllStringFunc(text, func(url string) string {
@@ -122,7 +121,7 @@ func before(text string, at int) string { return text[max(at-1, 0):at] }
 
 func after(text string, at int) string { return text[at:min(at+1, len(text))] }
 
-// portNumber is 0 for what is no port.
+// portNumber returns the port, or 0 if the text is no port.
 func portNumber(digits string) int32 {
 	number, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil {
@@ -131,8 +130,8 @@ func portNumber(digits string) int32 {
 	return int32(number)
 }
 
-// noteMentions says where a host name has to be changed, as the service has
-// another one in the cluster.
+// noteMentions notes the places where a host name has to change, because the service has another
+// name in the cluster.
 func (c *converter) noteMentions() {
 	for _, s := range c.services {
 		for _, mention := range s.talk {
@@ -152,7 +151,8 @@ func (c *converter) noteMentions() {
 	}
 }
 
-// callers are the services that name the service as a host, or wait for it.
+// callers returns the services that name the service as a host or depend on it, except those that
+// wait for it to complete.
 func (c *converter) callers(s *service) []string {
 	var out []string
 	for _, other := range c.services {
@@ -165,7 +165,7 @@ func (c *converter) callers(s *service) []string {
 	return out
 }
 
-// sortedKeys are the keys of a map, in order.
+// sortedKeys returns the keys of a map, sorted.
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
 	keys := make([]K, 0, len(m))
 	for key := range m {

@@ -10,11 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// maxLabel is how long a DNS label may be, and with it most names.
+// maxLabel is the maximum length of a DNS label, and so of most names.
 const maxLabel = validation.DNS1123LabelMaxLength
 
-// label makes a DNS label of a name, of at most so many characters. It is empty
-// where nothing of the name can be used.
+// label converts a name to a DNS label of at most the given number of characters. It is empty if no
+// character of the name is valid.
 func label(name string, most int) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(name) {
@@ -28,7 +28,7 @@ func label(name string, most int) string {
 	return shorten(out.String(), most)
 }
 
-// hostLabel makes a label that a Service can carry: it starts with a letter.
+// hostLabel converts a name to a label that is valid for a Service: it starts with a letter.
 func hostLabel(name string, most int) string {
 	cleaned := label(name, most)
 	if cleaned == "" || cleaned[0] < 'a' {
@@ -42,7 +42,7 @@ func shorten(name string, most int) string {
 	return strings.TrimRight(name[:min(len(name), most)], "-")
 }
 
-// unique is the name, or the name with a number where it is taken.
+// unique returns the name, with a number appended if it is taken.
 func unique(name string, most int, taken func(string) bool) string {
 	candidate := name
 	for number := 2; taken(candidate); number++ {
@@ -52,18 +52,18 @@ func unique(name string, most int, taken func(string) bool) string {
 	return candidate
 }
 
-// names are those that are taken.
+// names is a set of the names that are taken.
 type names map[string]bool
 
-// take gives out the name, or a similar one that is free.
+// take returns the name, or a similar one if it is taken, and marks it as taken.
 func (n names) take(name string, most int) string {
 	name = unique(name, most, func(candidate string) bool { return n[candidate] })
 	n[name] = true
 	return name
 }
 
-// resource is the name of an object that a part of the project becomes. What the
-// Compose file calls it holds, and Docker Compose's own name for it does not.
+// resource returns the name of the object for a volume, config or secret. A name that the Compose
+// file sets is kept. Docker Compose's default, <project>_<key>, becomes <project>-<key>.
 func (c *converter) resource(key, name string) string {
 	if name == "" || name == c.project.Name+"_"+key {
 		name = c.project.Name + "-" + key
@@ -71,8 +71,8 @@ func (c *converter) resource(key, name string) string {
 	return objectName(name)
 }
 
-// objectName keeps a name that Kubernetes takes, dots included, as that of
-// something which is there already may have some.
+// objectName returns the name unchanged if it is valid in Kubernetes. It allows dots, because an
+// existing object's name may have some. An invalid name is converted to a label.
 func objectName(name string) string {
 	if len(validation.IsDNS1123Subdomain(name)) == 0 {
 		return name

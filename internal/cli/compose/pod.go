@@ -52,7 +52,7 @@ func (c *converter) podTemplate(s *service) *runtime.RawExtension {
 	}
 	raw, err := json.Marshal(corev1ac.PodTemplateSpec().WithSpec(pod))
 	if err != nil {
-		panic(err) // plain values
+		panic(err) // a plain value always has a JSON form
 	}
 	return &runtime.RawExtension{Raw: raw}
 }
@@ -64,7 +64,7 @@ func isEmptyConfiguration(configuration any) bool {
 
 // hostAliases converts the extra hosts that have an IP address.
 func (c *converter) hostAliases(s *service, pod *corev1ac.PodSpecApplyConfiguration) {
-	names := map[string][]string{} // by address
+	names := map[string][]string{} // names by address
 	for _, name := range sortedKeys(s.ExtraHosts) {
 		for _, address := range s.ExtraHosts[name] {
 			if _, err := netip.ParseAddr(address); err != nil {

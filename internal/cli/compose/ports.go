@@ -18,15 +18,15 @@ import (
 // maxPorts is the limit of spec.ports.
 const maxPorts = 20
 
-// port is a port of a service, and where the host offers it.
+// port is a port of a service, and the ports of the host that it is published on.
 type port struct {
 	v1alpha1.Port
 	published []string
-	random    bool // the host offers it under a number that Docker chooses
+	random    bool // Docker chooses the host's port
 }
 
-// findPorts takes the ports that a service names, and those by which others call
-// it: in Compose they reach what listens, whether it is named or not.
+// findPorts collects the ports that a service declares, and those by which other services call it:
+// in Compose, services can call each other on undeclared ports too.
 func (c *converter) findPorts() {
 	for _, s := range c.services {
 		c.takePorts(s)
@@ -40,7 +40,7 @@ func (c *converter) findPorts() {
 	}
 }
 
-// add gives the service a port, or returns the one that it has of that number and protocol.
+// add adds a port to the service, or returns the existing one with the number and protocol.
 func (s *service) add(p v1alpha1.Port) *port {
 	if p.Protocol == corev1.ProtocolTCP {
 		p.Protocol = "" // the default
@@ -84,7 +84,7 @@ func (c *converter) takePorts(s *service) {
 	}
 }
 
-// validPort is what spec.ports[].name takes.
+// validPort and reservedPort match the names that spec.ports[].name accepts and rejects.
 var (
 	validPort    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$`)
 	reservedPort = regexp.MustCompile(`^port-[0-9]+$|--|^[-0-9]+$`)
@@ -129,9 +129,9 @@ func transport(name string) (corev1.Protocol, bool) {
 	}
 }
 
-// takeMentioned takes the ports by which other services call the service. What a
-// URL's scheme stands for counts only where the image's EXPOSE does not, which any
-// port that is named switches off.
+// takeMentioned adds the ports by which other services call the service. It adds the default port
+// of a URL's scheme only if AppStack does not use the image's EXPOSE, because the service overrides
+// the command or has any port.
 func (c *converter) takeMentioned(s *service) {
 	c.takeCalled(s, false)
 	if s.runsCommand() || len(s.ports) > 0 {
@@ -143,14 +143,15 @@ func (c *converter) takeMentioned(s *service) {
 	}
 }
 
-// takeCalled takes the ports that are named, or those that URLs stand for.
+// takeCalled adds the ports that other services name, or else the defaults of the URLs' schemes.
 func (c *converter) takeCalled(s *service, byScheme bool) {
 	for _, other := range c.services {
 		for _, m := range other.talk {
 			if m.name != s.Name || m.port == 0 || m.byScheme != byScheme {
 				continue
 			}
-			// One of that number may be UDP, and its TCP port would be checked for ever.
+			// An existing port with this number may be UDP. A TCP port beside it would get a
+			// readiness check that never succeeds.
 			if slices.ContainsFunc(s.ports, func(p port) bool { return p.ContainerPort == m.port }) {
 				continue
 			}
@@ -160,8 +161,8 @@ func (c *converter) takeCalled(s *service, byScheme bool) {
 	}
 }
 
-// servicePorts are those of the component, with a note on those that the host
-// offered: the Service offers them inside of the cluster only.
+// servicePorts returns the component's ports. It notes those that the host publishes, because the
+// Service only offers them inside the cluster.
 func (c *converter) servicePorts(s *service) []v1alpha1.Port {
 	var out []v1alpha1.Port
 	for _, p := range s.ports {
@@ -185,12 +186,12 @@ func (c *converter) servicePorts(s *service) []v1alpha1.Port {
 	return out
 }
 
-// local is a port for kubectl port-forward: that of the host, unless only root may
-// listen on it.
+// local returns the local port for kubectl port-forward: the published one, but above 1023, because
+// only root may listen on lower ports.
 func (p *port) local() int32 {
 	number := p.ContainerPort
 	if len(p.published) > 0 {
-		first, _, _ := strings.Cut(p.published[0], "-") // a range stands for any one of it
+		first, _, _ := strings.Cut(p.published[0], "-") // of a range, use the first port
 		number = cmp.Or(portNumber(first), number)
 	}
 	if number < 1024 {
@@ -199,7 +200,7 @@ func (p *port) local() int32 {
 	return number
 }
 
-// enumerate joins names as in a sentence.
+// enumerate joins names as in a sentence: "a, b and c".
 func enumerate(names []string, conjunction string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")

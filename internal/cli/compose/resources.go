@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// resources are what deploy.resources says, or else what mem_limit and its like do.
+// resources converts deploy.resources, or else mem_limit, cpus and mem_reservation.
 func (c *converter) resources(s *service) *corev1.ResourceRequirements {
 	limits, reservations := types.Resource{}, types.Resource{}
 	if s.Deploy != nil {
@@ -56,7 +56,7 @@ func quantities(given types.Resource) corev1.ResourceList {
 	return out
 }
 
-// bytesOf writes a size as people do: 256Mi.
+// bytesOf returns a size that is formatted with a binary suffix, such as 256Mi.
 func bytesOf(size types.UnitBytes) resource.Quantity {
 	return *resource.NewQuantity(int64(size), resource.BinarySI)
 }

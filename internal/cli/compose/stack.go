@@ -17,7 +17,7 @@ import (
 
 const conditionCompleted = types.ServiceConditionCompletedSuccessfully
 
-// appStacks makes the stacks, in the order in which they depend on each other.
+// appStacks returns the stacks, each after those that it depends on.
 func (c *converter) appStacks() []client.Object {
 	made := map[*stack]client.Object{}
 	for _, st := range c.stacks {
@@ -68,7 +68,7 @@ func (c *converter) appStack(st *stack) *v1alpha1.AppStack {
 	return out
 }
 
-// noteDependencies says what becomes of depends_on, once for all of the stack.
+// noteDependencies notes how depends_on differs, once per stack.
 func (c *converter) noteDependencies(st *stack) {
 	var waiting []string
 	awaited := map[string]bool{}
@@ -91,7 +91,7 @@ func (c *converter) noteDependencies(st *stack) {
 	}
 }
 
-// component is all that the main component and further ones have in common.
+// component converts the settings that the main component and further ones share.
 func (c *converter) component(s *service) v1alpha1.ComponentSpec {
 	out := v1alpha1.ComponentSpec{
 		ImagePullPolicy: c.pullPolicy(s),
@@ -109,7 +109,7 @@ func (c *converter) component(s *service) v1alpha1.ComponentSpec {
 	return out
 }
 
-// noteBuild says what to do with an image that Docker Compose would build.
+// noteBuild notes what to do with an image that Docker Compose would build.
 func (c *converter) noteBuild(s *service) {
 	switch {
 	case s.Build == nil:
@@ -124,7 +124,7 @@ func (c *converter) noteBuild(s *service) {
 
 func (c *converter) pullPolicy(s *service) corev1.PullPolicy {
 	switch s.PullPolicy {
-	case "", types.PullPolicyBuild: // a build has a note of its own
+	case "", types.PullPolicyBuild: // noteBuild notes it
 		return ""
 	case types.PullPolicyAlways:
 		return corev1.PullAlways
@@ -139,8 +139,8 @@ func (c *converter) pullPolicy(s *service) corev1.PullPolicy {
 	}
 }
 
-// command is what replaces the image's ENTRYPOINT and CMD. An entrypoint that is
-// empty clears the image's, and what remains to be run is the command.
+// command returns what overrides the image's ENTRYPOINT and CMD. An empty entrypoint clears the
+// image's, so the command becomes the program to run.
 func (c *converter) command(s *service) (command, args []string) {
 	command, args = imageconfig.EscapeAll(s.Entrypoint), imageconfig.EscapeAll(s.Command)
 	if s.Entrypoint != nil && len(command) == 0 {
@@ -156,7 +156,7 @@ func (c *converter) command(s *service) (command, args []string) {
 	return command, args
 }
 
-// noteEnd says what is different about a service that ends by itself.
+// noteEnd notes that AppStack restarts a service that is meant to exit.
 func (c *converter) noteEnd(s *service) {
 	policy, field := restart(s)
 	if waiting := c.waitedFor(s); len(waiting) > 0 {
@@ -169,7 +169,7 @@ func (c *converter) noteEnd(s *service) {
 
 const restartNo = types.RestartPolicyNo
 
-// restart is what a service says of being restarted, and where it says so.
+// restart returns the restart policy of a service, and the field that sets it.
 func restart(s *service) (policy, field string) {
 	if s.Deploy != nil && s.Deploy.RestartPolicy != nil {
 		return s.Deploy.RestartPolicy.Condition, "deploy.restart_policy.condition"
@@ -177,13 +177,13 @@ func restart(s *service) (policy, field string) {
 	return s.Restart, "restart"
 }
 
-// isTask says whether the service is there to end.
+// isTask reports whether the service is meant to exit.
 func (c *converter) isTask(s *service) bool {
 	policy, _ := restart(s)
 	return policy == restartNo || policy == "none" || len(c.waitedFor(s)) > 0
 }
 
-// waitedFor are the services that want the service to have ended.
+// waitedFor returns the services that wait for the service to complete.
 func (c *converter) waitedFor(s *service) []string {
 	var out []string
 	for _, other := range c.services {

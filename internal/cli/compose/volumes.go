@@ -23,15 +23,15 @@ const (
 	maxMountPath = 512
 )
 
-// claim is what a named volume becomes.
+// claim is the PersistentVolumeClaim for a named volume.
 type claim struct {
 	name     string
 	external bool
 	users    []*service
 }
 
-// nameClaims gives claims their names, and says of those that several services
-// use what a claim of ReadWriteOnce means for them.
+// nameClaims names the claims, and notes what the access mode ReadWriteOnce means for those that
+// several services use.
 func (c *converter) nameClaims() {
 	c.claims = map[string]*claim{}
 	taken := names{}
@@ -63,8 +63,8 @@ func (c *converter) nameClaims() {
 	}
 }
 
-// noteEmpty says how a new claim differs from a new volume of Docker, which has the
-// files of the image and their owners.
+// noteEmpty notes how a new claim differs from a new Docker volume, which has the image's files
+// with their owners.
 func (c *converter) noteEmpty(key string, made *claim) {
 	if made.external {
 		return
@@ -86,7 +86,7 @@ func (c *converter) noteShared(key string, shared *claim) {
 		"where the storage offers it, set ReadWriteMany", enumerate(users, "and"), shared.name)
 }
 
-// persistentVolumeClaims are those of named volumes that are not there already.
+// persistentVolumeClaims returns the claims of the named volumes that are not external.
 func (c *converter) persistentVolumeClaims() []client.Object {
 	var out []client.Object
 	for _, key := range sortedKeys(c.claims) {
@@ -107,7 +107,7 @@ func (c *converter) persistentVolumeClaims() []client.Object {
 	return out
 }
 
-// mounts collects the volumes of a component: each path once, each name once.
+// mounts collects the volumes of a component. Paths and names are unique.
 type mounts struct {
 	converter *converter
 	service   *service
@@ -135,7 +135,7 @@ func (m *mounts) add(field, name string, volume v1alpha1.Volume) {
 	}
 }
 
-// volumes are all that is mounted into a component.
+// volumes returns all volumes of a component.
 func (c *converter) volumes(s *service) []v1alpha1.Volume {
 	m := &mounts{converter: c, service: s, taken: names{}}
 	for _, mount := range s.Volumes {
@@ -191,7 +191,7 @@ func (c *converter) namedVolume(m *mounts, mount types.ServiceVolumeConfig) {
 	m.add("volumes", mount.Source, out)
 }
 
-// noteBind says what can stand for a path of the host.
+// noteBind notes what can replace a path of the host.
 func (c *converter) noteBind(s *service, mount types.ServiceVolumeConfig) {
 	source := c.relative(mount.Source)
 	if strings.HasSuffix(mount.Source, "docker.sock") {
@@ -201,7 +201,7 @@ func (c *converter) noteBind(s *service, mount types.ServiceVolumeConfig) {
 	}
 	name := objectName(s.host() + "-" + cmp.Or(label(path.Base(mount.Target), 30), "files"))
 	command := "kubectl create configmap " + name + " --from-file=" + quoted(source)
-	if path.Ext(mount.Target) != "" { // a file
+	if path.Ext(mount.Target) != "" { // the target is a file
 		c.note(s, "volumes", "%s of the host is not mounted at %s: a ConfigMap can be, with subPath: %s", source, mount.Target, command)
 		return
 	}
@@ -209,7 +209,7 @@ func (c *converter) noteBind(s *service, mount types.ServiceVolumeConfig) {
 		"and configuration into a ConfigMap: %s", source, mount.Target, command)
 }
 
-// tmpfs reads options as docker run --tmpfs has them.
+// tmpfs converts a tmpfs with options in the format of docker run --tmpfs.
 func (c *converter) tmpfs(m *mounts, field, target, options string) {
 	out := &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}
 	var left []string
