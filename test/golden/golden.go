@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package golden compares text with files that people have read. Tests that use it take the flag -update.
+// Package golden compares text with reviewed files. Tests that use it take the flag -update.
 package golden
 
 import (
@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew; read them before they are committed")
 
-// Compare fails the test where the text is another one than that of the file.
+// Compare fails the test if the text differs from the file. With -update it writes the file first.
 func Compare(tb testing.TB, file, got string) {
 	tb.Helper()
 	if *update {

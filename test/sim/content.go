@@ -15,10 +15,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// expectAsked checks that a rollout starts because somebody asks for it: a new
-// revision is made of content that has none, or for a restart, so not because a
-// registry has something else to say by now (R21, R23); and a failure is not
-// rolled back while it is being found out what the spec asks for instead (R12).
+// expectAsked checks that each rollout starts for a reason. A new revision has content that no
+// revision has yet, or is for a restart: a registry's newer answer makes none (R21, R23). A failure
+// is not rolled back while the images of the spec's new content are being resolved (R12).
 func (w *World) expectAsked(step model.Step) {
 	start, ok := step.(model.StartRollout)
 	if !ok {
@@ -38,7 +37,7 @@ func (w *World) expectAsked(step model.Step) {
 	}
 }
 
-// expectNew checks that no number is used twice (R3).
+// expectNew checks that no revision number is used twice (R3).
 func (w *World) expectNew(rev model.Revision) {
 	if _, used := w.recorded[rev.Number]; used {
 		w.violate("two revisions have the number %d", rev.Number)
@@ -46,7 +45,7 @@ func (w *World) expectNew(rev model.Revision) {
 	w.recorded[rev.Number] = rev.Content
 }
 
-// expectSameContent checks that revisions stay what they were when they were made (R1).
+// expectSameContent checks that the content of revisions never changes (R1).
 func (w *World) expectSameContent() {
 	for _, rev := range w.state.Revisions {
 		if !equality.Semantic.DeepEqual(rev.Content, reread(w.Stack(), model.Revision{Number: 1, Content: w.recorded[rev.Number]}).Content) {
@@ -55,8 +54,8 @@ func (w *World) expectSameContent() {
 	}
 }
 
-// expectRecorded checks that a Deployment gets exactly what was recorded of its
-// revision, so that its pods run the same images each time (R2, R7, R21).
+// expectRecorded checks that a Deployment's template is the one recorded in its revision, so that
+// its pods always run the same images (R2, R7, R21).
 func (w *World) expectRecorded(put *appsv1.Deployment) {
 	number, err := strconv.ParseInt(put.Annotations[naming.AnnotationRevision], 10, 64)
 	if err != nil {

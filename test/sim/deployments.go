@@ -19,28 +19,30 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// replicaSets are a Deployment's, oldest first.
+// replicaSets are the ReplicaSets of a Deployment, oldest first.
 type replicaSets struct {
 	all []*replicaSet
-	// ending are pods that are being deleted: they count no more, and hold their room still.
+	// ending are the terminating pods. They do not count as replicas, but still use nodes and
+	// quota.
 	ending []*pod
-	// created says that a ReplicaSet was made just now.
+	// created reports whether a ReplicaSet was created in the current tick.
 	created bool
 }
 
-// replicaSet holds the pods of one template.
+// replicaSet is a ReplicaSet with its pods.
 type replicaSet struct {
 	template string
 	image    string
 	spec     corev1.PodSpec
 	pods     []*pod
-	// refusedSince is since when no pod can be made; zero while none has to be. It is tried
-	// again at retryAt, or when another number is desired.
+	// refusedSince is when the quota first rejected a pod; zero if no pod is missing. The next
+	// attempt is at retryAt, or when the desired number changes.
 	refusedSince, retryAt time.Time
 	desired               int32
 }
 
-// tick lets a second pass: for pods, and for the Deployment controller on all Deployments.
+// tick advances the time by a second, for all pods and for the Deployment controller. It reports
+// whether anything changed.
 func (w *World) tick() (worked bool) {
 	w.now = w.now.Add(time.Second)
 	for _, name := range w.order(names(w.state.Children[model.KindDeployment])) {
@@ -81,7 +83,7 @@ func (w *World) tick() (worked bool) {
 	return worked
 }
 
-// look has the operator see the pods as they are.
+// look updates the pods in the operator's state.
 func (w *World) look() {
 	w.state.Pods = model.Pods{Known: true, Gone: w.gone}
 	for _, name := range names(w.state.Children[model.KindDeployment]) {
@@ -97,7 +99,7 @@ func (w *World) look() {
 	}
 }
 
-// hasRoom says whether a node takes one more pod.
+// hasRoom reports whether a node has room for one more pod.
 func (w *World) hasRoom() bool {
 	placed := 0
 	for _, name := range names(w.pods) {
@@ -111,8 +113,8 @@ func (w *World) hasRoom() bool {
 	return w.Room < 0 || placed < w.Room
 }
 
-// advance makes and removes pods the way the Deployment controller does: never
-// more than the surge allows, and never an available one away below what has to stay.
+// advance creates and deletes pods as the Deployment controller does. It never exceeds the surge,
+// and never deletes available pods that maxUnavailable requires to stay.
 func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 	desired := replicas(deployment)
 	current := r.current(deployment)
@@ -132,7 +134,7 @@ func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 	}
 	for _, set := range r.all {
 		if set != current {
-			set.refusedSince = time.Time{} // it is to have no more than it has
+			set.refusedSince = time.Time{} // it needs no more pods
 		}
 	}
 	if update == nil { // Recreate
@@ -151,9 +153,9 @@ func (w *World) advance(r *replicaSets, deployment *appsv1.Deployment) {
 	w.resize(r, current, min(desired, current.total()+max(0, desired+surge-r.total())))
 }
 
-// scale makes a paused Deployment as large as it is to be with the pods of the
-// templates that it has: what is under way keeps its surge. Real ones scale all
-// ReplicaSets in proportion; here those that are not ready go first.
+// scale adjusts the number of pods of a paused Deployment, with the templates that it has. A
+// rollout that is under way keeps its surge. The real controller scales all ReplicaSets in
+// proportion; this one removes pods that are not ready first.
 func (w *World) scale(r *replicaSets, desired int32, update *appsv1.RollingUpdateDeployment) {
 	var used []*replicaSet
 	for _, set := range r.all {
@@ -184,8 +186,8 @@ func (w *World) scale(r *replicaSets, desired int32, update *appsv1.RollingUpdat
 	w.resize(r, newest, newest.total()+desired-r.total())
 }
 
-// shrink takes pods of other templates away: first those that are not
-// available, then available ones, as far as enough stay.
+// shrink deletes pods of old templates: first the unavailable ones, then available ones as long as
+// enough remain.
 func (w *World) shrink(r *replicaSets, current *replicaSet, deployment *appsv1.Deployment) {
 	desired, least := replicas(deployment), minReady(deployment)
 	stay := desired - scaled(deployment.Spec.Strategy.RollingUpdate.MaxUnavailable, desired, false)
@@ -205,7 +207,7 @@ func (w *World) shrink(r *replicaSets, current *replicaSet, deployment *appsv1.D
 					w.end(r, p)
 				}
 				if goes && healthy {
-					p.readySince = nil // it counts no more
+					p.readySince = nil // so that it no longer counts as available
 				}
 				return goes
 			})
@@ -213,7 +215,7 @@ func (w *World) shrink(r *replicaSets, current *replicaSet, deployment *appsv1.D
 	}
 }
 
-// end deletes a pod, which may take a while.
+// end deletes a pod. One with wordLingers terminates for a while.
 func (w *World) end(r *replicaSets, p *pod) {
 	if strings.Contains(p.image, wordLingers) {
 		p.endsAt = w.now.Add(lingering)
@@ -229,15 +231,15 @@ func (w *World) count() int {
 	return n
 }
 
-// full says whether the quota allows no further pod.
+// full reports whether the quota is exhausted.
 func (w *World) full() bool { return w.Quota >= 0 && w.count() >= w.Quota }
 
-// resize makes or removes pods of a ReplicaSet. A quota may be in the way; then it is tried again after a
-// pause, which is as long as all that have been before.
+// resize creates or deletes pods of a ReplicaSet. If the quota rejects a pod, it tries again after
+// a pause as long as the time since the first rejection.
 func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
 	total = max(0, total)
 	if excess := set.total() - total; excess > 0 {
-		// those that are not ready go first
+		// Pods that are not ready go first.
 		slices.SortStableFunc(set.pods, func(a, b *pod) int {
 			return boolInt(a.readySince == nil) - boolInt(b.readySince == nil)
 		})
@@ -273,7 +275,7 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// conditions are those of the Deployment, as its controller sets them.
+// conditions returns the conditions of the Deployment, as its controller sets them.
 func conditions(
 	deployment *appsv1.Deployment, was appsv1.DeploymentStatus, sets *replicaSets, now time.Time,
 ) []appsv1.DeploymentCondition {
@@ -302,7 +304,7 @@ func conditions(
 	case sets.created:
 		set("NewReplicaSetCreated", corev1.ConditionTrue)
 	case progressing.Reason == "NewReplicaSetAvailable" && status.Replicas == status.UpdatedReplicas:
-		// it was complete once: that it lacks a pod now, or is to have more, renews nothing
+		// It has been complete. Missing pods or more replicas do not start the deadline again.
 	case complete:
 		set("NewReplicaSetAvailable", corev1.ConditionTrue)
 	case progressed:
@@ -328,7 +330,7 @@ func (r *replicaSets) sets() []*replicaSet {
 	return r.all
 }
 
-// terminating lists the pods that are being deleted.
+// terminating returns the pods that are being deleted.
 func (r *replicaSets) terminating() []*pod {
 	if r == nil {
 		return nil
@@ -336,7 +338,8 @@ func (r *replicaSets) terminating() []*pod {
 	return r.ending
 }
 
-// refusedSince is since when a ReplicaSet cannot make the pods that it is to have; zero where all can.
+// refusedSince returns since when the quota has rejected pods of one of the ReplicaSets; zero if no
+// pod is missing.
 func (r *replicaSets) refusedSince() time.Time {
 	for _, set := range r.sets() {
 		if !set.refusedSince.IsZero() {
@@ -346,7 +349,7 @@ func (r *replicaSets) refusedSince() time.Time {
 	return time.Time{}
 }
 
-// each lists all pods that count.
+// each returns all pods that count as replicas.
 func (r *replicaSets) each() []*pod {
 	var all []*pod
 	for _, set := range r.sets() {
@@ -398,7 +401,7 @@ func (s *replicaSet) available(now time.Time, minReadySeconds int32) (n int32) {
 	return n
 }
 
-// String tells the pods by image.
+// String describes the pods by ReplicaSet and image.
 func (r *replicaSets) String() string {
 	var parts []string
 	for i, set := range r.all {

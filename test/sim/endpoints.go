@@ -13,24 +13,25 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// backend is the ready pods of one template, and the container port that their
-// revision means by a port of its Service.
+// backend are the ready pods of one template, with the container port that their revision intends
+// for a port of its Service.
 type backend struct {
 	spec   corev1.PodSpec
 	number int32
 	reach
 }
 
-// reach is how many pods are reached: such as are available, and such as are ready.
+// reach is the number of available and of ready pods that receive traffic.
 type reach struct{ available, ready int }
 
-// less says whether fewer pods are reached that are available, or, where none is, that are ready.
+// less reports whether fewer available pods are reached, or fewer ready ones if no pod is
+// available.
 func (r reach) less(than reach) bool {
 	return r.available < than.available || r.available+than.available == 0 && r.ready < than.ready
 }
 
-// expectReached checks that each port of a Service reaches the pods that have it
-// and serve: all of them where one target can, else as many as any target can (R9).
+// expectReached checks that each port of a Service reaches all serving pods that have the port. If
+// no single target reaches all, it must reach as many as the best target (R9).
 func (w *World) expectReached() {
 	if w.Refuses != nil || len(w.timeline) == 0 {
 		return
@@ -50,8 +51,8 @@ func (w *World) expectReached() {
 	}
 }
 
-// expectNamesKept checks that no port of a Service gets another name before the
-// rollout has succeeded: for kube-proxy it would be another port, without pods.
+// expectNamesKept checks that no port of a Service is renamed during a rollout. For kube-proxy it
+// would be another port, without endpoints.
 func (w *World) expectNamesKept(before, after *corev1.Service) {
 	if before == nil || !w.timeline[0].Open() {
 		return
@@ -65,7 +66,7 @@ func (w *World) expectNamesKept(before, after *corev1.Service) {
 	}
 }
 
-// backends are the ready pods of the Deployment whose revisions have the port.
+// backends returns the ready pods of the Deployment whose revisions have the port.
 func (w *World) backends(name string, port corev1.ServicePort) []backend {
 	deployment := w.state.Children.Deployment(name)
 	component := deployment.Labels[naming.LabelComponent]
@@ -84,9 +85,8 @@ func (w *World) backends(name string, port corev1.ServicePort) []backend {
 	return all
 }
 
-// meant is the target that the port has in the revision that the template is of:
-// in the one that runs, where that has it, else in the newest that may have pods;
-// nil without one.
+// meant returns the target of the port in the revision that the template is of. It searches the
+// rollouts from the newest to the last one that succeeded, and returns nil if none has the port.
 func (w *World) meant(component, template string, port corev1.ServicePort) *intstr.IntOrString {
 	for _, rollout := range w.timeline {
 		if found := w.portIn(rollout.Revision, component, template, port); found != nil {
@@ -120,7 +120,7 @@ func (w *World) portIn(number int64, component, template string, port corev1.Ser
 	return nil
 }
 
-// targets are all that a port may send to: the names and numbers of the backends' ports.
+// targets returns all candidates for a targetPort: the names and numbers of the backends' ports.
 func targets(backends []backend, protocol corev1.Protocol) []intstr.IntOrString {
 	var all []intstr.IntOrString
 	for _, backend := range backends {
@@ -136,7 +136,7 @@ func targets(backends []backend, protocol corev1.Protocol) []intstr.IntOrString 
 	return all
 }
 
-// reaches is how many pods get by the target what they are meant to get.
+// reaches returns how many pods the target reaches at the intended container port.
 func reaches(backends []backend, protocol corev1.Protocol, target intstr.IntOrString) (all reach) {
 	for _, backend := range backends {
 		if number, found := lookUp(backend.spec, protocol, target); found && number == backend.number {
@@ -147,7 +147,7 @@ func reaches(backends []backend, protocol corev1.Protocol, target intstr.IntOrSt
 	return all
 }
 
-// lookUp is the port of a pod that a target leads to, as the endpoints controller finds it.
+// lookUp resolves a targetPort to a pod's port, as the endpoints controller does.
 func lookUp(spec corev1.PodSpec, protocol corev1.Protocol, target intstr.IntOrString) (number int32, found bool) {
 	if target.Type == intstr.Int {
 		return target.IntVal, true
@@ -162,8 +162,8 @@ func lookUp(spec corev1.PodSpec, protocol corev1.Protocol, target intstr.IntOrSt
 	return 0, false
 }
 
-// ExpectOwnPorts checks that a Service has just the ports of the revision that
-// runs, with their own targets, once its rollout has succeeded (R9).
+// ExpectOwnPorts checks that, once its rollout has succeeded, a Service has exactly the ports and
+// targets of the revision that runs (R9).
 func (w *World) ExpectOwnPorts() {
 	timeline := revision.Timeline(w.state.Revisions)
 	if len(timeline) == 0 || timeline[0].Outcome != v1alpha1.OutcomeSucceeded {

@@ -16,8 +16,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// expectAvailable checks that of the pods that served when the Deployment
-// controller began, as many stay available as the strategy asks for.
+// expectAvailable checks that as many pods stay available as the strategy requires, or as many as
+// were available before if those were fewer.
 func (w *World) expectAvailable(name string, deployment *appsv1.Deployment, serving int32) {
 	update := deployment.Spec.Strategy.RollingUpdate
 	if update == nil {
@@ -30,8 +30,8 @@ func (w *World) expectAvailable(name string, deployment *appsv1.Deployment, serv
 	}
 }
 
-// expectNotScaledDown checks that a Deployment loses only pods that the spec, or
-// the record of how the component ran, does not ask for.
+// expectNotScaledDown checks that a write reduces a Deployment's replicas only to a number in the
+// spec or in the recorded operation of the component.
 func (w *World) expectNotScaledDown(live, put *appsv1.Deployment) {
 	if replicas(put) >= replicas(live) {
 		return
@@ -46,8 +46,8 @@ func (w *World) expectNotScaledDown(live, put *appsv1.Deployment) {
 	}
 }
 
-// expectHarmless checks that a deletion takes away nothing that is needed: not
-// what runs, nor what can be gone back to, nor why a rollout failed (R8, R9, R18).
+// expectHarmless checks that a deletion removes nothing that is still needed: the running revision
+// and its Deployments, the rollback target, and the revision with the failure report (R8, R9, R18).
 func (w *World) expectHarmless(step model.Step) {
 	timeline := revision.Timeline(w.state.Revisions)
 	gone, ok := step.(model.Delete)
@@ -82,8 +82,8 @@ func (w *World) expectHarmless(step model.Step) {
 	}
 }
 
-// expectHistoryGrows checks that rollouts are only added to the history, end
-// only once, and that each failure is followed by one automatic rollback at most (R5, R13).
+// expectHistoryGrows checks that rollouts are only added to the history and end only once, and that
+// each failure is followed by at most one automatic rollback (R5, R13).
 func (w *World) expectHistoryGrows() {
 	before, after := w.timeline, revision.Timeline(w.state.Revisions)
 	w.timeline = after
@@ -114,7 +114,7 @@ func (w *World) expectHistoryGrows() {
 	}
 }
 
-// expectTransition checks that a rollout goes from phase to phase as the table of the plan has it.
+// expectTransition checks that the rollout's phase changes as plan.Transitions allows.
 func (w *World) expectTransition(planned model.Plan) {
 	if planned.Rollout == nil || planned.Phase == "" {
 		return

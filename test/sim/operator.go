@@ -23,11 +23,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/status"
 )
 
-// OperateAndDie runs the operator for so many writes, after which it is gone.
+// OperateAndDie runs the operator until it crashes after the given number of writes, or has nothing
+// left to do.
 func (w *World) OperateAndDie(writes int) {
-	w.changed = true // another one looks at everything when it starts
+	w.changed = true // a new process reconciles everything when it starts
 	defer func() {
-		w.resolver, w.state.LastWrites = resolver{}, nil // what it knew of images, and of its writes, was in its memory
+		w.resolver, w.state.LastWrites = resolver{}, nil // resolved images and last writes were only in memory
 		w.sight.Forget()
 	}()
 	for range most {
@@ -45,10 +46,11 @@ func (w *World) OperateAndDie(writes int) {
 	}
 }
 
-// most is how many passes of the operator can follow each other for a reason.
+// most is the maximum number of reconciles in a row before the operator counts as never settling.
 const most = 20
 
-// operate runs the operator until it has nothing to do, if there is a reason to look.
+// operate reconciles until nothing is left to do, if something changed or the next reconcile is
+// due.
 func (w *World) operate() {
 	if !w.changed && (w.due.IsZero() || w.now.Before(w.due)) {
 		return
@@ -67,7 +69,7 @@ func (w *World) operate() {
 	w.violate("the operator does not come to rest in %d passes", most)
 }
 
-// pass is a pass of the operator: it writes the status, and is what is to be taken.
+// pass reconciles once: it writes the status, and returns the steps to carry out.
 func (w *World) pass() []model.Step {
 	plan := w.plan()
 	w.expectTransition(plan)
@@ -79,7 +81,7 @@ func (w *World) pass() []model.Step {
 		w.due = w.now.Add(plan.Wait)
 	}
 	if brief := w.state.Answers.Briefly; brief > 0 {
-		w.due = w.now.Add(brief) // a status would be another one at once
+		w.due = w.now.Add(brief) // no status is written yet, because it would change at once
 	} else {
 		w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))
 	}
@@ -94,12 +96,12 @@ func (w *World) pass() []model.Step {
 		return []model.Step{*plan.Start}
 	}
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
-		_, refused := w.state.Rejection(step) // what the plan asks for at once is tried again only later
+		_, refused := w.state.Rejection(step) // a rejected step is tried again only later
 		return refused && w.refusal(step) != ""
 	})
 }
 
-// plan is that of the operator, with what it has seen of an open rollout.
+// plan returns the operator's plan, with what the operator has observed of an open rollout.
 func (w *World) plan() model.Plan {
 	timeline := revision.Timeline(w.state.Revisions)
 	w.state.Sight = model.Sight{}
@@ -123,7 +125,7 @@ func (w *World) refusal(step model.Step) string {
 	return w.Refuses(step)
 }
 
-// show writes the status where it says something new.
+// show writes the status, and logs it if its summary changed.
 func (w *World) show(next v1alpha1.AppStackStatus) {
 	before := summary(w.state.Stack.Status)
 	w.state.Stack.Status = next
@@ -156,7 +158,7 @@ func lines(p model.Plan) []string {
 	return all
 }
 
-// take carries out one step.
+// take carries out one step, or records its rejection.
 func (w *World) take(step model.Step) {
 	w.write("  %s", step)
 	target := step.Target()
@@ -239,8 +241,8 @@ func (w *World) put(step model.WriteChild) {
 	}
 }
 
-// replaced is the Deployment as it is stored in place of the live one, which is nil
-// where there is none.
+// replaced returns the Deployment as the API server stores it in place of the live one. live is nil
+// if there is none.
 func (w *World) replaced(form model.Replaced, live *appsv1.Deployment) *appsv1.Deployment {
 	put := form.Deployment.DeepCopy()
 	put.UID = w.uid()
@@ -263,7 +265,7 @@ func (w *World) replaced(form model.Replaced, live *appsv1.Deployment) *appsv1.D
 	return put
 }
 
-// reread is the revision as it comes back from its record.
+// reread returns the revision after it is encoded and decoded again.
 func reread(stack *v1alpha1.AppStack, rev model.Revision) model.Revision {
 	stored, err := revision.Encode(stack, rev)
 	if err != nil {

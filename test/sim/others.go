@@ -17,8 +17,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/plan"
 )
 
-// Change changes a Deployment as somebody else does, with a field manager of theirs.
-// There has to be one.
+// Change changes an existing Deployment as another field manager.
 func (w *World) Change(name, manager string, by func(*appsv1.Deployment)) {
 	changed := w.state.Children.Deployment(name).DeepCopy()
 	by(changed)
@@ -29,22 +28,22 @@ func (w *World) Change(name, manager string, by func(*appsv1.Deployment)) {
 	w.changed = true
 }
 
-// Delete deletes an object as somebody else does; it need not be there.
+// Delete deletes an object as another client; it may not exist.
 func (w *World) Delete(kind model.Kind, name string) {
 	w.remove(kind, name)
 	w.look()
 	w.changed = true
 }
 
-// admit has the cluster's admission control change what is about to be stored.
+// admit lets the cluster's admission control mutate a Deployment before it is stored.
 func (w *World) admit(deployment *appsv1.Deployment) {
 	if w.Admit != nil {
 		w.Admit(deployment)
 	}
 }
 
-// attributed are the steps, with who has changed what they put back. The operator finds that
-// out when it carries a step out.
+// attributed returns the steps with the field managers whose changes they revert, which the
+// operator finds out when it carries a step out.
 func (w *World) attributed(planned []model.Step) []model.Step {
 	steps := slices.Clone(planned)
 	for i := range steps {
@@ -61,7 +60,7 @@ func (w *World) attributed(planned []model.Step) []model.Step {
 	return steps
 }
 
-// note remembers what the API server made of a step, and of what: nil where the object is new.
+// note adds the API server's answer to a step to the write log. before is nil if the object is new.
 func (w *World) note(step model.WriteChild, before, after metav1.Object) {
 	kind := kinds.Of(step.Kind)
 	undone, answered := step.Undone, kind.Fingerprint(after)

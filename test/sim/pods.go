@@ -17,71 +17,70 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// pod is a simulated pod with one container. Without a word about it in the
-// name of its image it is ready a second after it was made.
+// pod is a simulated pod with one container. By default it is ready a second after its creation;
+// words in its image's name change that.
 type pod struct {
 	name  string
 	image string
-	// behavior has the words that it goes by.
+	// behavior contains the words that apply to the pod.
 	behavior string
-	// made is when the pod was, started when its container last was.
+	// made is when the pod was created, started when its container last started.
 	made, started time.Time
-	// readySince is nil while it is not ready, as while it has no node.
+	// readySince is nil while the pod is not ready.
 	readySince *time.Time
 	placed     bool
 	waiting    string
 	exits      int32
 	lastExit   time.Time
-	// endsAt is when a pod that is being deleted is gone; zero while it is not.
+	// endsAt is when a terminating pod is gone; zero if it is not terminating.
 	endsAt time.Time
 }
 
-// Words in an image's name that say what becomes of its pods.
+// Words in an image's name that change how its pods behave.
 const (
-	// wordUnready never gets ready.
+	// wordUnready: never becomes ready.
 	wordUnready = "unready"
-	// wordCrash exits a second after each start.
+	// wordCrash: exits a second after each start.
 	wordCrash = "crash"
-	// wordDies is ready at once, and exits two seconds after each start.
+	// wordDies: is ready at once, and exits two seconds after each start.
 	wordDies = "dies"
-	// wordLate exits like wordCrash, until a minute and a half have passed.
+	// wordLate: behaves like wordCrash for the first 90 seconds.
 	wordLate = "late"
-	// wordSlow gets ready after a minute.
+	// wordSlow: becomes ready after a minute.
 	wordSlow = "slow"
-	// wordLingers takes its time to end.
+	// wordLingers: terminates slowly.
 	wordLingers = "lingers"
 )
 
 const (
-	// slowness is how long a pod of wordSlow takes to get ready.
+	// slowness is how long a pod with wordSlow takes to become ready.
 	slowness = time.Minute
-	// lingering is how long a pod of wordLingers takes to end.
+	// lingering is how long a pod with wordLingers takes to terminate.
 	lingering = 45 * time.Second
 )
 
-// waits are the words for containers that never start, and their reasons.
+// waits are the words for containers that never start, with the reasons.
 var waits = map[string]string{
 	"missing":      "ImagePullBackOff",
 	"unconfigured": "CreateContainerConfigError",
 	"invalid":      "InvalidImageName",
 }
 
-// Words are those by which an image can be made to behave.
+// Words returns the words that Break accepts, sorted.
 func Words() []string {
 	words := []string{wordUnready, wordCrash, wordDies, wordLate, wordSlow}
 	return slices.Sorted(slices.Values(slices.AppendSeq(words, maps.Keys(waits))))
 }
 
-// lateness is how long an image that comes late takes.
+// lateness is how long a pod with wordLate crashes.
 const lateness = 90 * time.Second
 
-// tick lets the pod live on until now; the word says how, together with the
-// name of its image.
+// tick updates the pod to the time. It behaves by its image's name and the word.
 func (p *pod) tick(now time.Time, word string) {
 	p.behavior = p.image + word
 	is := func(word string) bool { return strings.Contains(p.behavior, word) }
 	if !p.placed || p.readySince != nil && word != "" {
-		return // what runs goes on
+		return // a word from Break does not affect ready pods
 	}
 	for word, reason := range waits {
 		if is(word) {
@@ -89,7 +88,7 @@ func (p *pod) tick(now time.Time, word string) {
 			return
 		}
 	}
-	life := time.Duration(-1) // for good
+	life := time.Duration(-1) // it never exits
 	switch {
 	case is(wordUnready), is(wordSlow) && now.Sub(p.made) < slowness:
 		return
@@ -118,12 +117,12 @@ func (p *pod) tick(now time.Time, word string) {
 	}
 }
 
-// backoff is how long the kubelet waits after so many exits.
+// backoff returns the kubelet's back-off after the given number of exits.
 func backoff(exits int32) time.Duration {
 	return min(5*time.Minute, 10*time.Second<<(min(exits, 6)-1))
 }
 
-// restless says whether the pod will change by itself.
+// restless reports whether the pod will change without any other event.
 func (p *pod) restless() bool {
 	is := func(word string) bool { return strings.Contains(p.behavior, word) }
 	return p.placed && p.waiting == "" && (p.readySince == nil || is(wordDies)) && !is(wordUnready)
@@ -133,7 +132,7 @@ func (p *pod) available(now time.Time, minReadySeconds int32) bool {
 	return p.readySince != nil && now.Sub(*p.readySince) >= time.Duration(minReadySeconds)*time.Second
 }
 
-// seen is the pod as the operator sees it.
+// seen returns the pod as the operator observes it.
 func (p *pod) seen(component, template string) model.Pod {
 	seen := model.Pod{
 		Name:       p.name,
@@ -165,7 +164,7 @@ func (p *pod) seen(component, template string) model.Pod {
 	return seen
 }
 
-// trouble says in words what is wrong with the pod, or nothing.
+// trouble describes the pod's problem; empty if it has none.
 func (p *pod) trouble() string {
 	switch {
 	case !p.placed:
@@ -179,8 +178,7 @@ func (p *pod) trouble() string {
 	}
 }
 
-// minReady is the Deployment's minReadySeconds.
 func minReady(deployment *appsv1.Deployment) int32 { return deployment.Spec.MinReadySeconds }
 
-// replicas is how many pods the Deployment is to have.
+// replicas returns the Deployment's desired number of pods.
 func replicas(deployment *appsv1.Deployment) int32 { return ptr.Deref(deployment.Spec.Replicas, 1) }

@@ -11,32 +11,32 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Registry has the images of a world. It answers a second after it was asked.
+// Registry is an image registry that answers a second after each request.
 type Registry struct {
 	images map[string]model.Image
 	hangs  bool
-	// says is what it answers instead of an image; nil while it is well.
+	// says is the error for every request; nil if there is none.
 	says *model.Unresolved
 }
 
-// NewRegistry is a registry without images.
+// NewRegistry returns a registry without images.
 func NewRegistry() *Registry { return &Registry{images: map[string]model.Image{}} }
 
-// Push puts an image behind a reference, where one that was there before is no more.
+// Push sets the image of a reference, and replaces an earlier one.
 func (r *Registry) Push(reference string, image model.Image) { r.images[reference] = image }
 
-// Hang takes questions, and answers none.
+// Hang makes the registry accept requests without ever answering.
 func (r *Registry) Hang() { r.hangs = true }
 
-// Fail answers every question with an error.
+// Fail makes the registry answer every request with an error.
 func (r *Registry) Fail(reason, message string) {
 	r.says = &model.Unresolved{Reason: reason, Message: message}
 }
 
-// Heal undoes Hang and Fail: what was asked meanwhile is answered.
+// Heal undoes Hang and Fail. Open requests are answered then.
 func (r *Registry) Heal() { r.hangs, r.says = false, nil }
 
-// answer is what it says of an image. It is silent while it hangs.
+// answer returns the registry's answer for an image. It is silent while the registry hangs.
 func (r *Registry) answer(reference string) (image model.Image, silent bool) {
 	if r.hangs || r.says != nil {
 		return model.Image{Unresolved: r.says}, r.hangs
@@ -49,37 +49,37 @@ func (r *Registry) answer(reference string) (image model.Image, silent bool) {
 	}}, false
 }
 
-// How long a release waits for its images, and how long that is not worth
-// telling, as package image has it.
+// longest is how long a release waits for its images. During brief the wait is not reported. Both
+// are as in package image.
 const (
 	longest = 10 * time.Second
 	brief   = time.Second
 )
 
-// resolver is what the operator knows of images and has asked for, which is
-// lost when it dies. It keeps to the contract of image.Resolver.
+// resolver holds the images that the operator has resolved or requested, in memory. It follows the
+// contract of image.Resolver.
 type resolver struct {
 	session   *session
 	questions map[model.ImageRequest]*question
 }
 
-// session is what the stack's next release waits for.
+// session is the release that waits for images.
 type session struct {
 	release      string
 	began, since time.Time
 }
 
-// question is an image that was asked for.
+// question is a request for an image.
 type question struct {
 	open     bool
 	answered bool
 	image    model.Image
-	// at is when the registry last gave the image, failedAt when it last gave none.
+	// at is when the registry last returned the image, failedAt when it last failed.
 	at, failedAt time.Time
 	failure      *model.Unresolved
 }
 
-// look is image.Resolver's Look.
+// look implements Look of image.Resolver.
 func (r *resolver) look(want model.Questions, now time.Time) model.Answers {
 	if want.None() {
 		r.session = nil
@@ -106,8 +106,8 @@ func (r *resolver) look(want model.Questions, now time.Time) model.Answers {
 	return images
 }
 
-// ask is what is known of one image. What is not known is asked for, and given
-// up when the release has waited long enough.
+// ask returns what is known of an image. It requests an unknown one, and gives up when the release
+// has waited long enough.
 func (r *resolver) ask(request model.ImageRequest, now time.Time) (image model.Image, known bool) {
 	asked := r.questions[request]
 	if asked == nil {
@@ -135,9 +135,9 @@ func (r *resolver) ask(request model.ImageRequest, now time.Time) (image model.I
 	return model.Image{}, false
 }
 
-// hear takes the registry's answers. It tells whether the operator is woken by
-// one: errors are asked about again until the wait is over, but for the one
-// that does not mend by waiting.
+// hear receives the registry's answers, and reports whether one of them triggers a reconcile.
+// Errors do not, because the resolver retries until the wait is over. The exception is
+// ImageUnauthorized, which does not go away by waiting.
 func (r *resolver) hear(registry *Registry, now time.Time) (woken bool) {
 	for request, asked := range r.questions {
 		if !asked.open {
@@ -157,7 +157,7 @@ func (r *resolver) hear(registry *Registry, now time.Time) (woken bool) {
 	return woken && r.session != nil
 }
 
-// answer is what is known of the images of the revision that is to be made.
+// answer returns what is known of the images of the next revision.
 func (w *World) answer(questions model.Questions) model.Answers {
 	if w.Registry == nil {
 		return model.Answers{Release: questions.Release}
@@ -165,10 +165,10 @@ func (w *World) answer(questions model.Questions) model.Answers {
 	return w.resolver.look(questions, w.now)
 }
 
-// LooksUp says whether the operator holds on to anything it does for images.
+// LooksUp reports whether the operator is resolving images.
 func (w *World) LooksUp() bool { return w.resolver.session != nil }
 
-// tellImages writes down what a new revision runs.
+// tellImages logs the images of a new revision.
 func (w *World) tellImages(rev model.Revision) {
 	if w.Registry == nil {
 		return

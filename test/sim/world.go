@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package sim runs whole stories of a stack on plain values: the planner's
-// steps are carried out on a State, and a small Deployment controller moves
-// pods a tick at a time. What happens is written down for people to read.
+// Package sim simulates the life of a stack without a cluster. It carries out the planner's steps
+// on a model.State, and a small Deployment controller changes pods once per simulated second. A
+// transcript records what happens.
 package sim
 
 import (
@@ -25,27 +25,29 @@ import (
 	"github.com/appstack-dev/appstack/internal/render"
 )
 
-// World is one stack with all that belongs to it.
+// World is one stack with its objects, the operator and the cluster around it.
 type World struct {
 	Planner plan.Planner
-	// Quota is how many pods are allowed, and Room how many the nodes take; any number where negative.
+	// Quota is how many pods the quota allows, and Room how many fit on the nodes; negative is
+	// unlimited.
 	Quota, Room int
-	// Refuses is what the API server says to a write, which it takes where that is empty.
+	// Refuses returns the API server's error for a write; empty if it accepts the write.
 	Refuses func(model.Step) string
-	// Admit is the cluster's admission control: it changes Deployments that are written. None where it is nil.
+	// Admit is the cluster's mutating admission control for Deployments; nil for none.
 	Admit func(*appsv1.Deployment)
-	// Registry is asked for the stack's images; nobody asks where it is nil.
+	// Registry resolves the stack's images; nil if they are not resolved.
 	Registry *Registry
-	// Planned is told of each plan that the operator makes, when what users see of it is written, and of
-	// when the next look is due: zero where none is as long as nothing changes. Nobody is told where it is nil.
+	// Planned is called with each plan after its status is written, and with the time of the next
+	// reconcile, which is zero if only a change triggers one. It may be nil.
 	Planned func(plan model.Plan, due time.Time)
-	// Shuffle puts names into the order in which something happens to them. The default is theirs.
+	// Shuffle changes the order in which Deployments are processed. The default is by name.
 	Shuffle func([]string)
 
-	// broken are images by the word that they behave by meanwhile.
+	// broken maps images to their words from Break.
 	broken map[string]string
 
-	// managers are those that changed an object last, by its name, besides the operator.
+	// managers are the field managers other than the operator that last changed an object, by its
+	// name.
 	managers map[string]string
 
 	state    model.State
@@ -54,19 +56,20 @@ type World struct {
 	made     int
 	podsMade int
 	timeline []model.Rollout
-	// phase was that of the rollout of that sequence in the last pass.
+	// phase is the rollout's phase in the last reconcile, and sequence the rollout's sequence
+	// number.
 	phase    model.Phase
 	sequence int64
 	resolver resolver
 	sight    memory.Sight
-	// gone is when a pod was last gone.
+	// gone is when a pod last disappeared.
 	gone time.Time
-	// recorded are the contents of all revisions that ever were, by number.
+	// recorded has the contents of all revisions that ever existed, by number.
 	recorded map[int64]model.Content
-	// templates are the hashes of their components' pod templates, by component and number.
+	// templates has the hashes of their pod templates, by component and number.
 	templates map[string]string
-	// changed says that something happened that the operator did not see yet, and
-	// due when it wants to look though nothing does.
+	// changed reports whether the operator has not reconciled the latest change, and due is when it
+	// reconciles without one.
 	changed bool
 	due     time.Time
 
@@ -74,7 +77,7 @@ type World struct {
 	violations []string
 }
 
-// New is a world with nothing in it.
+// New returns an empty world.
 func New() *World {
 	return &World{
 		Planner: plan.Planner{Defaults: render.StandardDefaults()},
@@ -90,10 +93,10 @@ func New() *World {
 	}
 }
 
-// Stack is the stack as it is.
+// Stack returns the live stack.
 func (w *World) Stack() *v1alpha1.AppStack { return w.state.Stack }
 
-// State is all that is observed of the stack. It is not shared with the world.
+// State returns a copy of the observed state.
 func (w *World) State() model.State {
 	return model.State{
 		Stack:      w.state.Stack.DeepCopy(),
@@ -106,7 +109,7 @@ func (w *World) State() model.State {
 	}
 }
 
-// Sight is what the operator has seen of the open rollout.
+// Sight returns what the operator has observed of the open rollout.
 func (w *World) Sight() model.Sight { return w.state.Sight }
 
 func (w *World) answers() model.Answers {
@@ -115,14 +118,13 @@ func (w *World) answers() model.Answers {
 	return copied
 }
 
-// Break has new pods, and containers that start anew, of an image behave as one
-// whose name has the word.
+// Break makes new pods and restarted containers of an image behave as if its name had the word.
 func (w *World) Break(image, word string) { w.broken[image] = word }
 
-// Mend undoes Break: containers that wait start.
+// Mend undoes Break: waiting containers start.
 func (w *World) Mend(image string) { delete(w.broken, image) }
 
-// Kill ends the first ready pod of a Deployment, as a lost node would.
+// Kill removes the first ready pod of a Deployment, as if its node was lost.
 func (w *World) Kill(deployment string) {
 	for _, set := range w.pods[deployment].sets() {
 		at := slices.IndexFunc(set.pods, func(p *pod) bool { return p.readySince != nil })
@@ -141,7 +143,7 @@ func (w *World) Kill(deployment string) {
 	}
 }
 
-// Pods tells of the pods of each Deployment, a line each.
+// Pods describes the pods of each Deployment in one line.
 func (w *World) Pods() []string {
 	var lines []string
 	for _, name := range names(w.pods) {
@@ -150,22 +152,22 @@ func (w *World) Pods() []string {
 	return lines
 }
 
-// Now is the time.
+// Now returns the simulated time.
 func (w *World) Now() time.Time { return w.now }
 
-// Since is how long ago a time is.
+// Since returns the simulated time that has passed since then.
 func (w *World) Since(then time.Time) time.Duration { return w.now.Sub(then) }
 
-// Transcript is what happened, a line each.
+// Transcript returns what happened, one event per line.
 func (w *World) Transcript() string { return strings.Join(w.transcript, "\n") + "\n" }
 
-// Violations are the invariants that did not hold.
+// Violations returns the violated invariants.
 func (w *World) Violations() []string { return w.violations }
 
-// Say writes a line of the user's.
+// Say adds a line of the user to the transcript.
 func (w *World) Say(line string) { w.write("\nuser: %s", line) }
 
-// Apply puts the stack, as kubectl apply would.
+// Apply creates or replaces the stack, as kubectl apply does.
 func (w *World) Apply(stack *v1alpha1.AppStack) {
 	stack = stack.DeepCopy()
 	stack.UID = "stack"
@@ -180,8 +182,8 @@ func (w *World) Apply(stack *v1alpha1.AppStack) {
 	w.changed = true
 }
 
-// Settle lets the operator and the Deployment controller work until neither
-// has anything to do, or for the given number of seconds.
+// Settle runs the operator and the Deployment controller until both have nothing to do, for at most
+// the given number of seconds.
 func (w *World) Settle(seconds int) {
 	for range seconds {
 		if w.step(); w.AtRest() {
@@ -190,23 +192,23 @@ func (w *World) Settle(seconds int) {
 	}
 }
 
-// Wait lets so many seconds pass, whether or not anything happens in them.
+// Wait runs both for the given number of seconds, whether or not anything happens.
 func (w *World) Wait(seconds int) {
 	for range seconds {
 		w.step()
 	}
 }
 
-// step lets a second pass. The operator looks when something changed, and when
-// its last plan said that it is time to.
+// step advances the time by a second. The operator reconciles if something changed or its last plan
+// is due.
 func (w *World) step() {
 	w.operate()
 	w.changed = w.tick() || w.changed
 	w.operate()
 }
 
-// AtRest says whether nothing will happen by itself: no plan has anything to do
-// or to wait for, and no pod is about to change.
+// AtRest reports whether nothing changes without an external event: the plan has no steps and no
+// wait, and no pod is about to change.
 func (w *World) AtRest() bool {
 	if w.changed || !w.due.IsZero() {
 		return false
@@ -225,16 +227,16 @@ func (w *World) AtRest() bool {
 	return true
 }
 
-// Idle says whether the operator has nothing to do as things stand.
+// Idle reports whether the current plan has no steps.
 func (w *World) Idle() bool {
 	plan := w.plan()
 	return plan.Start == nil && len(plan.Steps) == 0
 }
 
-// Tick lets a second pass without the operator.
+// Tick advances the time by a second without the operator.
 func (w *World) Tick() { w.changed = w.tick() || w.changed }
 
-// TellHistory writes down status.history and status.failure.
+// TellHistory adds status.history and status.failure to the transcript.
 func (w *World) TellHistory() {
 	w.write("\nstatus.history:")
 	for _, entry := range w.state.Stack.Status.History {
