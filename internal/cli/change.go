@@ -107,8 +107,8 @@ func (f *changing) apply(ctx context.Context, c *connection, name string, change
 	return f.finish(ctx, c, stack)
 }
 
-// release is apply for a change that starts a rollout. If something blocks the rollout, it prints
-// the reason instead of waiting, and returns it as an error if --wait is set.
+// release is apply for a change that starts a rollout. If something blocks the rollout, it does not
+// wait: it returns the reason as an error if --wait is set, and prints it otherwise.
 func (f *changing) release(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
 	stack, err := c.edit(ctx, name, f.dryRun, change)
 	if err != nil {

@@ -18,13 +18,14 @@ import (
 )
 
 const (
-	// pause is the first interval between two attempts to reach the API server.
+	// pause is how long follow waits before it watches again. The interval doubles with each failed
+	// attempt.
 	pause = time.Second
-	// maxPause is the longest interval, as it doubles with each attempt.
+	// maxPause is the longest interval.
 	maxPause = 15 * time.Second
 )
 
-// errDeleted is the error of commands that follow a stack when it is deleted.
+// errDeleted is returned by everything that follows a stack when the stack is deleted.
 var errDeleted = errors.New("the stack was deleted")
 
 // follower watches a stack.
@@ -34,7 +35,7 @@ type follower struct {
 	// see is called with the stack at first and after each change. The watch ends if it returns
 	// done or an error.
 	see func(*v1alpha1.AppStack) (done bool, err error)
-	// seen is set once the stack was read.
+	// seen is set once the stack has been read.
 	seen bool
 }
 

@@ -121,7 +121,7 @@ func (l *logReader) read(ctx context.Context, pod *corev1.Pod, named bool) error
 	if err != nil {
 		return err
 	}
-	defer func() { _ = stream.Close() }() // only read: an error here loses nothing
+	defer func() { _ = stream.Close() }() // the stream is only read, so an error of Close loses nothing
 	prefix := ""
 	if named {
 		prefix = l.plugin.view().Paint(terminal.Faint, "["+pod.Name+"]") + " "

@@ -20,7 +20,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// Exit codes besides 0. ExitTimeout means that wait or --wait timed out.
+// Exit codes other than 0. ExitTimeout means that wait or --wait timed out.
 const (
 	ExitError   = 1
 	ExitTimeout = 2

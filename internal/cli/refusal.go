@@ -40,7 +40,7 @@ func (p *Plugin) explain(err error) string {
 func refusal(err error) string {
 	found := forbidden.FindStringSubmatch(err.Error())
 	if found == nil {
-		return err.Error() // an admission policy has a message of its own
+		return err.Error() // from an admission policy, whose message suffices
 	}
 	user, verb, resource, group, namespace := found[1], found[2], found[3], found[4], found[5]
 	if group != "" {

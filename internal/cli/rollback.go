@@ -85,8 +85,8 @@ as usual.`,
 	return cmd
 }
 
-// rollbackOf returns the spec.rollback for the revision. If to is 0, it takes the last good
-// revision, except the spec's own and, if a rollback holds, that rollback's.
+// rollbackOf returns the spec.rollback for the revision. If to is 0, it chooses the last good
+// revision other than the spec's own and, if a rollback holds, other than that rollback's target.
 func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback, error) {
 	stack, from := r.Stack, r.Asked()
 	if err := r.Denied[release.RevisionKind]; err != nil {

@@ -41,8 +41,8 @@ const (
 const (
 	// AnnotationRevision on a Deployment is the number of the revision that its template is from.
 	AnnotationRevision = v1alpha1.GroupName + "/revision"
-	// AnnotationConfigHash on a child is the hash of the configuration that the operator last asked
-	// for.
+	// AnnotationConfigHash on a child is the hash of the configuration in the operator's last
+	// write.
 	AnnotationConfigHash = v1alpha1.GroupName + "/config-hash"
 	// AnnotationRestartedAt on a pod template is the restart that the template was rendered for.
 	AnnotationRestartedAt = v1alpha1.GroupName + "/restarted-at"

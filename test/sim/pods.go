@@ -24,7 +24,7 @@ type pod struct {
 	image string
 	// behavior contains the words that apply to the pod.
 	behavior string
-	// made is when the pod was created, started when its container last started.
+	// made is the pod's creation time, started the last start of its container.
 	made, started time.Time
 	// readySince is nil while the pod is not ready.
 	readySince *time.Time
@@ -66,7 +66,7 @@ var waits = map[string]string{
 	"invalid":      "InvalidImageName",
 }
 
-// Words returns the words that Break accepts, sorted.
+// Words returns the words for Break, sorted.
 func Words() []string {
 	words := []string{wordUnready, wordCrash, wordDies, wordLate, wordSlow}
 	return slices.Sorted(slices.Values(slices.AppendSeq(words, maps.Keys(waits))))
@@ -75,7 +75,8 @@ func Words() []string {
 // lateness is how long a pod with wordLate crashes.
 const lateness = 90 * time.Second
 
-// tick updates the pod to the time. It behaves by its image's name and the word.
+// tick advances the pod to the given time. The words in its image's name and the given word decide
+// how it behaves.
 func (p *pod) tick(now time.Time, word string) {
 	p.behavior = p.image + word
 	is := func(word string) bool { return strings.Contains(p.behavior, word) }

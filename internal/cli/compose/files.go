@@ -86,7 +86,7 @@ func (c *converter) noteSecret(key string, secret types.SecretConfig) {
 	}
 }
 
-// configMaps returns the ConfigMaps of the configs whose content is known.
+// configMaps returns the ConfigMaps of the configs that are not external and could be read.
 func (c *converter) configMaps() []client.Object {
 	var out []client.Object
 	for _, key := range sortedKeys(c.configs) {

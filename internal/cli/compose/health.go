@@ -60,7 +60,7 @@ func retries(given *uint64) int {
 	return int(min(*given, math.MaxInt32))
 }
 
-// seconds returns the duration in seconds, rounded up so that no timeout gets shorter.
+// seconds returns the duration in seconds, rounded up so that it never gets shorter.
 func seconds(duration time.Duration) int64 {
 	whole := int64(duration / time.Second)
 	if duration%time.Second > 0 {

@@ -151,8 +151,8 @@ func (c *converter) noteMentions() {
 	}
 }
 
-// callers returns the services that name the service as a host or depend on it, except those that
-// wait for it to complete.
+// callers returns the services that name the service as a host, or depend on it other than by
+// waiting for it to complete.
 func (c *converter) callers(s *service) []string {
 	var out []string
 	for _, other := range c.services {

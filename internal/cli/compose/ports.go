@@ -130,8 +130,8 @@ func transport(name string) (corev1.Protocol, bool) {
 }
 
 // takeMentioned adds the ports by which other services call the service. It adds the default port
-// of a URL's scheme only if AppStack does not use the image's EXPOSE, because the service overrides
-// the command or has any port.
+// of a URL's scheme only if AppStack ignores the image's EXPOSE, which it does if the service
+// overrides the command or has any port.
 func (c *converter) takeMentioned(s *service) {
 	c.takeCalled(s, false)
 	if s.runsCommand() || len(s.ports) > 0 {

@@ -50,9 +50,9 @@ func toneOf(outcome v1alpha1.RolloutOutcome) terminal.Tone {
 	return terminal.Faint
 }
 
-// took returns how long a rollout took, or has taken so far with "+". It is unknown if the rollout
-// ends more than a second before it starts because a clock was set back. Differences up to a second
-// between two clocks are common.
+// took returns how long a rollout took, or has taken so far with "+". It returns none if the end is
+// more than a second before the start, as after a clock was set back. Two clocks commonly differ by
+// up to a second.
 func (v View) took(rollout v1alpha1.RolloutStatus) string {
 	end, goesOn := v.Now, "+"
 	if rollout.EndedAt != nil {

@@ -101,7 +101,7 @@ func (v View) asked(r release.Release) []string {
 	if rollout := newest(r.Stack); rollout != nil {
 		last := fmt.Sprintf("The newest rollout, to revision %d, began %s ago (%s)", rollout.Revision, v.age(rollout.StartedAt), rollout.Trigger)
 		reason := cmp.Or(rollout.Cause, rollout.Message)
-		if rollout.Trigger == v1alpha1.TriggerAutoRollback { // its cause is that of the revision, not of the rollback
+		if rollout.Trigger == v1alpha1.TriggerAutoRollback { // its cause says why the revision was first released
 			reason = rollout.Message
 		}
 		words = append(words, sentence(last+": "+oneLine(reason)))

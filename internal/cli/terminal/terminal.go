@@ -167,7 +167,8 @@ func (l Look) Branches() Branches {
 	return Branches{Fork: "├─ ", Last: "└─ ", Through: "│  ", Gap: "   "}
 }
 
-// Clean removes terminal control sequences from text of others, such as a container's last output.
+// Clean removes terminal control sequences from text of other sources, such as a container's
+// output.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0) {
