@@ -46,8 +46,9 @@ func (w *World) expectNotScaledDown(live, put *appsv1.Deployment) {
 	}
 }
 
-// expectHarmless checks that a deletion removes nothing that is still needed: the running revision
-// and its Deployments, the rollback target, and the revision with the failure report (R8, R9, R18).
+// expectHarmless checks that a deletion removes nothing that is still needed: the revision of the
+// newest rollout and its Deployments, the rollback target, the revision with the failure report,
+// and a Deployment that serves while a rollout has not succeeded (R8, R9, R18).
 func (w *World) expectHarmless(step model.Step) {
 	timeline := revision.Timeline(w.state.Revisions)
 	gone, ok := step.(model.Delete)

@@ -23,8 +23,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/status"
 )
 
-// OperateAndDie runs the operator until it crashes after the given number of writes, or has nothing
-// left to do.
+// OperateAndDie runs the operator for at most the given number of writes, and then crashes it.
 func (w *World) OperateAndDie(writes int) {
 	w.changed = true // a new process reconciles everything when it starts
 	defer func() {
