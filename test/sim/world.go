@@ -37,7 +37,7 @@ type World struct {
 	Admit func(*appsv1.Deployment)
 	// Registry resolves the stack's images; nil if they are not resolved.
 	Registry *Registry
-	// Planned is called with each plan after its status is written, and with the time of the next
+	// Planned is called with each plan, after its status is shown, and with the time of the next
 	// reconcile, which is zero if only a change triggers one. It may be nil.
 	Planned func(plan model.Plan, due time.Time)
 	// Shuffle changes the order in which Deployments are processed. The default is by name.

@@ -62,6 +62,7 @@ func unicode(env func(string) string) bool {
 // Tone is the meaning of a text that its color conveys.
 type Tone int
 
+// The tones.
 const (
 	None Tone = iota
 	Good
