@@ -232,7 +232,7 @@ type ImageStatus struct {
 	Pinned bool `json:"pinned"` //nolint:kubeapilinter // false is worth showing
 }
 
-// FailureStatus is the autopsy of a failed rollout.
+// FailureStatus is the report of a failed rollout.
 type FailureStatus struct {
 	// Revision whose rollout failed.
 	// +required

@@ -24,10 +24,10 @@ import (
 // stack's forever (R26, R28). Only managedFields is written. It returns the Service's new
 // resource version, errReplaced if the name now belongs to another object, and errOutdated if
 // the Service has changed since the step was planned.
-func (p *pass) takePorts(ctx context.Context, object model.ObjectID) (version string, err error) {
+func (e *execution) takePorts(ctx context.Context, object model.ObjectID) (version string, err error) {
 	live := &corev1.Service{}
-	key := client.ObjectKey{Namespace: p.stack.Namespace, Name: object.Name}
-	if err := p.Live.Get(ctx, key, live); err != nil {
+	key := client.ObjectKey{Namespace: e.stack.Namespace, Name: object.Name}
+	if err := e.Live.Get(ctx, key, live); err != nil {
 		return "", fmt.Errorf("reading Service %s: %w", object.Name, err)
 	}
 	if live.UID != object.UID {
@@ -36,7 +36,7 @@ func (p *pass) takePorts(ctx context.Context, object model.ObjectID) (version st
 	if live.ResourceVersion != object.ResourceVersion {
 		return "", errOutdated
 	}
-	managed, err := handOver(live.ManagedFields, fieldpath.MakePathOrDie("spec", "ports"), metav1.NewTime(p.Clock.Now()))
+	managed, err := handOver(live.ManagedFields, fieldpath.MakePathOrDie("spec", "ports"), metav1.NewTime(e.Clock.Now()))
 	if err != nil {
 		return "", fmt.Errorf("reading the managed fields of Service %s: %w", object.Name, err)
 	}
@@ -47,7 +47,7 @@ func (p *pass) takePorts(ctx context.Context, object model.ObjectID) (version st
 	if err != nil {
 		return "", fmt.Errorf("encoding the managed fields of Service %s: %w", object.Name, err)
 	}
-	err = p.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
+	err = e.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
 	if err != nil {
 		return "", fmt.Errorf("taking over the ports of Service %s: %w", object.Name, err)
 	}

@@ -40,8 +40,8 @@ type Applier struct {
 	Clock clock.PassiveClock
 }
 
-// pass is one call of Apply.
-type pass struct {
+// execution is one call of Apply.
+type execution struct {
 	*Applier
 	stack   *v1alpha1.AppStack
 	memory  *memory.Stack
@@ -59,35 +59,35 @@ type pass struct {
 func (a *Applier) Apply(
 	ctx context.Context, stack *v1alpha1.AppStack, mem *memory.Stack, plan model.Plan, current bool,
 ) (model.Outcome, error) {
-	p := &pass{Applier: a, stack: stack, memory: mem, outcome: model.Outcome{Current: current}}
+	e := &execution{Applier: a, stack: stack, memory: mem, outcome: model.Outcome{Current: current}}
 	if plan.Start == nil && len(plan.Steps) == 0 {
 		mem.Names.Clear()
 		if plan.Settled() {
 			mem.Writes.Settled()
 		}
-		return p.outcome, nil
+		return e.outcome, nil
 	}
 	steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(step model.Step) bool {
 		return step.Object().Creates() && mem.Names.IsMade(step.Target(), a.Clock.Now())
 	})
-	p.outcome.Behind = len(steps) < len(plan.Steps)
+	e.outcome.Behind = len(steps) < len(plan.Steps)
 	if plan.Start == nil && len(steps) == 0 {
-		return p.outcome, nil
+		return e.outcome, nil
 	}
 	if plan.Start != nil {
-		if err := p.start(ctx, *plan.Start); err != nil || p.outcome.Problem == nil {
-			return p.outcome, err
+		if err := e.start(ctx, *plan.Start); err != nil || e.outcome.Problem == nil {
+			return e.outcome, err
 		}
 	} else if !current && !onlySettle(steps) {
 		var err error
-		if p.outcome.Current, err = p.current(ctx); err != nil || !p.outcome.Current {
-			p.outcome.Again = err == nil
-			return p.outcome, err
+		if e.outcome.Current, err = e.current(ctx); err != nil || !e.outcome.Current {
+			e.outcome.Again = err == nil
+			return e.outcome, err
 		}
 	}
-	err := p.keepUp(ctx, steps)
-	p.outcome.Again = p.outcome.Again || p.silent
-	return p.outcome, err
+	err := e.keepUp(ctx, steps)
+	e.outcome.Again = e.outcome.Again || e.silent
+	return e.outcome, err
 }
 
 // onlySettle reports whether the steps do nothing but record a success.
@@ -101,75 +101,69 @@ func onlySettle(steps []model.Step) bool {
 // current reports whether the live stack is still the one that the plan was made for. The cache
 // may lag, for long after a start of the operator or a broken watch, and an outdated spec must
 // not be applied.
-func (p *pass) current(ctx context.Context) (bool, error) {
+func (e *execution) current(ctx context.Context) (bool, error) {
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack"))
-	if err := p.Live.Get(ctx, p.key(), live); err != nil {
+	if err := e.Live.Get(ctx, e.key(), live); err != nil {
 		if apierrors.IsNotFound(err) {
 			return false, nil
 		}
 		return false, fmt.Errorf("reading the stack: %w", err)
 	}
-	return live.UID == p.stack.UID && live.Generation == p.stack.Generation, nil
+	return live.UID == e.stack.UID && live.Generation == e.stack.Generation, nil
 }
 
 // start starts a rollout. It writes nothing before all dry runs have succeeded; the live stack
 // is read in parallel with them.
-func (p *pass) start(ctx context.Context, step model.StartRollout) error {
+func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 	var current bool
 	var lookErr error
 	var look sync.WaitGroup
-	look.Go(func() { current, lookErr = p.current(ctx) })
-	rev, err := p.try(ctx, step)
+	look.Go(func() { current, lookErr = e.current(ctx) })
+	rev, err := e.try(ctx, step)
 	look.Wait()
 	if lookErr != nil || !current {
-		p.outcome.Again = lookErr == nil
+		e.outcome.Again = lookErr == nil
 		return lookErr
 	}
-	p.outcome.Current = true
+	e.outcome.Current = true
 	if err != nil && ctx.Err() != nil {
-		return p.sort(step, err) // no time left for further requests
+		return e.sort(step, err) // no time left for further requests
 	}
 	if err != nil {
 		// a name conflict takes precedence over the error that it causes
-		if free, lookErr := p.mayWrite(ctx, step, created(step.DryRuns)); lookErr != nil || !free {
+		if free, lookErr := e.mayWrite(ctx, step, created(step.DryRuns)); lookErr != nil || !free {
 			return lookErr
 		}
-		return p.sort(step, err)
+		return e.sort(step, err)
 	}
 	step.Revision = rev
-	if err := p.take(ctx, step); err != nil || len(p.outcome.Done) == 0 {
+	if err := e.take(ctx, step); err != nil || len(e.outcome.Done) == 0 {
 		return err
 	}
 	for _, write := range step.DryRuns {
 		if write.Creates() && write.Kind == model.KindDeployment {
-			p.memory.Names.FoundFree(write.Target(), p.Clock.Now())
+			e.memory.Names.FoundFree(write.Target(), e.Clock.Now())
 		}
 	}
-	p.outcome.Again = p.silent
+	e.outcome.Again = e.silent
 	return nil
 }
 
 // mayWrite reports whether all names that the start of a rollout needs are free. It remembers a
 // conflict as a rejection of the start.
-func (p *pass) mayWrite(ctx context.Context, start model.StartRollout, names []model.ObjectID) (bool, error) {
-	free, err := p.namesAreFree(ctx, names)
-	if p.outcome.Problem != nil {
-		p.remember(start, model.Rejection{Message: p.outcome.Problem.Message, Problem: *p.outcome.Problem})
+func (e *execution) mayWrite(ctx context.Context, start model.StartRollout, names []model.ObjectID) (bool, error) {
+	free, err := e.namesAreFree(ctx, names)
+	if e.outcome.Problem != nil {
+		e.remember(start, model.Rejection{Message: e.outcome.Problem.Message, Problem: *e.outcome.Problem})
 	}
 	return free, err
 }
 
 // keepUp carries out the steps. A rejected step does not hold up the others; but if the name of
 // one new child is not free, no child is created.
-func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
-	var names []model.ObjectID
-	for _, step := range steps {
-		if step.Object().Creates() {
-			names = append(names, step.Object())
-		}
-	}
-	free, err := p.namesAreFree(ctx, names)
+func (e *execution) keepUp(ctx context.Context, steps []model.Step) error {
+	free, err := e.namesAreFree(ctx, created(steps))
 	if err != nil {
 		return err
 	}
@@ -177,66 +171,66 @@ func (p *pass) keepUp(ctx context.Context, steps []model.Step) error {
 		if step.Object().Creates() && !free {
 			continue
 		}
-		if err := p.take(ctx, step); err != nil || p.outcome.Again {
+		if err := e.take(ctx, step); err != nil || e.outcome.Again {
 			return err
 		}
 	}
 	return nil
 }
 
-// created returns the objects that the writes create.
-func created(writes []model.WriteChild) (names []model.ObjectID) {
-	for _, write := range writes {
-		if write.Creates() {
-			names = append(names, write.ObjectID)
+// created returns the objects that the steps create.
+func created[S model.Step](steps []S) (names []model.ObjectID) {
+	for _, step := range steps {
+		if object := step.Object(); object.Creates() {
+			names = append(names, object)
 		}
 	}
 	return names
 }
 
 // take carries out a step and remembers the result.
-func (p *pass) take(ctx context.Context, step model.Step) error {
+func (e *execution) take(ctx context.Context, step model.Step) error {
 	if write, ok := step.(model.WriteChild); ok && write.Undone.Field != "" {
-		step = p.attributed(ctx, write)
+		step = e.attributed(ctx, write)
 	}
 	object := step.Object()
 	log.FromContext(ctx).Info(step.About().Reason, "verb", step.Verb(), "kind", object.Kind, "object", object.Name)
-	done, err := p.carryOut(ctx, step)
+	done, err := e.carryOut(ctx, step)
 	if start, ok := step.(model.StartRollout); ok && object.Creates() && apierrors.IsAlreadyExists(err) {
-		return p.numbered(ctx, start)
+		return e.numbered(ctx, start)
 	}
 	if err != nil {
-		return p.sort(step, err)
+		return e.sort(step, err)
 	}
-	p.memory.Writes.Took(step.Target())
-	p.outcome.Done = append(p.outcome.Done, done)
+	e.memory.Writes.Took(step.Target())
+	e.outcome.Done = append(e.outcome.Done, done)
 	return nil
 }
 
 // carryOut carries out a step and returns it as it took effect.
-func (p *pass) carryOut(ctx context.Context, step model.Step) (done model.Step, err error) {
+func (e *execution) carryOut(ctx context.Context, step model.Step) (done model.Step, err error) {
 	switch step := step.(type) {
 	case model.StartRollout:
 		if step.Creates() {
-			step.Revision, err = p.createRevision(ctx, step.Revision)
+			step.Revision, err = e.createRevision(ctx, step.Revision)
 		} else {
-			step.Revision, err = p.updateRevision(ctx, step.Revision)
+			step.Revision, err = e.updateRevision(ctx, step.Revision)
 		}
 		return step, err
 	case model.UpdateRevision:
-		step.Revision, err = p.updateRevision(ctx, step.Revision)
+		step.Revision, err = e.updateRevision(ctx, step.Revision)
 		return step, err
 	case model.WriteChild:
-		answer, err := p.write(ctx, step)
-		if err == nil && !p.note(step, answer) {
+		answer, err := e.write(ctx, step)
+		if err == nil && !e.note(step, answer) {
 			step.Event = "" // nothing changed, so there is nothing to report
 		}
 		if err == nil && step.Creates() {
-			p.memory.Names.Made(step.Target(), p.Clock.Now())
+			e.memory.Names.Made(step.Target(), e.Clock.Now())
 		}
 		return step, err
 	case model.Delete:
-		return step, p.remove(ctx, step)
+		return step, e.remove(ctx, step)
 	default:
 		panic(fmt.Sprintf("a %T is no step", step)) // there are no others
 	}
@@ -244,44 +238,44 @@ func (p *pass) carryOut(ctx context.Context, step model.Step) (done model.Step, 
 
 // numbered checks the owner of the object that already has the name of the new revision. The
 // failed create detects the conflict (R1), so there is no read before it.
-func (p *pass) numbered(ctx context.Context, start model.StartRollout) error {
-	free, err := p.mayWrite(ctx, start, []model.ObjectID{start.ObjectID})
-	p.outcome.Again = p.outcome.Again || free // the object is gone again
+func (e *execution) numbered(ctx context.Context, start model.StartRollout) error {
+	free, err := e.mayWrite(ctx, start, []model.ObjectID{start.ObjectID})
+	e.outcome.Again = e.outcome.Again || free // the object is gone again
 	return err
 }
 
 // note remembers the answer to a write and reports whether it changed the object. If it did
 // not, no watch event follows, and the stack needs another reconcile.
-func (p *pass) note(step model.WriteChild, answer client.Object) (changed bool) {
+func (e *execution) note(step model.WriteChild, answer client.Object) (changed bool) {
 	changed = answer.GetResourceVersion() != step.ResourceVersion
 	if !changed {
 		step.Undone = model.Change{} // the API server itself made the difference, so it is no drift
 	}
-	p.memory.Writes.Note(answer.GetUID(), func(last model.LastWrite) model.LastWrite {
+	e.memory.Writes.Note(answer.GetUID(), func(last model.LastWrite) model.LastWrite {
 		return last.Next(model.LastWrite{
-			Asked: step.Hash, Answered: kinds.Of(step.Kind).Fingerprint(answer), Generation: answer.GetGeneration(), At: p.Clock.Now(),
+			Asked: step.Hash, Answered: kinds.Of(step.Kind).Fingerprint(answer), Generation: answer.GetGeneration(), At: e.Clock.Now(),
 		}, step.Undone)
 	})
-	p.silent = p.silent || !changed
+	e.silent = e.silent || !changed
 	return changed
 }
 
-func (p *pass) remove(ctx context.Context, step model.Delete) error {
+func (e *execution) remove(ctx context.Context, step model.Delete) error {
 	object := kinds.Of(step.Kind).New()
-	object.SetNamespace(p.stack.Namespace)
+	object.SetNamespace(e.stack.Namespace)
 	object.SetName(step.Name)
-	err := p.Client.Delete(ctx, object, client.Preconditions{UID: &step.UID, ResourceVersion: &step.ResourceVersion},
+	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &step.UID, ResourceVersion: &step.ResourceVersion},
 		client.PropagationPolicy("Background"))
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting %s %s: %w", step.Kind, step.Name, err)
 	}
 	if step.Kind == model.KindRevision {
-		p.memory.Records.Drop(step.Name)
+		e.memory.Records.Drop(step.Name)
 	} else {
-		p.memory.Writes.Drop(step.UID)
-		p.memory.Names.Removed(step.Target())
+		e.memory.Writes.Drop(step.UID)
+		e.memory.Names.Removed(step.Target())
 	}
 	return nil
 }
 
-func (p *pass) key() types.NamespacedName { return client.ObjectKeyFromObject(p.stack) }
+func (e *execution) key() types.NamespacedName { return client.ObjectKeyFromObject(e.stack) }

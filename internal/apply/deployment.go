@@ -17,19 +17,19 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-func (p *pass) createDeployment(ctx context.Context, form model.Replaced, options []writeOption) (client.Object, error) {
+func (e *execution) createDeployment(ctx context.Context, form model.Replaced, options []writeOption) (client.Object, error) {
 	created := form.Deployment.DeepCopy()
 	if created.Spec.Replicas == nil {
 		created.Spec.Replicas = form.Initial
 	}
-	if err := p.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
+	if err := e.Client.Create(ctx, created, with[client.CreateOption](naming.FieldOwner, options)...); err != nil {
 		return nil, fmt.Errorf("creating Deployment %s: %w", created.Name, err)
 	}
 	return created, nil
 }
 
 // replaceDeployment patches the fields of a Deployment that the stack manages.
-func (p *pass) replaceDeployment(
+func (e *execution) replaceDeployment(
 	ctx context.Context, object model.ObjectID, want *appsv1.Deployment, options []writeOption,
 ) (client.Object, error) {
 	body, err := replacement(object, want)
@@ -37,10 +37,10 @@ func (p *pass) replaceDeployment(
 		return nil, fmt.Errorf("encoding Deployment %s: %w", object.Name, err)
 	}
 	answer := &appsv1.Deployment{}
-	answer.SetNamespace(p.stack.Namespace)
+	answer.SetNamespace(e.stack.Namespace)
 	answer.SetName(object.Name)
 	patch := client.RawPatch(types.StrategicMergePatchType, body)
-	if err := p.Client.Patch(ctx, answer, patch, with[client.PatchOption](naming.FieldOwner, options)...); err != nil {
+	if err := e.Client.Patch(ctx, answer, patch, with[client.PatchOption](naming.FieldOwner, options)...); err != nil {
 		return nil, fmt.Errorf("updating Deployment %s: %w", object.Name, err)
 	}
 	return answer, nil

@@ -28,7 +28,7 @@ var errOutdated = errors.New("the object has changed since")
 // sort classifies the error of a step. What the cluster changed meanwhile is planned again; a
 // rejection is for the user to fix and becomes the outcome's problem; anything else is returned
 // as an error, for a retry.
-func (p *pass) sort(step model.Step, err error) error {
+func (e *execution) sort(step model.Step, err error) error {
 	object := step.Object()
 	var status apierrors.APIStatus
 	switch {
@@ -36,22 +36,22 @@ func (p *pass) sort(step model.Step, err error) error {
 		return nil // nothing can be created there, and what exists is deleted
 	case errors.Is(err, errReplaced), errors.Is(err, errOutdated), errors.Is(err, errTaken),
 		apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
-		p.outcome.Again = true
+		e.outcome.Again = true
 		return nil
 	case refused(err):
-		p.refuse(step, err)
+		e.refuse(step, err)
 		return nil
 	case errors.As(err, &status):
-		p.outcome.Trouble = fmt.Sprintf("%s %s: %s", object.Kind, object.Name, status.Status().Message)
+		e.outcome.Trouble = fmt.Sprintf("%s %s: %s", object.Kind, object.Name, status.Status().Message)
 	default:
-		p.outcome.Trouble = fmt.Sprintf("%s %s: the API server does not answer", object.Kind, object.Name)
+		e.outcome.Trouble = fmt.Sprintf("%s %s: the API server does not answer", object.Kind, object.Name)
 	}
 	return fmt.Errorf("%s: %w", step.Verb(), err)
 }
 
 // refuse reports the API server's rejection of a step as the problem, and remembers it for the
 // next plan. If it rejects an automatic rollback, no other rollback target remains (R13).
-func (p *pass) refuse(step model.Step, err error) {
+func (e *execution) refuse(step model.Step, err error) {
 	words, problem := err.Error(), &model.Problem{Reason: v1alpha1.ReasonRejected}
 	problem.Message = "the API server refuses it: " + words
 	if TooLarge(err) {
@@ -63,16 +63,16 @@ func (p *pass) refuse(step model.Step, err error) {
 		problem.Reason = v1alpha1.ReasonRollbackFailed
 		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %s", begun.Message, begun.Revision, words)
 	}
-	p.outcome.Problem = cmp.Or(p.outcome.Problem, problem)
-	p.remember(step, model.Rejection{Message: words, Problem: *problem, Passing: apierrors.IsForbidden(err)})
+	e.outcome.Problem = cmp.Or(e.outcome.Problem, problem)
+	e.remember(step, model.Rejection{Message: words, Problem: *problem, Passing: apierrors.IsForbidden(err)})
 }
 
 // remember stores the rejection of a step for the next plan.
-func (p *pass) remember(step model.Step, refusal model.Rejection) {
-	refusal.Asked, refusal.At = step.Asked(), p.Clock.Now()
-	remembered, news := p.memory.Writes.Reject(step.Target(), refusal)
-	p.silent = p.silent || news
-	p.outcome.Retry = model.Sooner(p.outcome.Retry, remembered.Pause())
+func (e *execution) remember(step model.Step, refusal model.Rejection) {
+	refusal.Asked, refusal.At = step.Asked(), e.Clock.Now()
+	remembered, news := e.memory.Writes.Reject(step.Target(), refusal)
+	e.silent = e.silent || news
+	e.outcome.Retry = model.Sooner(e.outcome.Retry, remembered.Pause())
 }
 
 // refused reports whether the API server will reject the same request again.

@@ -45,17 +45,17 @@ func TestSort(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &pass{Applier: &Applier{Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}, memory: &memory.Stack{}}
-			err := p.sort(model.WriteChild{}, fmt.Errorf("updating Deployment shop: %w", test.err))
+			e := &execution{Applier: &Applier{Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}, memory: &memory.Stack{}}
+			err := e.sort(model.WriteChild{}, fmt.Errorf("updating Deployment shop: %w", test.err))
 			got := "error"
 			switch {
-			case err == nil && p.outcome.Again:
+			case err == nil && e.outcome.Again:
 				got = "again"
-			case err == nil && p.outcome.Problem != nil:
+			case err == nil && e.outcome.Problem != nil:
 				got = "problem"
-				if p.outcome.Problem.Reason != v1alpha1.ReasonRejected ||
-					!strings.Contains(p.outcome.Problem.Message, test.err.Error()) {
-					t.Errorf("the problem is %+v, want Rejected with the API server's words", p.outcome.Problem)
+				if e.outcome.Problem.Reason != v1alpha1.ReasonRejected ||
+					!strings.Contains(e.outcome.Problem.Message, test.err.Error()) {
+					t.Errorf("the problem is %+v, want Rejected with the API server's words", e.outcome.Problem)
 				}
 			}
 			if got != test.want {
@@ -83,12 +83,12 @@ func TestTooLargeSaysWhatToDo(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &pass{Applier: &Applier{Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}, memory: &memory.Stack{}}
-			err := p.sort(test.step, apierrors.NewInternalError(errors.New("etcdserver: request is too large")))
-			if err != nil || p.outcome.Problem == nil || !strings.HasPrefix(p.outcome.Problem.Message, test.want) {
-				t.Fatalf("sorted as %+v (%v), want a problem that begins with %q", p.outcome.Problem, err, test.want)
+			e := &execution{Applier: &Applier{Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}, memory: &memory.Stack{}}
+			err := e.sort(test.step, apierrors.NewInternalError(errors.New("etcdserver: request is too large")))
+			if err != nil || e.outcome.Problem == nil || !strings.HasPrefix(e.outcome.Problem.Message, test.want) {
+				t.Fatalf("sorted as %+v (%v), want a problem that begins with %q", e.outcome.Problem, err, test.want)
 			}
-			if refusal := p.memory.Writes.Rejected()[test.step.Target()]; refusal.Message != p.outcome.Problem.Message || refusal.Passing {
+			if refusal := e.memory.Writes.Rejected()[test.step.Target()]; refusal.Message != e.outcome.Problem.Message || refusal.Passing {
 				t.Errorf("the next plan knows of %+v, want the same words, for good", refusal)
 			}
 		})

@@ -22,12 +22,12 @@ import (
 // attributed adds to a repair the field manager whose change it reverts. That needs a live read
 // before the write: the cache holds no managed fields, and after the write they name the
 // operator. If the read fails, the step is carried out without the manager.
-func (p *pass) attributed(ctx context.Context, step model.WriteChild) model.WriteChild {
+func (e *execution) attributed(ctx context.Context, step model.WriteChild) model.WriteChild {
 	object := &metav1.PartialObjectMetadata{}
-	gvk, err := p.Client.GroupVersionKindFor(kinds.Of(step.Kind).New())
+	gvk, err := e.Client.GroupVersionKindFor(kinds.Of(step.Kind).New())
 	if err == nil {
 		object.SetGroupVersionKind(gvk)
-		err = p.Live.Get(ctx, client.ObjectKey{Namespace: p.stack.Namespace, Name: step.Name}, object)
+		err = e.Live.Get(ctx, client.ObjectKey{Namespace: e.stack.Namespace, Name: step.Name}, object)
 	}
 	if err != nil {
 		log.FromContext(ctx).V(1).Info("who changed the object is not known", "kind", step.Kind, "object", step.Name, "error", err.Error())
@@ -35,7 +35,7 @@ func (p *pass) attributed(ctx context.Context, step model.WriteChild) model.Writ
 	}
 	step.Undone.Manager = managerOf(object.ManagedFields, step.Undone.Field)
 	if step.Event == v1alpha1.EventDriftRepaired {
-		step.Reason = plan.Repair(p.stack, step)
+		step.Reason = plan.Repair(e.stack, step)
 	}
 	return step
 }

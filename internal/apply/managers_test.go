@@ -125,7 +125,7 @@ func drifted(t *testing.T, manager string) (*server, model.State) {
 }
 
 // TestWhoChangedIt shows that the object is read once before it is repaired, and that the
-// repair, and the ledger, name who has changed it.
+// repair, and the write log, name who has changed it.
 func TestWhoChangedIt(t *testing.T) {
 	s, state := drifted(t, "kubectl-scale")
 	outcome, asked := s.take(t, state)
@@ -148,7 +148,7 @@ func TestWhoChangedIt(t *testing.T) {
 	}
 	counted := []model.Repairs{{Count: 1, Fields: []string{"spec.replicas"}, Managers: []string{"kubectl-scale"}}}
 	if diff := cmp.Diff(counted, repairs); diff != "" {
-		t.Errorf("R28 repairs in the ledger (-want +got):\n%s", diff)
+		t.Errorf("R28 repairs in the write log (-want +got):\n%s", diff)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestWhatChangesNothingIsNobodysDoing(t *testing.T) {
 	}
 	for _, last := range s.memory.Writes.Last() {
 		if last.Repairs != nil {
-			t.Errorf("R28 the ledger has %+v, want no repair", *last.Repairs)
+			t.Errorf("R28 the write log has %+v, want no repair", *last.Repairs)
 		}
 	}
 }

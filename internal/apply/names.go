@@ -22,35 +22,35 @@ import (
 // Deployments that the dry runs of the preceding rollout start found free are not checked
 // again. The start of a rollout itself does not need the check, because its dry runs detect
 // names that are taken.
-func (p *pass) namesAreFree(ctx context.Context, names []model.ObjectID) (bool, error) {
+func (e *execution) namesAreFree(ctx context.Context, names []model.ObjectID) (bool, error) {
 	for _, name := range names {
-		if p.memory.Names.IsFree(name.Target(), p.Clock.Now()) {
+		if e.memory.Names.IsFree(name.Target(), e.Clock.Now()) {
 			continue
 		}
 		object := &metav1.PartialObjectMetadata{}
-		gvk, err := p.Client.GroupVersionKindFor(kinds.Of(name.Kind).New())
+		gvk, err := e.Client.GroupVersionKindFor(kinds.Of(name.Kind).New())
 		if err != nil {
 			return false, fmt.Errorf("looking for %s %s: %w", name.Kind, name.Name, err)
 		}
 		object.SetGroupVersionKind(gvk)
-		key := client.ObjectKey{Namespace: p.stack.Namespace, Name: name.Name}
-		if err := p.Live.Get(ctx, key, object); err != nil {
+		key := client.ObjectKey{Namespace: e.stack.Namespace, Name: name.Name}
+		if err := e.Live.Get(ctx, key, object); err != nil {
 			if client.IgnoreNotFound(err) != nil {
 				return false, fmt.Errorf("looking for %s %s: %w", name.Kind, name.Name, err)
 			}
 			continue
 		}
-		switch model.OwnershipOf(p.stack, object) {
+		switch model.OwnershipOf(e.stack, object) {
 		case model.Inherited:
-			p.outcome.Predecessor = fmt.Sprintf("%s %q", name.Kind, name.Name)
+			e.outcome.Predecessor = fmt.Sprintf("%s %q", name.Kind, name.Name)
 			return false, nil
 		case model.Owned, model.Orphaned:
-			p.outcome.Again = true // the cache will show it shortly
-			return false, p.label(ctx, object)
+			e.outcome.Again = true // the cache will show it shortly
+			return false, e.label(ctx, object)
 		case model.Foreign, model.Unclaimed:
 		}
-		p.outcome.Problem = plan.Conflict(p.stack, kinds.Of(name.Kind), object)
-		p.outcome.Again = p.outcome.Problem == nil // it is to be adopted; the next plan includes it
+		e.outcome.Problem = plan.Conflict(e.stack, kinds.Of(name.Kind), object)
+		e.outcome.Again = e.outcome.Problem == nil // it is to be adopted; the next plan includes it
 		return false, nil
 	}
 	return true, nil
@@ -58,12 +58,12 @@ func (p *pass) namesAreFree(ctx context.Context, names []model.ObjectID) (bool, 
 
 // label restores the label by which the cache selects the stack's objects, if somebody removed
 // it. Further differences are repaired as drift.
-func (p *pass) label(ctx context.Context, object *metav1.PartialObjectMetadata) error {
-	if object.Labels[naming.LabelStack] == p.stack.Name {
+func (e *execution) label(ctx context.Context, object *metav1.PartialObjectMetadata) error {
+	if object.Labels[naming.LabelStack] == e.stack.Name {
 		return nil
 	}
-	patch := fmt.Sprintf(`{"metadata":{"uid":%q,"labels":{%q:%q}}}`, object.UID, naming.LabelStack, p.stack.Name)
-	err := p.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)),
+	patch := fmt.Sprintf(`{"metadata":{"uid":%q,"labels":{%q:%q}}}`, object.UID, naming.LabelStack, e.stack.Name)
+	err := e.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)),
 		client.FieldOwner(naming.FieldOwner))
 	if err != nil {
 		return fmt.Errorf("marking %s %s: %w", object.Kind, object.Name, err)

@@ -33,8 +33,8 @@ var errTaken = errors.New("there is an object of that name already")
 // not start (R4); nor does it if a write would be merged into an object that somebody else has
 // created (R26). It returns the revision with its pod templates as the API server would store
 // them, so that they can be compared with live ones.
-func (p *pass) try(ctx context.Context, step model.StartRollout) (model.Revision, error) {
-	answers, err := p.tryAll(ctx, step.DryRuns)
+func (e *execution) try(ctx context.Context, step model.StartRollout) (model.Revision, error) {
+	answers, err := e.tryAll(ctx, step.DryRuns)
 	if err != nil {
 		return model.Revision{}, err
 	}
@@ -50,7 +50,7 @@ func (p *pass) try(ctx context.Context, step model.StartRollout) (model.Revision
 			continue
 		}
 		for j, component := range rev.Content.Components {
-			if naming.Object(p.stack.Name, component.Name) == deployment.Name {
+			if naming.Object(e.stack.Name, component.Name) == deployment.Name {
 				rev.Content.Components[j] = admitted(component, deployment.Spec.Template)
 			}
 		}
@@ -72,13 +72,13 @@ func admitted(component model.Component, template corev1.PodTemplateSpec) model.
 // tryAll makes the dry runs of the writes concurrently, up to atOnce: a slow webhook may delay
 // each of them. It returns the error of the first failed write in the order of the writes, not
 // of their completion.
-func (p *pass) tryAll(ctx context.Context, trials []model.WriteChild) ([]client.Object, error) {
+func (e *execution) tryAll(ctx context.Context, trials []model.WriteChild) ([]client.Object, error) {
 	answers, refusals := make([]client.Object, len(trials)), make([]error, len(trials))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, trial := range trials {
 		group.Go(func() error {
-			answers[i], refusals[i] = p.write(ctx, trial, client.DryRunAll)
+			answers[i], refusals[i] = e.write(ctx, trial, client.DryRunAll)
 			return nil
 		})
 	}
@@ -87,22 +87,22 @@ func (p *pass) tryAll(ctx context.Context, trials []model.WriteChild) ([]client.
 }
 
 // createRevision creates a revision and returns it as stored.
-func (p *pass) createRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
-	stored, err := revision.Encode(p.stack, rev)
+func (e *execution) createRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
+	stored, err := revision.Encode(e.stack, rev)
 	if err != nil {
 		return model.Revision{}, err
 	}
-	if err := p.Client.Create(ctx, stored, client.FieldOwner(naming.FieldOwner)); err != nil {
+	if err := e.Client.Create(ctx, stored, client.FieldOwner(naming.FieldOwner)); err != nil {
 		return model.Revision{}, fmt.Errorf("creating ControllerRevision %s: %w", stored.Name, err)
 	}
-	p.memory.Records.Wrote(stored.Name, "", p.Clock.Now())
+	e.memory.Records.Wrote(stored.Name, "", e.Clock.Now())
 	return revision.Decode(stored)
 }
 
 // updateRevision updates the record of a revision, adopts the revision if it is an orphan, and
 // returns it as stored. The content is immutable, so the patch has metadata only.
-func (p *pass) updateRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
-	encoded, err := revision.Encode(p.stack, rev)
+func (e *execution) updateRevision(ctx context.Context, rev model.Revision) (model.Revision, error) {
+	encoded, err := revision.Encode(e.stack, rev)
 	if err != nil {
 		return model.Revision{}, err
 	}
@@ -118,15 +118,15 @@ func (p *pass) updateRevision(ctx context.Context, rev model.Revision) (model.Re
 	if err != nil {
 		return model.Revision{}, fmt.Errorf("encoding the record of revision %d: %w", rev.Number, err)
 	}
-	target := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: p.stack.Namespace, Name: rev.Name}}
-	err = p.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
+	target := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: e.stack.Namespace, Name: rev.Name}}
+	err = e.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(naming.FieldOwner))
 	if err != nil {
 		return model.Revision{}, fmt.Errorf("updating ControllerRevision %s: %w", rev.Name, err)
 	}
 	if target.ResourceVersion == encoded.ResourceVersion {
-		p.silent = true
+		e.silent = true
 	} else {
-		p.memory.Records.Wrote(rev.Name, encoded.ResourceVersion, p.Clock.Now())
+		e.memory.Records.Wrote(rev.Name, encoded.ResourceVersion, e.Clock.Now())
 	}
 	return revision.Decode(target)
 }

@@ -26,15 +26,15 @@ type writeOption interface {
 }
 
 // write writes a child, or makes a dry run if the options say so.
-func (p *pass) write(ctx context.Context, step model.WriteChild, options ...writeOption) (client.Object, error) {
+func (e *execution) write(ctx context.Context, step model.WriteChild, options ...writeOption) (client.Object, error) {
 	switch form := step.Form.(type) {
 	case model.Replaced:
 		if step.Creates() {
-			return p.createDeployment(ctx, form, options)
+			return e.createDeployment(ctx, form, options)
 		}
-		return p.replaceDeployment(ctx, step.ObjectID, form.Deployment, options)
+		return e.replaceDeployment(ctx, step.ObjectID, form.Deployment, options)
 	case model.Applied:
-		return p.applyConfig(ctx, step.ObjectID, form, options)
+		return e.applyConfig(ctx, step.ObjectID, form, options)
 	default:
 		panic(fmt.Sprintf("a %T is no form", form)) // there are no others
 	}
@@ -44,7 +44,7 @@ func (p *pass) write(ctx context.Context, step model.WriteChild, options ...writ
 // ownership, so that an object which somebody else created under the name meanwhile is left
 // alone. It is sent as a patch, so that the answer is decoded into a new object; Apply would
 // decode it into the configuration, and keep fields there that the API server dropped.
-func (p *pass) applyConfig(
+func (e *execution) applyConfig(
 	ctx context.Context, object model.ObjectID, form model.Applied, options []writeOption,
 ) (client.Object, error) {
 	all := with[client.PatchOption](naming.FieldOwner, options)
@@ -52,7 +52,7 @@ func (p *pass) applyConfig(
 	version := object.ResourceVersion
 	if form.TakesPorts && !dryRun {
 		var err error
-		if version, err = p.takePorts(ctx, object); err != nil {
+		if version, err = e.takePorts(ctx, object); err != nil {
 			return nil, err
 		}
 	}
@@ -64,14 +64,14 @@ func (p *pass) applyConfig(
 		return nil, fmt.Errorf("encoding %s %s: %w", object.Kind, object.Name, err)
 	}
 	answer := kinds.Of(object.Kind).New()
-	answer.SetNamespace(p.stack.Namespace)
+	answer.SetNamespace(e.stack.Namespace)
 	answer.SetName(object.Name)
 	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
 	if form.TakesPorts && dryRun {
 		// the ports are not taken over yet, so replace them, as taking them over would
 		patch, all = client.RawPatch(types.MergePatchType, body), with[client.PatchOption](naming.FieldOwner, options)
 	}
-	if err := p.Client.Patch(ctx, answer, patch, all...); err != nil {
+	if err := e.Client.Patch(ctx, answer, patch, all...); err != nil {
 		return nil, fmt.Errorf("applying %s %s: %w", object.Kind, object.Name, err)
 	}
 	return answer, nil

@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// calm is the minimum interval between two frames.
-	calm = 200 * time.Millisecond
+	// frameInterval is the minimum interval between two frames.
+	frameInterval = 200 * time.Millisecond
 	// tick is the interval at which a frame is redrawn without a change, because it shows ages.
 	tick = time.Second
 )
@@ -75,13 +75,13 @@ func (c *connection) nextChange(ctx context.Context, changes <-chan struct{}) bo
 	select {
 	case <-ctx.Done():
 		return false
-	case <-c.plugin.Clock.After(calm):
+	case <-c.plugin.Clock.After(frameInterval):
 	}
 	select {
 	case <-ctx.Done():
 		return false
 	case <-changes:
-	case <-c.plugin.Clock.After(tick - calm):
+	case <-c.plugin.Clock.After(tick - frameInterval):
 	}
 	return true
 }

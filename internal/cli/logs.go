@@ -131,7 +131,7 @@ func (c *connection) noPods(r release.Release, asked logging) error {
 	}
 	failure := r.Stack.Status.Failure
 	if failure != nil && failure.Revision == number {
-		fmt.Fprint(c.plugin.ErrOut, c.plugin.errView().Autopsy(failure))
+		fmt.Fprint(c.plugin.ErrOut, c.plugin.errView().FailureReport(failure))
 		return fmt.Errorf("revision %d has no pods any more; above is what is kept of them", number)
 	}
 	return fmt.Errorf("revision %d has no pods: see kubectl appstack status %s%s", number, r.Stack.Name, c.plugin.scope())

@@ -88,13 +88,13 @@ as usual.`,
 // rollbackOf returns the spec.rollback for the revision. If to is 0, it chooses the last good
 // revision other than the spec's own and, if a rollback holds, other than that rollback's target.
 func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback, error) {
-	stack, from := r.Stack, r.Asked()
+	stack, from := r.Stack, r.Wanted()
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return nil, err
 	}
 	if to == 0 {
 		leave := []int64{from}
-		if r.Held() {
+		if r.RollbackHolds() {
 			leave = append(leave, stack.Spec.Rollback.ToRevision)
 		}
 		good := r.LastGood(leave...)
@@ -107,7 +107,7 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 		return nil, err
 	}
 	if to == from {
-		if r.Held() {
+		if r.RollbackHolds() {
 			return nil, fmt.Errorf("revision %d is what the spec asks for: end the rollback with kubectl appstack resume-spec %s%s",
 				to, stack.Name, c.plugin.scope())
 		}

@@ -116,7 +116,7 @@ func (c *connection) failed(ctx context.Context, stack *v1alpha1.AppStack) error
 	view := c.plugin.errView()
 	var out strings.Builder
 	if failure := stack.Status.Failure; failure != nil {
-		out.WriteString(view.Autopsy(failure) + "\n")
+		out.WriteString(view.FailureReport(failure) + "\n")
 	}
 	out.WriteString(view.Advice(r))
 	fmt.Fprint(c.plugin.ErrOut, out.String())

@@ -47,7 +47,7 @@ type actor struct {
 // unknown are answers where nothing is known.
 type unknown struct{}
 
-func (unknown) Look(_ context.Context, _ types.NamespacedName, questions model.Questions) model.Answers {
+func (unknown) Answer(_ context.Context, _ types.NamespacedName, questions model.Questions) model.Answers {
 	return fixture.Unknown(questions)
 }
 
@@ -129,7 +129,7 @@ func TestAnErrorKeepsWhatWasDoneBefore(t *testing.T) {
 	d.createError = apierrors.NewInternalError(errors.New("oops"))
 	state := &model.State{Stack: d.stack(t)}
 	_, outcome, err := d.act(t.Context(), state, d.Memory.Of(state.Stack), d.clock.Now())
-	if err == nil || len(outcome.Done) != 1 || outcome.Done[0].Verb() != "Record" || len(state.Revisions) != 1 {
+	if err == nil || len(outcome.Done) != 1 || outcome.Done[0].Verb() != "Create" || len(state.Revisions) != 1 {
 		t.Errorf("error %v, done %v, %d revisions, want an error, and the record", err, outcome.Done, len(state.Revisions))
 	}
 	if recorder, ok := d.Events.Recorder.(*events.FakeRecorder); !ok || len(recorder.Events) != 1 {
@@ -183,7 +183,7 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 	d := newActor(t)
 	state := &model.State{Stack: d.stack(t)}
 	if diff := cmp.Diff([]string{
-		"Record ControllerRevision shop-1", "Create Deployment shop", "Create Service shop", "Create PodDisruptionBudget shop",
+		"Create ControllerRevision shop-1", "Create Deployment shop", "Create Service shop", "Create PodDisruptionBudget shop",
 	}, d.done(t, state)); diff != "" {
 		t.Errorf("a first release (-want +got):\n%s", diff)
 	}
@@ -197,7 +197,7 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 		Replicas: desired, UpdatedReplicas: desired, ReadyReplicas: desired, AvailableReplicas: desired,
 	}
 	state.Pods = model.Pods{Known: true}
-	if diff := cmp.Diff([]string{"Annotate ControllerRevision shop-1"}, d.done(t, state)); diff != "" {
+	if diff := cmp.Diff([]string{"Update ControllerRevision shop-1"}, d.done(t, state)); diff != "" {
 		t.Errorf("it ends (-want +got):\n%s", diff)
 	}
 	if got := state.Revisions[0].Record.Rollouts[0].Outcome; got != v1alpha1.OutcomeSucceeded {
@@ -206,7 +206,7 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 
 	fixture.With(state.Stack, fixture.Image("my-app:2"))
 	if diff := cmp.Diff([]string{
-		"Record ControllerRevision shop-2", "Update Deployment shop",
+		"Create ControllerRevision shop-2", "Update Deployment shop",
 	}, d.done(t, state)); diff != "" {
 		t.Errorf("another release (-want +got):\n%s", diff)
 	}
@@ -221,7 +221,7 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 		}},
 	}}
 	if diff := cmp.Diff([]string{
-		"Annotate ControllerRevision shop-2", "Annotate ControllerRevision shop-1", "Update Deployment shop",
+		"Update ControllerRevision shop-2", "Update ControllerRevision shop-1", "Update Deployment shop",
 	}, d.done(t, state)); diff != "" {
 		t.Errorf("R12 it fails (-want +got):\n%s", diff)
 	}

@@ -35,17 +35,17 @@ import (
 
 // Requeue delays for cases in which no event triggers a reconcile.
 const (
-	// soon applies if another attempt is likely to succeed, for example after a conflict.
-	soon = 200 * time.Millisecond
-	// behind applies if the cache does not show the operator's last write yet. The watch event
+	// retryDelay applies if another attempt is likely to succeed, for example after a conflict.
+	retryDelay = 200 * time.Millisecond
+	// cacheDelay applies if the cache does not show the operator's last write yet. The watch event
 	// normally triggers the reconcile; this is the fallback.
-	behind = time.Second
-	// later applies if an object of someone else, or of a deleted stack, has a name that the stack
+	cacheDelay = time.Second
+	// conflictDelay applies if an object of someone else, or of a deleted stack, has a name that the stack
 	// needs. It may be gone by then.
-	later = 30 * time.Second
-	// longest is the maximum backoff after repeated errors. Reconciles that events trigger
+	conflictDelay = 30 * time.Second
+	// maxBackoff is the maximum backoff after repeated errors. Reconciles that events trigger
 	// increase the backoff too, so a few seconds of errors reach it.
-	longest = 15 * time.Second
+	maxBackoff = 15 * time.Second
 )
 
 // Time limits of a reconcile. The API server answers each request within a minute, however many
@@ -81,9 +81,9 @@ type Reconciler struct {
 
 // Answers answers the questions of plans in the background.
 type Answers interface {
-	// Look returns the answers that are known by now to the stack's questions. It starts to
+	// Answer returns the answers that are known by now to the stack's questions. It starts to
 	// resolve the unknown ones; their answers trigger another reconcile.
-	Look(ctx context.Context, stack types.NamespacedName, questions model.Questions) model.Answers
+	Answer(ctx context.Context, stack types.NamespacedName, questions model.Questions) model.Answers
 	// Forget cancels the work for the stack.
 	Forget(stack types.NamespacedName)
 }
@@ -112,21 +112,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, fmt.Errorf("observing: %w", err)
 	}
 	if state.Stale {
-		due, err := r.release(ctx, stack, &mem.Status)
+		due, err := r.flush(ctx, stack, &mem.Status)
 		if err != nil {
 			return ctrl.Result{}, err
 		}
-		return ctrl.Result{RequeueAfter: model.Sooner(behind, due)}, nil // keeps its priority
+		return ctrl.Result{RequeueAfter: model.Sooner(cacheDelay, due)}, nil // keeps its priority
 	}
 	r.forgetDeleted(state, mem)
 	if open := r.follow(state, mem); open != nil {
-		state.Sight = mem.Sight.Look(*open, state.Children.Deployments(), r.Clock)
+		state.Observations = mem.Observations.Observe(*open, state.Children.Deployments(), r.Clock)
 		r.Observe.Pods(ctx, &state, *open)
 	}
 	now := r.Clock.Now()
 	steps, outcome, applyErr := r.act(ctx, &state, mem, now)
 	if r.follow(state, mem); steps.Phase == model.PhaseProgressing {
-		mem.Sight.Start()
+		mem.Observations.Start()
 	}
 	if state.Answers.Briefly > 0 && applyErr == nil {
 		return ctrl.Result{RequeueAfter: state.Answers.Briefly}, nil // this status would be outdated in a moment
@@ -175,7 +175,7 @@ func (r *Reconciler) act(
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	answers := func(questions model.Questions) model.Answers {
-		return r.Answers.Look(ctx, client.ObjectKeyFromObject(state.Stack), questions)
+		return r.Answers.Answer(ctx, client.ObjectKeyFromObject(state.Stack), questions)
 	}
 	var done []model.Step
 	current := false
@@ -217,13 +217,13 @@ func passing(outcome model.Outcome) bool {
 func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Duration {
 	switch {
 	case outcome.Again:
-		return soon
+		return retryDelay
 	case outcome.Behind:
-		return behind
+		return cacheDelay
 	case outcome.Retry > 0:
 		return model.Sooner(plan.Wait, outcome.Retry)
 	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "":
-		return cmp.Or(min(plan.Wait, later), later)
+		return cmp.Or(min(plan.Wait, conflictDelay), conflictDelay)
 	}
 	return plan.Wait
 }

@@ -4,9 +4,8 @@
 package controller
 
 import (
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/memory"
@@ -22,7 +21,7 @@ func (r *Reconciler) follow(state model.State, mem *memory.Stack) *model.Rollout
 	timeline := revision.Timeline(state.Revisions)
 	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
 		r.Pods.Stop(stack)
-		mem.Sight.Forget()
+		mem.Observations.Forget()
 		return nil
 	}
 	r.Pods.Begin(stack)

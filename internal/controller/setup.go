@@ -158,7 +158,7 @@ func (o Options) controller() controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: workers + 1,
 		SkipNameValidation:      &o.SkipNameValidation,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](soon, longest),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryDelay, maxBackoff),
 		ReconciliationTimeout:   timeout,
 		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) queue.Queue {
 			return queue.NewFair(priorityqueue.New(name, func(o *priorityqueue.Opts[reconcile.Request]) {

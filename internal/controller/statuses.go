@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// calm is the minimum interval between status updates that change only pod numbers, and how
+	// statusInterval is the minimum interval between status updates that change only pod numbers, and how
 	// long a status is held back if a worker is free then.
-	calm = time.Second
-	// catchUp is how long the cache may take to show a written status.
-	catchUp = 10 * time.Second
+	statusInterval = time.Second
+	// maxCacheLag is how long the cache may take to show a written status.
+	maxCacheLag = 10 * time.Second
 )
 
 // hold holds back the status of a reconcile that wrote something. That status is outdated
@@ -37,19 +37,19 @@ func (r *Reconciler) hold(
 		last.Since = r.Clock.Now()
 	}
 	last.Held = &next
-	return r.release(ctx, stack, last)
+	return r.flush(ctx, stack, last)
 }
 
-// release writes the status that is held back, if it has been for long enough. It is also called
+// flush writes the status that is held back, if it has been for long enough. It is also called
 // while the cache is behind, because then no reconcile can compute a newer status. A status that
 // cannot be written yet stays held back. It returns the time until it is due, 0 if there is none.
-func (r *Reconciler) release(ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status) (time.Duration, error) {
+func (r *Reconciler) flush(ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status) (time.Duration, error) {
 	held, now := last.Held, r.Clock.Now()
 	if held == nil || held.ObservedGeneration != stack.Generation {
 		return 0, nil
 	}
-	if model.Within(calm, last.Since, now) {
-		return last.Since.Add(calm).Sub(now), nil
+	if model.Within(statusInterval, last.Since, now) {
+		return last.Since.Add(statusInterval).Sub(now), nil
 	}
 	due, err := r.write(ctx, stack, last, *held)
 	if due > 0 || err != nil {
@@ -69,21 +69,21 @@ func (r *Reconciler) write(
 	last.Held = nil
 	switch {
 	case equality.Semantic.DeepEqual(stack.Status, next):
-		if !model.Within(catchUp, last.At, now) {
+		if !model.Within(maxCacheLag, last.At, now) {
 			*last = memory.Status{}
 		}
 		return 0, nil
-	case stack.ResourceVersion == last.Replaced && model.Within(catchUp, last.At, now):
-		return behind, nil // the cache does not show the last status yet, so this write would be a conflict
-	case model.Within(calm, last.At, now) && !status.Pressing(stack.Status, next):
-		return last.At.Add(calm).Sub(now), nil
+	case stack.ResourceVersion == last.Replaced && model.Within(maxCacheLag, last.At, now):
+		return cacheDelay, nil // the cache does not show the last status yet, so this write would be a conflict
+	case model.Within(statusInterval, last.At, now) && !status.Pressing(stack.Status, next):
+		return last.At.Add(statusInterval).Sub(now), nil
 	}
 	changed := stack.DeepCopy()
 	changed.Status = next
 	patch := client.MergeFromWithOptions(stack, client.MergeFromWithOptimisticLock{})
 	err := r.Client.Status().Patch(ctx, changed, patch)
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return soon, nil
+		return retryDelay, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("writing the status: %w", err)

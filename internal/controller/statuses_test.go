@@ -123,23 +123,23 @@ func TestStatuses(t *testing.T) {
 			{after: -time.Hour, status: counts("1/3"), shown: "1/3"},
 		}, 2},
 		"a pass that wrote leaves it to the next to tell": {[]act{
-			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
+			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{after: 10 * time.Millisecond, status: ready("3/3"), shown: "3/3"},
 		}, 1},
 		"but not where the cache is behind for long": {[]act{
-			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
+			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{after: 900 * time.Millisecond, behind: true, due: 100 * time.Millisecond, shown: ""},
 			{after: 100 * time.Millisecond, behind: true, shown: "0/3"},
 			{behind: true, shown: "0/3"},
 		}, 1},
 		"nor where every pass writes": {[]act{
-			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
+			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{after: 900 * time.Millisecond, status: counts("1/3"), wrote: true, due: 100 * time.Millisecond, shown: ""},
 			{after: 100 * time.Millisecond, status: counts("2/3"), wrote: true, shown: "2/3"},
-			{after: 100 * time.Millisecond, status: counts("3/3"), wrote: true, due: calm, shown: "2/3"},
+			{after: 100 * time.Millisecond, status: counts("3/3"), wrote: true, due: statusInterval, shown: "2/3"},
 		}, 1},
 		"what was held back is forgotten once more is known": {[]act{
-			{status: counts("0/3"), wrote: true, due: calm, shown: ""},
+			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{status: counts("1/3"), shown: "1/3"},
 			{behind: true, shown: "1/3"},
 		}, 1},
@@ -153,7 +153,7 @@ func TestStatuses(t *testing.T) {
 				var err error
 				switch stack := d.stack(t); {
 				case act.behind:
-					due, err = d.release(t.Context(), stack, d.last(stack))
+					due, err = d.flush(t.Context(), stack, d.last(stack))
 				case act.wrote:
 					due, err = d.hold(t.Context(), stack, d.last(stack), act.status)
 				default:
@@ -178,12 +178,12 @@ func TestStatusBehindTheCache(t *testing.T) {
 	if _, err := d.write(t.Context(), before, d.last(before), counts("0/3")); err != nil {
 		t.Fatal(err)
 	}
-	if due, err := d.write(t.Context(), before, d.last(before), ready("3/3")); err != nil || due != behind || d.writes != 1 {
-		t.Errorf("due in %v, error %v, %d writes, want %v and 1", due, err, d.writes, behind)
+	if due, err := d.write(t.Context(), before, d.last(before), ready("3/3")); err != nil || due != cacheDelay || d.writes != 1 {
+		t.Errorf("due in %v, error %v, %d writes, want %v and 1", due, err, d.writes, cacheDelay)
 	}
-	d.clock.Step(catchUp)
-	if due, err := d.write(t.Context(), before, d.last(before), ready("3/3")); err != nil || due != soon || d.writes != 2 {
-		t.Errorf("after %v it is tried: due in %v, error %v, %d writes, want a conflict", catchUp, due, err, d.writes)
+	d.clock.Step(maxCacheLag)
+	if due, err := d.write(t.Context(), before, d.last(before), ready("3/3")); err != nil || due != retryDelay || d.writes != 2 {
+		t.Errorf("after %v it is tried: due in %v, error %v, %d writes, want a conflict", maxCacheLag, due, err, d.writes)
 	}
 }
 
@@ -196,15 +196,15 @@ func TestStatusOfAnEarlierStack(t *testing.T) {
 	if _, err := d.hold(t.Context(), earlier, d.last(earlier), ready("3/3")); err != nil {
 		t.Fatal(err)
 	}
-	d.clock.Step(calm)
-	if _, err := d.release(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.writes > 0 {
+	d.clock.Step(statusInterval)
+	if _, err := d.flush(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.writes > 0 {
 		t.Errorf("error %v, %d writes, want none", err, d.writes)
 	}
-	if due, err := d.hold(t.Context(), d.stack(t), d.last(d.stack(t)), counts("0/3")); due != calm || err != nil {
-		t.Errorf("the next: due in %v, error %v, want %v", due, err, calm)
+	if due, err := d.hold(t.Context(), d.stack(t), d.last(d.stack(t)), counts("0/3")); due != statusInterval || err != nil {
+		t.Errorf("the next: due in %v, error %v, want %v", due, err, statusInterval)
 	}
-	d.clock.Step(calm)
-	if _, err := d.release(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
+	d.clock.Step(statusInterval)
+	if _, err := d.flush(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
 		t.Errorf("error %v, the status is %q, want its own", err, d.stack(t).Status.ReadySummary)
 	}
 }
@@ -237,11 +237,11 @@ func TestStatusIsHeldUntilItIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.refusal = test.refusal
-			d.clock.Step(calm)
-			if _, err := d.release(t.Context(), shown, d.last(shown)); (err != nil) != test.fails || d.writes != 1 {
+			d.clock.Step(statusInterval)
+			if _, err := d.flush(t.Context(), shown, d.last(shown)); (err != nil) != test.fails || d.writes != 1 {
 				t.Fatalf("error %v, %d writes, want an error: %v", err, d.writes, test.fails)
 			}
-			if _, err := d.release(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
+			if _, err := d.flush(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
 				t.Errorf("error %v, the status is %q, want what was held back", err, d.stack(t).Status.ReadySummary)
 			}
 		})
@@ -255,8 +255,8 @@ func TestStatusThatIsRefused(t *testing.T) {
 		due     time.Duration
 		fails   bool
 	}{
-		"the stack is another one by now": {apierrors.NewConflict(resource, "shop", errors.New("changed")), soon, false},
-		"the stack is gone":               {apierrors.NewNotFound(resource, "shop"), soon, false},
+		"the stack is another one by now": {apierrors.NewConflict(resource, "shop", errors.New("changed")), retryDelay, false},
+		"the stack is gone":               {apierrors.NewNotFound(resource, "shop"), retryDelay, false},
 		"the API server fails":            {apierrors.NewInternalError(errors.New("oops")), 0, true},
 	}
 	for name, test := range tests {
@@ -279,7 +279,7 @@ func TestStatusesForgetSettledStacks(t *testing.T) {
 		if _, err := d.write(t.Context(), d.stack(t), d.last(d.stack(t)), counts("3/3")); err != nil {
 			t.Fatal(err)
 		}
-		d.clock.Step(catchUp)
+		d.clock.Step(maxCacheLag)
 	}
 	if left := *d.last(d.stack(t)); left != (memory.Status{}) {
 		t.Errorf("%+v is remembered, want nothing", left)

@@ -231,7 +231,7 @@ func (b *bench) eventually(what string, so func() bool) {
 // look makes a pass for the stack.
 func (b *bench) look(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
-	return b.Look(b.t.Context(), stack, want)
+	return b.Answer(b.t.Context(), stack, want)
 }
 
 // waits makes a pass after which the stack waits.

@@ -131,10 +131,10 @@ func (r *Resolver) Start(ctx context.Context, changed func(types.NamespacedName)
 	r.running, r.changed = ctx, changed
 }
 
-// Look returns what is known of the images of the stack's next release. It starts the missing
+// Answer returns what is known of the images of the stack's next release. It starts the missing
 // lookups, and reports a change of the stack when they have results. If want is empty, it stops all
 // work for the stack.
-func (r *Resolver) Look(ctx context.Context, stack types.NamespacedName, want model.Questions) model.Answers {
+func (r *Resolver) Answer(ctx context.Context, stack types.NamespacedName, want model.Questions) model.Answers {
 	if want.None() {
 		r.Forget(stack)
 		return model.Answers{}

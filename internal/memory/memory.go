@@ -36,8 +36,8 @@ type Stack struct {
 	Names Names
 	// Status is the last status that was written, or held back.
 	Status Status
-	// Sight is the observed progress of the open rollout.
-	Sight Sight
+	// Observations is the observed progress of the open rollout.
+	Observations Observations
 	// Problem is the problem that an event has reported and the status does not show yet; empty
 	// if there is none.
 	Problem string

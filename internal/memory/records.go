@@ -39,7 +39,7 @@ func (r *Records) Wrote(name, before string, at time.Time) {
 // Behind drops the writes that the cache shows: it never goes back.
 func (r *Records) Behind(shown map[string]string, now time.Time) (behind bool) {
 	for name, write := range *r {
-		if slices.Contains(write.before, shown[name]) && model.Within(catchUp, write.at, now) {
+		if slices.Contains(write.before, shown[name]) && model.Within(maxCacheLag, write.at, now) {
 			behind = true
 		} else {
 			r.Drop(name)

@@ -13,9 +13,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// catchUp is how long the cache may take to show a write. After that, what the cache shows is
+// maxCacheLag is how long the cache may take to show a write. After that, what the cache shows is
 // taken as true, for example after the cluster was restored from a backup.
-const catchUp = 10 * time.Second
+const maxCacheLag = 10 * time.Second
 
 // Writes are the last writes of a stack's children, with the API server's answers.
 type Writes struct {
@@ -59,13 +59,13 @@ func (w *Writes) Drop(child types.UID) {
 // Keep drops the writes of children that no longer exist because others have deleted them.
 // Recent writes are kept, as the cache may not show those children yet.
 func (w *Writes) Keep(there map[types.UID]bool, now time.Time) {
-	w.accepted = slices.DeleteFunc(w.accepted, func(a accepted) bool { return !there[a.child] && !model.Within(catchUp, a.At, now) })
+	w.accepted = slices.DeleteFunc(w.accepted, func(a accepted) bool { return !there[a.child] && !model.Within(maxCacheLag, a.At, now) })
 }
 
 // Behind reports whether the cache does not show the last write of the child yet.
 func (w *Writes) Behind(child types.UID, generation int64, now time.Time) bool {
 	return slices.ContainsFunc(w.accepted, func(a accepted) bool {
-		return a.child == child && generation < a.Generation && model.Within(catchUp, a.At, now)
+		return a.child == child && generation < a.Generation && model.Within(maxCacheLag, a.At, now)
 	})
 }
 

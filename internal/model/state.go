@@ -36,8 +36,8 @@ type State struct {
 	Rejected map[Target]Rejection
 	// Pods are observed only while a rollout is open.
 	Pods Pods
-	// Sight is what the operator itself has observed of the open rollout.
-	Sight Sight
+	// Observations is what the operator itself has observed of the open rollout.
+	Observations Observations
 
 	// Answers are the answers to the questions of the last plan.
 	Answers Answers

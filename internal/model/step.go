@@ -99,9 +99,9 @@ func (s StartRollout) Rollout() Rollout {
 // Verb implements Step.
 func (s StartRollout) Verb() string {
 	if s.Creates() {
-		return "Record"
+		return "Create"
 	}
-	return "Annotate"
+	return "Update"
 }
 
 // Target returns the revision as the target of a rollout start, separate from its other writes.
@@ -131,7 +131,7 @@ type UpdateRevision struct {
 }
 
 // Verb implements Step.
-func (UpdateRevision) Verb() string { return "Annotate" }
+func (UpdateRevision) Verb() string { return "Update" }
 
 // Object implements Step.
 func (s UpdateRevision) Object() ObjectID { return s.Revision.ObjectID() }

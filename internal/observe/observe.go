@@ -95,7 +95,7 @@ func (o *Observer) behind(objects packedcache.Objects, mem *memory.Stack) bool {
 func (o *Observer) Pods(ctx context.Context, state *model.State, open model.Rollout) {
 	deadline := render.ProgressDeadline(state.Stack.Spec)
 	deployments := state.Children.Deployments()
-	templates := rollout.NeedsTemplates(open, deadline, deployments, state.Sight, o.Clock.Now()) || plan.NeedsTemplates(*state)
+	templates := rollout.NeedsTemplates(open, deadline, deployments, state.Observations, o.Clock.Now()) || plan.NeedsTemplates(*state)
 	pods, err := o.Watched.Watch(ctx, client.ObjectKeyFromObject(state.Stack), templates)
 	if err != nil {
 		// the reconcile continues without pods, and the plan requests another one soon

@@ -114,7 +114,7 @@ func TestDrift(t *testing.T) {
 		},
 		"R26 a revision without controller": {
 			func(s *model.State) { s.Revisions[0].Orphan = true },
-			"Annotate ControllerRevision shop-1: taken back: it has the stack's labels and no controller",
+			"Update ControllerRevision shop-1: taken back: it has the stack's labels and no controller",
 		},
 	}
 	for name, test := range tests {
@@ -188,7 +188,7 @@ func TestARefusedMoveStopsNoUpkeep(t *testing.T) {
 	With(state.Stack, Image("my-app:2"), Replicas(9))
 	state.Children.Remove(model.KindService, "shop")
 	want := []string{
-		"Move: Record ControllerRevision shop-2: revision 2: the spec's content changed",
+		"Move: Create ControllerRevision shop-2: revision 2: the spec's content changed",
 		"Update Deployment shop: the stack's spec changed what it is to be",
 		"Create Service shop: Service shop was deleted by someone else and is created again: its cluster IP may have changed",
 	}

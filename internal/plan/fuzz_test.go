@@ -143,7 +143,7 @@ func FuzzMake(f *testing.F) {
 		if waits := Plan(waiting(state, time.Second), now).LooksUp != ""; waits && !asks {
 			t.Error("R21 it waits for an image that it does not ask for")
 		}
-		if move := plan.Start; move != nil && move.Verb() == "Record" && !asks {
+		if move := plan.Start; move != nil && move.Verb() == "Create" && !asks {
 			t.Errorf("R21 without having asked for images, it moves on: %s", move)
 		}
 		timeline := revision.Timeline(state.Revisions)

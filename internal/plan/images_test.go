@@ -136,7 +136,7 @@ func TestWhileWaiting(t *testing.T) {
 				rollouts[0].Outcome, rollouts[0].EndedAt = v1alpha1.OutcomeProgressing, nil
 				return state
 			}(),
-			[]string{"Annotate ControllerRevision shop-2: revision 2 runs: all its pods are available"},
+			[]string{"Update ControllerRevision shop-2: revision 2 runs: all its pods are available"},
 		},
 		"R16a what a pause stopped stays so": {
 			changed(after(Image("my-app:2"), pausedWith(Image("my-app:3"))).State(), Paused(false)), nil,
@@ -189,15 +189,15 @@ func TestNobodyWaits(t *testing.T) {
 	}{
 		"R4 content that has a revision": {
 			changed(released(), Image("my-app:1")),
-			"Annotate ControllerRevision shop-1: revision 1: the spec's content is that of revision 1",
+			"Update ControllerRevision shop-1: revision 1: the spec's content is that of revision 1",
 		},
 		"R10 a rollback": {
 			changed(released(), Image("my-app:3"), RollbackTo(1, 0)),
-			"Annotate ControllerRevision shop-1: revision 1: rollback.toRevision is 1",
+			"Update ControllerRevision shop-1: revision 1: rollback.toRevision is 1",
 		},
 		"R12 an automatic rollback": {
 			crashing().State(),
-			"Annotate ControllerRevision shop-1: revision 1: revision 2 failed: " +
+			"Update ControllerRevision shop-1: revision 1: revision 2 failed: " +
 				"component main, container app: CrashLoopBackOff, exit code 1",
 		},
 	}
@@ -240,9 +240,9 @@ func TestAFailureWhileWaiting(t *testing.T) {
 	asWritten := func(state model.State) model.State { return told(state, silent()) }
 	wait := func(state model.State) model.State { return waiting(state, time.Second) }
 	const (
-		back = "Annotate ControllerRevision shop-1: revision 1: revision 2 failed: " +
+		back = "Update ControllerRevision shop-1: revision 1: revision 2 failed: " +
 			"component main, container app: CrashLoopBackOff, exit code 1"
-		third = "Record ControllerRevision shop-3: revision 3: the spec's content changed"
+		third = "Create ControllerRevision shop-3: revision 3: the spec's content changed"
 	)
 	type outcome struct{ Move, Problem, LooksUp string }
 	tests := map[string]struct {
@@ -288,7 +288,7 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			move := planFor(told(changed(released(), Image("my-app:3")), test.image)).Start
-			if move == nil || move.Verb() != "Record" {
+			if move == nil || move.Verb() != "Create" {
 				t.Fatalf("the move is %v, want a new revision", move)
 			}
 			main := move.Revision.Content.Components[0]
@@ -362,8 +362,8 @@ func TestWhatTheLastImageSaid(t *testing.T) {
 // is, in other words (R3).
 func TestTheSameContent(t *testing.T) {
 	const (
-		alias  = "Annotate ControllerRevision shop-1: the spec renders to the content of revision 1"
-		second = "Move: Record ControllerRevision shop-2: revision 2: the spec's content changed"
+		alias  = "Update ControllerRevision shop-1: the spec renders to the content of revision 1"
+		second = "Move: Create ControllerRevision shop-2: revision 2: the spec's content changed"
 	)
 	bare := func() model.State { return resolved(Bare()).State() }
 	down := func() model.State {
@@ -424,7 +424,7 @@ func TestAliasesFitIntoTheirRecord(t *testing.T) {
 	for spelling := range 8 {
 		other := PodTemplate(fmt.Sprintf(`{"metadata":{"annotations":{"spelling-%d":null}}}`, spelling))
 		steps := planFor(told(changed(state, other), says)).Steps
-		if steps[0].Verb() != "Annotate" { // the others create the stack's objects
+		if steps[0].Verb() != "Update" { // the others create the stack's objects
 			t.Fatalf("R3 the first step is %s, want one that records other words", steps[0])
 		}
 		state.Revisions = []model.Revision{*model.RevisionOf(steps[0])}
@@ -452,7 +452,7 @@ func TestARestartOfTheSameBytes(t *testing.T) {
 		t.Errorf("R21 the image is %s", got)
 	}
 	With(world.Stack(), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
-	want := []string{"Annotate ControllerRevision shop-2: the spec renders to the content of revision 2"}
+	want := []string{"Update ControllerRevision shop-2: the spec renders to the content of revision 2"}
 	if diff := cmp.Diff(want, stepsOf(told(world.State(), web("one")))); diff != "" {
 		t.Errorf("R3 steps (-want +got):\n%s", diff)
 	}

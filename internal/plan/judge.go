@@ -21,14 +21,14 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// maxAutopsy is the maximum length of a stored failure message, in bytes.
-const maxAutopsy = 6 << 10
+// maxFailure is the maximum length of a stored failure message, in bytes.
+const maxFailure = 6 << 10
 
 // maxReason is the maximum length of a failure in logs and events, in bytes.
 const maxReason = 800
 
-// pass holds the rollout under way and what this reconcile has planned for it.
-type pass struct {
+// situation holds the rollout under way and what this reconcile has planned for it.
+type situation struct {
 	state      model.State
 	rollout    model.Rollout
 	components []model.Desired
@@ -39,53 +39,53 @@ type pass struct {
 }
 
 // verdict judges the rollout. A rollout that has ended is only checked for completeness.
-func (p pass) verdict() rollout.Verdict {
-	if !p.rollout.Open() {
-		return rollout.Verdict{Complete: complete(p.state, p.components)}
+func (s situation) verdict() rollout.Verdict {
+	if !s.rollout.Open() {
+		return rollout.Verdict{Complete: complete(s.state, s.components)}
 	}
-	if p.late() {
-		p.rollout.ResumedAt = &p.now
+	if s.late() {
+		s.rollout.ResumedAt = &s.now
 	}
-	policy := ptr.Deref(p.state.Stack.Spec.Rollout, v1alpha1.RolloutPolicy{})
+	policy := ptr.Deref(s.state.Stack.Spec.Rollout, v1alpha1.RolloutPolicy{})
 	in := rollout.Input{
-		Rollout: p.rollout,
+		Rollout: s.rollout,
 		Policy: rollout.Policy{
-			Deadline:     render.ProgressDeadline(p.state.Stack.Spec),
+			Deadline:     render.ProgressDeadline(s.state.Stack.Spec),
 			DeadlineOnly: policy.FailureDetection == v1alpha1.FailureDetectionDeadlineOnly,
 		},
-		PodsKnown: p.state.Pods.Known,
-		PodsAsked: p.state.Pods.Asked,
-		PodsGone:  p.state.Pods.Gone,
-		Sight:     p.state.Sight.Of(p.rollout),
-		Now:       p.now,
+		PodsKnown:    s.state.Pods.Known,
+		PodsAsked:    s.state.Pods.Asked,
+		PodsGone:     s.state.Pods.Gone,
+		Observations: s.state.Observations.Of(s.rollout),
+		Now:          s.now,
 	}
-	for _, pod := range p.state.Pods.All {
+	for _, pod := range s.state.Pods.All {
 		if pod.Terminating {
 			in.Terminating = append(in.Terminating, pod)
 		}
 	}
-	for _, component := range p.components {
+	for _, component := range s.components {
 		if !component.Retiring {
-			in.Components = append(in.Components, p.observed(component))
+			in.Components = append(in.Components, s.observed(component))
 		}
 	}
 	return rollout.Judge(in)
 }
 
 // observed returns the observed state of a component, as input for the verdict.
-func (p pass) observed(component model.Desired) rollout.Component {
+func (s situation) observed(component model.Desired) rollout.Component {
 	seen := rollout.Component{
 		Name:       component.Name,
-		Deployment: p.state.Deployment(component.Name),
-		Refusal:    p.refused(component),
-		Arrived:    slices.Contains(p.rollout.Arrived, component.Name),
+		Deployment: s.state.Deployment(component.Name),
+		Refusal:    s.refused(component),
+		Arrived:    slices.Contains(s.rollout.Arrived, component.Name),
 	}
 	template := ""
 	if seen.Deployment != nil && atRevision(seen.Deployment.Annotations, component) {
 		seen.Written = true
 		template = model.TemplateHash(seen.Deployment.Spec.Template)
 	}
-	for _, pod := range p.state.Pods.All {
+	for _, pod := range s.state.Pods.All {
 		if pod.Component != component.Name {
 			continue
 		}
@@ -110,17 +110,17 @@ func atRevision(annotations map[string]string, component model.Desired) bool {
 }
 
 // due returns the writes that are due for the component's Deployment and Service.
-func (p pass) due(component model.Desired) []model.WriteChild {
-	return slices.DeleteFunc(slices.Clone(p.writes), func(step model.WriteChild) bool {
-		return !kinds.Of(step.Kind).Content || step.Name != naming.Object(p.state.Stack.Name, component.Name)
+func (s situation) due(component model.Desired) []model.WriteChild {
+	return slices.DeleteFunc(slices.Clone(s.writes), func(step model.WriteChild) bool {
+		return !kinds.Of(step.Kind).Content || step.Name != naming.Object(s.state.Stack.Name, component.Name)
 	})
 }
 
 // refused returns the API server's rejection of a content write of the component that is still
 // due; nil if there is none.
-func (p pass) refused(component model.Desired) *model.Rejection {
-	for _, step := range p.due(component) {
-		if refusal, ok := p.state.Rejection(step); ok && p.now.Sub(refusal.At) <= p.sinceRecorded(p.rollout.StartedAt) {
+func (s situation) refused(component model.Desired) *model.Rejection {
+	for _, step := range s.due(component) {
+		if refusal, ok := s.state.Rejection(step); ok && s.now.Sub(refusal.At) <= s.sinceRecorded(s.rollout.StartedAt) {
 			return &refusal
 		}
 	}
@@ -128,21 +128,21 @@ func (p pass) refused(component model.Desired) *model.Rejection {
 }
 
 // sinceRecorded returns the time that has passed since a recorded time of the rollout.
-func (p pass) sinceRecorded(at time.Time) time.Duration {
-	return p.state.Sight.Of(p.rollout).Since(at, p.now)
+func (s situation) sinceRecorded(at time.Time) time.Duration {
+	return s.state.Observations.Of(s.rollout).Since(at, s.now)
 }
 
 // arrived returns the components that are complete while others are not, and that the rollout's
 // record does not name yet.
-func (p pass) arrived(verdict rollout.Verdict) []string {
+func (s situation) arrived(verdict rollout.Verdict) []string {
 	return slices.DeleteFunc(slices.Clone(verdict.Arrived),
-		func(name string) bool { return slices.Contains(p.rollout.Arrived, name) })
+		func(name string) bool { return slices.Contains(s.rollout.Arrived, name) })
 }
 
 // empty reports whether every component that stays is scaled to zero.
-func (p pass) empty() bool {
-	for _, component := range p.components {
-		if deployment := p.state.Deployment(component.Name); !component.Retiring && ptr.Deref(deployment.Spec.Replicas, 1) != 0 {
+func (s situation) empty() bool {
+	for _, component := range s.components {
+		if deployment := s.state.Deployment(component.Name); !component.Retiring && ptr.Deref(deployment.Spec.Replicas, 1) != 0 {
 			return false
 		}
 	}
@@ -152,30 +152,30 @@ func (p pass) empty() bool {
 // judge records what the verdict changes: the rollout succeeds (R6), fails (R17), or gets more
 // time. A rollout that succeeded at zero replicas counts as good once its first pods are
 // available.
-func (r *records) judge(p pass, verdict rollout.Verdict) {
-	number := p.rollout.Revision
+func (r *records) judge(s situation, verdict rollout.Verdict) {
+	number := s.rollout.Revision
 	switch {
-	case verdict.Complete && p.rollout.Open():
+	case verdict.Complete && s.rollout.Open():
 		reason := fmt.Sprintf("revision %d runs: all its pods are available", number)
-		r.ended[number] = r.note(p.rollout, reason, func(noted *model.Rollout) {
-			noted.Outcome, noted.EndedAt, noted.Empty = v1alpha1.OutcomeSucceeded, &p.now, p.empty()
+		r.ended[number] = r.note(s.rollout, reason, func(noted *model.Rollout) {
+			noted.Outcome, noted.EndedAt, noted.Empty = v1alpha1.OutcomeSucceeded, &s.now, s.empty()
 		})
 		r.events[number] = v1alpha1.EventRolloutSucceeded
-	case verdict.Complete && p.rollout.Outcome == v1alpha1.OutcomeSucceeded && p.rollout.Empty && !p.empty():
-		r.note(p.rollout, fmt.Sprintf("revision %d has pods now, and they are available", number),
+	case verdict.Complete && s.rollout.Outcome == v1alpha1.OutcomeSucceeded && s.rollout.Empty && !s.empty():
+		r.note(s.rollout, fmt.Sprintf("revision %d has pods now, and they are available", number),
 			func(noted *model.Rollout) { noted.Empty = false })
 	case verdict.Failure != nil:
-		verdict.Failure.Message = model.Truncate(verdict.Failure.Message, maxAutopsy)
+		verdict.Failure.Message = model.Truncate(verdict.Failure.Message, maxFailure)
 		reason := model.Truncate(fmt.Sprintf("revision %d failed: %s", number, verdict.Failure), maxReason)
-		r.ended[number] = r.note(p.rollout, reason,
+		r.ended[number] = r.note(s.rollout, reason,
 			func(noted *model.Rollout) { noted.Failure = verdict.Failure })
 		r.events[number] = v1alpha1.EventRolloutFailed
-	case p.late():
-		r.note(p.rollout, fmt.Sprintf("the time for the progress of revision %d runs from now", number),
-			func(noted *model.Rollout) { noted.ResumedAt = &p.now })
+	case s.late():
+		r.note(s.rollout, fmt.Sprintf("the time for the progress of revision %d runs from now", number),
+			func(noted *model.Rollout) { noted.ResumedAt = &s.now })
 	default:
-		if arrived := p.arrived(verdict); len(arrived) > 0 {
-			r.note(p.rollout, fmt.Sprintf("revision %d runs in component %s", number, strings.Join(arrived, ", ")),
+		if arrived := s.arrived(verdict); len(arrived) > 0 {
+			r.note(s.rollout, fmt.Sprintf("revision %d runs in component %s", number, strings.Join(arrived, ", ")),
 				func(noted *model.Rollout) { noted.Arrived = slices.Concat(noted.Arrived, arrived) })
 		}
 	}

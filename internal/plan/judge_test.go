@@ -32,13 +32,13 @@ func TestSightIsOfOneRollout(t *testing.T) {
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:unready")))
 	world.Wait(5)
 	open := revision.Timeline(world.State().Revisions)[0]
-	seen := model.Sight{Sequence: open.Sequence, From: open.StartedAt, Began: world.Now().Add(-time.Hour), For: time.Hour}
+	seen := model.Observations{Sequence: open.Sequence, From: open.StartedAt, Began: world.Now().Add(-time.Hour), For: time.Hour}
 	another := seen
 	another.Sequence--
 	tests := map[string]struct {
-		sight model.Sight
-		edit  func(*model.State)
-		fails bool
+		observations model.Observations
+		edit         func(*model.State)
+		fails        bool
 	}{
 		"R17 an hour of this rollout":   {seen, nil, true},
 		"R17 an hour of the one before": {another, nil, false},
@@ -49,7 +49,7 @@ func TestSightIsOfOneRollout(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			state := world.State()
-			state.Sight = test.sight
+			state.Observations = test.observations
 			if test.edit != nil {
 				test.edit(&state)
 			}
@@ -70,22 +70,22 @@ func TestRefusalsOfThisRollout(t *testing.T) {
 	open := revision.Timeline(world.State().Revisions)[0]
 	began := open.StartedAt
 	due := Plan(world.State(), began).Steps[0]
-	seen := model.Sight{Sequence: open.Sequence, From: began, Began: began, For: 10 * time.Second}
+	seen := model.Observations{Sequence: open.Sequence, From: began, Began: began, For: 10 * time.Second}
 	tests := map[string]struct {
-		sight    model.Sight
-		now      time.Duration
-		refused  time.Duration // how long before now
-		rejected bool
+		observations model.Observations
+		now          time.Duration
+		refused      time.Duration // how long before now
+		rejected     bool
 	}{
-		"R17 refused since":  {model.Sight{}, 10 * time.Second, 5 * time.Second, true},
-		"R17 refused before": {model.Sight{}, 10 * time.Second, 15 * time.Second, false},
+		"R17 refused since":  {model.Observations{}, 10 * time.Second, 5 * time.Second, true},
+		"R17 refused before": {model.Observations{}, 10 * time.Second, 15 * time.Second, false},
 		"R17 refused since, and the clock is an hour back":   {seen, 10*time.Second - time.Hour, 5 * time.Second, true},
 		"R17 refused before, and the clock is an hour ahead": {seen, 10*time.Second + time.Hour, 15 * time.Second, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			state, now := world.State(), began.Add(test.now)
-			state.Sight = test.sight
+			state.Observations = test.observations
 			state.Rejected = map[model.Target]model.Rejection{due.Target(): {Asked: due.Asked(), Message: "denied", At: now.Add(-test.refused)}}
 			if rejected := slices.Contains(events(Plan(state, now)), v1alpha1.EventRolloutFailed); rejected != test.rejected {
 				t.Errorf("rejected: %t, want %t", rejected, test.rejected)

@@ -53,18 +53,18 @@ type alias struct {
 	provenance map[string]model.Provenance
 }
 
-// decide compares the spec with the current revision, and lets heal decide after a failed
+// decide compares the spec with the current revision, and lets afterFailure decide after a failed
 // rollout.
 func (p Planner) decide(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
-	wish := p.wish(state, current, timeline, now)
+	wanted := p.wanted(state, current, timeline, now)
 	if current == nil || !timeline[0].Open() || !timeline[0].Failed() {
-		return wish
+		return wanted
 	}
-	return heal(state, timeline, wish, now)
+	return afterFailure(state, timeline, wanted, now)
 }
 
-// wish is the decision that the spec asks for, regardless of a failure of the current rollout.
-func (p Planner) wish(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
+// wanted is the decision that the spec asks for, regardless of a failure of the current rollout.
+func (p Planner) wanted(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	spec := state.Stack.Spec
 	choice := revision.Choose(spec, state.Revisions)
 	if choice.Problem != nil {

@@ -97,7 +97,7 @@ func TestAdoption(t *testing.T) {
 		),
 	}
 	first := planFor(state)
-	if first.Problem != nil || first.Start == nil || first.Start.Verb() != "Record" {
+	if first.Problem != nil || first.Start == nil || first.Start.Verb() != "Create" {
 		t.Fatalf("R26 the plan is %+v, want a revision", first)
 	}
 	rev := first.Start.Revision

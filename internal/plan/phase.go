@@ -27,17 +27,17 @@ const slack = 10 * time.Second
 
 // phaseOf derives the rollout's phase from its record and from whether its Deployments have
 // been written.
-func (p pass) phaseOf() model.Phase {
+func (s situation) phaseOf() model.Phase {
 	switch {
-	case p.rollout.Outcome == v1alpha1.OutcomeSucceeded:
+	case s.rollout.Outcome == v1alpha1.OutcomeSucceeded:
 		return model.PhaseSucceeded
-	case !p.rollout.Open():
+	case !s.rollout.Open():
 		return model.PhaseEnded
-	case p.state.Stopped():
+	case s.state.Stopped():
 		return model.PhasePaused
-	case p.rollout.Failed():
+	case s.rollout.Failed():
 		return model.PhaseFailed
-	case !p.state.Sight.Of(p.rollout).Started && slices.ContainsFunc(p.components, p.unwritten):
+	case !s.state.Observations.Of(s.rollout).Started && slices.ContainsFunc(s.components, s.unwritten):
 		return model.PhaseStarting
 	default:
 		return model.PhaseProgressing
@@ -47,17 +47,17 @@ func (p pass) phaseOf() model.Phase {
 // unwritten reports whether the component's Deployment has not been written for the rollout
 // yet, or is still paused after a pause (R16a). A Deployment whose write somebody else has
 // reverted counts as written.
-func (p pass) unwritten(component model.Desired) bool {
+func (s situation) unwritten(component model.Desired) bool {
 	if component.Retiring {
 		return false
 	}
-	for _, step := range p.due(component) {
+	for _, step := range s.due(component) {
 		form, ok := step.Form.(model.Replaced)
 		if !ok {
 			continue
 		}
-		live := p.state.Children.Deployment(step.Name)
-		if live != nil && p.state.LastWrites[live.UID].Asked == step.Hash {
+		live := s.state.Children.Deployment(step.Name)
+		if live != nil && s.state.LastWrites[live.UID].Asked == step.Hash {
 			continue
 		}
 		if live == nil || !atRevision(live.Annotations, component) || live.Spec.Paused && !form.Deployment.Spec.Paused {
@@ -70,6 +70,6 @@ func (p pass) unwritten(component model.Desired) bool {
 // late reports whether the Deployments of a starting rollout could not be written in time
 // because the stack was paused or the operator was down. Its progress deadline then starts anew
 // (R16a).
-func (p pass) late() bool {
-	return p.phase == model.PhaseStarting && p.sinceRecorded(p.rollout.DeadlineFrom()) > slack
+func (s situation) late() bool {
+	return s.phase == model.PhaseStarting && s.sinceRecorded(s.rollout.DeadlineFrom()) > slack
 }

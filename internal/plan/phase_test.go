@@ -43,7 +43,10 @@ func TestPhases(t *testing.T) {
 		},
 		"R17 its Deployment is deleted, and another operator leads": {
 			func(world *sim.World) { unready(world); world.Wait(5) },
-			func(s *model.State) { s.Children.Remove(model.KindDeployment, "shop"); s.Sight = model.Sight{} }, model.PhaseStarting,
+			func(s *model.State) {
+				s.Children.Remove(model.KindDeployment, "shop")
+				s.Observations = model.Observations{}
+			}, model.PhaseStarting,
 		},
 		"R28 others put its Deployment back": {
 			func(world *sim.World) { unready(world); world.Wait(5) },
@@ -53,7 +56,7 @@ func TestPhases(t *testing.T) {
 				last.Answered = "another"
 				s.LastWrites[live.UID] = last
 				live.Annotations["apps.appstack.dev/revision"], live.Spec.Template.Spec.Containers[0].Image = "1", "my-app:1"
-				s.Sight = model.Sight{}
+				s.Observations = model.Observations{}
 			}, model.PhaseProgressing,
 		},
 		"R16a the stack is paused": {
@@ -90,7 +93,7 @@ func TestPhases(t *testing.T) {
 			world := after()
 			test.play(world)
 			state := world.State()
-			state.Sight = world.Sight()
+			state.Observations = world.Observations()
 			if test.edit != nil {
 				test.edit(&state)
 			}

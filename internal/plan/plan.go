@@ -56,16 +56,16 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	plan.Components = components(state, *current, state.Revisions, now)
 	children := childrenOf(state, plan.Components, *plan.Rollout)
 	admit(state, children)
-	taken, free := conflicts(state.Stack, children)
-	if taken != nil {
+	conflict, free := conflicts(state.Stack, children)
+	if conflict != nil {
 		plan.Wait = model.Sooner(plan.Wait, recheck)
 	}
 	contested, over := contest(state, free, now)
-	plan.Problem = cmp.Or(plan.Problem, taken, contested)
+	plan.Problem = cmp.Or(plan.Problem, conflict, contested)
 	due, wait := writes(state, free, *plan.Rollout, now)
 	plan.Wait = model.Sooner(plan.Wait, model.Sooner(wait, over))
 	records := newRecords(state.Revisions)
-	judged := pass{state: state, rollout: *plan.Rollout, components: plan.Components, writes: due, now: now}
+	judged := situation{state: state, rollout: *plan.Rollout, components: plan.Components, writes: due, now: now}
 	judged.phase = judged.phaseOf()
 	plan.Phase = judged.phase
 	if !state.Stopped() {
@@ -78,7 +78,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 		records.declare(*plan.Rollout, state.Stack.Spec)
 	}
 	records.alias(decision.alias)
-	records.takeBack()
+	records.adopt()
 	records.operate(current.Number, plan.Components)
 
 	steps := asSteps(records.steps())

@@ -79,7 +79,7 @@ func TestEmptyRolloutIsNotGood(t *testing.T) {
 func TestRespellingAfterARestart(t *testing.T) {
 	world := after(RestartedAt(noon))
 	world.Apply(With(world.Stack().DeepCopy(), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }))
-	want := []string{"Annotate ControllerRevision shop-2: the spec renders to the content of revision 2"}
+	want := []string{"Update ControllerRevision shop-2: the spec renders to the content of revision 2"}
 	if diff := cmp.Diff(want, stepsOf(world.State())); diff != "" {
 		t.Errorf("R3 steps (-want +got):\n%s", diff)
 	}
@@ -112,7 +112,7 @@ func TestALostRecordReplacesNoPods(t *testing.T) {
 	}
 	With(state.Stack, NoRollback())
 	if steps := stepsOf(state); len(steps) != 1 || steps[0] !=
-		"Move: Annotate ControllerRevision shop-2: revision 2: the spec's content is that of revision 2" {
+		"Move: Update ControllerRevision shop-2: revision 2: the spec's content is that of revision 2" {
 		t.Errorf("R10 without the rollback the spec's content is released, got %v", steps)
 	}
 }
@@ -144,7 +144,7 @@ func TestRollbacksAreTriedToo(t *testing.T) {
 			state := after(test.since).State()
 			With(state.Stack, RollbackTo(1, 0))
 			move := planFor(state).Start
-			if move == nil || move.Verb() != "Annotate" {
+			if move == nil || move.Verb() != "Update" {
 				t.Fatalf("R10 the move is %v, want one to revision 1", move)
 			}
 			var tried []model.Kind

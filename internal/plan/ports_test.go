@@ -53,7 +53,7 @@ func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 	t.Run("R3 the same ports in other words are the same content", func(t *testing.T) {
 		state := byPosition()
 		With(state.Stack, func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
-		want := []string{"Annotate ControllerRevision shop-1: the spec renders to the content of revision 1"}
+		want := []string{"Update ControllerRevision shop-1: the spec renders to the content of revision 1"}
 		if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
 			t.Errorf("steps (-want +got):\n%s", diff)
 		}
@@ -76,7 +76,7 @@ func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 		world.Settle(patience)
 		state := world.State()
 		With(state.Stack, Ports(80), Image("my-app:1"))
-		want := []string{"Move: Annotate ControllerRevision shop-1: revision 1: the spec renders to the content of revision 1"}
+		want := []string{"Move: Update ControllerRevision shop-1: revision 1: the spec renders to the content of revision 1"}
 		if diff := cmp.Diff(want, stepsOf(state)[:1]); diff != "" {
 			t.Errorf("steps (-want +got):\n%s", diff)
 		}

@@ -54,7 +54,7 @@ func TestTheFailureReportIsKept(t *testing.T) {
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:3")))
 	world.Wait(3)
 	state := world.State()
-	if failed := revision.Autopsy(revision.Timeline(state.Revisions)); failed == nil || failed.Revision != 2 {
+	if failed := revision.ReportedFailure(revision.Timeline(state.Revisions)); failed == nil || failed.Revision != 2 {
 		t.Errorf("R18 the failure that users are to hear of is %+v, want that of revision 2", failed)
 	}
 	world.Settle(patience)

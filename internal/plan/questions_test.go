@@ -210,7 +210,7 @@ func TestWaitingAndAskingAgree(t *testing.T) {
 					t.Errorf("it asks for images: %t, and waits for them: %t", asks, waits)
 				}
 				move := planFor(told(state, web("x"))).Start
-				if move != nil && move.Verb() == "Record" && !asks {
+				if move != nil && move.Verb() == "Create" && !asks {
 					t.Errorf("without having asked for images, it moves on: %s", move)
 				}
 			})

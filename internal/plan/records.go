@@ -64,8 +64,8 @@ func (r *records) declare(rollout model.Rollout, spec v1alpha1.AppStackSpec) {
 		})
 }
 
-// takeBack adopts orphaned revisions: it makes the stack their controller again (R26).
-func (r *records) takeBack() {
+// adopt adopts orphaned revisions: it makes the stack their controller again (R26).
+func (r *records) adopt() {
 	for _, rev := range r.all {
 		if rev.Orphan {
 			r.change(rev.Number, rev, "taken back: it has the stack's labels and no controller")
@@ -117,7 +117,7 @@ func prunings(spec v1alpha1.AppStackSpec, revisions []model.Revision, target int
 	if len(timeline) > 0 {
 		keep = append(keep, timeline[0].From) // the failed revision identifies the content that is not rolled out again
 	}
-	if failed := revision.Autopsy(timeline); failed != nil {
+	if failed := revision.ReportedFailure(timeline); failed != nil {
 		keep = append(keep, failed.Revision) // the failure report is kept with it (R18)
 	}
 	if rollback := spec.Rollback; rollback != nil {

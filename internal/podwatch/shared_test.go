@@ -25,12 +25,12 @@ var cart = types.NamespacedName{Namespace: "default", Name: "cart"}
 type house struct {
 	*sharedStore
 	now  time.Time
-	shop *shelf
+	shop *recorder
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{now: noon, shop: &shelf{}}
+	h := &house{now: noon, shop: &recorder{}}
 	h.sharedStore = newSharedStore(func() time.Time { return h.now })
 	h.shop.store = h.join(shop, h.shop.count)
 	return h
@@ -63,7 +63,7 @@ func TestSharedStoreKeepsEachStacksPods(t *testing.T) {
 	// another stack's pods are not told to this one, and known to who asks for them later
 	h.takes(t, h.Update, of(cart, pod("b", waiting("ErrImagePull"))))
 	h.shop.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("a")}})
-	other := &shelf{}
+	other := &recorder{}
 	other.store = h.join(cart, other.count)
 	other.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("b", noPull(noon))}})
 	if other.trouble != 1 {

@@ -16,8 +16,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// shelf is a store whose clock is set, and that counts what it tells.
-type shelf struct {
+// recorder is a store whose clock is set, and that counts what it tells.
+type recorder struct {
 	*store
 	now  time.Time
 	told int
@@ -25,14 +25,14 @@ type shelf struct {
 	trouble int
 }
 
-func newShelf() *shelf {
-	s := &shelf{now: noon}
+func newRecorder() *recorder {
+	s := &recorder{now: noon}
 	s.store = newStore(func() time.Time { return s.now })
 	s.follow(s.count)
 	return s
 }
 
-func (s *shelf) count(priority queue.Priority) {
+func (s *recorder) count(priority queue.Priority) {
 	s.told++
 	if priority == queue.Trouble {
 		s.trouble++
@@ -40,7 +40,7 @@ func (s *shelf) count(priority queue.Priority) {
 }
 
 // takes hands an object to a method of the store.
-func (s *shelf) takes(t *testing.T, method func(any) error, object any) {
+func (s *recorder) takes(t *testing.T, method func(any) error, object any) {
 	t.Helper()
 	if err := method(object); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func (s *shelf) takes(t *testing.T, method func(any) error, object any) {
 }
 
 // holds checks what is kept, and how often a change was told so far.
-func (s *shelf) holds(t *testing.T, told int, want model.Pods) {
+func (s *recorder) holds(t *testing.T, told int, want model.Pods) {
 	t.Helper()
 	got := s.pods()
 	want.Asked, want.Gone = noon, got.Gone // TestGone is about that
@@ -66,7 +66,7 @@ func noPull(since time.Time) model.Container {
 }
 
 func TestTroubleIsTold(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	ending := pod("a", terminated(0))
 	ending.DeletionTimestamp = ptr.To(metav1.NewTime(noon))
 	list := func(pod any) error { return s.Replace([]any{pod}, "") }
@@ -94,7 +94,7 @@ func TestTroubleIsTold(t *testing.T) {
 }
 
 func TestStoreTellsWhatMatters(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	s.holds(t, 0, model.Pods{})
 	s.takes(t, s.Add, pod("b", waiting("ErrImagePull")))
 	s.holds(t, 1, model.Pods{All: []model.Pod{kept("b", noPull(at(0)))}})
@@ -125,7 +125,7 @@ func TestStoreTellsWhatMatters(t *testing.T) {
 
 // TestGone has pods go as a watch shows it, and as a list does: what they leave is room for others (R17).
 func TestGone(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	gone := func(what string, want time.Time) {
 		t.Helper()
 		if got := s.pods().Gone; !got.Equal(want) {
@@ -156,7 +156,7 @@ func TestGone(t *testing.T) {
 }
 
 func TestReplaceIsAllThatThereIs(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	s.takes(t, s.Add, pod("gone", running()))
 	s.takes(t, s.Add, pod("stays", waiting("ErrImagePull")))
 	s.now = at(10)
@@ -167,7 +167,7 @@ func TestReplaceIsAllThatThereIs(t *testing.T) {
 }
 
 func TestNoPodsAreKnownToo(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	if err := s.Replace(nil, "7"); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestNoPodsAreKnownToo(t *testing.T) {
 
 // TestAnotherPodOfTheName shows that pods are told apart by UID: its trouble is its own.
 func TestAnotherPodOfTheName(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	s.takes(t, s.Add, pod("a", waiting("ErrImagePull")))
 	s.now = at(10)
 	s.takes(t, s.Delete, pod("a", running()))
@@ -187,14 +187,14 @@ func TestAnotherPodOfTheName(t *testing.T) {
 }
 
 func TestPodsAreACopy(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	s.takes(t, s.Add, pod("a", running()))
 	s.pods().All[0].Template = "another" // as the watcher does
 	s.holds(t, 1, model.Pods{All: []model.Pod{kept("a")}})
 }
 
 func TestStoreTakesPodsOnly(t *testing.T) {
-	s := newShelf()
+	s := newRecorder()
 	tests := map[string]any{
 		"something else":           struct{}{},
 		"metadata":                 &metav1.PartialObjectMetadata{},

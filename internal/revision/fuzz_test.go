@@ -179,21 +179,21 @@ func checkTimeline(t *testing.T, timeline []model.Rollout) {
 			t.Errorf("R5 rollout %d is open, and another one followed", rollout.Sequence)
 		}
 	}
-	if refuge := revision.Refuge(timeline); refuge != nil {
+	if target := revision.RollbackTarget(timeline); target != nil {
 		newest := timeline[0]
 		switch {
-		case !refuge.Good():
-			t.Errorf("R12 back to %+v, which is not good", refuge)
+		case !target.Good():
+			t.Errorf("R12 back to %+v, which is not good", target)
 		case !newest.Failed() || !newest.Open():
 			t.Errorf("R12 back from %+v, which has not failed", newest)
 		case newest.Trigger == v1alpha1.TriggerAutoRollback:
 			t.Errorf("R13 back from %+v, which is a way back", newest)
-		case refuge.Revision == newest.Revision:
+		case target.Revision == newest.Revision:
 			t.Errorf("R14 back from revision %d to itself", newest.Revision)
 		}
 	}
-	if autopsy := revision.Autopsy(timeline); autopsy != nil && !autopsy.Failed() {
-		t.Errorf("R18 the autopsy of %+v, which has not failed", autopsy)
+	if reported := revision.ReportedFailure(timeline); reported != nil && !reported.Failed() {
+		t.Errorf("R18 a failure report of %+v, which has not failed", reported)
 	}
 	if from := revision.RolledBackFrom(timeline); from != nil && !from.Failed() {
 		t.Errorf("R12 rolled back from %+v, which has not failed", from)

@@ -16,19 +16,19 @@ const hour = 3600
 // watched has the operator watch for so many seconds, since so many seconds after noon.
 func watched(began, seconds int) change {
 	return func(in *rollout.Input) {
-		in.Sight.Began, in.Sight.For = at(began), time.Duration(seconds)*time.Second
-		in.Sight.Progress, in.Sight.Refused = map[string]time.Duration{}, map[string]time.Duration{}
+		in.Observations.Began, in.Observations.For = at(began), time.Duration(seconds)*time.Second
+		in.Observations.Progress, in.Observations.Refused = map[string]time.Duration{}, map[string]time.Duration{}
 	}
 }
 
 // sawProgress has the operator have seen component main make progress so many seconds ago.
 func sawProgress(ago int) change {
-	return func(in *rollout.Input) { in.Sight.Progress["shop"] = time.Duration(ago) * time.Second }
+	return func(in *rollout.Input) { in.Observations.Progress["shop"] = time.Duration(ago) * time.Second }
 }
 
 // sawRefused has the operator see component main's pods refused for so many seconds.
 func sawRefused(seconds int) change {
-	return func(in *rollout.Input) { in.Sight.Refused["shop"] = time.Duration(seconds) * time.Second }
+	return func(in *rollout.Input) { in.Observations.Refused["shop"] = time.Duration(seconds) * time.Second }
 }
 
 // TestClockSetAnew has clocks set anew while a rollout is open: times differ by an hour then, and the operator goes

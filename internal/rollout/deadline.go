@@ -17,9 +17,9 @@ import (
 // own progress deadline (k8s.io/kubernetes/pkg/controller/deployment/util, TimedOutReason).
 const reasonTimedOut = "ProgressDeadlineExceeded"
 
-// autopsyGrace is how long a rollout waits for the first list of its pods, for example after the
+// firstListGrace is how long a rollout waits for the first list of its pods, for example after the
 // operator starts: without the pods, a missed deadline could not be explained.
-const autopsyGrace = 5 * time.Second
+const firstListGrace = 5 * time.Second
 
 // left returns how much longer the component may go without progress. For a component that has
 // arrived before, or whose pods the API server rejects, the deadline runs from the latest progress
@@ -40,7 +40,7 @@ func left(in Input, component Component) time.Duration {
 // an earlier rollout, so it counts only when it is newer than this rollout (R17).
 func idle(in Input, component Component) time.Duration {
 	if component.Deployment != nil {
-		if seen, ok := in.Sight.Progress[component.Deployment.Name]; ok {
+		if seen, ok := in.Observations.Progress[component.Deployment.Name]; ok {
 			return seen
 		}
 	}
@@ -48,7 +48,7 @@ func idle(in Input, component Component) time.Duration {
 	if noted := Progressed(component.Deployment); noted != nil {
 		last = later(last, noted.LastUpdateTime.Time)
 	}
-	return in.Sight.Since(last, in.Now)
+	return in.Observations.Since(last, in.Now)
 }
 
 // Progressed returns the condition in which the Deployment controller recorded its latest progress,

@@ -84,7 +84,7 @@ func TestDeadline(t *testing.T) {
 	}.run(t)
 }
 
-func TestAutopsyOfADeadline(t *testing.T) {
+func TestFailureReportOfADeadline(t *testing.T) {
 	const late = "no progress for 600 s: shop: 1 of 3 new pods created"
 	unready := model.Pod{Name: "shop-a"}
 	tests := map[string]struct {

@@ -79,7 +79,7 @@ func (d *dice) input() rollout.Input {
 	for _, name := range []string{"main", "worker", "scheduler"}[:d.roll(4)] {
 		in.Components = append(in.Components, d.component(name))
 	}
-	in.PodsGone, in.Sight = d.time(), d.sight()
+	in.PodsGone, in.Observations = d.time(), d.observations()
 	for _, name := range []string{"main", "worker"}[:d.roll(3)] {
 		in.Terminating = append(in.Terminating, model.Pod{Name: "old", Component: name, Terminating: true, EndsBy: d.time()})
 	}
@@ -105,11 +105,11 @@ func (d *dice) component(name string) rollout.Component {
 	return made
 }
 
-// sight is that of an operator that has watched since a time; for 0 it has not.
-func (d *dice) sight() model.Sight {
-	seen := model.Sight{Began: d.time(), For: d.duration(), Progress: map[string]time.Duration{}, Refused: map[string]time.Duration{}}
+// observations is that of an operator that has watched since a time; for 0 it has not.
+func (d *dice) observations() model.Observations {
+	seen := model.Observations{Began: d.time(), For: d.duration(), Progress: map[string]time.Duration{}, Refused: map[string]time.Duration{}}
 	if seen.Began.IsZero() {
-		return model.Sight{}
+		return model.Observations{}
 	}
 	for _, name := range []string{"main", "worker"} {
 		if d.yes() {
@@ -127,9 +127,9 @@ func (d *dice) duration() time.Duration { return time.Duration(d.roll(256)) * 5 
 // after is the input some time later, in which nothing happened.
 func after(in rollout.Input, wait time.Duration) rollout.Input {
 	in.Now = in.Now.Add(wait)
-	in.Sight.For += wait
-	in.Sight.Progress, in.Sight.Refused = maps.Clone(in.Sight.Progress), maps.Clone(in.Sight.Refused)
-	for _, all := range []map[string]time.Duration{in.Sight.Progress, in.Sight.Refused} {
+	in.Observations.For += wait
+	in.Observations.Progress, in.Observations.Refused = maps.Clone(in.Observations.Progress), maps.Clone(in.Observations.Refused)
+	for _, all := range []map[string]time.Duration{in.Observations.Progress, in.Observations.Refused} {
 		for name := range all {
 			all[name] += wait
 		}
@@ -276,7 +276,7 @@ func withoutTemplates(in rollout.Input) (blind rollout.Input, possible bool) {
 		}
 		component.Pods, component.Earlier = nil, nil
 	}
-	return in, !rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Sight, in.Now)
+	return in, !rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Observations, in.Now)
 }
 
 func checkFailure(t *testing.T, in rollout.Input, failure model.Failure) {

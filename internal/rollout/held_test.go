@@ -68,8 +68,8 @@ var (
 const claimed = "an old pod may hold the claim data, which only one node can mount with ReadWriteOnce, and only one pod with " +
 	"ReadWriteOncePod: have old pods go first with rollout.strategy: Recreate"
 
-// TestAutopsyOfWhatHolds shows what a deadline says of pods that do not start, or do not end (R18).
-func TestAutopsyOfWhatHolds(t *testing.T) {
+// TestFailureReportOfHeldPods shows what a deadline says of pods that do not start, or do not end (R18).
+func TestFailureReportOfHeldPods(t *testing.T) {
 	const (
 		late = "no progress for 600 s: shop: 1 of 3 new pods created; "
 		kept = "pod shop-old on node node-1 is still terminating, with a grace period until 12:00:35 UTC: "

@@ -38,9 +38,9 @@ type Input struct {
 	// PodsGone is when a pod was last observed to be gone.
 	Terminating []model.Pod
 	PodsGone    time.Time
-	// Sight is what the operator process itself has observed of the rollout.
-	Sight model.Sight
-	Now   time.Time
+	// Observations is what the operator process itself has observed of the rollout.
+	Observations model.Observations
+	Now          time.Time
 }
 
 // Component is the observed state of one component in a rollout.
@@ -83,9 +83,9 @@ type Verdict struct {
 // trouble. It does when the rollout has failed, to detect a recovery; when pods are rejected; and
 // when the deadline is due, to explain it.
 func NeedsTemplates(
-	open model.Rollout, deadline time.Duration, deployments map[string]*appsv1.Deployment, sight model.Sight, now time.Time,
+	open model.Rollout, deadline time.Duration, deployments map[string]*appsv1.Deployment, observations model.Observations, now time.Time,
 ) bool {
-	if open.Failed() || sight.Since(open.DeadlineFrom(), now) >= deadline-time.Second { // Judge runs slightly later
+	if open.Failed() || observations.Since(open.DeadlineFrom(), now) >= deadline-time.Second { // Judge runs slightly later
 		return true
 	}
 	for _, deployment := range deployments {
@@ -173,11 +173,11 @@ func judge(in Input, component Component) Verdict {
 		}
 	}
 	if !in.PodsKnown {
-		verdict.Again = model.Sooner(verdict.Again, autopsyGrace)
+		verdict.Again = model.Sooner(verdict.Again, firstListGrace)
 	}
 	wait := left(in, component)
 	if !in.PodsKnown {
-		wait = max(wait, in.PodsAsked.Add(autopsyGrace).Sub(in.Now))
+		wait = max(wait, in.PodsAsked.Add(firstListGrace).Sub(in.Now))
 	}
 	if wait <= 0 {
 		verdict.Failure = overdue(in, component, symptoms)

@@ -74,7 +74,7 @@ func TestNeedsTemplates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := input(test.now, test.changes...)
 			deployments := map[string]*appsv1.Deployment{"shop": in.Components[0].Deployment}
-			if got := rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Sight, in.Now); got != test.want {
+			if got := rollout.NeedsTemplates(in.Rollout, in.Policy.Deadline, deployments, in.Observations, in.Now); got != test.want {
 				t.Errorf("NeedsTemplates = %t, want %t", got, test.want)
 			}
 		})

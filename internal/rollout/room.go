@@ -56,10 +56,10 @@ func terminates(in Input, component Component) bool {
 
 // refusedFor returns how long the API server has been rejecting pods that the Deployment lacks.
 func refusedFor(in Input, deployment *appsv1.Deployment, found *appsv1.DeploymentCondition) time.Duration {
-	if seen, ok := in.Sight.Refused[deployment.Name]; ok {
+	if seen, ok := in.Observations.Refused[deployment.Name]; ok {
 		return seen
 	}
-	return in.Sight.Since(later(found.LastTransitionTime.Time, in.Rollout.DeadlineFrom()), in.Now)
+	return in.Observations.Since(later(found.LastTransitionTime.Time, in.Rollout.DeadlineFrom()), in.Now)
 }
 
 // patience returns how long pods may be rejected while no room is about to be freed. The ReplicaSet
@@ -73,7 +73,7 @@ func patience(refused, idle time.Duration) time.Duration {
 // when a component made progress, or when new pods that made progress completed their
 // minReadySeconds.
 func sinceRoom(in Input) time.Duration {
-	since := in.Sight.Since(in.Rollout.DeadlineFrom(), in.Now)
+	since := in.Observations.Since(in.Rollout.DeadlineFrom(), in.Now)
 	if !in.PodsGone.IsZero() {
 		since = min(since, in.Now.Sub(in.PodsGone))
 	}

@@ -147,8 +147,8 @@ func TestHintStays(t *testing.T) {
 	}
 }
 
-// TestAutopsy shows failures whole: what they say is all that is left of the pods (R18).
-func TestAutopsy(t *testing.T) {
+// TestFailureReport shows failures whole: what they say is all that is left of the pods (R18).
+func TestFailureReport(t *testing.T) {
 	told := waits("shop-a", "ErrImagePull", 0)
 	told.Containers[0].Message = "manifest unknown"
 	tests := map[string]struct {

@@ -12,7 +12,7 @@ import (
 // failure returns the failure report of the last failed rollout. It stays until another rollout
 // succeeds that is not an automatic rollback (R18).
 func failure(timeline []model.Rollout) *v1alpha1.FailureStatus {
-	failed := revision.Autopsy(timeline)
+	failed := revision.ReportedFailure(timeline)
 	if failed == nil {
 		return nil
 	}

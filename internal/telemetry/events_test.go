@@ -58,9 +58,9 @@ func step(id model.ObjectID, reason string, components ...model.Component) model
 func TestUnresolvedImages(t *testing.T) {
 	const silent = "ghcr.io, asked for app:2: it does not answer in time"
 	fine := model.Component{Name: "main", Provenance: model.Provenance{Resolved: true}}
-	started := event{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "Record", "why"}
+	started := event{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "Create", "why"}
 	warning := func(note string) event {
-		return event{"ControllerRevision shop-2", corev1.EventTypeWarning, v1alpha1.EventImagesUnresolved, "Record", note}
+		return event{"ControllerRevision shop-2", corev1.EventTypeWarning, v1alpha1.EventImagesUnresolved, "Create", note}
 	}
 	tests := map[string]struct {
 		step model.Step
@@ -82,11 +82,11 @@ func TestUnresolvedImages(t *testing.T) {
 		},
 		"R23 no second time, when it is gone back to": {
 			step(there, v1alpha1.EventRolloutStarted, unresolved("main", silent)),
-			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "Annotate", "why"}},
+			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "Update", "why"}},
 		},
 		"R23 nor when it runs": {
 			step(there, v1alpha1.EventRolloutSucceeded, unresolved("main", silent)),
-			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutSucceeded, "Annotate", "why"}},
+			[]event{{"ControllerRevision shop-2", corev1.EventTypeNormal, v1alpha1.EventRolloutSucceeded, "Update", "why"}},
 		},
 		"R30 what a registry goes on and on about is cut": {
 			step(made, v1alpha1.EventRolloutStarted, unresolved("main", strings.Repeat("x", 2000))),

@@ -56,7 +56,7 @@ var _ = Describe("A release that fails", func() {
 		Eventually(ctx, func() []types.UID { return w.ActiveReplicaSets(ctx) }).Should(ConsistOf(sets))
 		Expect(lowest()).To(Equal(3))
 
-		By("keeping the autopsy after the pods are gone")
+		By("keeping the failure report after the pods are gone")
 		failure := after.Status.Failure
 		Expect(failure).NotTo(BeNil())
 		Expect(failure.Revision).To(BeEquivalentTo(2))

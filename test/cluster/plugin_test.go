@@ -53,8 +53,8 @@ func (w scene) succeeds(ctx context.Context, args ...string) string {
 	return result.stdout
 }
 
-// autopsy is what the standard error says of a release in a crash loop.
-func autopsy(revision int) OmegaMatcher {
+// failureReport is what the standard error says of a release in a crash loop.
+func failureReport(revision int) OmegaMatcher {
 	return And(
 		ContainSubstring("Revision %d failed", revision), ContainSubstring("CrashLoopBackOff, exit code 2"),
 		ContainSubstring("panic: no route to the database"))
@@ -71,11 +71,11 @@ var _ = Describe("kubectl appstack", func() {
 		failed := w.appstack(ctx, "wait", app)
 		Expect(failed.code).To(Equal(1))
 		Expect(failed.stdout).To(ContainSubstring("Progressing: revision 2"))
-		Expect(failed.stderr).To(And(autopsy(2), ContainSubstring("kubectl appstack restart my-app"),
+		Expect(failed.stderr).To(And(failureReport(2), ContainSubstring("kubectl appstack restart my-app"),
 			MatchRegexp(`error: my-app: \S+ RolledBack: revision 2 failed`)))
 		Expect(w.appstack(ctx, "set-image", app, crash, "--wait").code).To(Equal(1), "what failed is not tried again")
 		w.rolledBack(ctx)
-		Expect(w.succeeds(ctx, "why", app)).To(And(ContainSubstring("Revision 1 runs"), autopsy(2)))
+		Expect(w.succeeds(ctx, "why", app)).To(And(ContainSubstring("Revision 1 runs"), failureReport(2)))
 		Expect(w.succeeds(ctx, "history", app)).To(MatchRegexp(`(?s)AutoRollback.*\n2 +✖ Failed .*a new driver`))
 		Expect(w.succeeds(ctx, "diff", app, "1", "2")).To(ContainSubstring("+    - image: " + crash))
 
@@ -103,7 +103,7 @@ var _ = Describe("kubectl appstack", func() {
 		result := w.appstack(ctx, "rollback", app, "--to-revision", "2", "--yes", "--wait")
 		Expect(result.code).To(Equal(1))
 		Expect(result.stdout).To(And(ContainSubstring("Revision 2 has never succeeded"), ContainSubstring("+    - image: "+crash)))
-		Expect(result.stderr).To(And(autopsy(2), ContainSubstring("kubectl appstack resume-spec my-app")))
+		Expect(result.stderr).To(And(failureReport(2), ContainSubstring("kubectl appstack resume-spec my-app")))
 		Expect(w.rolledBack(ctx).Status.Image).To(Equal("my-app:3"))
 	})
 

@@ -32,7 +32,7 @@ const deadlineSeconds = 20
 
 // breakage is a way in which a release fails.
 type breakage struct {
-	// reason is what the autopsy says.
+	// reason is what the failure report says.
 	reason string
 	// by breaks the stack.
 	by fixture.Option

@@ -244,7 +244,7 @@ func (b *bench) results() []string {
 // look makes one pass for the stack.
 func (b *bench) look(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
-	return b.Look(b.t.Context(), stack, want)
+	return b.Answer(b.t.Context(), stack, want)
 }
 
 // begin makes the first pass, after which the stack is to wait.

@@ -75,8 +75,8 @@ var _ = Describe("a foreign writer", Serial, func() {
 	})
 })
 
-// sight is what a watch has shown at a time: of the Deployment its image, or of the stack its condition Ready.
-type sight struct {
+// observations is what a watch has shown at a time: of the Deployment its image, or of the stack its condition Ready.
+type observations struct {
 	at    time.Time
 	image string
 	ready *metav1.Condition
@@ -85,7 +85,7 @@ type sight struct {
 // sights are those of a spec's stack and its Deployment, in their order.
 type sights struct {
 	mu    sync.Mutex
-	noted []sight
+	noted []observations
 }
 
 // follow watches the stack and its Deployment until the spec ends.
@@ -110,15 +110,15 @@ func (s *sights) note(event watch.Event) {
 	defer s.mu.Unlock()
 	switch object := event.Object.(type) {
 	case *appsv1.Deployment:
-		s.noted = append(s.noted, sight{at: time.Now(), image: object.Spec.Template.Spec.Containers[0].Image})
+		s.noted = append(s.noted, observations{at: time.Now(), image: object.Spec.Template.Spec.Containers[0].Image})
 	case *v1alpha1.AppStack:
 		ready := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReady)
-		s.noted = append(s.noted, sight{at: time.Now(), ready: ready})
+		s.noted = append(s.noted, observations{at: time.Now(), ready: ready})
 	}
 }
 
 // all are those so far.
-func (s *sights) all() []sight {
+func (s *sights) all() []observations {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.noted)
@@ -129,7 +129,7 @@ func (s *sights) foreignWhileReady(image string) (longest time.Duration) {
 	var live string
 	var ready bool
 	var since time.Time
-	for _, next := range append(s.all(), sight{at: time.Now()}) {
+	for _, next := range append(s.all(), observations{at: time.Now()}) {
 		if !since.IsZero() {
 			longest = max(longest, next.at.Sub(since))
 		}

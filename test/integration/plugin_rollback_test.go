@@ -143,7 +143,7 @@ var _ = Describe("the plugin: rollback", func() {
 		Expect(stack).To(haveCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded))
 	})
 
-	It("holds without an end in sight where the spec's content is no revision", func() {
+	It("holds without an end in observations where the spec's content is no revision", func() {
 		created()
 		change(fixture.Paused(true), fixture.Image("my-app:2"))
 		Expect(does("rollback", app, "--yes")).To(And(

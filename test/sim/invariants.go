@@ -58,7 +58,7 @@ func (w *World) expectHarmless(step model.Step) {
 	active := revision.Find(w.state.Revisions, timeline[0].Revision)
 	if gone.Kind == model.KindRevision {
 		needed := []string{active.Name}
-		for _, rollout := range []*model.Rollout{revision.LastGood(timeline), revision.Autopsy(timeline)} {
+		for _, rollout := range []*model.Rollout{revision.LastGood(timeline), revision.ReportedFailure(timeline)} {
 			if rollout != nil {
 				needed = append(needed, naming.Revision(w.Stack().Name, rollout.Revision))
 			}

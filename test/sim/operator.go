@@ -28,7 +28,7 @@ func (w *World) OperateAndDie(writes int) {
 	w.changed = true // a new process reconciles everything when it starts
 	defer func() {
 		w.resolver, w.state.LastWrites = resolver{}, nil // resolved images and last writes were only in memory
-		w.sight.Forget()
+		w.observations.Forget()
 	}()
 	for range most {
 		todo := w.pass()
@@ -103,16 +103,16 @@ func (w *World) pass() []model.Step {
 // plan returns the operator's plan, with what the operator has observed of an open rollout.
 func (w *World) plan() model.Plan {
 	timeline := revision.Timeline(w.state.Revisions)
-	w.state.Sight = model.Sight{}
+	w.state.Observations = model.Observations{}
 	if len(timeline) == 0 || !timeline[0].Open() || w.Stack().Spec.Paused {
-		w.sight.Forget()
+		w.observations.Forget()
 	} else {
-		w.state.Sight = w.sight.Look(timeline[0], w.state.Children.Deployments(), w)
+		w.state.Observations = w.observations.Observe(timeline[0], w.state.Children.Deployments(), w)
 	}
 	w.state.Answers = model.Answers{}
 	plan := w.Planner.Plan(&w.state, w.now, w.answer)
 	if plan.Phase == model.PhaseProgressing {
-		w.sight.Start()
+		w.observations.Start()
 	}
 	return plan
 }

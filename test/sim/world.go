@@ -58,10 +58,10 @@ type World struct {
 	timeline []model.Rollout
 	// phase is the rollout's phase in the last reconcile, and sequence the rollout's sequence
 	// number.
-	phase    model.Phase
-	sequence int64
-	resolver resolver
-	sight    memory.Sight
+	phase        model.Phase
+	sequence     int64
+	resolver     resolver
+	observations memory.Observations
 	// gone is when a pod last disappeared.
 	gone time.Time
 	// recorded has the contents of all revisions that ever existed, by number.
@@ -109,8 +109,8 @@ func (w *World) State() model.State {
 	}
 }
 
-// Sight returns what the operator has observed of the open rollout.
-func (w *World) Sight() model.Sight { return w.state.Sight }
+// Observations returns what the operator has observed of the open rollout.
+func (w *World) Observations() model.Observations { return w.state.Observations }
 
 func (w *World) answers() model.Answers {
 	copied := w.state.Answers

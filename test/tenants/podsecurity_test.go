@@ -111,7 +111,7 @@ func one(name string, options ...fixture.Option) *v1alpha1.AppStack {
 }
 
 // isRefused waits until the stack has given up for want of pods, and looks for
-// the words in its condition's reason and its autopsy.
+// the words in its condition's reason and its failure report.
 func (t tenant) isRefused(ctx context.Context, name string, words ...string) {
 	GinkgoHelper()
 	Eventually(t.condition(ctx, name, v1alpha1.ConditionStalled)).WithContext(ctx).WithTimeout(failsFast).

@@ -57,7 +57,7 @@ func Read(ctx context.Context, reader client.Reader, key client.ObjectKey, expla
 			return Release{}, fmt.Errorf("reading what belongs to the stack: %w", err)
 		}
 	}
-	r := Make(stack, Children{
+	r := New(stack, Children{
 		Revisions: revisions.Items, Deployments: deployments.Items, Sets: sets.Items, Pods: pods.Items,
 	})
 	r.Unseen, r.Denied = unseen, denied

@@ -71,8 +71,8 @@ type Children struct {
 	Pods        []corev1.Pod
 }
 
-// Make assembles a Release from a stack and its children.
-func Make(stack *v1alpha1.AppStack, children Children) Release {
+// New assembles a Release from a stack and its children.
+func New(stack *v1alpha1.AppStack, children Children) Release {
 	r := Release{Stack: stack}
 	for i := range children.Revisions {
 		stored := &children.Revisions[i]
@@ -199,9 +199,9 @@ func (r Release) Pods(component string, number int64) []corev1.Pod {
 	return pods
 }
 
-// Asked returns the number of the newest revision with the spec's content, regardless of
+// Wanted returns the number of the newest revision with the spec's content, regardless of
 // spec.rollback; 0 if there is none.
-func (r Release) Asked() int64 {
+func (r Release) Wanted() int64 {
 	source := revision.SourceHash(r.Stack.Spec)
 	for _, rev := range slices.Backward(r.Revisions) {
 		if rev.Record.HasSource(source) {
@@ -211,8 +211,8 @@ func (r Release) Asked() int64 {
 	return 0
 }
 
-// Held reports whether spec.rollback decides which revision runs.
-func (r Release) Held() bool { return revision.Holds(r.Stack.Spec, r.Revisions) }
+// RollbackHolds reports whether spec.rollback decides which revision runs.
+func (r Release) RollbackHolds() bool { return revision.Holds(r.Stack.Spec, r.Revisions) }
 
 // Find returns the revision with the number, or nil.
 func (r Release) Find(number int64) *model.Revision { return revision.Find(r.Revisions, number) }

@@ -85,7 +85,7 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	if r.LastGood(r.Stack.Status.Revision) != nil {
 		stuck = append(stuck, back)
 	}
-	if r.Held() { // until the rollback ends, changes of the spec's content are not released
+	if r.RollbackHolds() { // until the rollback ends, changes of the spec's content are not released
 		failed = []remedy{{"Run the spec again:", resume.commands}, back}
 		stuck = failed
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// Autopsy returns the failure report as text (R18).
-func (v View) Autopsy(failure *v1alpha1.FailureStatus) string {
+// FailureReport returns the failure report as text (R18).
+func (v View) FailureReport(failure *v1alpha1.FailureStatus) string {
 	var out strings.Builder
 	what := failure.Reason
 	if failure.ExitCode != nil {

@@ -57,7 +57,7 @@ func TestTree(t *testing.T) {
 		"ready":       {ready(t).release(), false},
 		"rolling-out": {rollingOut(t).release(), true},
 		"rolled-back": {rolledBack(t).release(), false},
-		"pending":     {release.Make(Stack("shop"), release.Children{}), false},
+		"pending":     {release.New(Stack("shop"), release.Children{}), false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

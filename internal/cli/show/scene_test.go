@@ -174,7 +174,7 @@ func (s *scene) status(revision, good int64, ready string, conditions ...metav1.
 	s.stack.Status.Conditions = conditions
 }
 
-func (s *scene) release() release.Release { return release.Make(s.stack, s.children) }
+func (s *scene) release() release.Release { return release.New(s.stack, s.children) }
 
 // runningPod is a pod that serves.
 func runningPod(restarts int32) corev1.PodStatus {

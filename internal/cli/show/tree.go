@@ -45,7 +45,7 @@ func (v View) Tree(r release.Release, bars bool) string {
 		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "warning: "+words)) + "\n")
 	}
 	if failure := stack.Status.Failure; failure != nil {
-		out.WriteString("\n" + v.Autopsy(failure))
+		out.WriteString("\n" + v.FailureReport(failure))
 	}
 	return out.String()
 }
@@ -86,9 +86,9 @@ func (v View) revisions(r release.Release) string {
 	default:
 		words = append(words, "none was good yet")
 	}
-	if r.Held() {
+	if r.RollbackHolds() {
 		words = append(words, fmt.Sprintf("spec.rollback asks for %d", r.Stack.Spec.Rollback.ToRevision))
-	} else if asked := r.Asked(); asked != 0 && asked != status.Revision {
+	} else if asked := r.Wanted(); asked != 0 && asked != status.Revision {
 		words = append(words, fmt.Sprintf("the spec asks for %d", asked))
 	}
 	return strings.Join(words, ", ")

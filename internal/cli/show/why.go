@@ -27,7 +27,7 @@ func (v View) Why(r release.Release) string {
 	say("How it stands", sentence(v.state(r.Stack)+": "+message(r.Stack)))
 	if failure := r.Stack.Status.Failure; failure != nil {
 		out.WriteString(v.Paint(terminal.Strong, "What failed") + "\n")
-		for line := range strings.Lines(v.narrower(2).Autopsy(failure)) {
+		for line := range strings.Lines(v.narrower(2).FailureReport(failure)) {
 			out.WriteString("  " + line)
 		}
 	}
@@ -71,7 +71,7 @@ func (v View) runs(r release.Release) []string {
 
 // asked describes what the spec asks for, and what started the newest rollout.
 func (v View) asked(r release.Release) []string {
-	spec, asked := r.Stack.Spec, r.Asked()
+	spec, asked := r.Stack.Spec, r.Wanted()
 	content := fmt.Sprintf("The spec's content is that of revision %d (%s).", asked, ShortImage(spec.Image))
 	switch {
 	case r.Denied[release.RevisionKind] != nil:
@@ -85,7 +85,7 @@ func (v View) asked(r release.Release) []string {
 		switch {
 		case rollback.FromRevision == nil:
 			words = append(words, "until it is removed")
-		case r.Held():
+		case r.RollbackHolds():
 			words = append(words, fmt.Sprintf("as long as the content is that of revision %d", *rollback.FromRevision))
 		default:
 			words = append(words, fmt.Sprintf("only if the content is that of revision %d, which it is not", *rollback.FromRevision))

@@ -12,7 +12,7 @@ import (
 // FailureStatusApplyConfiguration represents a declarative configuration of the FailureStatus type for use
 // with apply.
 //
-// FailureStatus is the autopsy of a failed rollout.
+// FailureStatus is the report of a failed rollout.
 type FailureStatusApplyConfiguration struct {
 	// Revision whose rollout failed.
 	Revision *int64 `json:"revision,omitempty"`

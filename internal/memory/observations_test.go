@@ -55,20 +55,20 @@ func TestSight(t *testing.T) {
 	const ten = 10 * time.Second
 	const updated, timedOut = "ReplicaSetUpdated", "ProgressDeadlineExceeded"
 	var (
-		clock  = &set{}
-		sight  memory.Sight
-		open   = model.Rollout{Sequence: 1, Outcome: v1alpha1.OutcomeProgressing, StartedAt: noon}
-		before = noon.Add(-time.Minute)
-		later  = noon.Add(20 * time.Second)
+		clock        = &set{}
+		observations memory.Observations
+		open         = model.Rollout{Sequence: 1, Outcome: v1alpha1.OutcomeProgressing, StartedAt: noon}
+		before       = noon.Add(-time.Minute)
+		later        = noon.Add(20 * time.Second)
 	)
-	seen := func(lasts time.Duration, progress, refused map[string]time.Duration) model.Sight {
+	seen := func(lasts time.Duration, progress, refused map[string]time.Duration) model.Observations {
 		if progress == nil {
 			progress = map[string]time.Duration{}
 		}
 		if refused == nil {
 			refused = map[string]time.Duration{}
 		}
-		return model.Sight{
+		return model.Observations{
 			Sequence: open.Sequence, From: open.DeadlineFrom(), Began: noon.Add(clock.measured + clock.ahead - lasts), For: lasts,
 			Progress: progress, Refused: refused,
 		}
@@ -79,23 +79,23 @@ func TestSight(t *testing.T) {
 		what        string
 		change      func()
 		deployments map[string]*appsv1.Deployment
-		want        func() model.Sight
+		want        func() model.Observations
 	}{
-		{"the first", nil, noting(&before, updated, false), func() model.Sight { return seen(0, nil, nil) }},
-		{"nothing new", nil, noting(&before, updated, false), func() model.Sight { return seen(ten, nil, nil) }},
-		{"progress", nil, noting(&later, updated, false), func() model.Sight { return seen(2*ten, of(0), nil) }},
-		{"pods are refused", nil, noting(&later, updated, true), func() model.Sight { return seen(3*ten, of(10), of(0)) }},
-		{"no progress for too long", nil, noting(&before, timedOut, true), func() model.Sight { return seen(4*ten, of(20), of(10)) }},
-		{"pods are refused no more", nil, noting(&later, updated, false), func() model.Sight { return seen(5*ten, of(30), nil) }},
-		{"another rollout", another(2), noting(&later, updated, true), func() model.Sight { return seen(0, nil, of(0)) }},
-		{"a pause has ended", resumed, noting(&later, updated, true), func() model.Sight { return seen(0, nil, of(0)) }},
-		{"nothing was noted yet", another(3), noting(nil, "", false), func() model.Sight { return seen(0, nil, nil) }},
-		{"something is noted now", nil, noting(&before, updated, false), func() model.Sight { return seen(ten, of(0), nil) }},
+		{"the first", nil, noting(&before, updated, false), func() model.Observations { return seen(0, nil, nil) }},
+		{"nothing new", nil, noting(&before, updated, false), func() model.Observations { return seen(ten, nil, nil) }},
+		{"progress", nil, noting(&later, updated, false), func() model.Observations { return seen(2*ten, of(0), nil) }},
+		{"pods are refused", nil, noting(&later, updated, true), func() model.Observations { return seen(3*ten, of(10), of(0)) }},
+		{"no progress for too long", nil, noting(&before, timedOut, true), func() model.Observations { return seen(4*ten, of(20), of(10)) }},
+		{"pods are refused no more", nil, noting(&later, updated, false), func() model.Observations { return seen(5*ten, of(30), nil) }},
+		{"another rollout", another(2), noting(&later, updated, true), func() model.Observations { return seen(0, nil, of(0)) }},
+		{"a pause has ended", resumed, noting(&later, updated, true), func() model.Observations { return seen(0, nil, of(0)) }},
+		{"nothing was noted yet", another(3), noting(nil, "", false), func() model.Observations { return seen(0, nil, nil) }},
+		{"something is noted now", nil, noting(&before, updated, false), func() model.Observations { return seen(ten, of(0), nil) }},
 	} {
 		if step.change != nil {
 			step.change()
 		}
-		got := sight.Look(open, step.deployments, clock)
+		got := observations.Observe(open, step.deployments, clock)
 		if diff := cmp.Diff(step.want(), got); diff != "" {
 			t.Errorf("R17 %s: Look (-want +got):\n%s", step.what, diff)
 		}
@@ -104,12 +104,12 @@ func TestSight(t *testing.T) {
 
 	// the clock is set an hour ahead: as long as before has gone by
 	clock.ahead = time.Hour
-	got := sight.Look(open, noting(&before, updated, false), clock)
+	got := observations.Observe(open, noting(&before, updated, false), clock)
 	if got.For != 2*ten || got.Progress["shop"] != ten {
 		t.Errorf("R17 with the clock set anew %+v, want 20 s, and progress 10 s ago", got)
 	}
-	sight.Forget()
-	if got := sight.Look(open, nil, clock); got.For != 0 {
+	observations.Forget()
+	if got := observations.Observe(open, nil, clock); got.For != 0 {
 		t.Errorf("R17 a stack that was forgotten was seen %s ago", got.For)
 	}
 }

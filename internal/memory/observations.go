@@ -13,15 +13,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// Sight is the observed progress of the stack's open rollout. A timestamp that others wrote
+// Observations is the observed progress of the stack's open rollout. A timestamp that others wrote
 // counts as news when it changes, and the time since then is measured by the operator's clock.
 // So neither clock skew nor a clock that is set anew makes a rollout older than it is. The zero
 // value is ready to use.
-type Sight struct{ seen *sight }
+type Observations struct{ seen *observations }
 
-// sight is the observed progress of a rollout.
-type sight struct {
-	model.Sight
+// observations is the observed progress of a rollout.
+type observations struct {
+	model.Observations
 	// noted is the last progress that the Deployment controller has reported, by Deployment.
 	noted map[string]note
 	// refused is the time at which a Deployment's pods were first seen to be rejected, by
@@ -33,43 +33,43 @@ type sight struct {
 // saw it; seen is zero if it was there when the operator first saw the rollout.
 type note struct{ noted, seen time.Time }
 
-// Look updates the observations from the Deployments and returns those of the open rollout.
-func (s *Sight) Look(open model.Rollout, deployments map[string]*appsv1.Deployment, clock clock.PassiveClock) model.Sight {
+// Observe updates the observations from the Deployments and returns those of the open rollout.
+func (o *Observations) Observe(open model.Rollout, deployments map[string]*appsv1.Deployment, clock clock.PassiveClock) model.Observations {
 	now := clock.Now()
-	if s.seen == nil || s.seen.Of(open).Began.IsZero() {
-		s.seen = &sight{
-			Sight: model.Sight{Sequence: open.Sequence, From: open.DeadlineFrom(), Began: now},
-			noted: map[string]note{}, refused: map[string]time.Time{},
+	if o.seen == nil || o.seen.Of(open).Began.IsZero() {
+		o.seen = &observations{
+			Observations: model.Observations{Sequence: open.Sequence, From: open.DeadlineFrom(), Began: now},
+			noted:        map[string]note{}, refused: map[string]time.Time{},
 		}
 		for name, deployment := range deployments {
-			s.seen.noted[name] = note{noted: progressed(deployment)}
+			o.seen.noted[name] = note{noted: progressed(deployment)}
 		}
 	}
 	for name, deployment := range deployments {
-		s.seen.look(name, deployment, now)
+		o.seen.observe(name, deployment, now)
 	}
-	return s.seen.measured(clock)
+	return o.seen.measured(clock)
 }
 
 // Start records that the rollout's Deployments have been written.
-func (s *Sight) Start() {
-	if s.seen != nil {
-		s.seen.Started = true
+func (o *Observations) Start() {
+	if o.seen != nil {
+		o.seen.Started = true
 	}
 }
 
 // Forget drops the observations.
-func (s *Sight) Forget() { s.seen = nil }
+func (o *Observations) Forget() { o.seen = nil }
 
-// look records what is new in a Deployment.
-func (s *sight) look(name string, deployment *appsv1.Deployment, now time.Time) {
-	if at := progressed(deployment); !at.IsZero() && !at.Equal(s.noted[name].noted) {
-		s.noted[name] = note{noted: at, seen: now}
+// observe records what is new in a Deployment.
+func (o *observations) observe(name string, deployment *appsv1.Deployment, now time.Time) {
+	if at := progressed(deployment); !at.IsZero() && !at.Equal(o.noted[name].noted) {
+		o.noted[name] = note{noted: at, seen: now}
 	}
 	if !rollout.Refused(deployment) {
-		delete(s.refused, name)
-	} else if s.refused[name].IsZero() {
-		s.refused[name] = now
+		delete(o.refused, name)
+	} else if o.refused[name].IsZero() {
+		o.refused[name] = now
 	}
 }
 
@@ -83,16 +83,16 @@ func progressed(deployment *appsv1.Deployment) time.Time {
 }
 
 // measured returns the observations with their ages by the clock.
-func (s *sight) measured(clock clock.PassiveClock) model.Sight {
-	seen := s.Sight
+func (o *observations) measured(clock clock.PassiveClock) model.Observations {
+	seen := o.Observations
 	seen.For = clock.Since(seen.Began)
 	seen.Progress, seen.Refused = map[string]time.Duration{}, map[string]time.Duration{}
-	for name, note := range s.noted {
+	for name, note := range o.noted {
 		if !note.seen.IsZero() {
 			seen.Progress[name] = clock.Since(note.seen)
 		}
 	}
-	for name, since := range s.refused {
+	for name, since := range o.refused {
 		seen.Refused[name] = clock.Since(since)
 	}
 	return seen

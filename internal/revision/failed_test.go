@@ -65,7 +65,7 @@ func (p picks) run(t *testing.T, pick func([]model.Rollout) *model.Rollout) {
 	}
 }
 
-func TestRefuge(t *testing.T) {
+func TestRollbackTarget(t *testing.T) {
 	none := [2]int64{}
 	failing := func(sequence, number int64) model.Rollout { return broken(entry(sequence, number, progressing)) }
 	picks{
@@ -110,10 +110,10 @@ func TestRefuge(t *testing.T) {
 		"R6 no pods in the same": {
 			[]model.Rollout{entry(1, 1, succeeded), empty(entry(2, 2, succeeded)), failing(3, 2)}, [2]int64{1, 1},
 		},
-	}.run(t, revision.Refuge)
+	}.run(t, revision.RollbackTarget)
 }
 
-func TestAutopsy(t *testing.T) {
+func TestReportedFailure(t *testing.T) {
 	none := [2]int64{}
 	picks{
 		"R18 nothing failed":        {[]model.Rollout{entry(1, 1, succeeded), entry(2, 2, progressing)}, none},
@@ -146,7 +146,7 @@ func TestAutopsy(t *testing.T) {
 		"R18 the newest of two that failed": {
 			[]model.Rollout{broken(entry(1, 1, progressing)), broken(entry(2, 2, progressing))}, [2]int64{2, 2},
 		},
-	}.run(t, revision.Autopsy)
+	}.run(t, revision.ReportedFailure)
 }
 
 func TestRolledBackFrom(t *testing.T) {
@@ -215,7 +215,7 @@ func TestSuperseded(t *testing.T) {
 	}
 }
 
-// TestBeginShortensEarlierFailures keeps records small: one autopsy is told at a time (R18).
+// TestBeginShortensEarlierFailures keeps records small: one failure is reported at a time (R18).
 func TestBeginShortensEarlierFailures(t *testing.T) {
 	first, second := broken(entry(1, 2, failed)), broken(entry(2, 2, failed))
 	rev := model.Revision{Number: 2, Record: model.Record{Rollouts: []model.Rollout{first, second}}}

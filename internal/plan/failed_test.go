@@ -64,7 +64,7 @@ func reasonOf(plan model.Plan) string {
 
 // TestARecordedFailure shows what follows from it, whoever finds it.
 func TestARecordedFailure(t *testing.T) {
-	const back = "Annotate ControllerRevision shop-1: revision 1: revision 2 failed: " +
+	const back = "Update ControllerRevision shop-1: revision 1: revision 2 failed: " +
 		"component main, container app: CrashLoopBackOff, exit code 1"
 	refuse := func(state *model.State) {
 		move := planFor(*state).Start
@@ -85,7 +85,7 @@ func TestARecordedFailure(t *testing.T) {
 		},
 		"R12 new content goes before the way back": {
 			func(s *model.State) { With(s.Stack, Image("my-app:3")) },
-			"Record ControllerRevision shop-3: revision 3: the spec's content changed", "",
+			"Create ControllerRevision shop-3: revision 3: the spec's content changed", "",
 		},
 		"R12 new content that is refused does not": {
 			func(s *model.State) {
@@ -103,11 +103,11 @@ func TestARecordedFailure(t *testing.T) {
 		},
 		"R10 a rollback by hand does, and is one": {
 			func(s *model.State) { With(s.Stack, RollbackTo(1, 0)) },
-			"Annotate ControllerRevision shop-1: revision 1: rollback.toRevision is 1", "",
+			"Update ControllerRevision shop-1: revision 1: rollback.toRevision is 1", "",
 		},
 		"R16a a restart does": {
 			func(s *model.State) { With(s.Stack, RestartedAt(noon)) },
-			"Record ControllerRevision shop-3: revision 3: restartedAt was set to 2026-01-01T12:00:00Z", "",
+			"Create ControllerRevision shop-3: revision 3: restartedAt was set to 2026-01-01T12:00:00Z", "",
 		},
 		"R12 R26 new content whose name is taken does not": {
 			func(s *model.State) {
@@ -158,8 +158,8 @@ func TestARespelledRevisionIsNoOther(t *testing.T) {
 	state := after(Image("my-app:2")).State()
 	With(state.Stack, Image("my-app:1"), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
 	want := []string{
-		"Move: Annotate ControllerRevision shop-1: revision 1: the spec renders to the content of revision 1",
-		"Annotate ControllerRevision shop-1: the spec renders to the content of revision 1",
+		"Move: Update ControllerRevision shop-1: revision 1: the spec renders to the content of revision 1",
+		"Update ControllerRevision shop-1: the spec renders to the content of revision 1",
 	}
 	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
 		t.Errorf("R4 steps (-want +got):\n%s", diff)

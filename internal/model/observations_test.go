@@ -12,7 +12,7 @@ import (
 
 // TestSightOf shows that what was seen of a rollout says nothing of another, nor of the time after it resumed.
 func TestSightOf(t *testing.T) {
-	sight := model.Sight{Sequence: 2, From: noon, Began: noon, For: time.Hour}
+	observations := model.Observations{Sequence: 2, From: noon, Began: noon, For: time.Hour}
 	resumed := noon.Add(time.Minute)
 	tests := map[string]struct {
 		rollout model.Rollout
@@ -24,7 +24,7 @@ func TestSightOf(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if seen := !sight.Of(test.rollout).Began.IsZero(); seen != test.seen {
+			if seen := !observations.Of(test.rollout).Began.IsZero(); seen != test.seen {
 				t.Errorf("seen: %t, want %t", seen, test.seen)
 			}
 		})
@@ -34,20 +34,20 @@ func TestSightOf(t *testing.T) {
 func TestSince(t *testing.T) {
 	began := noon.Add(time.Minute)
 	tests := map[string]struct {
-		sight     model.Sight
-		now, want time.Duration
+		observations model.Observations
+		now, want    time.Duration
 	}{
-		"R17 by the clock, where nothing was seen":   {model.Sight{}, 5 * time.Minute, 5 * time.Minute},
-		"R17 what went by before, and what was seen": {model.Sight{Began: began, For: time.Minute}, 2 * time.Minute, 2 * time.Minute},
-		"R17 the clock is set an hour ahead":         {model.Sight{Began: began, For: time.Minute}, time.Hour, 2 * time.Minute},
-		"R17 the clock is set an hour back":          {model.Sight{Began: began, For: time.Minute}, -time.Hour, 2 * time.Minute},
+		"R17 by the clock, where nothing was seen":   {model.Observations{}, 5 * time.Minute, 5 * time.Minute},
+		"R17 what went by before, and what was seen": {model.Observations{Began: began, For: time.Minute}, 2 * time.Minute, 2 * time.Minute},
+		"R17 the clock is set an hour ahead":         {model.Observations{Began: began, For: time.Minute}, time.Hour, 2 * time.Minute},
+		"R17 the clock is set an hour back":          {model.Observations{Began: began, For: time.Minute}, -time.Hour, 2 * time.Minute},
 		"R17 what was recorded is not later than when it was seen": {
-			model.Sight{Began: noon.Add(-time.Hour), For: time.Minute}, -time.Hour, time.Minute,
+			model.Observations{Began: noon.Add(-time.Hour), For: time.Minute}, -time.Hour, time.Minute,
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := test.sight.Since(noon, noon.Add(test.now)); got != test.want {
+			if got := test.observations.Since(noon, noon.Add(test.now)); got != test.want {
 				t.Errorf("Since = %s, want %s", got, test.want)
 			}
 		})

@@ -10,11 +10,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Refuge returns the rollback target of an automatic rollback: the last good rollout of another
+// RollbackTarget returns the rollback target of an automatic rollback: the last good rollout of another
 // revision, in the order of the rollouts (R12). It returns nil if the newest rollout has not
 // failed, if no other revision was good (R14), or if the newest rollout is itself an automatic
 // rollback, because a failed one is not followed by another (R13).
-func Refuge(timeline []model.Rollout) *model.Rollout {
+func RollbackTarget(timeline []model.Rollout) *model.Rollout {
 	if len(timeline) == 0 || !timeline[0].Open() || !timeline[0].Failed() ||
 		timeline[0].Trigger == v1alpha1.TriggerAutoRollback {
 		return nil
@@ -23,9 +23,9 @@ func Refuge(timeline []model.Rollout) *model.Rollout {
 	return LastGood(others)
 }
 
-// Autopsy returns the rollout of the current failure report: the newest that failed, or nil if a
+// ReportedFailure returns the rollout of the current failure report: the newest that failed, or nil if a
 // later rollout other than an automatic rollback has succeeded (R18).
-func Autopsy(timeline []model.Rollout) *model.Rollout {
+func ReportedFailure(timeline []model.Rollout) *model.Rollout {
 	for i, rollout := range timeline {
 		switch {
 		case rollout.Failed():

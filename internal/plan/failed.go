@@ -13,23 +13,23 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// heal decides what follows a failed rollout. If the spec asks for something else, the stack
+// afterFailure decides what follows a failed rollout. If the spec asks for something else, the stack
 // goes there; otherwise it rolls back to the last good revision, if there is one and the policy
 // allows it (R12, R14).
-func heal(state model.State, timeline []model.Rollout, wish decision, now time.Time) decision {
+func afterFailure(state model.State, timeline []model.Rollout, wanted decision, now time.Time) decision {
 	failed := timeline[0]
-	if wish.looksUp != "" || !wish.asks.None() {
-		return wish // the spec asks for something else, whose images are not resolved yet
+	if wanted.looksUp != "" || !wanted.asks.None() {
+		return wanted // the spec asks for something else, whose images are not resolved yet
 	}
-	if wish.start != nil {
-		if _, refused := state.Rejection(*wish.start); !refused {
-			return wish
+	if wanted.start != nil {
+		if _, refused := state.Rejection(*wanted.start); !refused {
+			return wanted
 		}
 	}
-	refuge := revision.Refuge(timeline)
-	if refuge == nil || holds(state.Stack.Spec) || state.Stack.Spec.Paused {
-		wish.problem = cmp.Or(wish.problem, failureProblem(state.Stack.Spec, timeline))
-		return wish
+	target := revision.RollbackTarget(timeline)
+	if target == nil || holds(state.Stack.Spec) || state.Stack.Spec.Paused {
+		wanted.problem = cmp.Or(wanted.problem, failureProblem(state.Stack.Spec, timeline))
+		return wanted
 	}
 	begin := model.Rollout{
 		Trigger:   v1alpha1.TriggerAutoRollback,
@@ -37,9 +37,9 @@ func heal(state model.State, timeline []model.Rollout, wish decision, now time.T
 		StartedAt: now,
 		From:      failed.Revision,
 	}
-	back := startOf(state, *revision.Find(state.Revisions, refuge.Revision), begin)
-	back.alias = wish.alias
-	back.problem = cmp.Or(back.problem, wish.problem, rolledBack(failed.Revision, &failed, refuge.Revision))
+	back := startOf(state, *revision.Find(state.Revisions, target.Revision), begin)
+	back.alias = wanted.alias
+	back.problem = cmp.Or(back.problem, wanted.problem, rolledBack(failed.Revision, &failed, target.Revision))
 	return back
 }
 

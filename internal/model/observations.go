@@ -5,11 +5,11 @@ package model
 
 import "time"
 
-// Sight is what the operator itself has observed of the open rollout. Recorded times come from
+// Observations is what the operator itself has observed of the open rollout. Recorded times come from
 // the clocks of others, any of which may be set anew at any moment; so whatever lasts while the
 // operator watches is measured instead. It is not persisted: another operator starts with the
 // recorded times.
-type Sight struct {
+type Observations struct {
 	// Sequence is the sequence of the rollout, and From the time from which its deadline runs.
 	Sequence int64
 	From     time.Time
@@ -29,18 +29,18 @@ type Sight struct {
 
 // Of returns the observations of the rollout. They are empty if those at hand are of another
 // rollout, or of the time before the rollout resumed.
-func (s Sight) Of(rollout Rollout) Sight {
-	if s.Sequence != rollout.Sequence || !s.From.Equal(rollout.DeadlineFrom()) {
-		return Sight{}
+func (o Observations) Of(rollout Rollout) Observations {
+	if o.Sequence != rollout.Sequence || !o.From.Equal(rollout.DeadlineFrom()) {
+		return Observations{}
 	}
-	return s
+	return o
 }
 
 // Since returns the time that has passed since a recorded time. The time since Began is
 // measured; a recorded time after Began counts as Began.
-func (s Sight) Since(recorded, now time.Time) time.Duration {
-	if s.Began.IsZero() {
+func (o Observations) Since(recorded, now time.Time) time.Duration {
+	if o.Began.IsZero() {
 		return now.Sub(recorded)
 	}
-	return max(0, s.Began.Sub(recorded)) + s.For
+	return max(0, o.Began.Sub(recorded)) + o.For
 }
