@@ -183,6 +183,7 @@ func (r *Reconciler) act(
 		steps := r.Plan.Plan(state, now, answers)
 		outcome, err := r.Apply.Apply(ctx, state.Stack, mem, steps, current)
 		current = outcome.Current
+		state.Predecessor = cmp.Or(outcome.Predecessor, state.Predecessor)
 		for _, step := range outcome.Done {
 			r.Events.Took(state.Stack, step)
 			r.Metrics.Took(step, now)
@@ -222,7 +223,7 @@ func wait(state model.State, plan model.Plan, outcome model.Outcome) time.Durati
 		return cacheDelay
 	case outcome.Retry > 0:
 		return model.Sooner(plan.Wait, outcome.Retry)
-	case outcome.Problem != nil, outcome.Predecessor != "", state.Predecessor != "":
+	case outcome.Problem != nil, state.Predecessor != "":
 		return cmp.Or(min(plan.Wait, conflictDelay), conflictDelay)
 	}
 	return plan.Wait

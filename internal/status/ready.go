@@ -37,7 +37,7 @@ func hasProblem(in Input) (reason, message string, blocked bool) {
 }
 
 func waitsForPredecessor(in Input) (reason, message string, blocked bool) {
-	if name := in.predecessor(); name != "" {
+	if name := in.State.Predecessor; name != "" {
 		return v1alpha1.ReasonWaitingForDeletion,
 			name + " belongs to a deleted stack of this name, and is about to be deleted", true
 	}

@@ -41,15 +41,6 @@ func (in Input) problem() *model.Problem {
 	return cmp.Or(in.Plan.Problem, in.Outcome.Problem)
 }
 
-// predecessor names an object of a deleted stack of the same name whose deletion is awaited; empty
-// if there is none.
-func (in Input) predecessor() string {
-	if in.State.Predecessor != "" {
-		return in.State.Predecessor
-	}
-	return in.Outcome.Predecessor
-}
-
 // Compute returns the status that follows from the input.
 func Compute(in Input) v1alpha1.AppStackStatus {
 	stack := in.State.Stack

@@ -152,7 +152,7 @@ func TestConditions(t *testing.T) {
 			map[string]string{"Ready": "False Rejected: no", "Stalled": "True Rejected: no", "Available": serves},
 		},
 		"R26 a deleted stack of the same name": {
-			nil, outcome(model.Outcome{Predecessor: `Service "shop"`}),
+			nil, func(in *status.Input) { in.State.Predecessor = `Service "shop"` },
 			map[string]string{
 				"Ready":       `False WaitingForDeletion: Service "shop" belongs to a deleted stack of this name, and is about to be deleted`,
 				"Reconciling": `True WaitingForDeletion: Service "shop" belongs to a deleted stack of this name, and is about to be deleted`,
