@@ -156,7 +156,7 @@ func TestConditions(t *testing.T) {
 			map[string]string{
 				"Ready":       `False WaitingForDeletion: Service "shop" belongs to a deleted stack of this name, and is about to be deleted`,
 				"Reconciling": `True WaitingForDeletion: Service "shop" belongs to a deleted stack of this name, and is about to be deleted`,
-				"Available":   serves,
+				"Available":   "False NotStarted: nothing runs yet",
 			},
 		},
 	}
