@@ -19,6 +19,8 @@ import (
 type Content struct {
 	// Components has the main component first, then the others by name.
 	Components []Component `json:"components"`
+	// Config are the ConfigMaps of which the templates name copies, by the names of the sources.
+	Config []ConfigCopy `json:"config,omitempty"`
 }
 
 // Component is a component as a revision stores it.
