@@ -3,6 +3,8 @@
 
 package model
 
+import "time"
+
 // ConfigMap is the content of a ConfigMap.
 type ConfigMap struct {
 	Data       map[string]string `json:"data,omitempty"`
@@ -39,4 +41,16 @@ type ConfigCopy struct {
 	// Hash is the hash of the content. With AbsentHash the ConfigMap is optional, did not exist,
 	// and neither does the copy.
 	Hash string `json:"hash"`
+}
+
+// ObservedConfig is what is known of a ConfigMap that a stack names.
+type ObservedConfig struct {
+	// Hash is the hash of the content; AbsentHash if the ConfigMap does not exist.
+	Hash string
+	// Version identifies the state of the object that has the content, by UID and resource
+	// version; empty if the ConfigMap does not exist.
+	Version string
+	// ChangedAt is when the operator last observed a change of the object; zero if it has observed
+	// none.
+	ChangedAt time.Time
 }

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package configwatch
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/appstack-dev/appstack/internal/model"
+)
+
+// store keeps the version of every ConfigMap, and what is known of those that a stack names. A
+// reflector fills it.
+type store struct {
+	now     func() time.Time
+	changed func(types.NamespacedName)
+
+	mu       sync.Mutex
+	listed   bool
+	versions map[types.NamespacedName]string
+	entries  map[types.NamespacedName]*entry
+}
+
+// entry is a ConfigMap that stacks name.
+type entry struct {
+	stacks []types.NamespacedName
+	// known is what was last read of it; nil if that may be outdated.
+	known *model.ObservedConfig
+	// version is that of known, also after known is outdated.
+	version string
+	// events counts the changes that were observed, and changedAt is when the last one was.
+	events    int
+	changedAt time.Time
+}
+
+var _ cache.TransformingStore = &store{}
+
+func newStore(now func() time.Time, changed func(types.NamespacedName)) *store {
+	return &store{
+		now: now, changed: changed,
+		versions: map[types.NamespacedName]string{}, entries: map[types.NamespacedName]*entry{},
+	}
+}
+
+// versionOf identifies the state of an object: another object of the same name has another version.
+func versionOf(object metav1.Object) string {
+	return string(object.GetUID()) + "/" + object.GetResourceVersion()
+}
+
+func (s *store) isListed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listed
+}
+
+// follow changes which ConfigMaps the stack names.
+func (s *store) follow(stack types.NamespacedName, before, names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range before {
+		key := types.NamespacedName{Namespace: stack.Namespace, Name: name}
+		if slices.Contains(names, name) {
+			continue
+		}
+		one := s.entries[key]
+		one.stacks = slices.DeleteFunc(one.stacks, func(other types.NamespacedName) bool { return other == stack })
+		if len(one.stacks) == 0 {
+			delete(s.entries, key)
+		}
+	}
+	for _, name := range names {
+		key := types.NamespacedName{Namespace: stack.Namespace, Name: name}
+		if slices.Contains(before, name) {
+			continue
+		}
+		if s.entries[key] == nil {
+			s.entries[key] = &entry{}
+		}
+		s.entries[key].stacks = append(s.entries[key].stacks, stack)
+	}
+}
+
+// get returns what is known of the ConfigMap, or nil if it has to be read, with the number of
+// changes so far. recorded is what it was at an earlier time.
+func (s *store) get(key types.NamespacedName, recorded model.ObservedConfig) (known *model.ObservedConfig, events int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.entries[key]
+	version := s.versions[key]
+	switch {
+	case one.known != nil:
+	case version == "":
+		one.know(model.AbsentHash, "")
+	case version == recorded.Version:
+		one.know(recorded.Hash, version)
+	}
+	return one.known, one.events
+}
+
+// put stores what was read of the ConfigMap, and returns it. It stays outdated if the ConfigMap has
+// changed since there were that many events.
+func (s *store) put(key types.NamespacedName, events int, hash, version string) *model.ObservedConfig {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.entries[key]
+	one.know(hash, version)
+	known := one.known
+	if one.events != events {
+		one.known = nil
+	}
+	return known
+}
+
+func (e *entry) know(hash, version string) {
+	e.known, e.version = &model.ObservedConfig{Hash: hash, Version: version, ChangedAt: e.changedAt}, version
+}
+
+// observe records the version of a ConfigMap; empty if it does not exist. It returns the stacks to
+// which that is news. The caller holds the lock.
+func (s *store) observe(key types.NamespacedName, version string) []types.NamespacedName {
+	one := s.entries[key]
+	if one == nil || one.version == version {
+		return nil
+	}
+	one.known, one.version = nil, version
+	one.events, one.changedAt = one.events+1, s.now()
+	return slices.Clone(one.stacks)
+}
+
+func (s *store) report(stacks []types.NamespacedName) {
+	for _, stack := range stacks {
+		s.changed(stack)
+	}
+}
+
+// Add implements cache.ReflectorStore.
+func (s *store) Add(object any) error { return s.Update(object) }
+
+// Update implements cache.ReflectorStore.
+func (s *store) Update(object any) error {
+	key, version, err := keyOf(object)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.versions[key] = version
+	news := s.observe(key, version)
+	s.mu.Unlock()
+	s.report(news)
+	return nil
+}
+
+// Delete implements cache.ReflectorStore.
+func (s *store) Delete(object any) error {
+	key, _, err := keyOf(object)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	delete(s.versions, key)
+	news := s.observe(key, "")
+	s.mu.Unlock()
+	s.report(news)
+	return nil
+}
+
+// Replace implements cache.ReflectorStore: the objects are the complete list.
+func (s *store) Replace(objects []any, _ string) error {
+	versions := make(map[types.NamespacedName]string, len(objects))
+	for _, object := range objects {
+		key, version, err := keyOf(object)
+		if err != nil {
+			return err
+		}
+		versions[key] = version
+	}
+	s.mu.Lock()
+	first := !s.listed
+	s.versions, s.listed = versions, true
+	news := sets.New[types.NamespacedName]()
+	for key, one := range s.entries {
+		if first {
+			news.Insert(one.stacks...)
+		} else {
+			news.Insert(s.observe(key, versions[key])...)
+		}
+	}
+	s.mu.Unlock()
+	s.report(news.UnsortedList())
+	return nil
+}
+
+// Resync implements cache.ReflectorStore. It does nothing.
+func (s *store) Resync() error { return nil }
+
+// Transformer implements cache.TransformingStore. It drops all but the name and the version of each
+// ConfigMap as it arrives, so that the initial ones are never all in memory in full.
+func (s *store) Transformer() cache.TransformFunc {
+	return func(object any) (any, error) {
+		if about, ok := object.(*metav1.PartialObjectMetadata); ok {
+			return reduce(about)
+		}
+		return object, nil
+	}
+}
+
+// reduce returns the object with nothing but its name and its version.
+func reduce(object runtime.Object) (runtime.Object, error) {
+	about, ok := object.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return nil, unexpected(object)
+	}
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Namespace: about.Namespace, Name: about.Name, UID: about.UID, ResourceVersion: about.ResourceVersion,
+	}}, nil
+}
+
+func keyOf(object any) (types.NamespacedName, string, error) {
+	about, ok := object.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return types.NamespacedName{}, "", unexpected(object)
+	}
+	return types.NamespacedName{Namespace: about.Namespace, Name: about.Name}, versionOf(about), nil
+}
+
+func unexpected(object any) error { return fmt.Errorf("a %T among the metadata of ConfigMaps", object) }
