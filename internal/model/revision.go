@@ -47,6 +47,9 @@ type Record struct {
 	// Operations are the last known operations of the additional components, by name, for a
 	// rollback to restore if the spec no longer has them.
 	Operations map[string]Operation `json:"operations,omitempty"`
+	// ConfigBaseline are the hashes of the ConfigMaps that the templates name themselves, by name,
+	// at the time when the operator first saw them: changes are recognized by them.
+	ConfigBaseline map[string]string `json:"configBaseline,omitempty"`
 	// Provenance says whether images were resolved for other spec contents that render to this
 	// revision: by source hash and component name, for the latest sources only.
 	Provenance map[string]map[string]Provenance `json:"provenance,omitempty"`
