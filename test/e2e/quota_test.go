@@ -35,6 +35,7 @@ var _ = Describe("a quota without a pod to spare", func() {
 			g.Expect(quota.Status.Used.Pods().Value()).To(BeEquivalentTo(3), "it is in force")
 		}).Should(Succeed())
 
+		stop := startLoad(ctx, w.url(app), perSecond)
 		w.patch(`{"spec":{"image":"%sv2"}}`, images)
 		// three pods one after the other, each refused for as long as the one before it takes to end, and as long again
 		// until the ReplicaSet controller tries once more
@@ -43,6 +44,7 @@ var _ = Describe("a quota without a pod to spare", func() {
 		Expect(history(w.becomesReady(ctx))).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
 		Expect(w.pods(ctx, naming.Main)).To(HaveLen(3))
 		Eventually(ctx, answers(ctx, w.url(app))).Should(Equal("v2"))
+		stop(ctx).losesNothing("a quota without a pod to spare", 200)
 	}, SpecTimeout(longSpec))
 })
 
