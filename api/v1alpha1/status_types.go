@@ -280,7 +280,7 @@ type FailureStatus struct {
 
 // RolloutTrigger says what started a rollout.
 //
-// +kubebuilder:validation:Enum=SpecChanged;Rollback;AutoRollback;Restart
+// +kubebuilder:validation:Enum=SpecChanged;Rollback;AutoRollback;Restart;ConfigChanged
 type RolloutTrigger string
 
 // What starts a rollout.
@@ -293,6 +293,8 @@ const (
 	TriggerAutoRollback RolloutTrigger = "AutoRollback"
 	// TriggerRestart is a later spec.restartedAt.
 	TriggerRestart RolloutTrigger = "Restart"
+	// TriggerConfigChanged is a change of a ConfigMap that pods use.
+	TriggerConfigChanged RolloutTrigger = "ConfigChanged"
 )
 
 // RolloutOutcome says how a rollout stands, or ended.

@@ -18,6 +18,9 @@ type Choice struct {
 	// Number is the number of an existing revision; 0 if a new one has to be created, or if there
 	// is a Problem.
 	Number int64
+	// Base is the number of the revision with the spec's content whose ConfigMaps have changed since;
+	// 0 if the new revision is not made for that.
+	Base int64
 	// Trigger and Message describe a rollout to the revision.
 	Trigger v1alpha1.RolloutTrigger
 	Message string
@@ -30,39 +33,67 @@ type Choice struct {
 }
 
 // Choose selects the revision that the spec asks for. While spec.rollback holds, it is the one
-// named there (R10); otherwise the newest with the spec's content (R4); otherwise a new one.
-func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision) Choice {
+// named there (R10); otherwise one with the spec's content and the observed ConfigMaps (R4, R34);
+// otherwise a new one. Among several it prefers one whose ConfigMaps are exactly those observed,
+// then the current one, then the newest. current is 0 and config is nil if they are unknown.
+func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int64, config ObservedConfig) Choice {
 	source := SourceHash(spec)
 	if rollback := spec.Rollback; rollback != nil {
-		choice, holds := chooseRollback(*rollback, source, revisions)
+		choice, holds := chooseRollback(*rollback, source, revisions, config)
 		if holds {
 			return choice
 		}
 	}
 	choice := Choice{Trigger: v1alpha1.TriggerSpecChanged}
+	var changed []string
+	best := 0
 	for _, rev := range revisions {
-		if rev.Record.HasSource(source) {
-			choice.Number = rev.Number // the newest wins
-			choice.Message = "the spec's content is that of revision " + strconv.FormatInt(rev.Number, 10)
+		if !rev.Record.HasSource(source) {
+			continue
 		}
+		if names := ChangedConfig(rev, config); len(names) > 0 {
+			choice.Base, changed = rev.Number, names
+			continue
+		}
+		if rank := rankOf(rev, current, config); rank >= best {
+			choice.Number, best = rev.Number, rank
+		}
+	}
+	if choice.Number != 0 {
+		choice.Base = 0
+		choice.Message = "the spec's content is that of revision " + strconv.FormatInt(choice.Number, 10)
 	}
 	if restart := pendingRestart(spec, revisions); restart != nil {
-		if choice.Number != 0 {
+		if choice.Number != 0 || choice.Base != 0 {
 			choice.Trigger = v1alpha1.TriggerRestart
 		}
-		choice.Number = 0
+		choice.Number, choice.Base = 0, 0
 		choice.Restart = restart
 	}
-	if choice.Number == 0 {
+	switch {
+	case choice.Number != 0:
+	case len(revisions) == 0:
+		choice.Message = "the stack was created"
+	case choice.Trigger == v1alpha1.TriggerRestart:
+		choice.Message = "restartedAt was set to " + choice.Restart.UTC().Format(time.RFC3339)
+	case choice.Base != 0:
+		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, configMessage(changed)
+	default:
 		choice.Message = "the spec's content changed"
-		switch {
-		case len(revisions) == 0:
-			choice.Message = "the stack was created"
-		case choice.Trigger == v1alpha1.TriggerRestart:
-			choice.Message = "restartedAt was set to " + choice.Restart.UTC().Format(time.RFC3339)
-		}
 	}
 	return choice
+}
+
+// rankOf returns how well a revision fits whose ConfigMaps have not changed.
+func rankOf(rev model.Revision, current int64, config ObservedConfig) int {
+	switch {
+	case config.isOf(rev):
+		return 2
+	case rev.Number == current:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // Holds reports whether spec.rollback selects the revision, or would if the revisions it names
@@ -71,11 +102,13 @@ func Holds(spec v1alpha1.AppStackSpec, revisions []model.Revision) bool {
 	if spec.Rollback == nil {
 		return false
 	}
-	_, holds := chooseRollback(*spec.Rollback, SourceHash(spec), revisions)
+	_, holds := chooseRollback(*spec.Rollback, SourceHash(spec), revisions, nil)
 	return holds
 }
 
-func chooseRollback(rollback v1alpha1.Rollback, source string, revisions []model.Revision) (choice Choice, holds bool) {
+func chooseRollback(
+	rollback v1alpha1.Rollback, source string, revisions []model.Revision, config ObservedConfig,
+) (choice Choice, holds bool) {
 	numbers := []int64{rollback.ToRevision}
 	if rollback.FromRevision != nil {
 		numbers = append(numbers, *rollback.FromRevision)
@@ -90,8 +123,11 @@ func chooseRollback(rollback v1alpha1.Rollback, source string, revisions []model
 			}}, true
 		}
 	}
-	if rollback.FromRevision != nil && !Find(revisions, *rollback.FromRevision).Record.HasSource(source) {
-		return Choice{}, false
+	if rollback.FromRevision != nil {
+		from := Find(revisions, *rollback.FromRevision)
+		if !from.Record.HasSource(source) || len(ChangedConfig(*from, config)) > 0 {
+			return Choice{}, false
+		}
 	}
 	return Choice{
 		Number:  rollback.ToRevision,

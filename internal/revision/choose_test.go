@@ -151,7 +151,7 @@ func TestChoose(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := revision.Choose(Stack("shop", test.options...).Spec, test.revisions)
+			got := revision.Choose(Stack("shop", test.options...).Spec, test.revisions, 0, nil)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("Choose (-want +got):\n%s", diff)
 			}

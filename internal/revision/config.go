@@ -4,11 +4,40 @@
 package revision
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/appstack-dev/appstack/internal/model"
 )
+
+// ObservedConfig is what is known of ConfigMaps, by name.
+type ObservedConfig map[string]model.ObservedConfig
+
+// isOf reports whether all ConfigMaps of the revision have been observed, and have its content.
+func (o ObservedConfig) isOf(rev model.Revision) bool {
+	for name, hash := range Config(rev) {
+		if now, known := o[name]; !known || now.Hash != hash {
+			return false
+		}
+	}
+	return true
+}
+
+// shownNames is how many names of ConfigMaps a message has.
+const shownNames = 5
+
+// configMessage is the message of a release for changed ConfigMaps.
+func configMessage(changed []string) string {
+	if len(changed) == 1 {
+		return "ConfigMap " + changed[0] + " changed"
+	}
+	if more := len(changed) - shownNames; more > 0 {
+		return fmt.Sprintf("ConfigMaps %s and %d more changed", strings.Join(changed[:shownNames], ", "), more)
+	}
+	return "ConfigMaps " + strings.Join(changed, ", ") + " changed"
+}
 
 // Config returns the hashes of the ConfigMaps that belong to the revision, by name: those that it
 // has copies of, and those of its baseline.
@@ -26,7 +55,7 @@ func Config(rev model.Revision) map[string]string {
 // ChangedConfig returns the names of the revision's ConfigMaps whose observed content differs from
 // the revision's, sorted (R32). A ConfigMap that was deleted has no other content: it counts as
 // unchanged, and so does one that has not been observed yet (R33).
-func ChangedConfig(rev model.Revision, observed map[string]model.ObservedConfig) []string {
+func ChangedConfig(rev model.Revision, observed ObservedConfig) []string {
 	var changed []string
 	for name, hash := range Config(rev) {
 		if now, known := observed[name]; known && now.Hash != hash && now.Hash != model.AbsentHash {
@@ -39,7 +68,7 @@ func ChangedConfig(rev model.Revision, observed map[string]model.ObservedConfig)
 
 // DeletedConfig returns the names of the revision's ConfigMaps that existed and were deleted since,
 // sorted.
-func DeletedConfig(rev model.Revision, observed map[string]model.ObservedConfig) []string {
+func DeletedConfig(rev model.Revision, observed ObservedConfig) []string {
 	var deleted []string
 	for name, hash := range Config(rev) {
 		if now, known := observed[name]; known && now.Hash == model.AbsentHash && hash != model.AbsentHash {

@@ -137,8 +137,8 @@ func FuzzChoose(f *testing.F) {
 		spec, sameSpec := made.spec(), again.spec()
 		revisions, same := made.revisions(hashes), again.revisions(hashes)
 
-		choice := revision.Choose(spec, revisions)
-		if second := revision.Choose(spec, revisions); !reflect.DeepEqual(choice, second) {
+		choice := revision.Choose(spec, revisions, 0, nil)
+		if second := revision.Choose(spec, revisions, 0, nil); !reflect.DeepEqual(choice, second) {
 			t.Errorf("chosen twice (-first +second):\n%s", cmp.Diff(choice, second))
 		}
 		checkChoice(t, choice, revisions)

@@ -27,7 +27,7 @@ func (w *World) expectAsked(step model.Step) {
 		w.violate("an automatic rollback begins while %s is looked up", w.state.Answers.Waiting)
 	}
 	spec := w.Stack().Spec
-	if !start.Creates() || revision.Choose(spec, w.state.Revisions).Restart != nil {
+	if !start.Creates() || revision.Choose(spec, w.state.Revisions, 0, nil).Restart != nil {
 		return
 	}
 	for _, rev := range w.state.Revisions {

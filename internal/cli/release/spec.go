@@ -23,7 +23,7 @@ import (
 func (r Release) Spec() (model.Content, error) {
 	spec := *r.Stack.Spec.DeepCopy()
 	spec.Rollback = nil // a rollback would select another revision than that of the spec's content
-	choice := revision.Choose(spec, r.Revisions)
+	choice := revision.Choose(spec, r.Revisions, r.Stack.Status.Revision, nil)
 	if asked := r.Find(choice.Number); asked != nil {
 		return asked.Content, nil
 	}
