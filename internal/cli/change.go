@@ -36,7 +36,7 @@ type changing struct {
 func (p *Plugin) changingOf(cmd *cobra.Command, done string) *changing {
 	f := &changing{output: p.outputOf(cmd, done), done: done}
 	cmd.Flags().StringVar(&f.dryRun, "dry-run", dryRunNone,
-		`"client" shows the change and sends none, "server" has the API server check the change without keeping it.`)
+		`Must be "none", "client" or "server". "client" prints the object without sending it, "server" submits it without persisting it.`)
 	cmd.Flags().Lookup("dry-run").NoOptDefVal = dryRunClient
 	complete(cmd, "dry-run", dryRunNone, dryRunClient, dryRunServer)
 	return f
@@ -52,11 +52,11 @@ func (f *changing) check() error {
 		return nil
 	case dryRunClient, dryRunServer:
 		if f.wait {
-			return fmt.Errorf("--wait has nothing to wait for with --dry-run=%s: leave one of them out", f.dryRun)
+			return fmt.Errorf("--wait cannot be used with --dry-run=%s", f.dryRun)
 		}
 		return nil
 	default:
-		return fmt.Errorf("--dry-run=%s: it is one of %s, %s and %s", f.dryRun, dryRunNone, dryRunClient, dryRunServer)
+		return fmt.Errorf("--dry-run=%s: must be %q, %q or %q", f.dryRun, dryRunNone, dryRunClient, dryRunServer)
 	}
 }
 
@@ -161,7 +161,7 @@ func (f *changing) tell(c *connection, stack *v1alpha1.AppStack) error {
 func (c *connection) obstacle(ctx context.Context, stack *v1alpha1.AppStack) (string, error) {
 	scope := c.plugin.scope()
 	if stack.Spec.Paused {
-		return fmt.Sprintf("%s is paused: it is released after kubectl appstack resume %s%s", stack.Name, stack.Name, scope), nil
+		return fmt.Sprintf("%s is paused: to roll out the change, run kubectl appstack resume %s%s", stack.Name, stack.Name, scope), nil
 	}
 	rollback := stack.Spec.Rollback
 	if rollback == nil {
@@ -173,7 +173,7 @@ func (c *connection) obstacle(ctx context.Context, stack *v1alpha1.AppStack) (st
 			return "", err
 		}
 	}
-	return fmt.Sprintf("a rollback to revision %d holds: it is released after kubectl appstack resume-spec %s%s",
+	return fmt.Sprintf("a rollback to revision %d is in effect: to roll out the spec, run kubectl appstack resume-spec %s%s",
 		rollback.ToRevision, stack.Name, scope), nil
 }
 
@@ -189,5 +189,5 @@ func setCause(stack *v1alpha1.AppStack, cause string) {
 
 // causeFlag adds --cause to a command that changes what runs.
 func causeFlag(cmd *cobra.Command, cause *string) {
-	cmd.Flags().StringVar(cause, "cause", "", "Why: the history shows it. Left out, it is what was done, and by whom.")
+	cmd.Flags().StringVar(cause, "cause", "", "Reason for the change, shown in the history. Defaults to the command and your user name.")
 }

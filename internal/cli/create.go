@@ -40,15 +40,15 @@ func (p *Plugin) create() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME --image IMAGE [-- ARGS...]",
 		Short: "Create a stack from an image",
-		Long: `Create a stack from an image. What is left out is what the image says, or what is
-safe: its ports, its health check, its user.
+		Long: `Create a stack from an image. Settings that you omit, such as the ports, the health
+check and the user, come from the image or have safe defaults.
 
 Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 		Example: `  kubectl appstack create my-app --image my-app:1.4.2 --port 80:8080 --replicas 3 --wait
   kubectl appstack create my-app --image my-app:1.4.2 --dry-run=client -o yaml > my-app.yaml`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if n := len(args); n == 0 || cmd.ArgsLenAtDash() != 1 && n > 1 {
-				return fmt.Errorf("name one stack: %s (arguments for the container come after --)", cmd.UseLine())
+				return fmt.Errorf("exactly one NAME is required: %s (put arguments for the container after --)", cmd.UseLine())
 			}
 			return nil
 		},
@@ -61,7 +61,7 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 			case !cmd.Flags().Changed("replicas"):
 				made.replicas = -1
 			case made.replicas < 0:
-				return fmt.Errorf("--replicas %d: use 0 or more", made.replicas)
+				return fmt.Errorf("--replicas %d: must be 0 or more", made.replicas)
 			}
 			stack, err := made.stack(args[0], args[1:])
 			if err != nil {
@@ -84,7 +84,7 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 			setCause(stack, c.because(cmd.Context(), made.cause, "create --image "+made.image))
 			if err := c.Create(cmd.Context(), stack, options...); err != nil {
 				if apierrors.IsAlreadyExists(err) {
-					return fmt.Errorf("there is a stack %s already: change it with kubectl appstack set-image %s IMAGE%s, or with kubectl apply",
+					return fmt.Errorf("AppStack %q already exists: change it with kubectl appstack set-image %s IMAGE%s, or with kubectl apply",
 						stack.Name, stack.Name, p.scope())
 				}
 				return err
@@ -102,16 +102,16 @@ func (m *creation) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&m.image, "image", "", "Image to run.")
 	f.StringArrayVar(&m.ports, "port", nil,
-		"Port that the container listens on, as [NAME=][SERVICEPORT:]PORT[/PROTOCOL]. May be repeated; left out, the image's.")
-	f.Int32Var(&m.replicas, "replicas", 1, "Number of pods. Left out, it is not managed, and starts at 1.")
+		"Port that the container listens on, as [NAME=][SERVICEPORT:]PORT[/PROTOCOL]. May be repeated. Defaults to the image's ports.")
+	f.Int32Var(&m.replicas, "replicas", 1, "Number of pods. If omitted, it starts at 1 and is not managed.")
 	f.StringArrayVarP(&m.env, "env", "e", nil, "Environment variable, as NAME=VALUE. May be repeated.")
-	f.StringArrayVar(&m.envFrom, "env-from", nil, "Variables from secret/NAME or configmap/NAME. May be repeated.")
-	f.StringToStringVar(&m.requests, "requests", nil, "Resources that a pod asks for, such as cpu=100m,memory=64Mi.")
-	f.StringToStringVar(&m.limits, "limits", nil, "Resources that a pod may use at most, such as memory=256Mi.")
-	f.StringVar(&m.serviceType, "service-type", "", "How the Service is exposed: ClusterIP, NodePort or LoadBalancer.")
-	f.StringVar(&m.pullPolicy, "image-pull-policy", "", "When nodes pull the image: Always, IfNotPresent or Never.")
-	f.StringArrayVar(&m.pullSecrets, "image-pull-secret", nil, "Secret to pull the image with. May be repeated.")
-	f.BoolVar(&m.command, "command", false, "Arguments after -- are the program to run, not its arguments.")
+	f.StringArrayVar(&m.envFrom, "env-from", nil, "Source of environment variables, as secret/NAME or configmap/NAME. May be repeated.")
+	f.StringToStringVar(&m.requests, "requests", nil, "Resource requests, such as cpu=100m,memory=64Mi.")
+	f.StringToStringVar(&m.limits, "limits", nil, "Resource limits, such as memory=256Mi.")
+	f.StringVar(&m.serviceType, "service-type", "", "Type of the Service: ClusterIP, NodePort or LoadBalancer.")
+	f.StringVar(&m.pullPolicy, "image-pull-policy", "", "Image pull policy: Always, IfNotPresent or Never.")
+	f.StringArrayVar(&m.pullSecrets, "image-pull-secret", nil, "Name of a Secret to pull the image with. May be repeated.")
+	f.BoolVar(&m.command, "command", false, "Use the arguments after -- as the container's command instead of its args.")
 	causeFlag(cmd, &m.cause)
 	complete(cmd, "service-type", "ClusterIP", "NodePort", "LoadBalancer")
 	complete(cmd, "image-pull-policy", "Always", "IfNotPresent", "Never")
@@ -183,7 +183,7 @@ func (m *creation) readPorts(spec *v1alpha1.AppStackSpec) error {
 		} {
 			number, err := strconv.ParseUint(part.text, 10, 16)
 			if err != nil || number == 0 {
-				return fmt.Errorf("--port %s: it is [NAME=][SERVICEPORT:]PORT[/PROTOCOL], with numbers from 1 to 65535", text)
+				return fmt.Errorf("--port %s: must be [NAME=][SERVICEPORT:]PORT[/PROTOCOL], with port numbers from 1 to 65535", text)
 			}
 			part.set(int32(number))
 		}
@@ -196,7 +196,7 @@ func (m *creation) readEnv(spec *v1alpha1.AppStackSpec) error {
 	for _, text := range m.env {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return fmt.Errorf("--env %s: it is NAME=VALUE", text)
+			return fmt.Errorf("--env %s: must be NAME=VALUE", text)
 		}
 		spec.Env = append(spec.Env, corev1.EnvVar{Name: name, Value: value})
 	}
@@ -213,7 +213,7 @@ func (m *creation) readEnvFrom(spec *v1alpha1.AppStackSpec) error {
 		case name != "" && kind == "configmap":
 			spec.EnvFrom = append(spec.EnvFrom, corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: reference}})
 		default:
-			return fmt.Errorf("--env-from %s: it is secret/NAME or configmap/NAME", text)
+			return fmt.Errorf("--env-from %s: must be secret/NAME or configmap/NAME", text)
 		}
 	}
 	return nil
@@ -232,7 +232,7 @@ func (m *creation) readResources(spec *v1alpha1.AppStackSpec) error {
 		for name, text := range part.from {
 			quantity, err := resource.ParseQuantity(text)
 			if err != nil {
-				return fmt.Errorf("--%s %s=%s: it is an amount such as 100m or 64Mi", part.flag, name, text)
+				return fmt.Errorf("--%s %s=%s: must be a quantity such as 100m or 64Mi", part.flag, name, text)
 			}
 			if *part.to == nil {
 				*part.to = corev1.ResourceList{}

@@ -182,7 +182,7 @@ func (t *trouble) since(now time.Time) string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if age := now.Sub(t.began); t.words != "" && age > tolerance {
-		return fmt.Sprintf("nothing new is heard for %s: %s", duration.HumanDuration(age), t.words)
+		return fmt.Sprintf("no updates for %s: %s", duration.HumanDuration(age), t.words)
 	}
 	return ""
 }

@@ -49,7 +49,7 @@ func (l *logReader) readAll(ctx context.Context, pods []corev1.Pod) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("of %d pods, %d could not be read", len(pods), failed)
+		return fmt.Errorf("could not read the logs of %d of %d pods", failed, len(pods))
 	}
 	return nil
 }

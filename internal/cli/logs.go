@@ -32,13 +32,12 @@ func (p *Plugin) logs() *cobra.Command {
 	var asked logging
 	cmd := &cobra.Command{
 		Use:   "logs NAME [COMPONENT]",
-		Short: "Print the logs of a release's pods",
-		Long: `Print the logs of the pods that run a revision: the one that the stack runs, or
-is rolled out, unless --revision names another. Where several pods write, each
-line begins with its pod.
+		Short: "Print the logs of a stack's pods",
+		Long: `Print the logs of the pods of a revision. The default is the revision that is running
+or being rolled out. If there are several pods, each line begins with the pod's name.
 
-With --follow it goes on: with containers that are started again, with pods that
-come later and, unless --revision is set, with the next revision.`,
+With --follow, continue with restarted containers, new pods and, unless --revision is
+set, the next revision.`,
 		Example: `  kubectl appstack logs my-app -f
   kubectl appstack logs shop worker --revision 5 --previous`,
 		Args: cobra.RangeArgs(1, 2),
@@ -53,7 +52,7 @@ come later and, unless --revision is set, with the next revision.`,
 				asked.component = args[1]
 			}
 			if asked.follow && asked.previous {
-				return errors.New("--previous is of what has ended: leave out --follow, or --previous")
+				return errors.New("--previous and --follow cannot be used together")
 			}
 			c, err := p.connect()
 			if err != nil {
@@ -66,13 +65,13 @@ come later and, unless --revision is set, with the next revision.`,
 		},
 	}
 	f := cmd.Flags()
-	f.Int64Var(&asked.revision, "revision", 0, "Revision whose pods to read. Left out, the one that runs.")
-	f.BoolVarP(&asked.follow, "follow", "f", false, "Go on as pods write, until you press Ctrl-C.")
-	f.BoolVarP(&asked.previous, "previous", "p", false, "Read what containers wrote before their last restart.")
-	f.BoolVar(&asked.stamps, "timestamps", false, "Begin each line with its time.")
-	f.Int64Var(&asked.tail, "tail", -1, "Lines to read from the end of each log. -1 is all; with --follow it is 10 unless set.")
-	f.DurationVar(&asked.since, "since", 0, "Read only what was written in the last time, such as 5m.")
-	f.StringVarP(&asked.container, "container", "c", naming.AppContainer, "Container to read.")
+	f.Int64Var(&asked.revision, "revision", 0, "Revision whose pods to read. Defaults to the current revision.")
+	f.BoolVarP(&asked.follow, "follow", "f", false, "Stream the logs until you press Ctrl-C.")
+	f.BoolVarP(&asked.previous, "previous", "p", false, "Print the logs of the previous instance of each container.")
+	f.BoolVar(&asked.stamps, "timestamps", false, "Include a timestamp on each line.")
+	f.Int64Var(&asked.tail, "tail", -1, "Lines to show from the end of each log. -1 shows all lines. With --follow, the default is 10.")
+	f.DurationVar(&asked.since, "since", 0, "Show only logs newer than this duration, such as 5m.")
+	f.StringVarP(&asked.container, "container", "c", naming.AppContainer, "Container whose logs to print.")
 	p.completeRevisions(cmd, "revision")
 	return cmd
 }
@@ -127,12 +126,12 @@ func (c *connection) checkLogs(r release.Release, asked logging) error {
 func (c *connection) noPods(r release.Release, asked logging) error {
 	number := asked.number(r)
 	if number == 0 {
-		return fmt.Errorf("%s runs nothing yet: see kubectl appstack why %s%s", r.Stack.Name, r.Stack.Name, c.plugin.scope())
+		return fmt.Errorf("%s has no pods yet: see kubectl appstack why %s%s", r.Stack.Name, r.Stack.Name, c.plugin.scope())
 	}
 	failure := r.Stack.Status.Failure
 	if failure != nil && failure.Revision == number {
 		fmt.Fprint(c.plugin.ErrOut, c.plugin.errView().FailureReport(failure))
-		return fmt.Errorf("revision %d has no pods any more; above is what is kept of them", number)
+		return fmt.Errorf("revision %d has no pods anymore: see the failure report above", number)
 	}
 	return fmt.Errorf("revision %d has no pods: see kubectl appstack status %s%s", number, r.Stack.Name, c.plugin.scope())
 }

@@ -84,7 +84,7 @@ func dataOf(cmd *cobra.Command, formats ...string) *data {
 // format is an error.
 func (d *data) print(p *Plugin, value any) (bool, error) {
 	if d.format != "" && !slices.Contains(d.formats, d.format) {
-		return false, fmt.Errorf("--output %s: it is one of %s", d.format, strings.Join(d.formats, ", "))
+		return false, fmt.Errorf("--output %s: must be one of %s", d.format, strings.Join(d.formats, ", "))
 	}
 	var raw []byte
 	var err error

@@ -17,11 +17,11 @@ func (p *Plugin) setImage() *cobra.Command {
 	var flags *changing
 	cmd := &cobra.Command{
 		Use:   "set-image NAME [COMPONENT=]IMAGE...",
-		Short: "Release another image",
-		Long: `Release another image: of the main component, or of the one that is named. A
-component that names no image of its own runs the main component's.
+		Short: "Update the image of a stack",
+		Long: `Update the image of the main component, or of the named components, and roll it out.
+A component without an image of its own runs the main component's image.
 
-It ends a rollback that holds for the content of before (spec.rollback.fromRevision).`,
+This ends a rollback that applies to the previous content (spec.rollback.fromRevision).`,
 		Example: `  kubectl appstack set-image my-app registry.example.com/my-app:1.5.0 --wait
   kubectl appstack set-image shop worker=shop-worker:2 --cause "less memory"`,
 		Args:              cobra.MinimumNArgs(2),
@@ -40,7 +40,7 @@ It ends a rollback that holds for the content of before (spec.rollback.fromRevis
 						return err
 					}
 					if a.value == "" {
-						return fmt.Errorf("component %s: name an image after the =", a.component)
+						return fmt.Errorf("component %s: an image is required after the =", a.component)
 					}
 					changed = changed || *image != a.value
 					*image = a.value

@@ -28,13 +28,13 @@ func (p *Plugin) wait() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait NAME",
 		Short: "Wait until the stack is ready, or its release has failed",
-		Long: `Wait until the stack is ready, or its release has failed, and tell how it goes.
+		Long: `Wait until the stack is ready, or its release has failed, and print the progress.
 
-It exits with
-  0  once all that the spec asks for runs,
-  1  once someone has to act: the release failed (why is written to the
-     standard error), it is refused or paused, or the stack was deleted,
-  2  when the time is over.`,
+The exit code is
+  0  if the stack is ready: everything in the spec is running,
+  1  if you need to act: the release failed (the reason is printed to the
+     standard error), the spec is rejected, or the stack is paused or deleted,
+  2  if the timeout expires.`,
 		Example: `  # In a pipeline: release, and fail if the release fails
   kubectl apply -f my-app.yaml
   kubectl appstack wait my-app --timeout 5m`,
@@ -53,7 +53,7 @@ It exits with
 }
 
 func timeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
-	cmd.Flags().DurationVar(timeout, "timeout", patience, "How long to wait at most; 0 is for ever.")
+	cmd.Flags().DurationVar(timeout, "timeout", patience, "The length of time to wait before giving up. Zero means no timeout.")
 }
 
 // waiting are the flags of a command that changes a stack and may wait for it.

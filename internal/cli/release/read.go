@@ -54,7 +54,7 @@ func Read(ctx context.Context, reader client.Reader, key client.ObjectKey, expla
 			unseen = append(unseen, explain(err))
 			denied[KindOf(list)] = err
 		case err != nil:
-			return Release{}, fmt.Errorf("reading what belongs to the stack: %w", err)
+			return Release{}, fmt.Errorf("listing the objects of the stack: %w", err)
 		}
 	}
 	r := New(stack, Children{

@@ -48,7 +48,7 @@ func (v View) remedies(r release.Release) []remedy {
 	ready := Ready(r.Stack)
 	switch {
 	case !Current(r.Stack):
-		return []remedy{{"Wait until the operator has seen the newest change:", []string{v.command(r, "wait")}}}
+		return []remedy{{"Wait until the operator has reconciled the newest change:", []string{v.command(r, "wait")}}}
 	case ready.Status == metav1.ConditionTrue:
 		return nil
 	}
@@ -59,7 +59,7 @@ func (v View) remedies(r release.Release) []remedy {
 		return known
 	}
 	events := "kubectl events --for appstack/" + r.Stack.Name + v.Scope
-	return []remedy{{"Look closer:", []string{v.command(r, "status"), events}}}
+	return []remedy{{"Get more details:", []string{v.command(r, "status"), events}}}
 }
 
 // ofRollouts are the reasons of Ready for a rollout that is in progress or has failed.
@@ -70,14 +70,14 @@ var ofRollouts = []string{
 // remediesByReason returns the remedies by the reason of Ready.
 func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	var (
-		wait   = remedy{"Wait for it, or see what it waits for:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
-		pods   = remedy{"Look at the pods:", []string{v.command(r, "status"), v.command(r, "logs")}}
+		wait   = remedy{"Wait for the stack, or watch its progress:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
+		pods   = remedy{"Check the pods:", []string{v.command(r, "status"), v.command(r, "logs")}}
 		amend  = remedy{"Correct the field that the message names, and apply the stack again.", nil}
-		fix    = remedy{"Release a fix: change the spec, or the image with", []string{v.command(r, "set-image", "IMAGE")}}
-		again  = remedy{"Or, if what it lacked is there now, try the same again:", []string{v.command(r, "restart")}}
-		keep   = remedy{"Or keep what runs, until the next change:", []string{v.command(r, "rollback")}}
-		resume = remedy{"Or run the spec again:", []string{v.command(r, "resume-spec")}}
-		back   = remedy{"Or run an earlier revision, one of those of the history:", []string{
+		fix    = remedy{"Release a fix: change the spec, or update the image:", []string{v.command(r, "set-image", "IMAGE")}}
+		again  = remedy{"Or, if the cause is fixed, retry the same content:", []string{v.command(r, "restart")}}
+		keep   = remedy{"Or keep the running revision until the next change:", []string{v.command(r, "rollback")}}
+		resume = remedy{"Or end the rollback and run the spec again:", []string{v.command(r, "resume-spec")}}
+		back   = remedy{"Or roll back to an earlier revision from the history:", []string{
 			v.command(r, "history"), v.command(r, "rollback", "--to-revision", "N"),
 		}}
 	)
@@ -86,36 +86,36 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 		stuck = append(stuck, back)
 	}
 	if r.RollbackHolds() { // until the rollback ends, changes of the spec's content are not released
-		failed = []remedy{{"Run the spec again:", resume.commands}, back}
+		failed = []remedy{{"End the rollback and run the spec again:", resume.commands}, back}
 		stuck = failed
 	}
 	return map[string][]remedy{
 		v1alpha1.ReasonProgressing:        {wait},
 		v1alpha1.ReasonScaling:            {wait, pods},
 		v1alpha1.ReasonUnavailable:        {pods},
-		v1alpha1.ReasonPaused:             {{"Let it go on:", []string{v.command(r, "resume")}}},
-		v1alpha1.ReasonRetrying:           {{"It is tried again by itself; the message says what is in the way.", nil}},
+		v1alpha1.ReasonPaused:             {{"Resume the rollouts:", []string{v.command(r, "resume")}}},
+		v1alpha1.ReasonRetrying:           {{"The operator retries automatically. The message shows the error.", nil}},
 		v1alpha1.ReasonWaitingForDeletion: {wait},
 		v1alpha1.ReasonInvalidPodTemplate: {amend},
 		v1alpha1.ReasonNameConflict: {
 			{"Delete the object that the message names, or rename the stack.", nil},
-			{"Or have the stack take the object over:", []string{
+			{"Or let the stack adopt the object:", []string{
 				"kubectl annotate appstack/" + r.Stack.Name + " " + v1alpha1.AnnotationAdopt + "=true" + v.Scope,
 			}},
 		},
-		v1alpha1.ReasonRejected: {{"The message is the API server's.", nil}, amend},
+		v1alpha1.ReasonRejected: {{"The message is from the API server.", nil}, amend},
 		v1alpha1.ReasonRevisionNotFound: {
-			{fmt.Sprintf("Name a revision that there is (%s):", r.Numbers()), []string{v.command(r, "rollback", "--to-revision", "N")}},
+			{fmt.Sprintf("Select an existing revision (%s):", r.Numbers()), []string{v.command(r, "rollback", "--to-revision", "N")}},
 			resume,
 		},
 		v1alpha1.ReasonRevisionDamaged: {
-			{"Restore the ControllerRevision that the message names from a backup, or delete it to do without that revision.", nil},
+			{"Restore the ControllerRevision that the message names from a backup, or delete it if you do not need that revision.", nil},
 		},
 		v1alpha1.ReasonDriftContested: {
-			{"Stop what changes the object: the message names its field manager, and the events tell of each repair:", []string{
+			{"Stop the client that changes the object: the message names its field manager, and the events list each repair:", []string{
 				"kubectl events --for appstack/" + r.Stack.Name + v.Scope,
 			}},
-			{"Or change the stack's spec to what it wants. The stack is ready again once a repair has stood for a minute.", nil},
+			{"Or set the value in the stack's spec. The stack is ready again when a repair has lasted for a minute.", nil},
 		},
 		v1alpha1.ReasonRolledBack:     failed,
 		v1alpha1.ReasonRolloutFailed:  stuck,

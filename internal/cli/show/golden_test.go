@@ -70,8 +70,8 @@ func TestTree(t *testing.T) {
 
 func TestTreeSaysWhatMayNotBeSeen(t *testing.T) {
 	r := ready(t).release()
-	r.Unseen = []string{"vic may not list pods in namespace shop"}
-	if got := file.Tree(r, false); !strings.Contains(got, "\nnot shown: vic may not list pods in namespace shop\n") {
+	r.Unseen = []string{"vic cannot list pods in namespace shop"}
+	if got := file.Tree(r, false); !strings.Contains(got, "\nnot shown: vic cannot list pods in namespace shop\n") {
 		t.Errorf("the tree does not say what is left out:\n%s", got)
 	}
 }

@@ -26,17 +26,17 @@ func (v View) oldPodsFirst(r release.Release) []remedy {
 	case component == nil:
 	case component.Deployment == nil || rollout.Surges(component.Deployment):
 		remedies = append(remedies, remedy{
-			"The quota has no room for new pods beside old ones: raise it, or have old pods go first:",
+			"The quota does not allow new pods in addition to old pods: raise it, or stop old pods first:",
 			[]string{v.patchRollout(r, `"maxSurge":0,"maxUnavailable":1`)},
 		})
 	default:
 		remedies = append(remedies, remedy{
-			"The quota has no room for so many pods: raise it, or run fewer:", []string{v.command(r, "scale", component.Name+"=N")},
+			"The quota does not allow this many pods: raise it, or scale down:", []string{v.command(r, "scale", component.Name+"=N")},
 		})
 	}
 	if len(r.NarrowClaims) > 0 {
 		remedies = append(remedies, remedy{
-			"If new pods wait for a claim that old ones hold, have old pods go first:",
+			"If new pods wait for a claim that old pods use, stop old pods first:",
 			[]string{v.patchRollout(r, `"strategy":"Recreate","maxSurge":null,"maxUnavailable":null`)},
 		})
 	}
@@ -73,8 +73,8 @@ func warnings(r release.Release) []string {
 		if claim.Mode == corev1.ReadWriteOncePod {
 			who = "only one pod"
 		}
-		words = append(words, fmt.Sprintf("Component %s mounts the claim %s, which %s can mount (%s), and starts new pods beside old ones: "+
-			"an update may wait for ever. Set spec.rollout.strategy: Recreate.", claim.Component, claim.Claim, who, claim.Mode))
+		words = append(words, fmt.Sprintf("Component %s mounts the claim %s, which %s can mount (%s), and starts new pods before old pods stop: "+
+			"an update may never complete. Set spec.rollout.strategy: Recreate.", claim.Component, claim.Claim, who, claim.Mode))
 	}
 	return words
 }

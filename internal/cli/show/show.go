@@ -69,7 +69,7 @@ func Ready(stack *v1alpha1.AppStack) metav1.Condition {
 	}
 	return metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: "Pending",
-		Message: "the operator has not seen the stack yet: does it run, and does it watch this namespace?",
+		Message: "the operator has not reconciled the stack yet: check that it runs and watches this namespace",
 	}
 }
 
@@ -116,13 +116,13 @@ func (v View) state(stack *v1alpha1.AppStack) string {
 func message(stack *v1alpha1.AppStack) string {
 	message := oneLine(Ready(stack).Message)
 	if isBehind(stack) {
-		return unseen + "; before it: " + message
+		return unseen + "; before that: " + message
 	}
 	return message
 }
 
 // unseen is the message for a status that refers to an earlier spec.
-const unseen = "the operator has not seen the newest change of the spec yet"
+const unseen = "the operator has not reconciled the newest change of the spec yet"
 
 // isBehind reports whether the status refers to an earlier spec.
 func isBehind(stack *v1alpha1.AppStack) bool {

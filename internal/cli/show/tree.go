@@ -84,12 +84,12 @@ func (v View) revisions(r release.Release) string {
 	case status.LastGoodRevision != 0:
 		words = append(words, fmt.Sprintf("last good is %d", status.LastGoodRevision))
 	default:
-		words = append(words, "none was good yet")
+		words = append(words, "no good revision yet")
 	}
 	if r.RollbackHolds() {
-		words = append(words, fmt.Sprintf("spec.rollback asks for %d", r.Stack.Spec.Rollback.ToRevision))
+		words = append(words, fmt.Sprintf("spec.rollback requests %d", r.Stack.Spec.Rollback.ToRevision))
 	} else if asked := r.Wanted(); asked != 0 && asked != status.Revision {
-		words = append(words, fmt.Sprintf("the spec asks for %d", asked))
+		words = append(words, fmt.Sprintf("the spec requests %d", asked))
 	}
 	return strings.Join(words, ", ")
 }
