@@ -93,8 +93,8 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 		plain.GetObjectKind().SetGroupVersionKind(kind)
 		plain.SetName(object.GetName())
 		plain.SetNamespace(object.GetNamespace())
-		plain.SetLabels(ofOthers(object.GetLabels()))
-		plain.SetAnnotations(ofOthers(object.GetAnnotations()))
+		plain.SetLabels(userDefined(object.GetLabels()))
+		plain.SetAnnotations(userDefined(object.GetAnnotations()))
 		objects = append(objects, plain)
 	}
 	for i := range deployments.Items {
@@ -154,8 +154,8 @@ func plainService(spec corev1.ServiceSpec) corev1.ServiceSpec {
 // "Recommended Labels").
 const managedBy = "app.kubernetes.io/managed-by"
 
-// ofOthers returns the labels or annotations without those of AppStack and of controllers.
-func ofOthers(all map[string]string) map[string]string {
+// userDefined returns the labels or annotations without those of AppStack and of controllers.
+func userDefined(all map[string]string) map[string]string {
 	own := maps.Clone(all)
 	maps.DeleteFunc(own, func(key, value string) bool {
 		return strings.HasPrefix(key, v1alpha1.GroupName+"/") || strings.HasPrefix(key, "deployment.kubernetes.io/") ||

@@ -43,7 +43,7 @@ func (p *Plugin) list() *cobra.Command {
 			if err := c.List(cmd.Context(), stacks, options); err != nil {
 				return err
 			}
-			if !out.forPeople() {
+			if !out.humanReadable() {
 				stacks.Items = show.Sorted(stacks.Items)
 				return out.printList(c, stacks)
 			}

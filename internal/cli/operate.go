@@ -18,7 +18,7 @@ import (
 
 func (p *Plugin) restart() *cobra.Command {
 	var cause string
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "restart NAME",
 		Short: "Restart all pods of a stack",
@@ -41,7 +41,7 @@ resolved again. After an automatic rollback, this retries the content that faile
 			if before := revision.LatestRestart(r.Revisions); before != nil && !at.After(*before) {
 				at = before.Add(time.Second)
 			}
-			cause := c.because(cmd.Context(), cause, "restart")
+			cause := c.causeOrDefault(cmd.Context(), cause, "restart")
 			return flags.release(cmd.Context(), c, r.Stack.Name, func(stack *v1alpha1.AppStack) error {
 				if before := stack.Spec.RestartedAt; before != nil && !at.After(before.Time) {
 					at = before.Add(time.Second)
@@ -53,7 +53,7 @@ resolved again. After an automatic rollback, this retries the content that faile
 		},
 	}
 	causeFlag(cmd, &cause)
-	flags = p.changingOf(cmd, "restarted")
+	flags = p.changeFlags(cmd, "restarted")
 	flags.flags(cmd)
 	return cmd
 }
@@ -83,7 +83,7 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 	if paused {
 		done, unchanged = "paused", "is already paused"
 	}
-	var flags *changing
+	var flags *changeOptions
 	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), p.completeNames
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := flags.connect(p)
@@ -101,7 +101,7 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 		}
 		return err
 	}
-	flags = p.changingOf(cmd, done)
+	flags = p.changeFlags(cmd, done)
 	if !paused { // a paused stack has no rollout to wait for
 		flags.flags(cmd)
 	}
@@ -110,7 +110,7 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 
 func (p *Plugin) scale() *cobra.Command {
 	var replicas int32
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "scale NAME [COMPONENT=]REPLICAS...",
 		Short: "Set the number of pods of components",
@@ -146,7 +146,7 @@ no revision and replaces no pods.`,
 		},
 	}
 	cmd.Flags().Int32Var(&replicas, "replicas", 0, "Number of pods of the main component, as in kubectl scale.")
-	flags = p.changingOf(cmd, "scaled")
+	flags = p.changeFlags(cmd, "scaled")
 	flags.flags(cmd)
 	return cmd
 }

@@ -39,8 +39,8 @@ func (p *Plugin) outputOf(cmd *cobra.Command, done string) output {
 	return o
 }
 
-// forPeople reports whether the output is for people rather than programs.
-func (o output) forPeople() bool { return *o.OutputFormat == "" || *o.OutputFormat == wide }
+// humanReadable reports whether the output is for people rather than programs.
+func (o output) humanReadable() bool { return *o.OutputFormat == "" || *o.OutputFormat == wide }
 
 func (o output) wide() bool { return *o.OutputFormat == wide }
 

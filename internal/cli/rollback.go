@@ -24,7 +24,7 @@ func (p *Plugin) rollback() *cobra.Command {
 	var to int64
 	var yes bool
 	var cause string
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "rollback NAME",
 		Short: "Roll back to an earlier revision",
@@ -48,16 +48,16 @@ until the content of the spec changes, and the new content is released as usual.
 			if err != nil {
 				return err
 			}
-			asked, err := c.rollbackOf(r, to)
+			rollback, err := c.rollbackOf(r, to)
 			if err != nil {
 				return err
 			}
-			asked.Cause = c.because(cmd.Context(), cause, "rollback")
+			rollback.Cause = c.causeOrDefault(cmd.Context(), cause, "rollback")
 			out := p.Out
-			if !flags.forPeople() {
+			if !flags.humanReadable() {
 				out = p.ErrOut // standard output has only the object, for programs
 			}
-			if err := c.preview(out, r, *asked); err != nil {
+			if err := c.preview(out, r, *rollback); err != nil {
 				return err
 			}
 			if flags.dryRun == dryRunNone && !yes {
@@ -70,7 +70,7 @@ until the content of the spec changes, and the new content is released as usual.
 					return fmt.Errorf("%s has changed in the meantime: check it with kubectl appstack why %s%s, and run the rollback again",
 						stack.Name, stack.Name, p.scope())
 				}
-				stack.Spec.Rollback = asked
+				stack.Spec.Rollback = rollback
 				return nil
 			})
 		},
@@ -79,7 +79,7 @@ until the content of the spec changes, and the new content is released as usual.
 	p.completeRevisions(cmd, "to-revision")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "Do not ask for confirmation.")
 	causeFlag(cmd, &cause)
-	flags = p.changingOf(cmd, "rolled back")
+	flags = p.changeFlags(cmd, "rolled back")
 	flags.flags(cmd)
 	return cmd
 }
@@ -87,7 +87,7 @@ until the content of the spec changes, and the new content is released as usual.
 // rollbackOf returns the spec.rollback for the revision. If to is 0, it chooses the last good
 // revision other than the spec's own and, if a rollback holds, other than that rollback's target.
 func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback, error) {
-	stack, from := r.Stack, r.Wanted()
+	stack, from := r.Stack, r.SpecRevision()
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (p *Plugin) confirm(ctx context.Context, stack *v1alpha1.AppStack) error {
 }
 
 func (p *Plugin) resumeSpec() *cobra.Command {
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "resume-spec NAME",
 		Short: "End a rollback and run the spec again",
@@ -186,7 +186,7 @@ retried.`,
 			})
 		},
 	}
-	flags = p.changingOf(cmd, "spec resumed")
+	flags = p.changeFlags(cmd, "spec resumed")
 	flags.flags(cmd)
 	return cmd
 }

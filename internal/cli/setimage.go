@@ -14,7 +14,7 @@ import (
 
 func (p *Plugin) setImage() *cobra.Command {
 	var cause string
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "set-image NAME [COMPONENT=]IMAGE...",
 		Short: "Update the image of a stack",
@@ -31,7 +31,7 @@ This ends a rollback that applies to the previous content (spec.rollback.fromRev
 			if err != nil {
 				return err
 			}
-			cause := c.because(cmd.Context(), cause, "set-image "+strings.Join(args[1:], " "))
+			cause := c.causeOrDefault(cmd.Context(), cause, "set-image "+strings.Join(args[1:], " "))
 			return flags.release(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
 				changed := false
 				for _, a := range assignments(args[1:]) {
@@ -49,7 +49,7 @@ This ends a rollback that applies to the previous content (spec.rollback.fromRev
 					return nil
 				}
 				// New content ends a rollback with fromRevision. If it stayed in the spec, it
-				// would hold again as soon as somebody returned to the old image.
+				// would take effect again with the old image.
 				if rollback := stack.Spec.Rollback; rollback != nil && rollback.FromRevision != nil {
 					stack.Spec.Rollback = nil
 				}
@@ -59,7 +59,7 @@ This ends a rollback that applies to the previous content (spec.rollback.fromRev
 		},
 	}
 	causeFlag(cmd, &cause)
-	flags = p.changingOf(cmd, "image updated")
+	flags = p.changeFlags(cmd, "image updated")
 	flags.flags(cmd)
 	return cmd
 }

@@ -36,14 +36,14 @@ printed as a line instead.`,
 				return err
 			}
 			switch {
-			case watch && !out.forPeople():
+			case watch && !out.humanReadable():
 				return fmt.Errorf("--watch cannot be used with --output %s: use kubectl get appstack %s --watch", *out.OutputFormat, args[0])
 			case watch && terminal.Is(p.Out, p.Env):
 				return c.live(cmd.Context(), stackName(args[0]), out.wide())
 			case watch:
 				return c.lines(cmd.Context(), stackName(args[0]))
 			}
-			if !out.forPeople() {
+			if !out.humanReadable() {
 				stack, err := c.stack(cmd.Context(), stackName(args[0]))
 				if err != nil {
 					return err
@@ -54,7 +54,7 @@ printed as a line instead.`,
 			if err != nil {
 				return err
 			}
-			r.NarrowClaims = r.ReadNarrowClaims(cmd.Context(), c)
+			r.SingleNodeClaims = r.ReadSingleNodeClaims(cmd.Context(), c)
 			view := p.view()
 			view.Wide = out.wide()
 			fmt.Fprint(p.Out, view.Tree(r, false))
@@ -70,7 +70,7 @@ printed as a line instead.`,
 func (c *connection) lines(ctx context.Context, name string) error {
 	progress := &progress{plugin: c.plugin, out: c.plugin.Out}
 	err := c.follow(ctx, name, func(stack *v1alpha1.AppStack) (bool, error) {
-		progress.see(stack)
+		progress.update(stack)
 		return false, nil
 	})
 	if errors.Is(err, context.Canceled) {

@@ -19,9 +19,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/show"
 )
 
-// patience is the default of --timeout. It is longer than the default progress deadline of a
+// defaultTimeout is the default of --timeout. It is longer than the default progress deadline of a
 // rollout.
-const patience = 15 * time.Minute
+const defaultTimeout = 15 * time.Minute
 
 func (p *Plugin) wait() *cobra.Command {
 	var timeout time.Duration
@@ -53,22 +53,22 @@ The exit code is
 }
 
 func timeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
-	cmd.Flags().DurationVar(timeout, "timeout", patience, "The length of time to wait before giving up. Zero means no timeout.")
+	cmd.Flags().DurationVar(timeout, "timeout", defaultTimeout, "The length of time to wait before giving up. Zero means no timeout.")
 }
 
-// waiting are the flags of a command that changes a stack and may wait for it.
-type waiting struct {
+// waitOptions are the flags of a command that changes a stack and may wait for it.
+type waitOptions struct {
 	wait    bool
 	timeout time.Duration
 }
 
 // flags adds the flags to the command.
-func (w *waiting) flags(cmd *cobra.Command) {
+func (w *waitOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "Wait until the stack is ready, with the exit codes of kubectl appstack wait.")
 	timeoutFlag(cmd, &w.timeout)
 }
 
-// wait waits until the stack is ready at the generation or a later one, or until someone has to
+// wait waits until the stack is ready at the generation or a later one, or until the user has to
 // act, and writes its progress to out.
 func (c *connection) wait(ctx context.Context, out io.Writer, name string, generation int64, timeout time.Duration) error {
 	waited := ctx
@@ -84,7 +84,7 @@ func (c *connection) wait(ctx context.Context, out io.Writer, name string, gener
 		if stack.Generation < generation {
 			return false, nil
 		}
-		progress.see(stack)
+		progress.update(stack)
 		return settled(stack), nil
 	})
 	switch {
@@ -98,7 +98,7 @@ func (c *connection) wait(ctx context.Context, out io.Writer, name string, gener
 	}
 }
 
-// settled reports whether waiting longer makes no sense: the stack is ready, or someone has to act.
+// settled reports whether the wait is over: the stack is ready, or the user has to act.
 func settled(stack *v1alpha1.AppStack) bool {
 	ready := show.Ready(stack)
 	return show.Current(stack) && (show.Stalled(stack) != nil || ready.Status == metav1.ConditionTrue ||
@@ -130,7 +130,7 @@ type progress struct {
 	last   string
 }
 
-func (p *progress) see(stack *v1alpha1.AppStack) {
+func (p *progress) update(stack *v1alpha1.AppStack) {
 	line := p.plugin.view().Line(stack, stack.Name)
 	if line == p.last {
 		return

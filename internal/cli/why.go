@@ -31,7 +31,7 @@ old pods stop.`,
 			if err != nil {
 				return err
 			}
-			r.NarrowClaims = r.ReadNarrowClaims(cmd.Context(), c)
+			r.SingleNodeClaims = r.ReadSingleNodeClaims(cmd.Context(), c)
 			fmt.Fprint(p.Out, p.view().Why(r))
 			return nil
 		},

@@ -13,29 +13,29 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// Why explains in sentences what runs, what was asked for, what failed and what to do.
+// Why explains in sentences what is running, what is requested, what failed and what to do.
 func (v View) Why(r release.Release) string {
 	var out strings.Builder
-	say := func(title string, sentences ...string) {
+	section := func(title string, sentences ...string) {
 		text := strings.Join(strings.Fields(strings.Join(sentences, " ")), " ")
 		if text != "" {
 			out.WriteString(v.Paint(terminal.Strong, title) + "\n" + v.Wrap("  ", text) + "\n")
 		}
 	}
-	say("Running", v.runs(r)...)
-	say("Requested", v.asked(r)...)
-	say("Status", sentence(v.state(r.Stack)+": "+message(r.Stack)))
+	section("Running", v.running(r)...)
+	section("Requested", v.requested(r)...)
+	section("Status", sentence(v.state(r.Stack)+": "+message(r.Stack)))
 	if failure := r.Stack.Status.Failure; failure != nil {
 		out.WriteString(v.Paint(terminal.Strong, "Failure") + "\n")
 		for line := range strings.Lines(v.narrower(2).FailureReport(failure)) {
 			out.WriteString("  " + line)
 		}
 	}
-	say("Warnings", warnings(r)...)
+	section("Warnings", warnings(r)...)
 	if advice := v.advise(r, "  "); advice != "" {
 		out.WriteString(v.Paint(terminal.Strong, "Next steps") + "\n" + advice)
 	}
-	for _, words := range r.Unseen {
+	for _, words := range r.DeniedMessages {
 		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not shown: "+words)) + "\n")
 	}
 	return out.String()
@@ -49,8 +49,8 @@ func (v View) narrower(columns int) View {
 	return v
 }
 
-// runs describes which revision and image run, how many pods are ready, and the address.
-func (v View) runs(r release.Release) []string {
+// running describes which revision and image run, how many pods are ready, and the address.
+func (v View) running(r release.Release) []string {
 	status := r.Stack.Status
 	if status.Revision == 0 {
 		return []string{"Nothing yet."}
@@ -69,14 +69,14 @@ func (v View) runs(r release.Release) []string {
 	return words
 }
 
-// asked describes what the spec asks for, and what started the newest rollout.
-func (v View) asked(r release.Release) []string {
-	spec, asked := r.Stack.Spec, r.Wanted()
-	content := fmt.Sprintf("The spec has the content of revision %d (%s).", asked, ShortImage(spec.Image))
+// requested describes what the spec requests, and what started the newest rollout.
+func (v View) requested(r release.Release) []string {
+	spec, specRevision := r.Stack.Spec, r.SpecRevision()
+	content := fmt.Sprintf("The spec has the content of revision %d (%s).", specRevision, ShortImage(spec.Image))
 	switch {
 	case r.Denied[release.RevisionKind] != nil:
 		content = fmt.Sprintf("The image in the spec is %s.", ShortImage(spec.Image))
-	case asked == 0:
+	case specRevision == 0:
 		content = fmt.Sprintf("The content of the spec (%s) has no revision yet.", ShortImage(spec.Image))
 	}
 	words := []string{content}

@@ -15,8 +15,8 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// forbidden matches the message of the API server's authorizers for a missing permission.
-var forbidden = regexp.MustCompile(
+// forbiddenPattern matches the message of the API server's authorizers for a missing permission.
+var forbiddenPattern = regexp.MustCompile(
 	`User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)"| at the cluster scope)`)
 
 // explain returns a message that says what went wrong and, where possible, what to do about it.
@@ -25,7 +25,7 @@ func (p *Plugin) explain(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case apierrors.IsForbidden(err):
-		return refusal(err)
+		return forbiddenMessage(err)
 	case apierrors.IsUnauthorized(err):
 		return "you are not logged in to the cluster (Unauthorized): log in again, or select another context with --context"
 	case apierrors.IsNotFound(err):
@@ -36,9 +36,9 @@ func (p *Plugin) explain(err error) string {
 	return err.Error()
 }
 
-// refusal returns a message that names the missing permission.
-func refusal(err error) string {
-	found := forbidden.FindStringSubmatch(err.Error())
+// forbiddenMessage returns a message that names the missing permission.
+func forbiddenMessage(err error) string {
+	found := forbiddenPattern.FindStringSubmatch(err.Error())
 	if found == nil {
 		return err.Error() // from an admission policy, whose message suffices
 	}
