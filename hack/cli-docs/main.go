@@ -30,7 +30,7 @@ func main() {
 	var out strings.Builder
 	out.WriteString(intro)
 	contents(&out, root)
-	out.WriteString("\n## What all commands share\n\n" + strings.TrimSpace(shared) + "\n\n")
+	out.WriteString("\n## Common behavior and flags\n\n" + strings.TrimSpace(shared) + "\n\n")
 	block(&out, "", flags(root.PersistentFlags()))
 	for _, group := range root.Groups() {
 		for _, command := range root.Commands() {
@@ -46,20 +46,20 @@ func main() {
 }
 
 const shared = `
-Commands find their cluster and namespace as kubectl does. They exit with 0, with 1 where something went wrong, and, where they
-wait, with 2 when the time is over. Errors go to the standard error, and a refusal names the permission that is missing.
+Commands select the cluster and the namespace as kubectl does. The exit code is 0 on success, 1 on an error and, for commands that
+wait, 2 on a timeout. Errors are printed to the standard error. If a permission is missing, the error names it.
 
-On a terminal the output is as wide as the window, and has colors unless ` + "`NO_COLOR`" + ` is set. Elsewhere lines are as long as they
-are. Where the locale has no UTF-8, trees and bars are drawn in ASCII.
+On a terminal, the output is as wide as the window, and has colors unless ` + "`NO_COLOR`" + ` is set. Otherwise, lines are not
+shortened. If the locale does not use UTF-8, trees and bars are drawn in ASCII.
 
-For scripts, ` + "`-o json`, `-o yaml` and `-o name`" + ` print objects; ` + "`-o wide`" + ` shows people more.
+For scripts, ` + "`-o json`, `-o yaml` and `-o name`" + ` print objects; ` + "`-o wide`" + ` prints more details.
 
-` + "`kubectl appstack COMMAND --help`" + ` shows what is on this page.
+` + "`kubectl appstack COMMAND --help`" + ` prints the section of the command on this page.
 `
 
 // contents lists the commands, by group.
 func contents(out *strings.Builder, root *cobra.Command) {
-	out.WriteString("| command | does |\n|---|---|\n")
+	out.WriteString("| command | description |\n|---|---|\n")
 	for _, group := range root.Groups() {
 		for _, command := range root.Commands() {
 			if command.GroupID == group.ID {

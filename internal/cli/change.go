@@ -24,26 +24,26 @@ const (
 	dryRunServer = "server"
 )
 
-// changing holds the flags of a command that changes a stack.
-type changing struct {
-	waiting
+// changeOptions holds the flags of a command that changes a stack.
+type changeOptions struct {
+	waitOptions
 	output
 	dryRun string
 	done   string
 }
 
-// changingOf adds the flags to a command. done is the word for its result, such as "scaled".
-func (p *Plugin) changingOf(cmd *cobra.Command, done string) *changing {
-	f := &changing{output: p.outputOf(cmd, done), done: done}
+// changeFlags adds the flags to a command. done is the word for its result, such as "scaled".
+func (p *Plugin) changeFlags(cmd *cobra.Command, done string) *changeOptions {
+	f := &changeOptions{output: p.outputOf(cmd, done), done: done}
 	cmd.Flags().StringVar(&f.dryRun, "dry-run", dryRunNone,
-		`"client" shows the change and sends none, "server" has the API server check the change without keeping it.`)
+		`Must be "none", "client" or "server". "client" prints the object without sending it, "server" submits it without persisting it.`)
 	cmd.Flags().Lookup("dry-run").NoOptDefVal = dryRunClient
 	complete(cmd, "dry-run", dryRunNone, dryRunClient, dryRunServer)
 	return f
 }
 
 // check returns an error if the flags are invalid, before anything is changed.
-func (f *changing) check() error {
+func (f *changeOptions) check() error {
 	if _, err := f.ToPrinter(); err != nil {
 		return err
 	}
@@ -52,16 +52,16 @@ func (f *changing) check() error {
 		return nil
 	case dryRunClient, dryRunServer:
 		if f.wait {
-			return fmt.Errorf("--wait has nothing to wait for with --dry-run=%s: leave one of them out", f.dryRun)
+			return fmt.Errorf("--wait cannot be used with --dry-run=%s", f.dryRun)
 		}
 		return nil
 	default:
-		return fmt.Errorf("--dry-run=%s: it is one of %s, %s and %s", f.dryRun, dryRunNone, dryRunClient, dryRunServer)
+		return fmt.Errorf("--dry-run=%s: must be %q, %q or %q", f.dryRun, dryRunNone, dryRunClient, dryRunServer)
 	}
 }
 
 // connect checks the flags, and then connects to the cluster.
-func (f *changing) connect(p *Plugin) (*connection, error) {
+func (f *changeOptions) connect(p *Plugin) (*connection, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (c *connection) edit(ctx context.Context, name, dryRun string, change func(
 }
 
 // apply edits the stack, prints the result, and waits for the stack if --wait is set.
-func (f *changing) apply(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
+func (f *changeOptions) apply(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
 	stack, err := c.edit(ctx, name, f.dryRun, change)
 	if err != nil {
 		return err
@@ -109,42 +109,42 @@ func (f *changing) apply(ctx context.Context, c *connection, name string, change
 
 // release is apply for a change that starts a rollout. If something blocks the rollout, it does not
 // wait: it returns the reason as an error if --wait is set, and prints it otherwise.
-func (f *changing) release(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
+func (f *changeOptions) release(ctx context.Context, c *connection, name string, change func(*v1alpha1.AppStack) error) error {
 	stack, err := c.edit(ctx, name, f.dryRun, change)
 	if err != nil {
 		return err
 	}
-	obstacle, err := c.obstacle(ctx, stack)
+	blocker, err := c.rolloutBlocker(ctx, stack)
 	if err != nil {
 		return err
 	}
-	if obstacle == "" {
+	if blocker == "" {
 		return f.finish(ctx, c, stack)
 	}
-	if err := f.tell(c, stack); err != nil {
+	if err := f.printResult(c, stack); err != nil {
 		return err
 	}
 	if f.wait {
-		return errors.New(obstacle)
+		return errors.New(blocker)
 	}
-	fmt.Fprintln(c.plugin.ErrOut, c.plugin.errView().Wrap("", obstacle))
+	fmt.Fprintln(c.plugin.ErrOut, c.plugin.errView().Wrap("", blocker))
 	return nil
 }
 
 // finish prints the result, and waits for the stack if --wait is set.
-func (f *changing) finish(ctx context.Context, c *connection, stack *v1alpha1.AppStack) error {
-	if err := f.tell(c, stack); err != nil || !f.wait {
+func (f *changeOptions) finish(ctx context.Context, c *connection, stack *v1alpha1.AppStack) error {
+	if err := f.printResult(c, stack); err != nil || !f.wait {
 		return err
 	}
 	progress := c.plugin.Out
-	if !f.forPeople() {
+	if !f.humanReadable() {
 		progress = c.plugin.ErrOut // standard output has only the object, for programs
 	}
 	return c.wait(ctx, progress, stack.Name, stack.Generation, f.timeout)
 }
 
-// tell prints the result of the change.
-func (f *changing) tell(c *connection, stack *v1alpha1.AppStack) error {
+// printResult prints the result of the change.
+func (f *changeOptions) printResult(c *connection, stack *v1alpha1.AppStack) error {
 	done := f.done
 	switch f.dryRun {
 	case dryRunClient:
@@ -156,12 +156,12 @@ func (f *changing) tell(c *connection, stack *v1alpha1.AppStack) error {
 	return f.print(c, stack)
 }
 
-// obstacle returns the reason why the stack's content is not rolled out now; empty if nothing
+// rolloutBlocker returns the reason why the stack's content is not rolled out now; empty if nothing
 // blocks it.
-func (c *connection) obstacle(ctx context.Context, stack *v1alpha1.AppStack) (string, error) {
+func (c *connection) rolloutBlocker(ctx context.Context, stack *v1alpha1.AppStack) (string, error) {
 	scope := c.plugin.scope()
 	if stack.Spec.Paused {
-		return fmt.Sprintf("%s is paused: it is released after kubectl appstack resume %s%s", stack.Name, stack.Name, scope), nil
+		return fmt.Sprintf("%s is paused: to roll out the change, run kubectl appstack resume %s%s", stack.Name, stack.Name, scope), nil
 	}
 	rollback := stack.Spec.Rollback
 	if rollback == nil {
@@ -173,7 +173,7 @@ func (c *connection) obstacle(ctx context.Context, stack *v1alpha1.AppStack) (st
 			return "", err
 		}
 	}
-	return fmt.Sprintf("a rollback to revision %d holds: it is released after kubectl appstack resume-spec %s%s",
+	return fmt.Sprintf("a rollback to revision %d is in effect: to roll out the spec, run kubectl appstack resume-spec %s%s",
 		rollback.ToRevision, stack.Name, scope), nil
 }
 
@@ -189,5 +189,5 @@ func setCause(stack *v1alpha1.AppStack, cause string) {
 
 // causeFlag adds --cause to a command that changes what runs.
 func causeFlag(cmd *cobra.Command, cause *string) {
-	cmd.Flags().StringVar(cause, "cause", "", "Why: the history shows it. Left out, it is what was done, and by whom.")
+	cmd.Flags().StringVar(cause, "cause", "", "Reason for the change, shown in the history. Defaults to the command and your user name.")
 }

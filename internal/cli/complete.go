@@ -18,22 +18,22 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// complete registers fixed words as the completions of a flag.
-func complete(cmd *cobra.Command, flag string, words ...string) {
-	register(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+// complete registers fixed completions for a flag.
+func complete(cmd *cobra.Command, flag string, completions ...string) {
+	register(cmd, flag, cobra.FixedCompletions(completions, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // register sets the completion function of a flag. It panics if the flag does not exist, which is a
 // programming error.
-func register(cmd *cobra.Command, flag string, words cobra.CompletionFunc) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, words); err != nil {
+func register(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
 		panic(err)
 	}
 }
 
-// nothing returns no completions. It is used if there is nothing to complete, or if the cluster
-// cannot be read.
-func nothing() ([]string, cobra.ShellCompDirective) {
+// noCompletions returns no completions. It is used if there is nothing to complete, or if the
+// cluster cannot be read.
+func noCompletions() ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -42,11 +42,11 @@ func (p *Plugin) completeConnection(root *cobra.Command) {
 	register(root, "namespace", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		c, err := p.connect()
 		if err != nil {
-			return nothing()
+			return noCompletions()
 		}
 		var namespaces corev1.NamespaceList
 		if err := c.List(cmd.Context(), &namespaces); err != nil {
-			return nothing()
+			return noCompletions()
 		}
 		var names []string
 		for _, namespace := range namespaces.Items {
@@ -76,21 +76,21 @@ func (p *Plugin) completeConnection(root *cobra.Command) {
 // completeNames completes the name of a stack, and describes each by its state.
 func (p *Plugin) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
-		return nothing()
+		return noCompletions()
 	}
 	c, err := p.connect()
 	if err != nil {
-		return nothing()
+		return noCompletions()
 	}
 	var stacks v1alpha1.AppStackList
 	if err := c.List(cmd.Context(), &stacks, client.InNamespace(c.namespace)); err != nil {
-		return nothing()
+		return noCompletions()
 	}
-	var words []string
+	var completions []string
 	for _, stack := range stacks.Items {
-		words = append(words, cobra.CompletionWithDesc(stack.Name, show.Ready(&stack).Reason))
+		completions = append(completions, cobra.CompletionWithDesc(stack.Name, show.Ready(&stack).Reason))
 	}
-	return words, cobra.ShellCompDirectiveNoFileComp
+	return completions, cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeRevisions registers the revisions of the stack that the command names as the completions
@@ -98,63 +98,63 @@ func (p *Plugin) completeNames(cmd *cobra.Command, args []string, _ string) ([]s
 func (p *Plugin) completeRevisions(cmd *cobra.Command, flag string) {
 	register(cmd, flag, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
-			return nothing()
+			return noCompletions()
 		}
 		return p.revisionsOf(cmd, args[0], true)
 	})
 }
 
 // revisionsOf returns the revisions of the stack as completions, newest first, each described by its
-// image and the outcome of its last rollout. It returns nothing unless wanted is set.
-func (p *Plugin) revisionsOf(cmd *cobra.Command, name string, wanted bool) ([]string, cobra.ShellCompDirective) {
-	if !wanted {
-		return nothing()
+// image and the outcome of its last rollout. It returns nothing unless enabled is set.
+func (p *Plugin) revisionsOf(cmd *cobra.Command, name string, enabled bool) ([]string, cobra.ShellCompDirective) {
+	if !enabled {
+		return noCompletions()
 	}
 	c, err := p.connect()
 	if err != nil {
-		return nothing()
+		return noCompletions()
 	}
 	r, err := c.release(cmd.Context(), name)
 	if err != nil {
-		return nothing()
+		return noCompletions()
 	}
-	var words []string
+	var completions []string
 	for _, rev := range slices.Backward(r.Revisions) {
-		about := ""
+		description := ""
 		if main := rev.Content.Find(naming.Main); main != nil {
-			about = show.ShortImage(main.App().Image)
+			description = show.ShortImage(main.App().Image)
 		}
 		if n := len(rev.Record.Rollouts); n > 0 {
-			about = fmt.Sprintf("%s, %s", about, rev.Record.Rollouts[n-1].Outcome)
+			description = fmt.Sprintf("%s, %s", description, rev.Record.Rollouts[n-1].Outcome)
 		}
-		words = append(words, cobra.CompletionWithDesc(strconv.FormatInt(rev.Number, 10), about))
+		completions = append(completions, cobra.CompletionWithDesc(strconv.FormatInt(rev.Number, 10), description))
 	}
-	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	return completions, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
 // completeComponents returns a function that completes the name of a stack and then its components.
 // It appends the given text, such as "=", to each component.
-func (p *Plugin) completeComponents(then string) cobra.CompletionFunc {
+func (p *Plugin) completeComponents(suffix string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return p.completeNames(cmd, args, toComplete)
 		}
 		c, err := p.connect()
 		if err != nil {
-			return nothing()
+			return noCompletions()
 		}
 		stack, err := c.stack(cmd.Context(), args[0])
 		if err != nil {
-			return nothing()
+			return noCompletions()
 		}
-		words := []string{naming.Main + then}
+		completions := []string{naming.Main + suffix}
 		for _, component := range stack.Spec.Components {
-			words = append(words, component.Name+then)
+			completions = append(completions, component.Name+suffix)
 		}
 		directive := cobra.ShellCompDirectiveNoFileComp
-		if then != "" {
+		if suffix != "" {
 			directive |= cobra.ShellCompDirectiveNoSpace
 		}
-		return words, directive
+		return completions, directive
 	}
 }

@@ -54,5 +54,5 @@ func specOf(stack *v1alpha1.AppStack, component string) (spec *v1alpha1.Componen
 		}
 		names = append(names, stack.Spec.Components[i].Name)
 	}
-	return nil, nil, fmt.Errorf("%s has no component %q: name one of %s", stack.Name, component, strings.Join(names, ", "))
+	return nil, nil, fmt.Errorf("%s has no component %q: use one of %s", stack.Name, component, strings.Join(names, ", "))
 }

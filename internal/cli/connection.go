@@ -74,9 +74,9 @@ func (c *connection) release(ctx context.Context, name string) (release.Release,
 	return release.Read(ctx, c, c.key(name), c.plugin.explain)
 }
 
-// who returns the API server's name for the user or service account; empty if it cannot be
+// username returns the API server's name for the user or service account; empty if it cannot be
 // determined.
-func (c *connection) who(ctx context.Context) string {
+func (c *connection) username(ctx context.Context) string {
 	review := &authenticationv1.SelfSubjectReview{}
 	if err := c.Create(ctx, review); err != nil {
 		return ""
@@ -84,14 +84,14 @@ func (c *connection) who(ctx context.Context) string {
 	return review.Status.UserInfo.Username
 }
 
-// because returns the cause of a change: the given one, or else a text of what was done and by
-// whom.
-func (c *connection) because(ctx context.Context, given, done string) string {
+// causeOrDefault returns the cause of a change: the given one, or else a text of what was done and
+// by whom.
+func (c *connection) causeOrDefault(ctx context.Context, given, done string) string {
 	if given != "" {
 		return given
 	}
-	if who := c.who(ctx); who != "" {
-		return done + ", by " + who
+	if user := c.username(ctx); user != "" {
+		return done + ", by " + user
 	}
 	return done
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// creation holds the flags that describe a new stack.
-type creation struct {
+// createOptions holds the flags that describe a new stack.
+type createOptions struct {
 	image       string
 	ports       []string
 	replicas    int32
@@ -35,20 +35,20 @@ type creation struct {
 }
 
 func (p *Plugin) create() *cobra.Command {
-	var made creation
-	var flags *changing
+	var o createOptions
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "create NAME --image IMAGE [-- ARGS...]",
 		Short: "Create a stack from an image",
-		Long: `Create a stack from an image. What is left out is what the image says, or what is
-safe: its ports, its health check, its user.
+		Long: `Create a stack from an image. Settings that you omit, such as the ports, the health
+check and the user, come from the image or have safe defaults.
 
 Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 		Example: `  kubectl appstack create my-app --image my-app:1.4.2 --port 80:8080 --replicas 3 --wait
   kubectl appstack create my-app --image my-app:1.4.2 --dry-run=client -o yaml > my-app.yaml`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if n := len(args); n == 0 || cmd.ArgsLenAtDash() != 1 && n > 1 {
-				return fmt.Errorf("name one stack: %s (arguments for the container come after --)", cmd.UseLine())
+				return fmt.Errorf("exactly one NAME is required: %s (put arguments for the container after --)", cmd.UseLine())
 			}
 			return nil
 		},
@@ -59,11 +59,11 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 			}
 			switch {
 			case !cmd.Flags().Changed("replicas"):
-				made.replicas = -1
-			case made.replicas < 0:
-				return fmt.Errorf("--replicas %d: use 0 or more", made.replicas)
+				o.replicas = -1
+			case o.replicas < 0:
+				return fmt.Errorf("--replicas %d: must be 0 or more", o.replicas)
 			}
-			stack, err := made.stack(args[0], args[1:])
+			stack, err := o.stack(args[0], args[1:])
 			if err != nil {
 				return err
 			}
@@ -81,10 +81,10 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 			case dryRunServer:
 				options = append(options, client.DryRunAll)
 			}
-			setCause(stack, c.because(cmd.Context(), made.cause, "create --image "+made.image))
+			setCause(stack, c.causeOrDefault(cmd.Context(), o.cause, "create --image "+o.image))
 			if err := c.Create(cmd.Context(), stack, options...); err != nil {
 				if apierrors.IsAlreadyExists(err) {
-					return fmt.Errorf("there is a stack %s already: change it with kubectl appstack set-image %s IMAGE%s, or with kubectl apply",
+					return fmt.Errorf("AppStack %q already exists: change it with kubectl appstack set-image %s IMAGE%s, or with kubectl apply",
 						stack.Name, stack.Name, p.scope())
 				}
 				return err
@@ -92,27 +92,27 @@ Arguments after -- replace the image's CMD, or with --command its ENTRYPOINT.`,
 			return flags.finish(cmd.Context(), c, stack)
 		},
 	}
-	made.flags(cmd)
-	flags = p.changingOf(cmd, "created")
+	o.flags(cmd)
+	flags = p.changeFlags(cmd, "created")
 	flags.flags(cmd)
 	return cmd
 }
 
-func (m *creation) flags(cmd *cobra.Command) {
+func (o *createOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&m.image, "image", "", "Image to run.")
-	f.StringArrayVar(&m.ports, "port", nil,
-		"Port that the container listens on, as [NAME=][SERVICEPORT:]PORT[/PROTOCOL]. May be repeated; left out, the image's.")
-	f.Int32Var(&m.replicas, "replicas", 1, "Number of pods. Left out, it is not managed, and starts at 1.")
-	f.StringArrayVarP(&m.env, "env", "e", nil, "Environment variable, as NAME=VALUE. May be repeated.")
-	f.StringArrayVar(&m.envFrom, "env-from", nil, "Variables from secret/NAME or configmap/NAME. May be repeated.")
-	f.StringToStringVar(&m.requests, "requests", nil, "Resources that a pod asks for, such as cpu=100m,memory=64Mi.")
-	f.StringToStringVar(&m.limits, "limits", nil, "Resources that a pod may use at most, such as memory=256Mi.")
-	f.StringVar(&m.serviceType, "service-type", "", "How the Service is exposed: ClusterIP, NodePort or LoadBalancer.")
-	f.StringVar(&m.pullPolicy, "image-pull-policy", "", "When nodes pull the image: Always, IfNotPresent or Never.")
-	f.StringArrayVar(&m.pullSecrets, "image-pull-secret", nil, "Secret to pull the image with. May be repeated.")
-	f.BoolVar(&m.command, "command", false, "Arguments after -- are the program to run, not its arguments.")
-	causeFlag(cmd, &m.cause)
+	f.StringVar(&o.image, "image", "", "Image to run.")
+	f.StringArrayVar(&o.ports, "port", nil,
+		"Port that the container listens on, as [NAME=][SERVICEPORT:]PORT[/PROTOCOL]. May be repeated. Defaults to the image's ports.")
+	f.Int32Var(&o.replicas, "replicas", 1, "Number of pods. If omitted, it starts at 1 and is not managed.")
+	f.StringArrayVarP(&o.env, "env", "e", nil, "Environment variable, as NAME=VALUE. May be repeated.")
+	f.StringArrayVar(&o.envFrom, "env-from", nil, "Source of environment variables, as secret/NAME or configmap/NAME. May be repeated.")
+	f.StringToStringVar(&o.requests, "requests", nil, "Resource requests, such as cpu=100m,memory=64Mi.")
+	f.StringToStringVar(&o.limits, "limits", nil, "Resource limits, such as memory=256Mi.")
+	f.StringVar(&o.serviceType, "service-type", "", "Type of the Service: ClusterIP, NodePort or LoadBalancer.")
+	f.StringVar(&o.pullPolicy, "image-pull-policy", "", "Image pull policy: Always, IfNotPresent or Never.")
+	f.StringArrayVar(&o.pullSecrets, "image-pull-secret", nil, "Name of a Secret to pull the image with. May be repeated.")
+	f.BoolVar(&o.command, "command", false, "Use the arguments after -- as the container's command instead of its args.")
+	causeFlag(cmd, &o.cause)
 	complete(cmd, "service-type", "ClusterIP", "NodePort", "LoadBalancer")
 	complete(cmd, "image-pull-policy", "Always", "IfNotPresent", "Never")
 	if err := cmd.MarkFlagRequired("image"); err != nil {
@@ -122,32 +122,32 @@ func (m *creation) flags(cmd *cobra.Command) {
 
 // stack builds the stack that the flags describe. It leaves validation to the API server where that
 // can check it.
-func (m *creation) stack(name string, args []string) (*v1alpha1.AppStack, error) {
+func (o *createOptions) stack(name string, args []string) (*v1alpha1.AppStack, error) {
 	stack := &v1alpha1.AppStack{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppStack"},
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 	}
 	spec := &stack.Spec
-	spec.Image = m.image
-	spec.ImagePullPolicy = corev1.PullPolicy(m.pullPolicy)
-	if m.command {
+	spec.Image = o.image
+	spec.ImagePullPolicy = corev1.PullPolicy(o.pullPolicy)
+	if o.command {
 		spec.Command = args
 	} else {
 		spec.Args = args
 	}
-	if m.replicas >= 0 {
-		spec.Replicas = &m.replicas
+	if o.replicas >= 0 {
+		spec.Replicas = &o.replicas
 	}
-	if m.serviceType != "" {
-		spec.Service = &v1alpha1.ServiceSpec{Type: corev1.ServiceType(m.serviceType)}
+	if o.serviceType != "" {
+		spec.Service = &v1alpha1.ServiceSpec{Type: corev1.ServiceType(o.serviceType)}
 	}
-	if m.cause != "" { // not tied to the content, because users may edit the output before they apply it
-		stack.Annotations = map[string]string{v1alpha1.AnnotationChangeCause: m.cause}
+	if o.cause != "" { // not tied to the content, because users may edit the output before they apply it
+		stack.Annotations = map[string]string{v1alpha1.AnnotationChangeCause: o.cause}
 	}
-	for _, secret := range m.pullSecrets {
+	for _, secret := range o.pullSecrets {
 		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: secret})
 	}
-	for _, read := range []func(*v1alpha1.AppStackSpec) error{m.readPorts, m.readEnv, m.readEnvFrom, m.readResources} {
+	for _, read := range []func(*v1alpha1.AppStackSpec) error{o.readPorts, o.readEnv, o.readEnvFrom, o.readResources} {
 		if err := read(spec); err != nil {
 			return nil, err
 		}
@@ -155,8 +155,8 @@ func (m *creation) stack(name string, args []string) (*v1alpha1.AppStack, error)
 	return stack, nil
 }
 
-func (m *creation) readPorts(spec *v1alpha1.AppStackSpec) error {
-	for _, text := range m.ports {
+func (o *createOptions) readPorts(spec *v1alpha1.AppStackSpec) error {
+	for _, text := range o.ports {
 		name, numbers, named := strings.Cut(text, "=")
 		if !named {
 			name, numbers = "", text
@@ -183,7 +183,7 @@ func (m *creation) readPorts(spec *v1alpha1.AppStackSpec) error {
 		} {
 			number, err := strconv.ParseUint(part.text, 10, 16)
 			if err != nil || number == 0 {
-				return fmt.Errorf("--port %s: it is [NAME=][SERVICEPORT:]PORT[/PROTOCOL], with numbers from 1 to 65535", text)
+				return fmt.Errorf("--port %s: must be [NAME=][SERVICEPORT:]PORT[/PROTOCOL], with port numbers from 1 to 65535", text)
 			}
 			part.set(int32(number))
 		}
@@ -192,19 +192,19 @@ func (m *creation) readPorts(spec *v1alpha1.AppStackSpec) error {
 	return nil
 }
 
-func (m *creation) readEnv(spec *v1alpha1.AppStackSpec) error {
-	for _, text := range m.env {
+func (o *createOptions) readEnv(spec *v1alpha1.AppStackSpec) error {
+	for _, text := range o.env {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return fmt.Errorf("--env %s: it is NAME=VALUE", text)
+			return fmt.Errorf("--env %s: must be NAME=VALUE", text)
 		}
 		spec.Env = append(spec.Env, corev1.EnvVar{Name: name, Value: value})
 	}
 	return nil
 }
 
-func (m *creation) readEnvFrom(spec *v1alpha1.AppStackSpec) error {
-	for _, text := range m.envFrom {
+func (o *createOptions) readEnvFrom(spec *v1alpha1.AppStackSpec) error {
+	for _, text := range o.envFrom {
 		kind, name, _ := strings.Cut(text, "/")
 		reference := corev1.LocalObjectReference{Name: name}
 		switch {
@@ -213,14 +213,14 @@ func (m *creation) readEnvFrom(spec *v1alpha1.AppStackSpec) error {
 		case name != "" && kind == "configmap":
 			spec.EnvFrom = append(spec.EnvFrom, corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: reference}})
 		default:
-			return fmt.Errorf("--env-from %s: it is secret/NAME or configmap/NAME", text)
+			return fmt.Errorf("--env-from %s: must be secret/NAME or configmap/NAME", text)
 		}
 	}
 	return nil
 }
 
-func (m *creation) readResources(spec *v1alpha1.AppStackSpec) error {
-	if len(m.requests)+len(m.limits) == 0 {
+func (o *createOptions) readResources(spec *v1alpha1.AppStackSpec) error {
+	if len(o.requests)+len(o.limits) == 0 {
 		return nil
 	}
 	spec.Resources = &corev1.ResourceRequirements{}
@@ -228,11 +228,11 @@ func (m *creation) readResources(spec *v1alpha1.AppStackSpec) error {
 		flag string
 		from map[string]string
 		to   *corev1.ResourceList
-	}{{"requests", m.requests, &spec.Resources.Requests}, {"limits", m.limits, &spec.Resources.Limits}} {
+	}{{"requests", o.requests, &spec.Resources.Requests}, {"limits", o.limits, &spec.Resources.Limits}} {
 		for name, text := range part.from {
 			quantity, err := resource.ParseQuantity(text)
 			if err != nil {
-				return fmt.Errorf("--%s %s=%s: it is an amount such as 100m or 64Mi", part.flag, name, text)
+				return fmt.Errorf("--%s %s=%s: must be a quantity such as 100m or 64Mi", part.flag, name, text)
 			}
 			if *part.to == nil {
 				*part.to = corev1.ResourceList{}

@@ -16,15 +16,15 @@ import (
 func (p *Plugin) diff() *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff NAME [A [B]]",
-		Short: "Show what differs between two revisions, or the newest one and the spec",
-		Long: `Show what differs between two revisions, as a unified diff of their content.
+		Short: "Show the differences between two revisions, or between a revision and the spec",
+		Long: `Show the differences between two revisions, as a unified diff of their content.
 
-With two numbers, it is what B changed of A; with one, what the newest revision
-changed of A; with none, what the spec changes of the newest revision. Replicas
-and all else that is operation, not content, is in no revision.
+With A and B, compare revision A with revision B. With only A, compare revision A
+with the newest revision. Without either, compare the newest revision with the spec.
+Replicas and other operational settings are not part of a revision.
 
-What the spec says is rendered as the operator would, without asking registries:
-what a new image brings along is known when its revision is made.`,
+The spec is rendered as the operator renders it, but without querying registries:
+settings from a new image are known only when its revision is created.`,
 		Example: `  kubectl appstack diff my-app
   kubectl appstack diff my-app 4 5`,
 		Args: cobra.RangeArgs(1, 3),
@@ -71,7 +71,7 @@ func (c *connection) sides(r release.Release, numbers []string) (before, after s
 	for _, text := range numbers {
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return before, after, fmt.Errorf("%q is no number of a revision: name one of %s", text, r.Numbers())
+			return before, after, fmt.Errorf("%q is not a revision number: use one of %s", text, r.Numbers())
 		}
 		rev, err := c.find(r, number)
 		if err != nil {

@@ -26,11 +26,11 @@ import (
 func (p *Plugin) export() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export NAME",
-		Short: "Print what a stack runs as plain Deployments and Services, to leave AppStack",
-		Long: `Print what a stack runs as plain Deployments, Services, autoscalers and disruption
-budgets. Applied after the stack was deleted with --cascade=orphan, they change no
-pod: selectors and pod templates are the ones that run. What else is to be looked
-after is said in the first lines.`,
+		Short: "Print the objects of a stack as plain Deployments and Services, to stop using AppStack",
+		Long: `Print the objects of a stack as plain Deployments, Services, autoscalers and disruption
+budgets. If you apply them after deleting the stack with --cascade=orphan, no pod is
+replaced: the selectors and pod templates stay the same. The comment at the top of the
+output lists the steps and what to check.`,
 		Example: `  kubectl appstack export my-app > my-app.yaml
   kubectl delete appstack my-app --cascade=orphan
   kubectl apply -f my-app.yaml`,
@@ -56,7 +56,7 @@ func (c *connection) export(ctx context.Context, name string) error {
 		return err
 	}
 	if len(objects) == 0 {
-		return fmt.Errorf("%s runs nothing yet: see kubectl appstack why %s%s", name, name, c.plugin.scope())
+		return fmt.Errorf("%s has no objects yet: see kubectl appstack why %s%s", name, name, c.plugin.scope())
 	}
 	var out strings.Builder
 	out.WriteString(header(stack))
@@ -93,8 +93,8 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 		plain.GetObjectKind().SetGroupVersionKind(kind)
 		plain.SetName(object.GetName())
 		plain.SetNamespace(object.GetNamespace())
-		plain.SetLabels(ofOthers(object.GetLabels()))
-		plain.SetAnnotations(ofOthers(object.GetAnnotations()))
+		plain.SetLabels(userDefined(object.GetLabels()))
+		plain.SetAnnotations(userDefined(object.GetAnnotations()))
 		objects = append(objects, plain)
 	}
 	for i := range deployments.Items {
@@ -124,11 +124,11 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 
 // header returns the comment at the top, with the steps to leave AppStack and what to check.
 func header(stack *v1alpha1.AppStack) string {
-	text := fmt.Sprintf("# What the AppStack %s runs, without AppStack. To leave it:\n"+
+	text := fmt.Sprintf("# The objects of AppStack %s, without AppStack. To stop using AppStack:\n"+
 		"#   kubectl delete appstack %s --cascade=orphan -n %s\n"+
 		"#   kubectl apply -f THIS-FILE\n"+
-		"# Its records are of no more use then. As long as they and the labels of %s are there, a new stack of this name\n"+
-		"# takes everything back:\n"+
+		"# The revisions are not needed afterwards. As long as they and the labels of %s exist, a new stack of this name\n"+
+		"# adopts all objects again. To delete the revisions:\n"+
 		"#   kubectl delete controllerrevisions -l %s=%s -n %s\n",
 		stack.Name, stack.Name, stack.Namespace, v1alpha1.GroupName, naming.LabelStack, stack.Name, stack.Namespace)
 	if stack.Spec.Paused {
@@ -137,7 +137,7 @@ func header(stack *v1alpha1.AppStack) string {
 	if stack.Spec.Replicas != nil || stack.Spec.Autoscaling != nil {
 		return text
 	}
-	return text + "# The stack leaves its number of pods to others: remove replicas where an autoscaler owns them.\n"
+	return text + "# The stack does not manage its number of pods: remove replicas if an autoscaler sets it.\n"
 }
 
 // plainService returns the Service without the fields that the cluster assigns.
@@ -154,8 +154,8 @@ func plainService(spec corev1.ServiceSpec) corev1.ServiceSpec {
 // "Recommended Labels").
 const managedBy = "app.kubernetes.io/managed-by"
 
-// ofOthers returns the labels or annotations without those of AppStack and of controllers.
-func ofOthers(all map[string]string) map[string]string {
+// userDefined returns the labels or annotations without those of AppStack and of controllers.
+func userDefined(all map[string]string) map[string]string {
 	own := maps.Clone(all)
 	maps.DeleteFunc(own, func(key, value string) bool {
 		return strings.HasPrefix(key, v1alpha1.GroupName+"/") || strings.HasPrefix(key, "deployment.kubernetes.io/") ||

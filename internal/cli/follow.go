@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	// pause is how long follow waits before it watches again. The interval doubles with each failed
-	// attempt.
-	pause = time.Second
-	// maxPause is the longest interval.
-	maxPause = 15 * time.Second
+	// retryInterval is how long follow waits before it watches again. The interval doubles with
+	// each failed attempt.
+	retryInterval = time.Second
+	// maxRetryInterval is the longest interval.
+	maxRetryInterval = 15 * time.Second
 )
 
 // errDeleted is returned by everything that follows a stack when the stack is deleted.
@@ -32,19 +32,19 @@ var errDeleted = errors.New("the stack was deleted")
 type follower struct {
 	*connection
 	name string
-	// see is called with the stack at first and after each change. The watch ends if it returns
+	// onChange is called with the stack at first and after each change. The watch ends if it returns
 	// done or an error.
-	see func(*v1alpha1.AppStack) (done bool, err error)
-	// seen is set once the stack has been read.
-	seen bool
+	onChange func(*v1alpha1.AppStack) (done bool, err error)
+	// found is set once the stack has been read.
+	found bool
 }
 
-// follow calls see with the stack at first and after each change, until see is done or returns an
-// error, or the context ends. If the API server cannot be reached any more, it tries again with
+// follow calls onChange with the stack at first and after each change, until onChange is done or
+// returns an error, or the context ends. If the API server cannot be reached, it tries again with
 // growing intervals.
-func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1.AppStack) (done bool, err error)) error {
-	f := &follower{connection: c, name: name, see: see}
-	wait, said := pause, ""
+func (c *connection) follow(ctx context.Context, name string, onChange func(*v1alpha1.AppStack) (done bool, err error)) error {
+	f := &follower{connection: c, name: name, onChange: onChange}
+	wait, reported := retryInterval, ""
 	for {
 		done, err := f.watch(ctx)
 		switch {
@@ -53,15 +53,15 @@ func (c *connection) follow(ctx context.Context, name string, see func(*v1alpha1
 		case ctx.Err() != nil: // the watch ends with the context
 			return ctx.Err()
 		case err == nil: // the API server closes watches now and then
-			wait, said = pause, ""
-		case !f.seen && !isOverloaded(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+			wait, reported = retryInterval, ""
+		case !f.found && !isOverloaded(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return err
 		default:
-			if words := c.plugin.explain(err); words != said {
-				said = words
-				fmt.Fprintln(c.plugin.ErrOut, c.plugin.errView().Wrap("", words+"; trying again"))
+			if message := c.plugin.explain(err); message != reported {
+				reported = message
+				fmt.Fprintln(c.plugin.ErrOut, c.plugin.errView().Wrap("", message+"; trying again"))
 			}
-			wait = min(2*wait, maxPause)
+			wait = min(2*wait, maxRetryInterval)
 		}
 		select {
 		case <-ctx.Done():
@@ -77,7 +77,7 @@ func isOverloaded(err error) bool {
 		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
 }
 
-// watch watches the stack until see is done, or the API server closes the watch.
+// watch watches the stack until onChange is done, or the API server closes the watch.
 func (f *follower) watch(ctx context.Context) (done bool, err error) {
 	var list v1alpha1.AppStackList
 	own := []client.ListOption{client.InNamespace(f.namespace), client.MatchingFields{"metadata.name": f.name}}
@@ -85,13 +85,13 @@ func (f *follower) watch(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if len(list.Items) == 0 {
-		if f.seen {
+		if f.found {
 			return true, errDeleted
 		}
 		return true, apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("appstacks").GroupResource(), f.name)
 	}
-	f.seen = true
-	if done, err := f.see(&list.Items[0]); done || err != nil {
+	f.found = true
+	if done, err := f.onChange(&list.Items[0]); done || err != nil {
 		return true, err
 	}
 	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}}
@@ -104,7 +104,7 @@ func (f *follower) watch(ctx context.Context) (done bool, err error) {
 		switch event.Type {
 		case watch.Added, watch.Modified:
 			if stack, ok := event.Object.(*v1alpha1.AppStack); ok {
-				if done, err := f.see(stack); done || err != nil {
+				if done, err := f.onChange(stack); done || err != nil {
 					return true, err
 				}
 			}

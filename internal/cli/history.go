@@ -20,11 +20,11 @@ func (p *Plugin) history() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history NAME",
 		Short: "Show the rollouts of a stack, newest first, or the content of a revision",
-		Long: `Show the rollouts of a stack, newest first: the revision, how it ended, what
-started it, how long it took, its images, and why or by whom it was made.
+		Long: `Show the rollouts of a stack, newest first: the revision, outcome, trigger, age,
+duration, images and cause of each.
 
-With --revision, show what that revision decides, as YAML: the pod template and
-the Service of each component, without what Kubernetes fills in by itself.`,
+With --revision, show the content of that revision as YAML: the pod template and
+the Service of each component, without the defaults that Kubernetes sets.`,
 		Example: `  kubectl appstack history my-app
   kubectl appstack history my-app --revision 4`,
 		Args:              cobra.ExactArgs(1),
@@ -110,5 +110,5 @@ func (c *connection) find(r release.Release, number int64) (*model.Revision, err
 	if len(r.Revisions) == 0 {
 		return nil, fmt.Errorf("%s has no revisions yet: see kubectl appstack why %s%s", r.Stack.Name, r.Stack.Name, c.plugin.scope())
 	}
-	return nil, fmt.Errorf("%s has no revision %d: name one of %s", r.Stack.Name, number, r.Numbers())
+	return nil, fmt.Errorf("%s has no revision %d: use one of %s", r.Stack.Name, number, r.Numbers())
 }

@@ -21,8 +21,8 @@ func (p *Plugin) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
-		Short:   "List stacks, those that need someone first",
-		Long:    `List stacks, a line each: those that need someone first, then those that are busy.`,
+		Short:   "List stacks, those that need attention first",
+		Long:    `List stacks, one per line: those that need attention first, then those in progress.`,
 		Example: `  kubectl appstack list
   kubectl appstack list --all-namespaces -o wide`,
 		Args:              cobra.NoArgs,
@@ -43,7 +43,7 @@ func (p *Plugin) list() *cobra.Command {
 			if err := c.List(cmd.Context(), stacks, options); err != nil {
 				return err
 			}
-			if !out.forPeople() {
+			if !out.humanReadable() {
 				stacks.Items = show.Sorted(stacks.Items)
 				return out.printList(c, stacks)
 			}
@@ -52,7 +52,7 @@ func (p *Plugin) list() *cobra.Command {
 				if all {
 					where = ""
 				}
-				fmt.Fprintf(p.ErrOut, "There are no stacks%s: make one with kubectl appstack create NAME --image IMAGE\n", where)
+				fmt.Fprintf(p.ErrOut, "No stacks found%s: create one with kubectl appstack create NAME --image IMAGE\n", where)
 				return nil
 			}
 			view := p.view()
@@ -61,8 +61,8 @@ func (p *Plugin) list() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "List the stacks of all namespaces.")
-	cmd.Flags().StringVarP(&selector, "selector", "l", "", "Label selector of the stacks to list, such as team=shop.")
+	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "List the stacks in all namespaces.")
+	cmd.Flags().StringVarP(&selector, "selector", "l", "", "Label selector to filter on, such as team=shop.")
 	out = p.outputOf(cmd, "")
 	return cmd
 }

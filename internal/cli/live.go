@@ -39,8 +39,8 @@ func (c *connection) live(ctx context.Context, name string, wide bool) error {
 	if err != nil {
 		return err
 	}
-	trouble := &trouble{}
-	cached, changes, err := c.watchAll(ctx, key, first.Denied, trouble)
+	failure := &watchFailure{}
+	cached, changes, err := c.watchAll(ctx, key, first.Denied, failure)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil
@@ -58,11 +58,11 @@ func (c *connection) live(ctx context.Context, name string, wide bool) error {
 		case err != nil:
 			return err
 		}
-		picture := view.Tree(r, true)
-		if words := trouble.since(view.Now); words != "" {
-			picture += view.Wrap("", view.Paint(terminal.Bad, words)) + "\n"
+		frame := view.Tree(r, true)
+		if text := failure.message(view.Now); text != "" {
+			frame += view.Wrap("", view.Paint(terminal.Bad, text)) + "\n"
 		}
-		screen.Draw(view.Look, picture)
+		screen.Draw(view.Look, frame)
 		if !c.nextChange(ctx, changes) {
 			return nil
 		}
@@ -89,7 +89,7 @@ func (c *connection) nextChange(ctx context.Context, changes <-chan struct{}) bo
 // watchAll starts a cache of the stack and its objects, without the kinds that the user may not
 // list. It sends to the returned channel when any of them changes.
 func (c *connection) watchAll(
-	ctx context.Context, key client.ObjectKey, denied map[string]error, trouble *trouble,
+	ctx context.Context, key client.ObjectKey, denied map[string]error, failure *watchFailure,
 ) (client.Reader, <-chan struct{}, error) {
 	own := labels.SelectorFromSet(labels.Set{naming.LabelStack: key.Name})
 	byObject := map[client.Object]cache.ByObject{
@@ -105,7 +105,7 @@ func (c *connection) watchAll(
 		DefaultNamespaces: map[string]cache.Config{key.Namespace: {}},
 		DefaultTransform:  cache.TransformStripManagedFields(),
 		DefaultWatchErrorHandler: func(_ context.Context, _ *toolscache.Reflector, err error) {
-			trouble.note(c.plugin.explain(err), c.plugin.Clock.Now())
+			failure.record(c.plugin.explain(err), c.plugin.Clock.Now())
 		},
 	})
 	if err != nil {
@@ -113,7 +113,7 @@ func (c *connection) watchAll(
 	}
 	changes := make(chan struct{}, 1)
 	changed := func(any) {
-		trouble.end()
+		failure.clear()
 		select {
 		case changes <- struct{}{}:
 		default: // a redraw is pending already
@@ -152,40 +152,40 @@ func (r deniedReader) List(ctx context.Context, list client.ObjectList, options 
 	return r.Reader.List(ctx, list, options...) //nolint:wrapcheck // as the cache has it
 }
 
-// trouble records that the API server does not answer, so that the frame may be outdated.
-type trouble struct {
+// watchFailure records that the API server does not answer, so that the frame may be outdated.
+type watchFailure struct {
 	mutex sync.Mutex
-	words string
+	text  string
 	began time.Time
 }
 
-// note records an error of a watch. A single one is normal, because the API server ends watches
-// now and then: since reports only trouble that lasts.
-func (t *trouble) note(words string, now time.Time) {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	if t.words == "" {
-		t.began = now
+// record records an error of a watch. A single one is normal, because the API server ends watches
+// now and then: message reports only errors that last.
+func (w *watchFailure) record(text string, now time.Time) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if w.text == "" {
+		w.began = now
 	}
-	t.words = words
+	w.text = text
 }
 
-// end records that the API server has answered again.
-func (t *trouble) end() {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	t.words = ""
+// clear records that the API server has answered again.
+func (w *watchFailure) clear() {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.text = ""
 }
 
-// since returns a message with how long the API server has not answered; empty if it does.
-func (t *trouble) since(now time.Time) string {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	if age := now.Sub(t.began); t.words != "" && age > tolerance {
-		return fmt.Sprintf("nothing new is heard for %s: %s", duration.HumanDuration(age), t.words)
+// message returns a message with how long the API server has not answered; empty if it does.
+func (w *watchFailure) message(now time.Time) string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if age := now.Sub(w.began); w.text != "" && age > maxSilence {
+		return fmt.Sprintf("no updates for %s: %s", duration.HumanDuration(age), w.text)
 	}
 	return ""
 }
 
-// tolerance is how long the API server may not answer before a message says so.
-const tolerance = 3 * time.Second
+// maxSilence is how long the API server may not answer before a message says so.
+const maxSilence = 3 * time.Second

@@ -24,18 +24,18 @@ import (
 type logReader struct {
 	*connection
 	clientset kubernetes.Interface
-	asked     logging
+	options   logOptions
 
 	mutex sync.Mutex
 }
 
 // pods returns the pods whose logs are read; none if no revision runs yet.
 func (l *logReader) pods(r release.Release) []corev1.Pod {
-	number := l.asked.number(r)
+	number := l.options.number(r)
 	if number == 0 {
 		return nil
 	}
-	return r.Pods(l.asked.component, number)
+	return r.Pods(l.options.component, number)
 }
 
 // readAll reads the pods one after the other. If one cannot be read, it prints the error, goes on
@@ -49,7 +49,7 @@ func (l *logReader) readAll(ctx context.Context, pods []corev1.Pod) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("of %d pods, %d could not be read", len(pods), failed)
+		return fmt.Errorf("could not read the logs of %d of %d pods", failed, len(pods))
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (l *logReader) follow(ctx context.Context, r release.Release) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-l.plugin.Clock.After(pause):
+		case <-l.plugin.Clock.After(retryInterval):
 		}
 		again, err := l.release(ctx, name)
 		switch {
@@ -99,7 +99,7 @@ func (l *logReader) follow(ctx context.Context, r release.Release) error {
 // run returns a key for the current run of the container; empty if it has not started yet.
 func (l *logReader) run(pod *corev1.Pod) string {
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if status.Name == l.asked.container && status.ContainerID != "" {
+		if status.Name == l.options.container && status.ContainerID != "" {
 			return string(pod.UID) + status.ContainerID
 		}
 	}
@@ -109,12 +109,12 @@ func (l *logReader) run(pod *corev1.Pod) string {
 // read copies the log of a pod to the output. Each line begins with the pod's name if named is set.
 func (l *logReader) read(ctx context.Context, pod *corev1.Pod, named bool) error {
 	options := &corev1.PodLogOptions{
-		Container: l.asked.container, Follow: l.asked.follow, Previous: l.asked.previous, Timestamps: l.asked.stamps,
+		Container: l.options.container, Follow: l.options.follow, Previous: l.options.previous, Timestamps: l.options.timestamps,
 	}
-	if l.asked.tail >= 0 {
-		options.TailLines = &l.asked.tail
+	if l.options.tail >= 0 {
+		options.TailLines = &l.options.tail
 	}
-	if seconds := int64(l.asked.since.Seconds()); seconds > 0 {
+	if seconds := int64(l.options.since.Seconds()); seconds > 0 {
 		options.SinceSeconds = &seconds
 	}
 	stream, err := l.clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)

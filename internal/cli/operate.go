@@ -18,12 +18,12 @@ import (
 
 func (p *Plugin) restart() *cobra.Command {
 	var cause string
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "restart NAME",
-		Short: "Release the same content anew: all pods are replaced",
-		Long: `Release the same content anew, as a new revision: all pods are replaced, and image
-tags are looked up again. After an automatic rollback this tries what failed once more.`,
+		Short: "Restart all pods of a stack",
+		Long: `Release the same content as a new revision: all pods are replaced, and image tags are
+resolved again. After an automatic rollback, this retries the content that failed.`,
 		Example:           `  kubectl appstack restart my-app --wait`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeNames,
@@ -41,7 +41,7 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 			if before := revision.LatestRestart(r.Revisions); before != nil && !at.After(*before) {
 				at = before.Add(time.Second)
 			}
-			cause := c.because(cmd.Context(), cause, "restart")
+			cause := c.causeOrDefault(cmd.Context(), cause, "restart")
 			return flags.release(cmd.Context(), c, r.Stack.Name, func(stack *v1alpha1.AppStack) error {
 				if before := stack.Spec.RestartedAt; before != nil && !at.After(before.Time) {
 					at = before.Add(time.Second)
@@ -53,7 +53,7 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 		},
 	}
 	causeFlag(cmd, &cause)
-	flags = p.changingOf(cmd, "restarted")
+	flags = p.changeFlags(cmd, "restarted")
 	flags.flags(cmd)
 	return cmd
 }
@@ -61,9 +61,9 @@ tags are looked up again. After an automatic rollback this tries what failed onc
 func (p *Plugin) pause() *cobra.Command {
 	return p.switchPaused(true, &cobra.Command{
 		Use:   "pause NAME",
-		Short: "Stop rollouts: none starts, and one that is under way goes no further",
-		Long: `Stop rollouts: none starts, and one that is under way goes no further. Nothing is
-judged meanwhile: no rollout fails, and none is rolled back. Scaling still works.`,
+		Short: "Pause the rollouts of a stack",
+		Long: `Pause the rollouts of a stack: none starts, and a rollout in progress stops. No rollout
+fails or is rolled back while the stack is paused. Scaling still works.`,
 		Example: `  kubectl appstack pause my-app`,
 	})
 }
@@ -71,19 +71,19 @@ judged meanwhile: no rollout fails, and none is rolled back. Scaling still works
 func (p *Plugin) resume() *cobra.Command {
 	return p.switchPaused(false, &cobra.Command{
 		Use:     "resume NAME",
-		Short:   "Let rollouts go on after a pause",
-		Long:    `Let rollouts go on after a pause.`,
+		Short:   "Resume the rollouts of a paused stack",
+		Long:    `Resume the rollouts of a paused stack.`,
 		Example: `  kubectl appstack resume my-app --wait`,
 	})
 }
 
 // switchPaused makes the command that pauses or resumes rollouts.
 func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
-	done := "resumed"
+	done, unchanged := "resumed", "is not paused"
 	if paused {
-		done = "paused"
+		done, unchanged = "paused", "is already paused"
 	}
-	var flags *changing
+	var flags *changeOptions
 	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), p.completeNames
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := flags.connect(p)
@@ -97,11 +97,11 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 			return nil
 		})
 		if err == nil && already {
-			fmt.Fprintf(p.ErrOut, "%s was %s already\n", stackName(args[0]), done)
+			fmt.Fprintf(p.ErrOut, "%s %s\n", stackName(args[0]), unchanged)
 		}
 		return err
 	}
-	flags = p.changingOf(cmd, done)
+	flags = p.changeFlags(cmd, done)
 	if !paused { // a paused stack has no rollout to wait for
 		flags.flags(cmd)
 	}
@@ -110,12 +110,12 @@ func (p *Plugin) switchPaused(paused bool, cmd *cobra.Command) *cobra.Command {
 
 func (p *Plugin) scale() *cobra.Command {
 	var replicas int32
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "scale NAME [COMPONENT=]REPLICAS...",
 		Short: "Set the number of pods of components",
-		Long: `Set the number of pods: of the main component, or of the one that is named. This
-makes no revision, and replaces no pod.`,
+		Long: `Set the number of pods of the main component, or of the named components. This creates
+no revision and replaces no pods.`,
 		Example: `  kubectl appstack scale my-app 5
   kubectl appstack scale shop main=5 worker=2 --wait`,
 		Args:              cobra.MinimumNArgs(1),
@@ -129,7 +129,7 @@ makes no revision, and replaces no pod.`,
 				numbers = append(numbers, assignment{naming.Main, strconv.Itoa(int(replicas))})
 			}
 			if len(numbers) == 0 {
-				return fmt.Errorf("to how many? Name a number of pods, such as kubectl appstack scale %s 3", args[0])
+				return fmt.Errorf("a number of pods is required, such as kubectl appstack scale %s 3", args[0])
 			}
 			c, err := p.connect()
 			if err != nil {
@@ -145,8 +145,8 @@ makes no revision, and replaces no pod.`,
 			})
 		},
 	}
-	cmd.Flags().Int32Var(&replicas, "replicas", 0, "Number of pods of the main component, as kubectl scale has it.")
-	flags = p.changingOf(cmd, "scaled")
+	cmd.Flags().Int32Var(&replicas, "replicas", 0, "Number of pods of the main component, as in kubectl scale.")
+	flags = p.changeFlags(cmd, "scaled")
 	flags.flags(cmd)
 	return cmd
 }
@@ -154,15 +154,15 @@ makes no revision, and replaces no pod.`,
 func scaleTo(stack *v1alpha1.AppStack, number assignment) error {
 	replicas, err := strconv.ParseInt(number.value, 10, 32)
 	if err != nil || replicas < 0 {
-		return fmt.Errorf("%q is no number of pods: use 0 or more", number.value)
+		return fmt.Errorf("invalid number of pods %q: must be 0 or more", number.value)
 	}
 	spec, _, err := specOf(stack, number.component)
 	if err != nil {
 		return err
 	}
 	if spec.Autoscaling != nil {
-		return fmt.Errorf("an autoscaler chooses the number of pods of %s: "+
-			"change autoscaling.minReplicas and maxReplicas of the stack, or remove it", number.component)
+		return fmt.Errorf("an autoscaler sets the number of pods of %s: "+
+			"change autoscaling.minReplicas and autoscaling.maxReplicas of the stack, or remove autoscaling", number.component)
 	}
 	count := int32(replicas)
 	spec.Replicas = &count

@@ -39,8 +39,8 @@ func (p *Plugin) outputOf(cmd *cobra.Command, done string) output {
 	return o
 }
 
-// forPeople reports whether the output is for people rather than programs.
-func (o output) forPeople() bool { return *o.OutputFormat == "" || *o.OutputFormat == wide }
+// humanReadable reports whether the output is for people rather than programs.
+func (o output) humanReadable() bool { return *o.OutputFormat == "" || *o.OutputFormat == wide }
 
 func (o output) wide() bool { return *o.OutputFormat == wide }
 
@@ -84,7 +84,7 @@ func dataOf(cmd *cobra.Command, formats ...string) *data {
 // format is an error.
 func (d *data) print(p *Plugin, value any) (bool, error) {
 	if d.format != "" && !slices.Contains(d.formats, d.format) {
-		return false, fmt.Errorf("--output %s: it is one of %s", d.format, strings.Join(d.formats, ", "))
+		return false, fmt.Errorf("--output %s: must be one of %s", d.format, strings.Join(d.formats, ", "))
 	}
 	var raw []byte
 	var err error

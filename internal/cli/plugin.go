@@ -77,8 +77,9 @@ func (p *Plugin) Command() *cobra.Command {
 		Short: "Release, watch and roll back AppStacks",
 		Long: `Release, watch and roll back AppStacks.
 
-An AppStack is a container image with how to run it. Each change of its content
-is a revision, each move to a revision a rollout, and the history has them all.`,
+An AppStack is a container image and the settings to run it. Each change of its content
+creates a revision, and a rollout replaces the pods with those of a revision. The history
+lists all rollouts.`,
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl appstack"},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -92,15 +93,15 @@ is a revision, each move to a revision a rollout, and the history has them all.`
 	p.flags = genericclioptions.NewConfigFlags(true)
 	p.flags.AddFlags(root.PersistentFlags())
 	p.completeConnection(root)
-	const look, release, operate, move, other = "look", "release", "operate", "move", "other"
+	const inspect, release, operate, transfer, other = "inspect", "release", "operate", "transfer", "other"
 	for _, group := range []struct {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{look, "Look:", []*cobra.Command{p.status(), p.list(), p.history(), p.diff(), p.why(), p.logs(), p.wait()}},
+		{inspect, "Inspect:", []*cobra.Command{p.status(), p.list(), p.history(), p.diff(), p.why(), p.logs(), p.wait()}},
 		{release, "Release and roll back:", []*cobra.Command{p.create(), p.setImage(), p.rollback(), p.resumeSpec(), p.restart()}},
 		{operate, "Operate:", []*cobra.Command{p.scale(), p.pause(), p.resume()}},
-		{move, "Move in and out:", []*cobra.Command{p.importFrom(), p.export()}},
+		{transfer, "Import and export:", []*cobra.Command{p.importFrom(), p.export()}},
 		{other, "Other:", []*cobra.Command{p.version()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})

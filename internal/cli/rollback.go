@@ -24,17 +24,16 @@ func (p *Plugin) rollback() *cobra.Command {
 	var to int64
 	var yes bool
 	var cause string
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "rollback NAME",
-		Short: "Run an earlier revision",
-		Long: `Run an earlier revision: the very pods, images and Services of then. Without
---to-revision it is the last good one, other than the one that the spec is of.
+		Short: "Roll back to an earlier revision",
+		Long: `Roll back to the pod templates, images and Services of an earlier revision. Without
+--to-revision, this is the last good revision other than that of the spec.
 
-What changes is shown first, and asked about. The revision that is left is
-recorded too (spec.rollback.fromRevision): the rollback holds as long as the
-spec's content stays what it is, and whatever is applied after it is released
-as usual.`,
+The command shows the changes and asks for confirmation. It also sets
+spec.rollback.fromRevision to the revision of the spec: the rollback is in effect
+until the content of the spec changes, and the new content is released as usual.`,
 		Example: `  kubectl appstack rollback my-app --wait
   kubectl appstack rollback my-app --to-revision 4 --yes --cause "checkout fails"
   kubectl appstack rollback my-app --dry-run=server`,
@@ -49,16 +48,16 @@ as usual.`,
 			if err != nil {
 				return err
 			}
-			asked, err := c.rollbackOf(r, to)
+			rollback, err := c.rollbackOf(r, to)
 			if err != nil {
 				return err
 			}
-			asked.Cause = c.because(cmd.Context(), cause, "rollback")
+			rollback.Cause = c.causeOrDefault(cmd.Context(), cause, "rollback")
 			out := p.Out
-			if !flags.forPeople() {
+			if !flags.humanReadable() {
 				out = p.ErrOut // standard output has only the object, for programs
 			}
-			if err := c.preview(out, r, *asked); err != nil {
+			if err := c.preview(out, r, *rollback); err != nil {
 				return err
 			}
 			if flags.dryRun == dryRunNone && !yes {
@@ -68,19 +67,19 @@ as usual.`,
 			}
 			return flags.apply(cmd.Context(), c, r.Stack.Name, func(stack *v1alpha1.AppStack) error {
 				if stack.UID != r.Stack.UID || stack.Generation != r.Stack.Generation {
-					return fmt.Errorf("%s was changed by someone else just now: look again with kubectl appstack why %s%s, and repeat the rollback",
+					return fmt.Errorf("%s has changed in the meantime: check it with kubectl appstack why %s%s, and run the rollback again",
 						stack.Name, stack.Name, p.scope())
 				}
-				stack.Spec.Rollback = asked
+				stack.Spec.Rollback = rollback
 				return nil
 			})
 		},
 	}
-	cmd.Flags().Int64Var(&to, "to-revision", 0, "Number of the revision to run. Left out, it is the last good one.")
+	cmd.Flags().Int64Var(&to, "to-revision", 0, "Revision to roll back to. Defaults to the last good revision.")
 	p.completeRevisions(cmd, "to-revision")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "Do not ask.")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "Do not ask for confirmation.")
 	causeFlag(cmd, &cause)
-	flags = p.changingOf(cmd, "rolled back")
+	flags = p.changeFlags(cmd, "rolled back")
 	flags.flags(cmd)
 	return cmd
 }
@@ -88,7 +87,7 @@ as usual.`,
 // rollbackOf returns the spec.rollback for the revision. If to is 0, it chooses the last good
 // revision other than the spec's own and, if a rollback holds, other than that rollback's target.
 func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback, error) {
-	stack, from := r.Stack, r.Wanted()
+	stack, from := r.Stack, r.SpecRevision()
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return nil, err
 	}
@@ -99,7 +98,7 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 		}
 		good := r.LastGood(leave...)
 		if good == nil {
-			return nil, fmt.Errorf("no other revision of %s was good: name one of %s with --to-revision, or release a fix", stack.Name, r.Numbers())
+			return nil, fmt.Errorf("%s has no other good revision: select one of %s with --to-revision, or release a fix", stack.Name, r.Numbers())
 		}
 		to = good.Revision
 	}
@@ -108,11 +107,11 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 	}
 	if to == from {
 		if r.RollbackHolds() {
-			return nil, fmt.Errorf("revision %d is what the spec asks for: end the rollback with kubectl appstack resume-spec %s%s",
+			return nil, fmt.Errorf("revision %d is the revision of the spec: to end the rollback, run kubectl appstack resume-spec %s%s",
 				to, stack.Name, c.plugin.scope())
 		}
-		return nil, fmt.Errorf("revision %d is what the spec asks for: there is nothing to roll back to "+
-			"(to replace its pods: kubectl appstack restart %s%s)", to, stack.Name, c.plugin.scope())
+		return nil, fmt.Errorf("revision %d is the revision of the spec: there is nothing to roll back "+
+			"(to replace its pods, run kubectl appstack restart %s%s)", to, stack.Name, c.plugin.scope())
 	}
 	rollback := &v1alpha1.Rollback{ToRevision: to}
 	if from != 0 {
@@ -141,9 +140,9 @@ func (c *connection) preview(out io.Writer, r release.Release, rollback v1alpha1
 // file that is no terminal.
 func (p *Plugin) confirm(ctx context.Context, stack *v1alpha1.AppStack) error {
 	if file, ok := p.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
-		return errors.New("there is no terminal to ask on: add --yes to go on without a question, or --dry-run=server to only look")
+		return errors.New("the standard input is not a terminal: add --yes to skip the confirmation, or --dry-run=server to preview the rollback")
 	}
-	fmt.Fprintf(p.ErrOut, "Roll %s back? [y/N] ", stack.Name)
+	fmt.Fprintf(p.ErrOut, "Roll back %s? [y/N] ", stack.Name)
 	answers := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(p.In).ReadString('\n')
@@ -164,12 +163,12 @@ func (p *Plugin) confirm(ctx context.Context, stack *v1alpha1.AppStack) error {
 }
 
 func (p *Plugin) resumeSpec() *cobra.Command {
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "resume-spec NAME",
-		Short: "End a rollback: run the spec again",
-		Long: `End a rollback: run what the spec says again. What it says may be what failed:
-it is tried again then.`,
+		Short: "End a rollback and run the spec again",
+		Long: `End a rollback and run the spec again. If the content of the spec failed before, it is
+retried.`,
 		Example:           `  kubectl appstack resume-spec my-app --wait`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeNames,
@@ -187,7 +186,7 @@ it is tried again then.`,
 			})
 		},
 	}
-	flags = p.changingOf(cmd, "resumed its spec")
+	flags = p.changeFlags(cmd, "spec resumed")
 	flags.flags(cmd)
 	return cmd
 }
@@ -195,8 +194,8 @@ it is tried again then.`,
 // noRollback returns an error that says why there is no rollback to end.
 func noRollback(stack *v1alpha1.AppStack, scope string) error {
 	if stalled := show.Stalled(stack); stalled != nil && stalled.Reason == v1alpha1.ReasonRolledBack {
-		return fmt.Errorf("%s was rolled back by itself, because what the spec says failed: "+
-			"try it again with kubectl appstack restart %s%s, or change the spec", stack.Name, stack.Name, scope)
+		return fmt.Errorf("%s was rolled back automatically, because the content of the spec failed: "+
+			"retry it with kubectl appstack restart %s%s, or change the spec", stack.Name, stack.Name, scope)
 	}
-	return fmt.Errorf("%s is not rolled back: it runs what its spec says", stack.Name)
+	return fmt.Errorf("%s is not rolled back: it runs its spec", stack.Name)
 }

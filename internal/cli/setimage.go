@@ -14,14 +14,14 @@ import (
 
 func (p *Plugin) setImage() *cobra.Command {
 	var cause string
-	var flags *changing
+	var flags *changeOptions
 	cmd := &cobra.Command{
 		Use:   "set-image NAME [COMPONENT=]IMAGE...",
-		Short: "Release another image",
-		Long: `Release another image: of the main component, or of the one that is named. A
-component that names no image of its own runs the main component's.
+		Short: "Update the image of a stack",
+		Long: `Update the image of the main component, or of the named components, and roll it out.
+A component without an image of its own runs the main component's image.
 
-It ends a rollback that holds for the content of before (spec.rollback.fromRevision).`,
+This ends a rollback that applies to the previous content (spec.rollback.fromRevision).`,
 		Example: `  kubectl appstack set-image my-app registry.example.com/my-app:1.5.0 --wait
   kubectl appstack set-image shop worker=shop-worker:2 --cause "less memory"`,
 		Args:              cobra.MinimumNArgs(2),
@@ -31,7 +31,7 @@ It ends a rollback that holds for the content of before (spec.rollback.fromRevis
 			if err != nil {
 				return err
 			}
-			cause := c.because(cmd.Context(), cause, "set-image "+strings.Join(args[1:], " "))
+			cause := c.causeOrDefault(cmd.Context(), cause, "set-image "+strings.Join(args[1:], " "))
 			return flags.release(cmd.Context(), c, stackName(args[0]), func(stack *v1alpha1.AppStack) error {
 				changed := false
 				for _, a := range assignments(args[1:]) {
@@ -40,7 +40,7 @@ It ends a rollback that holds for the content of before (spec.rollback.fromRevis
 						return err
 					}
 					if a.value == "" {
-						return fmt.Errorf("component %s: name an image after the =", a.component)
+						return fmt.Errorf("component %s: an image is required after the =", a.component)
 					}
 					changed = changed || *image != a.value
 					*image = a.value
@@ -49,7 +49,7 @@ It ends a rollback that holds for the content of before (spec.rollback.fromRevis
 					return nil
 				}
 				// New content ends a rollback with fromRevision. If it stayed in the spec, it
-				// would hold again as soon as somebody returned to the old image.
+				// would take effect again with the old image.
 				if rollback := stack.Spec.Rollback; rollback != nil && rollback.FromRevision != nil {
 					stack.Spec.Rollback = nil
 				}
@@ -59,7 +59,7 @@ It ends a rollback that holds for the content of before (spec.rollback.fromRevis
 		},
 	}
 	causeFlag(cmd, &cause)
-	flags = p.changingOf(cmd, "image updated")
+	flags = p.changeFlags(cmd, "image updated")
 	flags.flags(cmd)
 	return cmd
 }

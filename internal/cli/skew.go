@@ -26,7 +26,7 @@ func typed(raw *unstructured.Unstructured) (*v1alpha1.AppStack, error) {
 		return nil, fmt.Errorf("reading AppStack %s: %w", raw.GetName(), err)
 	}
 	if field := lost(raw.Object["spec"], back["spec"], "spec"); field != "" {
-		return nil, fmt.Errorf("this plugin does not know %s of %s, and would lose it: use the plugin of the operator's version",
+		return nil, fmt.Errorf("this plugin does not support %s of %s, and would remove it: use the plugin of the operator's version",
 			field, raw.GetName())
 	}
 	return stack, nil

@@ -19,13 +19,13 @@ func (p *Plugin) status() *cobra.Command {
 	var out output
 	cmd := &cobra.Command{
 		Use:   "status NAME",
-		Short: "Show a stack as a tree: components, revisions, pods, and what it waits for",
-		Long: `Show a stack as a tree: its components, their ReplicaSets with the revisions that
-they run, and the pods; what it waits for; and why a release failed.
+		Short: "Show the status of a stack: components, revisions and pods",
+		Long: `Show the status of a stack, what it waits for, and a tree of its components, their
+ReplicaSets with their revisions, and the pods. If a release failed, show why.
 
-With --watch the tree is drawn anew whenever something changes, with a bar for
-each component, until you press Ctrl-C. Where the output is no terminal, a line
-is written for each change instead.`,
+With --watch, the tree is redrawn on each change, with a progress bar for each
+component, until you press Ctrl-C. If the output is not a terminal, each change is
+printed as a line instead.`,
 		Example: `  kubectl appstack status my-app
   kubectl appstack status my-app -w`,
 		Args:              cobra.ExactArgs(1),
@@ -36,14 +36,14 @@ is written for each change instead.`,
 				return err
 			}
 			switch {
-			case watch && !out.forPeople():
-				return fmt.Errorf("--watch shows a tree: leave out --output %s, or use kubectl get appstack %s --watch", *out.OutputFormat, args[0])
+			case watch && !out.humanReadable():
+				return fmt.Errorf("--watch cannot be used with --output %s: use kubectl get appstack %s --watch", *out.OutputFormat, args[0])
 			case watch && terminal.Is(p.Out, p.Env):
 				return c.live(cmd.Context(), stackName(args[0]), out.wide())
 			case watch:
 				return c.lines(cmd.Context(), stackName(args[0]))
 			}
-			if !out.forPeople() {
+			if !out.humanReadable() {
 				stack, err := c.stack(cmd.Context(), stackName(args[0]))
 				if err != nil {
 					return err
@@ -54,14 +54,14 @@ is written for each change instead.`,
 			if err != nil {
 				return err
 			}
-			r.NarrowClaims = r.ReadNarrowClaims(cmd.Context(), c)
+			r.SingleNodeClaims = r.ReadSingleNodeClaims(cmd.Context(), c)
 			view := p.view()
 			view.Wide = out.wide()
 			fmt.Fprint(p.Out, view.Tree(r, false))
 			return nil
 		},
 	}
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "Go on showing what changes.")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "Watch for changes.")
 	out = p.outputOf(cmd, "")
 	return cmd
 }
@@ -70,7 +70,7 @@ is written for each change instead.`,
 func (c *connection) lines(ctx context.Context, name string) error {
 	progress := &progress{plugin: c.plugin, out: c.plugin.Out}
 	err := c.follow(ctx, name, func(stack *v1alpha1.AppStack) (bool, error) {
-		progress.see(stack)
+		progress.update(stack)
 		return false, nil
 	})
 	if errors.Is(err, context.Canceled) {

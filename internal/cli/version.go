@@ -32,8 +32,9 @@ func (p *Plugin) version() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the versions of the plugin, of Kubernetes and of the operator",
-		Long: `Show the versions of the plugin, of Kubernetes and of the operator. The operator is
-found by its Deployment, which not everyone may see.`,
+		Long: `Show the versions of the plugin, of Kubernetes and of the operator. The version of the
+operator is read from its Deployment, which requires the permission to list Deployments
+in all namespaces.`,
 		Example:           `  kubectl appstack version`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -59,7 +60,7 @@ found by its Deployment, which not everyone may see.`,
 			return unknown
 		},
 	}
-	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the version of the plugin only, and ask no cluster.")
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show only the version of the plugin (no cluster required).")
 	out = dataOf(cmd, "json", "yaml")
 	return cmd
 }
@@ -72,7 +73,7 @@ func (p *Plugin) lookUp(ctx context.Context, v *versions) error {
 	}
 	server, err := discovery.ServerVersion()
 	if err != nil {
-		return fmt.Errorf("asking the cluster for its version: %w", err)
+		return fmt.Errorf("reading the version of the cluster: %w", err)
 	}
 	v.Server = server.GitVersion
 	c, err := p.connect()
@@ -92,7 +93,7 @@ func (p *Plugin) lookUp(ctx context.Context, v *versions) error {
 	}
 	slices.Sort(v.Operators)
 	if len(v.Operators) == 0 {
-		v.Unknown = append(v.Unknown, "operator: none was found in the cluster; it may run outside of it")
+		v.Unknown = append(v.Unknown, "operator: not found in the cluster; it may run outside the cluster")
 	}
 	return nil
 }

@@ -19,22 +19,22 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/show"
 )
 
-// patience is the default of --timeout. It is longer than the default progress deadline of a
+// defaultTimeout is the default of --timeout. It is longer than the default progress deadline of a
 // rollout.
-const patience = 15 * time.Minute
+const defaultTimeout = 15 * time.Minute
 
 func (p *Plugin) wait() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "wait NAME",
 		Short: "Wait until the stack is ready, or its release has failed",
-		Long: `Wait until the stack is ready, or its release has failed, and tell how it goes.
+		Long: `Wait until the stack is ready, or its release has failed, and print the progress.
 
-It exits with
-  0  once all that the spec asks for runs,
-  1  once someone has to act: the release failed (why is written to the
-     standard error), it is refused or paused, or the stack was deleted,
-  2  when the time is over.`,
+The exit code is
+  0  if the stack is ready: everything in the spec is running,
+  1  if you need to act: the release failed (the reason is printed to the
+     standard error), the spec is rejected, or the stack is paused or deleted,
+  2  if the timeout expires.`,
 		Example: `  # In a pipeline: release, and fail if the release fails
   kubectl apply -f my-app.yaml
   kubectl appstack wait my-app --timeout 5m`,
@@ -53,22 +53,22 @@ It exits with
 }
 
 func timeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
-	cmd.Flags().DurationVar(timeout, "timeout", patience, "How long to wait at most; 0 is for ever.")
+	cmd.Flags().DurationVar(timeout, "timeout", defaultTimeout, "The length of time to wait before giving up. Zero means no timeout.")
 }
 
-// waiting are the flags of a command that changes a stack and may wait for it.
-type waiting struct {
+// waitOptions are the flags of a command that changes a stack and may wait for it.
+type waitOptions struct {
 	wait    bool
 	timeout time.Duration
 }
 
 // flags adds the flags to the command.
-func (w *waiting) flags(cmd *cobra.Command) {
+func (w *waitOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "Wait until the stack is ready, with the exit codes of kubectl appstack wait.")
 	timeoutFlag(cmd, &w.timeout)
 }
 
-// wait waits until the stack is ready at the generation or a later one, or until someone has to
+// wait waits until the stack is ready at the generation or a later one, or until the user has to
 // act, and writes its progress to out.
 func (c *connection) wait(ctx context.Context, out io.Writer, name string, generation int64, timeout time.Duration) error {
 	waited := ctx
@@ -84,7 +84,7 @@ func (c *connection) wait(ctx context.Context, out io.Writer, name string, gener
 		if stack.Generation < generation {
 			return false, nil
 		}
-		progress.see(stack)
+		progress.update(stack)
 		return settled(stack), nil
 	})
 	switch {
@@ -98,7 +98,7 @@ func (c *connection) wait(ctx context.Context, out io.Writer, name string, gener
 	}
 }
 
-// settled reports whether waiting longer makes no sense: the stack is ready, or someone has to act.
+// settled reports whether the wait is over: the stack is ready, or the user has to act.
 func settled(stack *v1alpha1.AppStack) bool {
 	ready := show.Ready(stack)
 	return show.Current(stack) && (show.Stalled(stack) != nil || ready.Status == metav1.ConditionTrue ||
@@ -130,7 +130,7 @@ type progress struct {
 	last   string
 }
 
-func (p *progress) see(stack *v1alpha1.AppStack) {
+func (p *progress) update(stack *v1alpha1.AppStack) {
 	line := p.plugin.view().Line(stack, stack.Name)
 	if line == p.last {
 		return

@@ -12,11 +12,13 @@ import (
 func (p *Plugin) why() *cobra.Command {
 	return &cobra.Command{
 		Use:   "why NAME",
-		Short: "Explain the state of a stack in sentences, and what to do",
-		Long: `Explain the state of a stack in sentences: what runs, what was asked for, what failed, and what to do.
+		Short: "Explain the state of a stack, and what to do",
+		Long: `Explain the state of a stack: what is running, what is requested, what failed, and what
+to do.
 
-Where you may read the claims that its pods mount, it warns of those that an update may
-wait for: only one node, or one pod, can mount them, and new pods start beside old ones.`,
+If you have permission to read the claims that the pods mount, this also warns about claims
+that can block an update: only one node or one pod can mount them, and new pods start before
+old pods stop.`,
 		Example:           `  kubectl appstack why my-app`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeNames,
@@ -29,7 +31,7 @@ wait for: only one node, or one pod, can mount them, and new pods start beside o
 			if err != nil {
 				return err
 			}
-			r.NarrowClaims = r.ReadNarrowClaims(cmd.Context(), c)
+			r.SingleNodeClaims = r.ReadSingleNodeClaims(cmd.Context(), c)
 			fmt.Fprint(p.Out, p.view().Why(r))
 			return nil
 		},

@@ -82,7 +82,7 @@ var _ = Describe("kubectl appstack", func() {
 		By("declaring what runs")
 		pods := world.UIDs(w.Pods(ctx))
 		Expect(w.succeeds(ctx, "rollback", app, "--yes", "--wait", "--cause", "the driver leaks")).To(And(
-			ContainSubstring("runs revision 1 already"), ContainSubstring("Ready: revision 1 runs")))
+			ContainSubstring("already runs revision 1"), ContainSubstring("Ready: revision 1 runs")))
 		Expect(world.UIDs(w.Pods(ctx))).To(ConsistOf(pods))
 		Eventually(ctx, func() string { return w.BecomesReady(ctx).Status.History[0].Cause }).Should(Equal("the driver leaks"))
 

@@ -92,14 +92,14 @@ var _ = Describe("the plugin: create", func() {
 			missing()
 		},
 		Entry("no image", `required flag(s) "image" not set`),
-		Entry("two names", "name one stack", "other", "--image", "my-app:1"),
-		Entry("no port", "--port web: it is ", "--image", "my-app:1", "--port", "web"),
+		Entry("two names", "exactly one NAME is required", "other", "--image", "my-app:1"),
+		Entry("no port", "--port web: must be ", "--image", "my-app:1", "--port", "web"),
 		Entry("a port too far", "numbers from 1 to 65535", "--image", "my-app:1", "--port", "80:65536"),
-		Entry("no variable", "--env =1: it is NAME=VALUE", "--image", "my-app:1", "--env", "=1"),
-		Entry("no amount", "--limits memory=much: it is an amount", "--image", "my-app:1", "--limits", "memory=much"),
+		Entry("no variable", "--env =1: must be NAME=VALUE", "--image", "my-app:1", "--env", "=1"),
+		Entry("no amount", "--limits memory=much: must be a quantity", "--image", "my-app:1", "--limits", "memory=much"),
 		Entry("a negative number of pods", "replicas", "--image", "my-app:1", "--replicas=-1"),
-		Entry("an unknown way of trial", "--dry-run=maybe: it is one of none, client and server", "--image", "my-app:1", "--dry-run=maybe"),
-		Entry("a trial to wait for", "--wait has nothing to wait for", "--image", "my-app:1", "--dry-run=server", "--wait"),
+		Entry("an unknown kind of dry run", `--dry-run=maybe: must be "none", "client" or "server"`, "--image", "my-app:1", "--dry-run=maybe"),
+		Entry("waiting for a dry run", "--wait cannot be used with --dry-run=server", "--image", "my-app:1", "--dry-run=server", "--wait"),
 		Entry("an unknown output", "bogus", "--image", "my-app:1", "-o", "bogus"),
 	)
 
@@ -107,7 +107,7 @@ var _ = Describe("the plugin: create", func() {
 		create()
 		changesNothing(func() {
 			Expect(refuses("create", app, "--image", "my-app:2")).To(And(
-				ContainSubstring("there is a stack my-app already"),
+				ContainSubstring(`AppStack "my-app" already exists`),
 				ContainSubstring("kubectl appstack set-image my-app IMAGE -n "+namespace)))
 		})
 	})

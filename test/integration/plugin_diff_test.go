@@ -174,15 +174,15 @@ var _ = Describe("the plugin: diff", func() {
 		Expect(changed(does("diff", app, "2", "1"))).To(Equal([]string{"-image: my-app:2", "+image: my-app:1"}))
 		Expect(changed(does("diff", app, "1"))).To(Equal([]string{"-image: my-app:1", "+image: my-app:3"}))
 		Expect(does("diff", app, "2", "2")).To(Equal("revision 2 and revision 2 do not differ\n"))
-		Expect(refuses("diff", app, "9")).To(ContainSubstring("my-app has no revision 9: name one of 1, 2, 3"))
-		Expect(refuses("diff", app, "one")).To(ContainSubstring(`"one" is no number of a revision: name one of 1, 2, 3`))
+		Expect(refuses("diff", app, "9")).To(ContainSubstring("my-app has no revision 9: use one of 1, 2, 3"))
+		Expect(refuses("diff", app, "one")).To(ContainSubstring(`"one" is not a revision number: use one of 1, 2, 3`))
 	})
 
 	It("shows a component that comes, and one that goes", func() {
 		created(fixture.Component("worker", 1, nil, "work"))
 		change(fixture.Paused(true), fixture.WithoutComponents(), fixture.Component("mailer", 1, nil, "mail"))
 		Expect(does("diff", app)).To(And(
-			ContainSubstring("+++ the spec, worker: not there\n"), ContainSubstring("--- revision 1, mailer: not there\n"),
+			ContainSubstring("+++ the spec, worker: absent\n"), ContainSubstring("--- revision 1, mailer: absent\n"),
 			ContainSubstring("\n+component: mailer\n"), ContainSubstring("\n-component: worker\n"),
 			Not(ContainSubstring("main"))))
 	})
@@ -219,7 +219,7 @@ var _ = Describe("the plugin: diff", func() {
 
 	It("of a stack that never ran shows all that the spec says", func() {
 		create(fixture.Paused(true))
-		Expect(does("diff", app)).To(And(HavePrefix("--- no revision, main: not there\n"), ContainSubstring("+++ the spec, main\n")))
+		Expect(does("diff", app)).To(And(HavePrefix("--- no revision, main: absent\n"), ContainSubstring("+++ the spec, main\n")))
 	})
 
 	It("of a spec that cannot be rendered says why", func() {

@@ -148,7 +148,7 @@ var _ = Describe("the plugin: export", func() {
 
 	It("of a stack that runs nothing, and of an unknown name, is refused", func() {
 		create(fixture.Paused(true))
-		Expect(refuses("export", app)).To(ContainSubstring("my-app runs nothing yet: see kubectl appstack why my-app -n " + namespace))
-		Expect(refuses("export", "other")).To(ContainSubstring(`there is no AppStack "other"`))
+		Expect(refuses("export", app)).To(ContainSubstring("my-app has no objects yet: see kubectl appstack why my-app -n " + namespace))
+		Expect(refuses("export", "other")).To(ContainSubstring(`AppStack "other" not found`))
 	})
 })

@@ -35,7 +35,7 @@ var _ = Describe("the plugin: history", func() {
 		Expect(does("history", app, "-o", "name")).To(Equal(
 			"controllerrevision.apps/my-app-1\ncontrollerrevision.apps/my-app-2\ncontrollerrevision.apps/my-app-1\n"))
 		Expect(does("history", app, "-o", "wide")).To(ContainSubstring("MESSAGE"))
-		Expect(refuses("history", app, "-o", "bogus")).To(ContainSubstring("--output bogus: it is one of json, yaml, wide, name"))
+		Expect(refuses("history", app, "-o", "bogus")).To(ContainSubstring("--output bogus: must be one of json, yaml, wide, name"))
 	})
 
 	It("shows a rollout that failed", func() {
@@ -75,12 +75,12 @@ var _ = Describe("the plugin: history", func() {
 		Expect(does("history", app, "--revision", "2", "-o", "name")).To(Equal("controllerrevision.apps/my-app-2\n"))
 
 		By("saying which there are")
-		Expect(refuses("history", app, "--revision", "9")).To(Equal("error: my-app has no revision 9: name one of 1, 2\n"))
+		Expect(refuses("history", app, "--revision", "9")).To(Equal("error: my-app has no revision 9: use one of 1, 2\n"))
 		Expect(refuses("history", app, "--revision", "-1")).To(ContainSubstring("my-app has no revision -1"))
 	})
 
 	It("of an unknown name is refused", func() {
-		Expect(refuses("history", app)).To(ContainSubstring(`there is no AppStack "my-app" in namespace ` + namespace))
-		Expect(refuses("history", app, "--revision", "1")).To(ContainSubstring(`there is no AppStack "my-app"`))
+		Expect(refuses("history", app)).To(ContainSubstring(`AppStack "my-app" not found in namespace ` + namespace))
+		Expect(refuses("history", app, "--revision", "1")).To(ContainSubstring(`AppStack "my-app" not found`))
 	})
 })

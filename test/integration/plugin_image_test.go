@@ -61,10 +61,10 @@ var _ = Describe("the plugin: set-image", func() {
 	It("refuses what there is not, and what the API server refuses, and changes nothing", func() {
 		created(withWorker())
 		changesNothing(func() {
-			Expect(refuses("set-image", app, "mailer=my-app:2")).To(ContainSubstring(`my-app has no component "mailer": name one of main, worker`))
+			Expect(refuses("set-image", app, "mailer=my-app:2")).To(ContainSubstring(`my-app has no component "mailer": use one of main, worker`))
 			Expect(refuses("set-image", app, "my-app:2", "mailer=my-app:2")).To(ContainSubstring(`no component "mailer"`))
 			Expect(refuses("set-image", app, "https://my-app:2")).To(ContainSubstring("image must be an image reference"))
-			Expect(refuses("set-image", "other", "my-app:2")).To(ContainSubstring(`there is no AppStack "other"`))
+			Expect(refuses("set-image", "other", "my-app:2")).To(ContainSubstring(`AppStack "other" not found`))
 			Expect(refuses("set-image", app)).To(ContainSubstring("requires at least 2 arg(s)"))
 		})
 	})
@@ -102,10 +102,10 @@ var _ = Describe("the plugin: set-image", func() {
 		change(fixture.Paused(true))
 		_, stderr, code := appstack("set-image", app, "my-app:2")
 		Expect(code).To(BeZero())
-		Expect(stderr).To(ContainSubstring("my-app is paused: it is released after kubectl appstack resume my-app -n " + namespace))
+		Expect(stderr).To(ContainSubstring("my-app is paused: to roll out the change, run kubectl appstack resume my-app -n " + namespace))
 		change(fixture.Paused(false), fixture.RollbackTo(1, 0))
 		_, stderr, _ = appstack("set-image", app, "my-app:3")
-		Expect(stderr).To(MatchRegexp("a rollback .*: it is released after kubectl appstack resume-spec my-app -n " + namespace))
+		Expect(stderr).To(MatchRegexp("a rollback .*: to roll out the spec, run kubectl appstack resume-spec my-app -n " + namespace))
 	})
 
 	It("--wait ends with 1 when the release fails, and writes why to the standard error", func() {

@@ -65,10 +65,10 @@ var _ = Describe("the plugin: restart", func() {
 		change(fixture.RollbackTo(1, 0))
 		_, stderr, code := appstack("restart", app)
 		Expect(code).To(BeZero())
-		Expect(stderr).To(MatchRegexp("rollback to revision 1 holds.*kubectl appstack resume-spec my-app -n " + namespace))
+		Expect(stderr).To(MatchRegexp("rollback to revision 1 is in effect.*kubectl appstack resume-spec my-app -n " + namespace))
 		change(fixture.NoRollback(), fixture.Paused(true))
 		_, stderr, _ = appstack("restart", app)
-		Expect(stderr).To(ContainSubstring("my-app is paused: it is released after kubectl appstack resume my-app"))
+		Expect(stderr).To(ContainSubstring("my-app is paused: to roll out the change, run kubectl appstack resume my-app"))
 	})
 })
 
@@ -92,12 +92,12 @@ var _ = Describe("the plugin: pause and resume", func() {
 		created()
 		_, stderr, code := appstack("resume", app)
 		Expect(code).To(BeZero())
-		Expect(stderr).To(Equal("my-app was resumed already\n"))
+		Expect(stderr).To(Equal("my-app is not paused\n"))
 		does("pause", app)
 		changesNothing(func() {
 			_, stderr, code := appstack("pause", app)
 			Expect(code).To(BeZero())
-			Expect(stderr).To(Equal("my-app was paused already\n"))
+			Expect(stderr).To(Equal("my-app is already paused\n"))
 		})
 		Expect(refuses("pause", app, "--wait")).To(ContainSubstring("--wait"), "there is nothing to wait for")
 	})
@@ -122,12 +122,12 @@ var _ = Describe("the plugin: scale", func() {
 	It("refuses what is no number, what there is not, and what an autoscaler has", func() {
 		create(autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}), fixture.Component("worker", 2, nil, "work"))
 		changesNothing(func() {
-			Expect(refuses("scale", app, "5")).To(ContainSubstring("an autoscaler chooses the number of pods of main"))
-			Expect(refuses("scale", app, "worker=5", "main=5")).To(ContainSubstring("an autoscaler chooses"))
-			Expect(refuses("scale", app, "worker=many")).To(ContainSubstring(`"many" is no number of pods: use 0 or more`))
-			Expect(refuses("scale", app, "worker=-1")).To(ContainSubstring(`"-1" is no number of pods`))
-			Expect(refuses("scale", app, "mailer=1")).To(ContainSubstring(`my-app has no component "mailer": name one of main, worker`))
-			Expect(refuses("scale", app)).To(ContainSubstring("Name a number of pods, such as kubectl appstack scale my-app 3"))
+			Expect(refuses("scale", app, "5")).To(ContainSubstring("an autoscaler sets the number of pods of main"))
+			Expect(refuses("scale", app, "worker=5", "main=5")).To(ContainSubstring("an autoscaler sets"))
+			Expect(refuses("scale", app, "worker=many")).To(ContainSubstring(`invalid number of pods "many": must be 0 or more`))
+			Expect(refuses("scale", app, "worker=-1")).To(ContainSubstring(`invalid number of pods "-1"`))
+			Expect(refuses("scale", app, "mailer=1")).To(ContainSubstring(`my-app has no component "mailer": use one of main, worker`))
+			Expect(refuses("scale", app)).To(ContainSubstring("a number of pods is required, such as kubectl appstack scale my-app 3"))
 		})
 	})
 })
@@ -183,6 +183,6 @@ var _ = Describe("the plugin: what changes a stack", func() {
 	DescribeTable("of an unknown name says where it looked",
 		func(args ...string) {
 			Expect(refuses(args...)).To(ContainSubstring(
-				`there is no AppStack "my-app" in namespace ` + namespace + ": see kubectl appstack list -A"))
+				`AppStack "my-app" not found in namespace ` + namespace + ": see kubectl appstack list -A"))
 		}, eachChange)
 })

@@ -19,7 +19,7 @@ var _ = Describe("the plugin: version", func() {
 		stdout, stderr, code := appstack("version")
 		Expect(code).To(BeZero())
 		Expect(stdout).To(MatchRegexp(`^Client +test\nServer +v1\.\d+\.\d+.*\n$`))
-		Expect(stderr).To(ContainSubstring("operator: none was found in the cluster"))
+		Expect(stderr).To(ContainSubstring("operator: not found in the cluster"))
 
 		By("finding the operator by its Deployment")
 		manager := legacyDeployment("manager")
@@ -36,7 +36,7 @@ var _ = Describe("the plugin: version", func() {
 		v := read[map[string]any](does("version", "-o", "json"))
 		Expect(v).To(And(HaveKeyWithValue("client", "test"), HaveKeyWithValue("server", HavePrefix("v1.")), HaveKey("unknown")))
 		Expect(read[map[string]any](does("version", "-o", "yaml"))).To(Equal(v))
-		Expect(refuses("version", "-o", "bogus")).To(ContainSubstring("--output bogus: it is one of json, yaml"))
+		Expect(refuses("version", "-o", "bogus")).To(ContainSubstring("--output bogus: must be one of json, yaml"))
 	})
 
 	It("--client asks no cluster", func() {
@@ -109,6 +109,6 @@ var _ = Describe("the plugin: what is not there", func() {
 		Expect(k8s.Create(ctx, elsewhere)).To(Succeed())
 		create()
 		Expect(refuses("status", app, "-n", elsewhere.Name)).To(ContainSubstring(
-			`there is no AppStack "my-app" in namespace ` + elsewhere.Name + ": see kubectl appstack list -A"))
+			`AppStack "my-app" not found in namespace ` + elsewhere.Name + ": see kubectl appstack list -A"))
 	})
 })

@@ -152,7 +152,7 @@ var _ = Describe("the plugin: an API server that is not at its best", func() {
 		})
 		_, stderr, code := plugin{kubeconfig: file}.output("status", app)
 		Expect(code).To(Equal(cli.ExitError))
-		Expect(stderr).To(ContainSubstring("the cluster does not know AppStacks: install the operator"))
+		Expect(stderr).To(ContainSubstring("the AppStack CRD is not installed in the cluster: install the operator"))
 	})
 })
 
@@ -163,7 +163,7 @@ var _ = Describe("the plugin: someone else, at the same time", func() {
 		file := interrupted(func() { change(fixture.Image("my-app:3")) })
 		_, stderr, code := plugin{kubeconfig: file}.output("rollback", app, "--yes")
 		Expect(code).To(Equal(cli.ExitError))
-		Expect(stderr).To(ContainSubstring("my-app was changed by someone else just now: look again with kubectl appstack why my-app"))
+		Expect(stderr).To(ContainSubstring("my-app has changed in the meantime: check it with kubectl appstack why my-app"))
 		Expect(current().Spec.Rollback).To(BeNil())
 	})
 
@@ -172,7 +172,7 @@ var _ = Describe("the plugin: someone else, at the same time", func() {
 		file := interrupted(deleteStack)
 		_, stderr, code := plugin{kubeconfig: file}.output("scale", app, "5")
 		Expect(code).To(Equal(cli.ExitError))
-		Expect(stderr).To(ContainSubstring(`there is no AppStack "my-app"`))
+		Expect(stderr).To(ContainSubstring(`AppStack "my-app" not found`))
 	})
 
 	It("touches the stack: watching goes on, and repeats nothing", func() {

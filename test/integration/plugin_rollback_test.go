@@ -30,9 +30,9 @@ var _ = Describe("the plugin: rollback", func() {
 		three()
 		text := does("rollback", app, "--yes")
 		Expect(text).To(And(
-			ContainSubstring("my-app goes from revision 3 to revision 2."),
-			MatchRegexp(`Revision 2 succeeded last \d+s ago\.`),
-			ContainSubstring("It holds while the spec's content is that of revision 3"),
+			ContainSubstring("my-app changes from revision 3 to revision 2."),
+			MatchRegexp(`Revision 2 last succeeded \d+s ago\.`),
+			ContainSubstring("The rollback is in effect while the spec has the content of revision 3"),
 			HaveSuffix("appstack.apps.appstack.dev/my-app rolled back\n")))
 		Expect(changed(text)).To(Equal([]string{"-image: my-app:3", "+image: my-app:2"}))
 		Expect(current().Spec.Rollback).To(Equal(&v1alpha1.Rollback{
@@ -66,7 +66,7 @@ var _ = Describe("the plugin: rollback", func() {
 			changesNothing(func() {
 				stdout, stderr, code := plugin{in: strings.NewReader(answer)}.output("rollback", app)
 				Expect(code).To(Equal(cli.ExitError))
-				Expect(stdout + stderr).To(ContainSubstring("Roll my-app back? [y/N] "))
+				Expect(stdout + stderr).To(ContainSubstring("Roll back my-app? [y/N] "))
 				Expect(stderr).To(ContainSubstring("error: nothing was changed\n"))
 			})
 		}
@@ -84,7 +84,7 @@ var _ = Describe("the plugin: rollback", func() {
 		changesNothing(func() {
 			_, stderr, code := plugin{in: reader}.output("rollback", app)
 			Expect(code).To(Equal(cli.ExitError))
-			Expect(stderr).To(ContainSubstring("there is no terminal to ask on: add --yes"))
+			Expect(stderr).To(ContainSubstring("the standard input is not a terminal: add --yes"))
 		})
 	})
 
@@ -100,7 +100,7 @@ var _ = Describe("the plugin: rollback", func() {
 		for _, trial := range []string{"client", "server"} {
 			changesNothing(func() {
 				Expect(does("rollback", app, "--dry-run="+trial)).To(And(
-					ContainSubstring("my-app goes from revision 3 to revision 2."), ContainSubstring("rolled back ("),
+					ContainSubstring("my-app changes from revision 3 to revision 2."), ContainSubstring("rolled back ("),
 					Not(ContainSubstring("[y/N]"))))
 			})
 		}
@@ -113,30 +113,30 @@ var _ = Describe("the plugin: rollback", func() {
 	It("is refused where it leads nowhere, with advice", func() {
 		created()
 		changesNothing(func() {
-			Expect(refuses("rollback", app, "--yes")).To(ContainSubstring("no other revision of my-app was good"))
+			Expect(refuses("rollback", app, "--yes")).To(ContainSubstring("my-app has no other good revision"))
 			Expect(refuses("rollback", app, "--to-revision", "1", "--yes")).To(And(
-				ContainSubstring("revision 1 is what the spec asks for: there is nothing to roll back to"),
+				ContainSubstring("revision 1 is the revision of the spec: there is nothing to roll back"),
 				ContainSubstring("kubectl appstack restart my-app -n "+namespace)))
-			Expect(refuses("rollback", app, "--to-revision", "9", "--yes")).To(ContainSubstring("my-app has no revision 9: name one of 1"))
+			Expect(refuses("rollback", app, "--to-revision", "9", "--yes")).To(ContainSubstring("my-app has no revision 9: use one of 1"))
 		})
 		released(fixture.Image("my-app:2"))
 		released(fixture.RollbackTo(1, 2))
 		changesNothing(func() {
 			Expect(refuses("rollback", app, "--to-revision", "2", "--yes")).
-				To(ContainSubstring("end the rollback with kubectl appstack resume-spec my-app -n " + namespace))
+				To(ContainSubstring("to end the rollback, run kubectl appstack resume-spec my-app -n " + namespace))
 		})
 	})
 
 	It("of a stack that never ran says so", func() {
 		create(fixture.Paused(true))
-		Expect(refuses("rollback", app, "--yes")).To(ContainSubstring("no other revision of my-app was good"))
+		Expect(refuses("rollback", app, "--yes")).To(ContainSubstring("my-app has no other good revision"))
 		Expect(refuses("rollback", app, "--yes", "--to-revision", "1")).To(ContainSubstring("my-app has no revisions yet"))
 	})
 
 	It("after an automatic one declares what runs to be what is asked for", func() {
 		created()
 		brokenRelease()
-		Expect(does("rollback", app, "--yes", "--wait")).To(ContainSubstring("my-app runs revision 1 already: no pod is replaced"))
+		Expect(does("rollback", app, "--yes", "--wait")).To(ContainSubstring("my-app already runs revision 1: no pod is replaced"))
 		stack := ready()
 		Expect(*stack.Spec.Rollback).To(And(HaveField("ToRevision", int64(1)), HaveField("FromRevision", HaveValue(Equal(int64(2))))))
 		Expect(stack).NotTo(haveType(v1alpha1.ConditionStalled))
@@ -147,7 +147,7 @@ var _ = Describe("the plugin: rollback", func() {
 		created()
 		change(fixture.Paused(true), fixture.Image("my-app:2"))
 		Expect(does("rollback", app, "--yes")).To(And(
-			ContainSubstring("The spec's content is no revision's: the rollback holds until kubectl appstack resume-spec my-app"),
+			ContainSubstring("The content of the spec has no revision: the rollback is in effect until you run kubectl appstack resume-spec my-app"),
 			ContainSubstring("Rollouts are paused")))
 		Expect(*current().Spec.Rollback).To(And(HaveField("ToRevision", int64(1)), HaveField("FromRevision", BeNil())))
 	})
@@ -159,11 +159,11 @@ var _ = Describe("the plugin: resume-spec", func() {
 		released(fixture.Image("my-app:2"))
 		released(fixture.RollbackTo(1, 2))
 		changesNothing(func() {
-			Expect(does("resume-spec", app, "--dry-run=server")).To(ContainSubstring("my-app resumed its spec (server dry run)"))
+			Expect(does("resume-spec", app, "--dry-run=server")).To(ContainSubstring("my-app spec resumed (server dry run)"))
 		})
 		e := meanwhile(rollOut, "resume-spec", app, "--wait")
 		Expect(e.code).To(BeZero(), e.stderr)
-		Expect(e.stdout).To(ContainSubstring("my-app resumed its spec\n"))
+		Expect(e.stdout).To(ContainSubstring("my-app spec resumed\n"))
 		stack := current()
 		Expect(stack.Spec.Rollback).To(BeNil())
 		Expect(stack.Status.Revision).To(Equal(int64(2)))
@@ -171,10 +171,10 @@ var _ = Describe("the plugin: resume-spec", func() {
 
 	It("is refused where there is no rollback, with advice", func() {
 		created()
-		Expect(refuses("resume-spec", app)).To(ContainSubstring("my-app is not rolled back: it runs what its spec says"))
+		Expect(refuses("resume-spec", app)).To(ContainSubstring("my-app is not rolled back: it runs its spec"))
 		brokenRelease()
 		Expect(refuses("resume-spec", app)).To(And(
-			ContainSubstring("my-app was rolled back by itself, because what the spec says failed"),
+			ContainSubstring("my-app was rolled back automatically, because the content of the spec failed"),
 			ContainSubstring("kubectl appstack restart my-app -n "+namespace)))
 	})
 })

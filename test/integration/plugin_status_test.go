@@ -53,7 +53,7 @@ var _ = Describe("the plugin: status", func() {
 		pod := brokenRelease()
 		Expect(does("status", app)).To(And(
 			HavePrefix("✖ RolledBack: "),
-			ContainSubstring("1, last good, the spec asks for 2"),
+			ContainSubstring("1, last good, the spec requests 2"),
 			ContainSubstring("Revision 2 failed"),
 			ContainSubstring(v1alpha1.FailureInvalidImageName),
 			ContainSubstring("couldn't parse image name"),
@@ -79,7 +79,7 @@ var _ = Describe("the plugin: status", func() {
 
 	It("of an unknown name says where it looked", func() {
 		Expect(refuses("status", app)).To(Equal(
-			`error: there is no AppStack "my-app" in namespace ` + namespace + ": see kubectl appstack list -A\n"))
+			`error: AppStack "my-app" not found in namespace ` + namespace + ": see kubectl appstack list -A\n"))
 	})
 })
 
@@ -162,8 +162,8 @@ var _ = Describe("the plugin: list", func() {
 		stdout, stderr, code := appstack("list")
 		Expect(code).To(BeZero())
 		Expect(stdout).To(BeEmpty())
-		Expect(stderr).To(Equal("There are no stacks in namespace " + namespace +
-			": make one with kubectl appstack create NAME --image IMAGE\n"))
+		Expect(stderr).To(Equal("No stacks found in namespace " + namespace +
+			": create one with kubectl appstack create NAME --image IMAGE\n"))
 		Expect(read[*v1alpha1.AppStackList](does("list", "-o", "json")).Items).To(BeEmpty())
 	})
 })

@@ -69,8 +69,8 @@ var _ = Describe("the plugin: status --watch", func() {
 	})
 
 	It("of what is not there, or for programs, is refused", func() {
-		Expect(refuses("status", app, "-w")).To(ContainSubstring(`there is no AppStack "my-app" in namespace ` + namespace))
-		Expect(refuses("status", app, "-w", "-o", "json")).To(ContainSubstring("--watch shows a tree: leave out --output json"))
+		Expect(refuses("status", app, "-w")).To(ContainSubstring(`AppStack "my-app" not found in namespace ` + namespace))
+		Expect(refuses("status", app, "-w", "-o", "json")).To(ContainSubstring("--watch cannot be used with --output json"))
 	})
 })
 
@@ -154,6 +154,6 @@ var _ = Describe("the plugin: wait", func() {
 		deleteStack()
 		Eventually(waiting.code).Should(Receive(Equal(cli.ExitError)))
 		Expect(waiting.err).To(gbytes.Say("error: the stack was deleted\n"))
-		Expect(refuses("wait", app)).To(ContainSubstring(`there is no AppStack "my-app" in namespace ` + namespace))
+		Expect(refuses("wait", app)).To(ContainSubstring(`AppStack "my-app" not found in namespace ` + namespace))
 	})
 })

@@ -32,7 +32,7 @@ var _ = Describe("the plugin: why", func() {
 		}
 		return parts
 	}
-	const runs, asked, stands, failed, todo = "What runs", "What was asked", "How it stands", "What failed", "What to do"
+	const runs, asked, stands, failed, todo = "Running", "Requested", "Status", "Failure", "Next steps"
 
 	It("of a stack that is ready says what runs, and that nothing is to be done", func() {
 		created(fixture.Annotation(v1alpha1.AnnotationChangeCause, "first"))
@@ -40,7 +40,7 @@ var _ = Describe("the plugin: why", func() {
 		Expect(parts[runs]).To(And(
 			ContainSubstring("Revision 1 runs: my-app:1."), ContainSubstring("3 of 3"), ContainSubstring("my-app."+namespace+".svc")))
 		Expect(parts[asked]).To(And(
-			ContainSubstring("The spec's content is that of revision 1 (my-app:1)."), ContainSubstring("(SpecChanged): first.")))
+			ContainSubstring("The spec has the content of revision 1 (my-app:1)."), ContainSubstring("(SpecChanged): first.")))
 		Expect(parts[stands]).To(ContainSubstring("✔ Ready: "))
 		Expect(parts).NotTo(Or(HaveKey(failed), HaveKey(todo)))
 	})
@@ -51,7 +51,7 @@ var _ = Describe("the plugin: why", func() {
 		parts := told()
 		Expect(parts[runs]).To(ContainSubstring("Revision 1 runs: my-app:1."))
 		Expect(parts[asked]).To(And(
-			ContainSubstring("that of revision 2 (my-app:2)"), ContainSubstring("to revision 1"), ContainSubstring("AutoRollback")))
+			ContainSubstring("the content of revision 2 (my-app:2)"), ContainSubstring("to revision 1"), ContainSubstring("AutoRollback")))
 		Expect(parts[stands]).To(ContainSubstring("✖ RolledBack: "))
 		Expect(parts[failed]).To(And(
 			ContainSubstring("Revision 2 failed"), ContainSubstring("InvalidImageName"),
@@ -81,7 +81,7 @@ var _ = Describe("the plugin: why", func() {
 		}
 		created(mounts)
 		const warning = "mounts the claim data, which only one node can mount (ReadWriteOnce)"
-		Expect(told()["What may hold up an update"]).To(ContainSubstring(warning))
+		Expect(told()["Warnings"]).To(ContainSubstring(warning))
 		Expect(does("status", app)).To(ContainSubstring("warning: Component main " + warning))
 
 		change(fixture.Rollout(v1alpha1.RolloutPolicy{Strategy: v1alpha1.RolloutStrategyRecreate}))
@@ -105,7 +105,7 @@ var _ = Describe("the plugin: why", func() {
 		parts := told()
 		Expect(parts[runs]).To(ContainSubstring("Revision 1 runs: my-app:1."))
 		Expect(parts[asked]).To(And(
-			ContainSubstring("The spec's content (my-app:2) is not released as any revision."), ContainSubstring("Rollouts are paused.")))
+			ContainSubstring("The content of the spec (my-app:2) has no revision yet."), ContainSubstring("Rollouts are paused.")))
 		Expect(parts[todo]).To(ContainSubstring("kubectl appstack resume my-app -n " + namespace))
 	})
 
@@ -114,7 +114,7 @@ var _ = Describe("the plugin: why", func() {
 		released(fixture.Image("my-app:2"))
 		released(fixture.RollbackTo(1, 2), fixture.Because("checkout fails"))
 		Expect(told()[asked]).To(ContainSubstring(
-			"spec.rollback asks for revision 1 as long as the content is that of revision 2 (checkout fails)."))
+			"spec.rollback requests revision 1 while the spec has the content of revision 2 (checkout fails)."))
 	})
 
 	It("of a rollback to nowhere names the revisions that there are", func() {
@@ -124,7 +124,7 @@ var _ = Describe("the plugin: why", func() {
 		stalled(v1alpha1.ReasonRevisionNotFound)
 		parts := told()
 		Expect(parts[runs]).To(ContainSubstring("Revision 2 runs"))
-		Expect(parts[asked]).To(ContainSubstring("spec.rollback asks for revision 9"))
+		Expect(parts[asked]).To(ContainSubstring("spec.rollback requests revision 9"))
 		Expect(parts[stands]).To(ContainSubstring("✖ RevisionNotFound: "))
 		Expect(parts[todo]).To(And(ContainSubstring("(1, 2)"), ContainSubstring("kubectl appstack resume-spec my-app -n "+namespace)))
 	})
@@ -170,7 +170,7 @@ var _ = Describe("the plugin: logs", func() {
 		Expect(k8s.Delete(ctx, find(Default, &corev1.Pod{}, pod), client.GracePeriodSeconds(0))).To(Succeed())
 		Expect(refuses("logs", app, "--revision", "2")).To(And(
 			HavePrefix("Revision 2 failed "), ContainSubstring("couldn't parse image name"),
-			ContainSubstring("error: revision 2 has no pods any more; above is what is kept of them\n")))
+			ContainSubstring("error: revision 2 has no pods anymore: see the failure report above\n")))
 	})
 
 	It("of a revision without pods tells where to look", func() {
@@ -186,9 +186,9 @@ var _ = Describe("the plugin: logs", func() {
 
 	It("of what there is not says what there is", func() {
 		created(fixture.Component("worker", 1, nil, "work"))
-		Expect(refuses("logs", app, "mailer")).To(ContainSubstring(`my-app has no component "mailer": name one of main, worker`))
-		Expect(refuses("logs", app, "--revision", "9")).To(ContainSubstring("my-app has no revision 9: name one of 1"))
-		Expect(refuses("logs", "other")).To(ContainSubstring(`there is no AppStack "other"`))
+		Expect(refuses("logs", app, "mailer")).To(ContainSubstring(`my-app has no component "mailer": use one of main, worker`))
+		Expect(refuses("logs", app, "--revision", "9")).To(ContainSubstring("my-app has no revision 9: use one of 1"))
+		Expect(refuses("logs", "other")).To(ContainSubstring(`AppStack "other" not found`))
 	})
 
 	It("of pods that have no node yet is empty, and of one whose node is gone says so", func() {

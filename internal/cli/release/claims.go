@@ -15,41 +15,41 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// NarrowClaim is a PersistentVolumeClaim that cannot be mounted on every node or by every pod, of a
-// component that starts new pods beside old ones.
-type NarrowClaim struct {
+// SingleNodeClaim is a PersistentVolumeClaim that cannot be mounted on every node or by every pod,
+// of a component that starts new pods beside old ones.
+type SingleNodeClaim struct {
 	Component, Claim string
 	// Mode is ReadWriteOnce or ReadWriteOncePod.
 	Mode corev1.PersistentVolumeAccessMode
 }
 
-// ReadNarrowClaims returns the stack's claims that may block an update. It omits claims that cannot
-// be read, because they only serve a warning.
-func (r Release) ReadNarrowClaims(ctx context.Context, reader client.Reader) []NarrowClaim {
-	var narrow []NarrowClaim
+// ReadSingleNodeClaims returns the stack's claims that may block an update. It omits claims that
+// cannot be read, because they only serve a warning.
+func (r Release) ReadSingleNodeClaims(ctx context.Context, reader client.Reader) []SingleNodeClaim {
+	var claims []SingleNodeClaim
 	oneNode := func() bool {
 		nodes := &metav1.PartialObjectMetadataList{}
 		nodes.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NodeList"))
 		return reader.List(ctx, nodes, client.Limit(2)) == nil && len(nodes.Items) == 1
 	}
 	for _, component := range r.Components {
-		for _, name := range mountedBesideOld(component.Deployment) {
+		for _, name := range surgeClaims(component.Deployment) {
 			claim := &corev1.PersistentVolumeClaim{}
 			if reader.Get(ctx, client.ObjectKey{Namespace: r.Stack.Namespace, Name: name}, claim) != nil {
 				continue
 			}
-			mode := narrowest(claim.Spec.AccessModes)
+			mode := singleNodeMode(claim.Spec.AccessModes)
 			if mode == corev1.ReadWriteOncePod || mode == corev1.ReadWriteOnce && !oneNode() {
-				narrow = append(narrow, NarrowClaim{Component: component.Name, Claim: name, Mode: mode})
+				claims = append(claims, SingleNodeClaim{Component: component.Name, Claim: name, Mode: mode})
 			}
 		}
 	}
-	return narrow
+	return claims
 }
 
-// mountedBesideOld returns the claims that new pods of the Deployment mount while old pods still
+// surgeClaims returns the claims that new pods of the Deployment mount while old pods still
 // do.
-func mountedBesideOld(deployment *appsv1.Deployment) []string {
+func surgeClaims(deployment *appsv1.Deployment) []string {
 	if deployment == nil || !rollout.Surges(deployment) {
 		return nil
 	}
@@ -62,9 +62,9 @@ func mountedBesideOld(deployment *appsv1.Deployment) []string {
 	return names
 }
 
-// narrowest returns the access mode that limits where the claim can be mounted; empty if pods on
-// several nodes can mount it.
-func narrowest(modes []corev1.PersistentVolumeAccessMode) corev1.PersistentVolumeAccessMode {
+// singleNodeMode returns the access mode that limits where the claim can be mounted; empty if pods
+// on several nodes can mount it.
+func singleNodeMode(modes []corev1.PersistentVolumeAccessMode) corev1.PersistentVolumeAccessMode {
 	switch {
 	case slices.Contains(modes, corev1.ReadWriteMany), slices.Contains(modes, corev1.ReadOnlyMany):
 		return ""

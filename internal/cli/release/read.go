@@ -33,7 +33,8 @@ var RevisionKind = KindOf(&appsv1.ControllerRevisionList{})
 func KindOf(list client.ObjectList) string { return fmt.Sprintf("%T", list) }
 
 // Read reads a stack and its objects. If the user may not list a kind, Read goes on without it, and
-// adds the error to Denied and its message, from explain, to Unseen. It returns any other error.
+// adds the error to Denied and its message, from explain, to DeniedMessages. It returns any other
+// error.
 func Read(ctx context.Context, reader client.Reader, key client.ObjectKey, explain func(error) string) (Release, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := reader.Get(ctx, key, stack); err != nil {
@@ -45,21 +46,21 @@ func Read(ctx context.Context, reader client.Reader, key client.ObjectKey, expla
 		sets        appsv1.ReplicaSetList
 		pods        corev1.PodList
 	)
-	var unseen []string
+	var messages []string
 	denied := map[string]error{}
 	for _, list := range []client.ObjectList{&revisions, &deployments, &sets, &pods} {
 		err := reader.List(ctx, list, client.InNamespace(key.Namespace), client.MatchingLabels{naming.LabelStack: key.Name})
 		switch {
 		case apierrors.IsForbidden(err):
-			unseen = append(unseen, explain(err))
+			messages = append(messages, explain(err))
 			denied[KindOf(list)] = err
 		case err != nil:
-			return Release{}, fmt.Errorf("reading what belongs to the stack: %w", err)
+			return Release{}, fmt.Errorf("listing the objects of the stack: %w", err)
 		}
 	}
 	r := New(stack, Children{
 		Revisions: revisions.Items, Deployments: deployments.Items, Sets: sets.Items, Pods: pods.Items,
 	})
-	r.Unseen, r.Denied = unseen, denied
+	r.DeniedMessages, r.Denied = messages, denied
 	return r, nil
 }

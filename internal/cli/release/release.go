@@ -29,13 +29,13 @@ type Release struct {
 	Revisions []model.Revision
 	// Components are sorted by name, after the main one.
 	Components []Component
-	// Unseen has a message to the user for each kind that the user may not list.
-	Unseen []string
+	// DeniedMessages has a message to the user for each kind that the user may not list.
+	DeniedMessages []string
 	// Denied has the same errors by KindOf of the list.
 	Denied map[string]error
-	// NarrowClaims are the claims that may block an update. They are empty unless the caller has
+	// SingleNodeClaims are the claims that may block an update. They are empty unless the caller has
 	// read them.
-	NarrowClaims []NarrowClaim
+	SingleNodeClaims []SingleNodeClaim
 }
 
 // Component is a component as it runs in the cluster.
@@ -77,7 +77,7 @@ func New(stack *v1alpha1.AppStack, children Children) Release {
 	for i := range children.Revisions {
 		stored := &children.Revisions[i]
 		if stored.Name != naming.Revision(stack.Name, stored.Revision) {
-			continue // somebody's copy of a revision
+			continue // a copy of a revision
 		}
 		if rev, err := revision.Decode(stored); err == nil { // the stack's conditions report a damaged one
 			r.Revisions = append(r.Revisions, rev)
@@ -199,9 +199,9 @@ func (r Release) Pods(component string, number int64) []corev1.Pod {
 	return pods
 }
 
-// Wanted returns the number of the newest revision with the spec's content, regardless of
+// SpecRevision returns the number of the newest revision with the spec's content, regardless of
 // spec.rollback; 0 if there is none.
-func (r Release) Wanted() int64 {
+func (r Release) SpecRevision() int64 {
 	source := revision.SourceHash(r.Stack.Spec)
 	for _, rev := range slices.Backward(r.Revisions) {
 		if rev.Record.HasSource(source) {

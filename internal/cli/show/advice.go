@@ -17,7 +17,7 @@ import (
 
 // remedy is one thing that the user can do about a problem.
 type remedy struct {
-	words string
+	text string
 	// commands that do it, to be copied as they are.
 	commands []string
 }
@@ -30,7 +30,7 @@ func (v View) Advice(r release.Release) string { return v.advise(r, "") }
 func (v View) advise(r release.Release, indent string) string {
 	var out strings.Builder
 	for _, remedy := range v.remedies(r) {
-		out.WriteString(v.Wrap(indent, remedy.words) + "\n")
+		out.WriteString(v.Wrap(indent, remedy.text) + "\n")
 		for _, command := range remedy.commands {
 			out.WriteString(indent + "  " + v.Paint(terminal.Strong, command) + "\n")
 		}
@@ -48,74 +48,74 @@ func (v View) remedies(r release.Release) []remedy {
 	ready := Ready(r.Stack)
 	switch {
 	case !Current(r.Stack):
-		return []remedy{{"Wait until the operator has seen the newest change:", []string{v.command(r, "wait")}}}
+		return []remedy{{"Wait until the operator has reconciled the newest change:", []string{v.command(r, "wait")}}}
 	case ready.Status == metav1.ConditionTrue:
 		return nil
 	}
 	if known := v.remediesByReason(r)[ready.Reason]; known != nil {
-		if slices.Contains(ofRollouts, ready.Reason) {
-			known = slices.Concat(v.oldPodsFirst(r), known)
+		if slices.Contains(rolloutReasons, ready.Reason) {
+			known = slices.Concat(v.capacityRemedies(r), known)
 		}
 		return known
 	}
 	events := "kubectl events --for appstack/" + r.Stack.Name + v.Scope
-	return []remedy{{"Look closer:", []string{v.command(r, "status"), events}}}
+	return []remedy{{"Get more details:", []string{v.command(r, "status"), events}}}
 }
 
-// ofRollouts are the reasons of Ready for a rollout that is in progress or has failed.
-var ofRollouts = []string{
+// rolloutReasons are the reasons of Ready for a rollout that is in progress or has failed.
+var rolloutReasons = []string{
 	v1alpha1.ReasonProgressing, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed, v1alpha1.ReasonRollbackFailed,
 }
 
 // remediesByReason returns the remedies by the reason of Ready.
 func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	var (
-		wait   = remedy{"Wait for it, or see what it waits for:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
-		pods   = remedy{"Look at the pods:", []string{v.command(r, "status"), v.command(r, "logs")}}
-		amend  = remedy{"Correct the field that the message names, and apply the stack again.", nil}
-		fix    = remedy{"Release a fix: change the spec, or the image with", []string{v.command(r, "set-image", "IMAGE")}}
-		again  = remedy{"Or, if what it lacked is there now, try the same again:", []string{v.command(r, "restart")}}
-		keep   = remedy{"Or keep what runs, until the next change:", []string{v.command(r, "rollback")}}
-		resume = remedy{"Or run the spec again:", []string{v.command(r, "resume-spec")}}
-		back   = remedy{"Or run an earlier revision, one of those of the history:", []string{
+		wait     = remedy{"Wait for the stack, or watch its progress:", []string{v.command(r, "wait"), v.command(r, "status", "-w")}}
+		pods     = remedy{"Check the pods:", []string{v.command(r, "status"), v.command(r, "logs")}}
+		correct  = remedy{"Correct the field that the message names, and apply the stack again.", nil}
+		fix      = remedy{"Release a fix: change the spec, or update the image:", []string{v.command(r, "set-image", "IMAGE")}}
+		retry    = remedy{"Or, if the cause is fixed, retry the same content:", []string{v.command(r, "restart")}}
+		keep     = remedy{"Or keep the running revision until the next change:", []string{v.command(r, "rollback")}}
+		resume   = remedy{"Or end the rollback and run the spec again:", []string{v.command(r, "resume-spec")}}
+		rollback = remedy{"Or roll back to an earlier revision from the history:", []string{
 			v.command(r, "history"), v.command(r, "rollback", "--to-revision", "N"),
 		}}
 	)
-	failed, stuck := []remedy{fix, again, keep}, []remedy{fix, again}
+	failed, stuck := []remedy{fix, retry, keep}, []remedy{fix, retry}
 	if r.LastGood(r.Stack.Status.Revision) != nil {
-		stuck = append(stuck, back)
+		stuck = append(stuck, rollback)
 	}
 	if r.RollbackHolds() { // until the rollback ends, changes of the spec's content are not released
-		failed = []remedy{{"Run the spec again:", resume.commands}, back}
+		failed = []remedy{{"End the rollback and run the spec again:", resume.commands}, rollback}
 		stuck = failed
 	}
 	return map[string][]remedy{
 		v1alpha1.ReasonProgressing:        {wait},
 		v1alpha1.ReasonScaling:            {wait, pods},
 		v1alpha1.ReasonUnavailable:        {pods},
-		v1alpha1.ReasonPaused:             {{"Let it go on:", []string{v.command(r, "resume")}}},
-		v1alpha1.ReasonRetrying:           {{"It is tried again by itself; the message says what is in the way.", nil}},
+		v1alpha1.ReasonPaused:             {{"Resume the rollouts:", []string{v.command(r, "resume")}}},
+		v1alpha1.ReasonRetrying:           {{"The operator retries automatically. The message shows the error.", nil}},
 		v1alpha1.ReasonWaitingForDeletion: {wait},
-		v1alpha1.ReasonInvalidPodTemplate: {amend},
+		v1alpha1.ReasonInvalidPodTemplate: {correct},
 		v1alpha1.ReasonNameConflict: {
 			{"Delete the object that the message names, or rename the stack.", nil},
-			{"Or have the stack take the object over:", []string{
+			{"Or let the stack adopt the object:", []string{
 				"kubectl annotate appstack/" + r.Stack.Name + " " + v1alpha1.AnnotationAdopt + "=true" + v.Scope,
 			}},
 		},
-		v1alpha1.ReasonRejected: {{"The message is the API server's.", nil}, amend},
+		v1alpha1.ReasonRejected: {{"The message is from the API server.", nil}, correct},
 		v1alpha1.ReasonRevisionNotFound: {
-			{fmt.Sprintf("Name a revision that there is (%s):", r.Numbers()), []string{v.command(r, "rollback", "--to-revision", "N")}},
+			{fmt.Sprintf("Select an existing revision (%s):", r.Numbers()), []string{v.command(r, "rollback", "--to-revision", "N")}},
 			resume,
 		},
 		v1alpha1.ReasonRevisionDamaged: {
-			{"Restore the ControllerRevision that the message names from a backup, or delete it to do without that revision.", nil},
+			{"Restore the ControllerRevision that the message names from a backup, or delete it if you do not need that revision.", nil},
 		},
 		v1alpha1.ReasonDriftContested: {
-			{"Stop what changes the object: the message names its field manager, and the events tell of each repair:", []string{
+			{"Stop the client that changes the object: the message names its field manager, and the events list each repair:", []string{
 				"kubectl events --for appstack/" + r.Stack.Name + v.Scope,
 			}},
-			{"Or change the stack's spec to what it wants. The stack is ready again once a repair has stood for a minute.", nil},
+			{"Or set the value in the stack's spec. The stack is ready again when a repair has lasted for a minute.", nil},
 		},
 		v1alpha1.ReasonRolledBack:     failed,
 		v1alpha1.ReasonRolloutFailed:  stuck,

@@ -37,7 +37,7 @@ func (v View) Diff(before, after Side) (string, error) {
 		}
 		label := func(side Side, content string) string {
 			if content == "" {
-				return fmt.Sprintf("%s, %s: not there", side.Name, name)
+				return fmt.Sprintf("%s, %s: absent", side.Name, name)
 			}
 			return fmt.Sprintf("%s, %s", side.Name, name)
 		}

@@ -70,8 +70,8 @@ func TestTree(t *testing.T) {
 
 func TestTreeSaysWhatMayNotBeSeen(t *testing.T) {
 	r := ready(t).release()
-	r.Unseen = []string{"vic may not list pods in namespace shop"}
-	if got := file.Tree(r, false); !strings.Contains(got, "\nnot shown: vic may not list pods in namespace shop\n") {
+	r.DeniedMessages = []string{"vic cannot list pods in namespace shop"}
+	if got := file.Tree(r, false); !strings.Contains(got, "\nnot shown: vic cannot list pods in namespace shop\n") {
 		t.Errorf("the tree does not say what is left out:\n%s", got)
 	}
 }
@@ -107,8 +107,8 @@ func TestWhy(t *testing.T) {
 	held.stack = With(held.stack, Image("shop:1.0.0"+digest), greeting("hello"), RollbackTo(2, 1), Because("checkout fails"))
 	moved := ready(t)
 	moved.stack = With(moved.stack, RollbackTo(1, 1))
-	unseen := ready(t)
-	unseen.stack.Generation++
+	notReconciled := ready(t)
+	notReconciled.stack.Generation++
 	contested := ready(t)
 	contested.stack.Status.Conditions = stalled(v1alpha1.ReasonDriftContested,
 		"Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set again after each repair: "+
@@ -125,7 +125,7 @@ func TestWhy(t *testing.T) {
 	tests := map[string]*scene{
 		"drift-contested": contested, "quota": quota, "quota-surge": surging,
 		"ready": ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
-		"moved-on": moved, "not-seen-yet": unseen,
+		"moved-on": moved, "not-reconciled": notReconciled,
 		"rollback-failed": failed(v1alpha1.ReasonRollbackFailed,
 			"revision 3 failed (component worker, container app: CrashLoopBackOff), and so did going back to revision 2"),
 		"revision-not-found": failed(v1alpha1.ReasonRevisionNotFound,
@@ -146,7 +146,7 @@ func TestWhy(t *testing.T) {
 func TestNarrowClaims(t *testing.T) {
 	narrowed := func(s *scene) release.Release {
 		r := s.release()
-		r.NarrowClaims = []release.NarrowClaim{
+		r.SingleNodeClaims = []release.SingleNodeClaim{
 			{Component: "main", Claim: "data", Mode: corev1.ReadWriteOnce}, {Component: "worker", Claim: "queue", Mode: corev1.ReadWriteOncePod},
 		}
 		return r

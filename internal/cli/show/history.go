@@ -27,7 +27,7 @@ func (v View) History(history []v1alpha1.RolloutStatus) string {
 		tone := toneOf(rollout.Outcome)
 		row := []string{
 			number(rollout.Revision), v.Mark(tone) + " " + v.Paint(tone, string(rollout.Outcome)), string(rollout.Trigger),
-			v.age(rollout.StartedAt), v.took(rollout), v.images(rollout.Images), or(oneLine(rollout.Cause)),
+			v.age(rollout.StartedAt), v.took(rollout), v.images(rollout.Images), orNone(oneLine(rollout.Cause)),
 		}
 		if v.Wide {
 			row = append(row, oneLine(rollout.Message))
@@ -80,7 +80,7 @@ func (v View) images(images []v1alpha1.ImageStatus) string {
 		}
 		words = append(words, word)
 	}
-	return or(strings.Join(words, ", "))
+	return orNone(strings.Join(words, ", "))
 }
 
 // oneLine returns the text as one line, without terminal control sequences.

@@ -27,15 +27,15 @@ func (v View) List(stacks []v1alpha1.AppStack, namespaces bool) string {
 	for _, stack := range Sorted(stacks) {
 		status := stack.Status
 		row := []string{
-			stack.Name, v.state(&stack), number(status.Revision), or(status.ReadySummary), v.age(stack.CreationTimestamp),
-			or(v.image(mainImage(&stack))),
+			stack.Name, v.state(&stack), number(status.Revision), orNone(status.ReadySummary), v.age(stack.CreationTimestamp),
+			orNone(v.image(mainImage(&stack))),
 		}
 		if v.Wide {
 			failed := int64(0)
 			if status.Failure != nil {
 				failed = status.Failure.Revision
 			}
-			row = append(row, or(status.Address), number(failed), message(&stack))
+			row = append(row, orNone(status.Address), number(failed), message(&stack))
 		}
 		if namespaces {
 			row = append([]string{stack.Namespace}, row...)

@@ -47,15 +47,15 @@ func stateOf(pod *corev1.Pod) podState {
 			state.word = pod.Status.Reason
 		}
 	default:
-		state.trouble(pod)
+		state.setProblem(pod)
 	}
 	return state
 }
 
-// trouble sets the state to what prevents the pod from serving, if anything does.
-func (s *podState) trouble(pod *corev1.Pod) {
+// setProblem sets the state to what prevents the pod from serving, if anything does.
+func (s *podState) setProblem(pod *corev1.Pod) {
 	containers := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
-	if slices.ContainsFunc(containers, s.containerTrouble) {
+	if slices.ContainsFunc(containers, s.setContainerProblem) {
 		return
 	}
 	for _, condition := range pod.Status.Conditions {
@@ -72,9 +72,9 @@ func (s *podState) trouble(pod *corev1.Pod) {
 	}
 }
 
-// containerTrouble reports whether the container prevents the pod from serving, and sets the state
-// to the reason.
-func (s *podState) containerTrouble(status corev1.ContainerStatus) bool {
+// setContainerProblem reports whether the container prevents the pod from serving, and sets the
+// state to the reason.
+func (s *podState) setContainerProblem(status corev1.ContainerStatus) bool {
 	if waiting := status.State.Waiting; waiting != nil && waiting.Reason != "" && waiting.Reason != "PodInitializing" {
 		s.word, s.note = waiting.Reason, waiting.Message
 		if waiting.Reason != "ContainerCreating" {

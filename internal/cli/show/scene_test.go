@@ -208,7 +208,7 @@ func notReady(reason, message string) metav1.Condition {
 	return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, message)
 }
 
-// stalled is why someone has to act.
+// stalled is why the user has to act.
 func stalled(reason, message string) []metav1.Condition {
 	return []metav1.Condition{notReady(reason, message), condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, message)}
 }

@@ -69,7 +69,7 @@ func Ready(stack *v1alpha1.AppStack) metav1.Condition {
 	}
 	return metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: "Pending",
-		Message: "the operator has not seen the stack yet: does it run, and does it watch this namespace?",
+		Message: "the operator has not reconciled the stack yet: check that it runs and watches this namespace",
 	}
 }
 
@@ -115,17 +115,17 @@ func (v View) state(stack *v1alpha1.AppStack) string {
 // message says why the stack is in its state.
 func message(stack *v1alpha1.AppStack) string {
 	message := oneLine(Ready(stack).Message)
-	if isBehind(stack) {
-		return unseen + "; before it: " + message
+	if isOutdated(stack) {
+		return notReconciled + "; before that: " + message
 	}
 	return message
 }
 
-// unseen is the message for a status that refers to an earlier spec.
-const unseen = "the operator has not seen the newest change of the spec yet"
+// notReconciled is the message for a status that refers to an earlier spec.
+const notReconciled = "the operator has not reconciled the newest change of the spec yet"
 
-// isBehind reports whether the status refers to an earlier spec.
-func isBehind(stack *v1alpha1.AppStack) bool {
+// isOutdated reports whether the status refers to an earlier spec.
+func isOutdated(stack *v1alpha1.AppStack) bool {
 	return !Current(stack) && len(stack.Status.Conditions) > 0
 }
 
@@ -136,8 +136,8 @@ func (v View) Line(stack *v1alpha1.AppStack, name string) string {
 		return name + ": the API server did not answer"
 	}
 	words := message(stack)
-	if isBehind(stack) {
-		words = unseen
+	if isOutdated(stack) {
+		words = notReconciled
 	}
 	line := name + ": " + v.state(stack) + ": " + words
 	if stack.Status.ReadySummary != "" {

@@ -24,7 +24,7 @@ func (v View) Tree(r release.Release, bars bool) string {
 	table := terminal.Table{Header: []string{"NAME", "STATE", "READY", "AGE", "INFO"}, Loose: []int{4, 0}}
 	stack := r.Stack
 	table.Rows = append(table.Rows, []string{
-		v.Paint(terminal.Strong, stack.Name), v.state(stack), or(stack.Status.ReadySummary), v.age(stack.CreationTimestamp), "",
+		v.Paint(terminal.Strong, stack.Name), v.state(stack), orNone(stack.Status.ReadySummary), v.age(stack.CreationTimestamp), "",
 	})
 	branches := v.Branches()
 	for i, component := range r.Components {
@@ -38,7 +38,7 @@ func (v View) Tree(r release.Release, bars bool) string {
 		}
 	}
 	out.WriteString(v.Table(table))
-	for _, words := range r.Unseen {
+	for _, words := range r.DeniedMessages {
 		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not shown: "+words)) + "\n")
 	}
 	for _, words := range warnings(r) {
@@ -68,7 +68,7 @@ func (v View) head(r release.Release) string {
 	return out.String()
 }
 
-// revisions describes which revision runs, and which one the spec asks for.
+// revisions describes which revision runs, and which one the spec requests.
 func (v View) revisions(r release.Release) string {
 	status := r.Stack.Status
 	if status.Revision == 0 {
@@ -84,12 +84,12 @@ func (v View) revisions(r release.Release) string {
 	case status.LastGoodRevision != 0:
 		words = append(words, fmt.Sprintf("last good is %d", status.LastGoodRevision))
 	default:
-		words = append(words, "none was good yet")
+		words = append(words, "no good revision yet")
 	}
 	if r.RollbackHolds() {
-		words = append(words, fmt.Sprintf("spec.rollback asks for %d", r.Stack.Spec.Rollback.ToRevision))
-	} else if asked := r.Wanted(); asked != 0 && asked != status.Revision {
-		words = append(words, fmt.Sprintf("the spec asks for %d", asked))
+		words = append(words, fmt.Sprintf("spec.rollback requests %d", r.Stack.Spec.Rollback.ToRevision))
+	} else if requested := r.SpecRevision(); requested != 0 && requested != status.Revision {
+		words = append(words, fmt.Sprintf("the spec requests %d", requested))
 	}
 	return strings.Join(words, ", ")
 }
@@ -189,8 +189,8 @@ func (v View) outcome(r release.Release, set release.Set) string {
 	}
 }
 
-// or returns the text, or a placeholder if it is empty.
-func or(text string) string {
+// orNone returns the text, or a placeholder if it is empty.
+func orNone(text string) string {
 	if text == "" {
 		return none
 	}

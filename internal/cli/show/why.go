@@ -13,30 +13,30 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// Why explains in sentences what runs, what was asked for, what failed and what to do.
+// Why explains in sentences what is running, what is requested, what failed and what to do.
 func (v View) Why(r release.Release) string {
 	var out strings.Builder
-	say := func(title string, sentences ...string) {
+	section := func(title string, sentences ...string) {
 		text := strings.Join(strings.Fields(strings.Join(sentences, " ")), " ")
 		if text != "" {
 			out.WriteString(v.Paint(terminal.Strong, title) + "\n" + v.Wrap("  ", text) + "\n")
 		}
 	}
-	say("What runs", v.runs(r)...)
-	say("What was asked", v.asked(r)...)
-	say("How it stands", sentence(v.state(r.Stack)+": "+message(r.Stack)))
+	section("Running", v.running(r)...)
+	section("Requested", v.requested(r)...)
+	section("Status", sentence(v.state(r.Stack)+": "+message(r.Stack)))
 	if failure := r.Stack.Status.Failure; failure != nil {
-		out.WriteString(v.Paint(terminal.Strong, "What failed") + "\n")
+		out.WriteString(v.Paint(terminal.Strong, "Failure") + "\n")
 		for line := range strings.Lines(v.narrower(2).FailureReport(failure)) {
 			out.WriteString("  " + line)
 		}
 	}
-	say("What may hold up an update", warnings(r)...)
+	section("Warnings", warnings(r)...)
 	if advice := v.advise(r, "  "); advice != "" {
-		out.WriteString(v.Paint(terminal.Strong, "What to do") + "\n" + advice)
+		out.WriteString(v.Paint(terminal.Strong, "Next steps") + "\n" + advice)
 	}
-	for _, words := range r.Unseen {
-		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not seen: "+words)) + "\n")
+	for _, words := range r.DeniedMessages {
+		out.WriteString(v.Wrap("", v.Paint(terminal.Busy, "not shown: "+words)) + "\n")
 	}
 	return out.String()
 }
@@ -49,8 +49,8 @@ func (v View) narrower(columns int) View {
 	return v
 }
 
-// runs describes which revision and image run, how many pods are ready, and the address.
-func (v View) runs(r release.Release) []string {
+// running describes which revision and image run, how many pods are ready, and the address.
+func (v View) running(r release.Release) []string {
 	status := r.Stack.Status
 	if status.Revision == 0 {
 		return []string{"Nothing yet."}
@@ -61,34 +61,34 @@ func (v View) runs(r release.Release) []string {
 	}
 	words := []string{first + ": " + ShortImage(mainImage(r.Stack)) + "."}
 	if status.ReadySummary != "" {
-		words = append(words, fmt.Sprintf("Of its pods %s are ready.", strings.Replace(status.ReadySummary, "/", " of ", 1)))
+		words = append(words, fmt.Sprintf("%s pods are ready.", strings.Replace(status.ReadySummary, "/", " of ", 1)))
 	}
 	if status.Address != "" {
-		words = append(words, "It serves at "+status.Address+".")
+		words = append(words, "The address is "+status.Address+".")
 	}
 	return words
 }
 
-// asked describes what the spec asks for, and what started the newest rollout.
-func (v View) asked(r release.Release) []string {
-	spec, asked := r.Stack.Spec, r.Wanted()
-	content := fmt.Sprintf("The spec's content is that of revision %d (%s).", asked, ShortImage(spec.Image))
+// requested describes what the spec requests, and what started the newest rollout.
+func (v View) requested(r release.Release) []string {
+	spec, specRevision := r.Stack.Spec, r.SpecRevision()
+	content := fmt.Sprintf("The spec has the content of revision %d (%s).", specRevision, ShortImage(spec.Image))
 	switch {
 	case r.Denied[release.RevisionKind] != nil:
-		content = fmt.Sprintf("The spec's image is %s.", ShortImage(spec.Image))
-	case asked == 0:
-		content = fmt.Sprintf("The spec's content (%s) is not released as any revision.", ShortImage(spec.Image))
+		content = fmt.Sprintf("The image in the spec is %s.", ShortImage(spec.Image))
+	case specRevision == 0:
+		content = fmt.Sprintf("The content of the spec (%s) has no revision yet.", ShortImage(spec.Image))
 	}
 	words := []string{content}
 	if rollback := spec.Rollback; rollback != nil {
-		words = append(words, fmt.Sprintf("spec.rollback asks for revision %d", rollback.ToRevision))
+		words = append(words, fmt.Sprintf("spec.rollback requests revision %d", rollback.ToRevision))
 		switch {
 		case rollback.FromRevision == nil:
 			words = append(words, "until it is removed")
 		case r.RollbackHolds():
-			words = append(words, fmt.Sprintf("as long as the content is that of revision %d", *rollback.FromRevision))
+			words = append(words, fmt.Sprintf("while the spec has the content of revision %d", *rollback.FromRevision))
 		default:
-			words = append(words, fmt.Sprintf("only if the content is that of revision %d, which it is not", *rollback.FromRevision))
+			words = append(words, fmt.Sprintf("only while the spec has the content of revision %d, which is not the case", *rollback.FromRevision))
 		}
 		if rollback.Cause != "" {
 			words = append(words, fmt.Sprintf("(%s)", oneLine(rollback.Cause)))
@@ -99,7 +99,8 @@ func (v View) asked(r release.Release) []string {
 		words = append(words, "Rollouts are paused.")
 	}
 	if rollout := newest(r.Stack); rollout != nil {
-		last := fmt.Sprintf("The newest rollout, to revision %d, began %s ago (%s)", rollout.Revision, v.age(rollout.StartedAt), rollout.Trigger)
+		last := fmt.Sprintf("The newest rollout, to revision %d, started %s ago (%s)",
+			rollout.Revision, v.age(rollout.StartedAt), rollout.Trigger)
 		reason := cmp.Or(rollout.Cause, rollout.Message)
 		if rollout.Trigger == v1alpha1.TriggerAutoRollback { // its cause says why the revision was first released
 			reason = rollout.Message

@@ -26,7 +26,7 @@ func (s *Screen) Draw(look Look, picture string) {
 	lines := strings.Split(strings.TrimRight(picture, "\n"), "\n")
 	if room := look.Height - 1; look.Height > 1 && len(lines) > room {
 		left := len(lines) - room + 1
-		lines = append(lines[:room-1], look.Paint(Faint, fmt.Sprintf("and %d more lines: make the window higher", left)))
+		lines = append(lines[:room-1], look.Paint(Faint, fmt.Sprintf("and %d more lines: enlarge the window", left)))
 	}
 	for i, line := range lines {
 		lines[i] = look.Fit(line)

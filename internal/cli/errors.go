@@ -15,30 +15,30 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// forbidden matches the message of the API server's authorizers for a missing permission.
-var forbidden = regexp.MustCompile(
+// forbiddenPattern matches the message of the API server's authorizers for a missing permission.
+var forbiddenPattern = regexp.MustCompile(
 	`User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)"| at the cluster scope)`)
 
 // explain returns a message that says what went wrong and, where possible, what to do about it.
 func (p *Plugin) explain(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "stopped before it was done"
+		return "interrupted"
 	case apierrors.IsForbidden(err):
-		return refusal(err)
+		return forbiddenMessage(err)
 	case apierrors.IsUnauthorized(err):
-		return "the cluster does not know who you are: log in again, or name another context with --context"
+		return "you are not logged in to the cluster (Unauthorized): log in again, or select another context with --context"
 	case apierrors.IsNotFound(err):
 		return p.notFound(err)
 	case meta.IsNoMatchError(err):
-		return "the cluster does not know AppStacks: install the operator, or name another cluster with --context"
+		return "the AppStack CRD is not installed in the cluster: install the operator, or select another cluster with --context"
 	}
 	return err.Error()
 }
 
-// refusal returns a message that names the missing permission.
-func refusal(err error) string {
-	found := forbidden.FindStringSubmatch(err.Error())
+// forbiddenMessage returns a message that names the missing permission.
+func forbiddenMessage(err error) string {
+	found := forbiddenPattern.FindStringSubmatch(err.Error())
 	if found == nil {
 		return err.Error() // from an admission policy, whose message suffices
 	}
@@ -50,8 +50,8 @@ func refusal(err error) string {
 	if namespace != "" {
 		where = "in namespace " + namespace
 	}
-	return fmt.Sprintf("%s may not %s %s %s: ask an administrator for a role with the permission to %s %s, such as %s",
-		user, verb, resource, where, verb, resource, roleFor(verb))
+	return fmt.Sprintf("%s cannot %s %s %s: ask an administrator for a role with this permission, such as %s",
+		user, verb, resource, where, roleFor(verb))
 }
 
 // roleFor returns the ClusterRole of AppStack that has the permission.
@@ -68,7 +68,7 @@ func (p *Plugin) notFound(err error) string {
 	status := apierrors.APIStatus(nil)
 	if errors.As(err, &status) {
 		if details := status.Status().Details; details != nil && details.Group == v1alpha1.GroupName && details.Name != "" {
-			return fmt.Sprintf("there is no AppStack %q%s", details.Name, p.scopeHint())
+			return fmt.Sprintf("AppStack %q not found%s", details.Name, p.scopeHint())
 		}
 	}
 	return err.Error()

@@ -18,25 +18,25 @@ import (
 // exceeded is part of the API server's message about an exhausted quota.
 const exceeded = "exceeded quota"
 
-// oldPodsFirst returns the remedies if new pods cannot run beside old ones, because a quota is
+// capacityRemedies returns the remedies if new pods cannot run beside old ones, because a quota is
 // exhausted or because old pods hold a claim.
-func (v View) oldPodsFirst(r release.Release) []remedy {
+func (v View) capacityRemedies(r release.Release) []remedy {
 	var remedies []remedy
-	switch component := refusedByQuota(r); {
+	switch component := rejectedByQuota(r); {
 	case component == nil:
 	case component.Deployment == nil || rollout.Surges(component.Deployment):
 		remedies = append(remedies, remedy{
-			"The quota has no room for new pods beside old ones: raise it, or have old pods go first:",
+			"The quota does not allow new pods in addition to old pods: raise it, or stop old pods first:",
 			[]string{v.patchRollout(r, `"maxSurge":0,"maxUnavailable":1`)},
 		})
 	default:
 		remedies = append(remedies, remedy{
-			"The quota has no room for so many pods: raise it, or run fewer:", []string{v.command(r, "scale", component.Name+"=N")},
+			"The quota does not allow this many pods: raise it, or scale down:", []string{v.command(r, "scale", component.Name+"=N")},
 		})
 	}
-	if len(r.NarrowClaims) > 0 {
+	if len(r.SingleNodeClaims) > 0 {
 		remedies = append(remedies, remedy{
-			"If new pods wait for a claim that old ones hold, have old pods go first:",
+			"If new pods wait for a claim that old pods use, stop old pods first:",
 			[]string{v.patchRollout(r, `"strategy":"Recreate","maxSurge":null,"maxUnavailable":null`)},
 		})
 	}
@@ -48,9 +48,9 @@ func (v View) patchRollout(r release.Release, fields string) string {
 	return "kubectl patch appstack/" + r.Stack.Name + " --type=merge -p '{\"spec\":{\"rollout\":{" + fields + "}}}'" + v.Scope
 }
 
-// refusedByQuota returns the first component whose pods are rejected because of a quota, now or in
+// rejectedByQuota returns the first component whose pods are rejected because of a quota, now or in
 // the failure report; nil if there is none.
-func refusedByQuota(r release.Release) *release.Component {
+func rejectedByQuota(r release.Release) *release.Component {
 	for i, component := range r.Components {
 		failure := r.Stack.Status.Failure
 		if failure != nil && failure.Component == component.Name && strings.Contains(failure.Message, exceeded) {
@@ -68,13 +68,13 @@ func refusedByQuota(r release.Release) *release.Component {
 // warnings returns what may block an update of the stack.
 func warnings(r release.Release) []string {
 	var words []string
-	for _, claim := range r.NarrowClaims {
-		who := "only one node"
+	for _, claim := range r.SingleNodeClaims {
+		mounter := "only one node"
 		if claim.Mode == corev1.ReadWriteOncePod {
-			who = "only one pod"
+			mounter = "only one pod"
 		}
-		words = append(words, fmt.Sprintf("Component %s mounts the claim %s, which %s can mount (%s), and starts new pods beside old ones: "+
-			"an update may wait for ever. Set spec.rollout.strategy: Recreate.", claim.Component, claim.Claim, who, claim.Mode))
+		words = append(words, fmt.Sprintf("Component %s mounts the claim %s, which %s can mount (%s), and starts new pods before old pods stop: "+
+			"an update may never complete. Set spec.rollout.strategy: Recreate.", claim.Component, claim.Claim, mounter, claim.Mode))
 	}
 	return words
 }

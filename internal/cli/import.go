@@ -16,8 +16,8 @@ import (
 func (p *Plugin) importFrom() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "Make stacks of what another tool describes",
-		Long:  `Make stacks of what another tool describes.`,
+		Short: "Convert the configuration of another tool to stacks",
+		Long:  `Convert the configuration of another tool to stacks.`,
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -30,18 +30,18 @@ func (p *Plugin) importCompose() *cobra.Command {
 	size := "1Gi"
 	cmd := &cobra.Command{
 		Use:   "compose FILE...",
-		Short: "Make stacks of a Compose file",
-		Long: `Write the services of a Compose file as stacks, to the standard output. Several
-files are merged, as Docker Compose merges them; - is the standard input.
+		Short: "Convert Compose files to stacks",
+		Long: `Convert the services of a Compose file to stacks, and print them. Several files are
+merged as Docker Compose merges them; - is the standard input.
 
-Services find each other by their names, so each becomes a stack of its own name,
-whose Service is reached by it. One that runs the image of another with another
-command, and has no ports, such as a worker, becomes a component of that one's
-stack: they are released and rolled back together. With --stack all services
-become components of one stack, and go by other names.
+Services find each other by name, so each service becomes a stack whose Service has
+the same name. A service without ports that runs another service's image with a
+different command, such as a worker, becomes a component of that service's stack:
+both are released and rolled back together. With --stack, all services become
+components of one stack, and their Services have other names.
 
-Each thing that is not carried over, and each that needs a hand, is named in a
-comment in front of its stack, and on the standard error.`,
+Settings that are not converted or that need manual changes are listed in a comment
+before each stack, and on the standard error.`,
 		Example: `  kubectl appstack import compose compose.yaml > stacks.yaml
   kubectl appstack import compose compose.yaml | kubectl apply -f -`,
 		Args: cobra.MinimumNArgs(1),
@@ -51,7 +51,7 @@ comment in front of its stack, and on the standard error.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if options.VolumeSize, err = resource.ParseQuantity(size); err != nil {
-				return fmt.Errorf("--volume-size %s: it is a size such as 1Gi", size)
+				return fmt.Errorf("--volume-size %s: must be a size such as 1Gi", size)
 			}
 			logrus.SetOutput(p.ErrOut)
 			logrus.SetFormatter(warnings{})
@@ -70,11 +70,11 @@ comment in front of its stack, and on the standard error.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&options.Stack, "stack", "", "Make one stack of this name, with all services as its components.")
-	f.StringVar(&options.ProjectName, "project-name", "", "Name of the project, in place of the one that the file or its folder has.")
-	f.StringArrayVar(&options.Profiles, "profile", nil, "Compose profile to take in. May be repeated.")
-	f.StringArrayVar(&options.EnvFiles, "env-file", nil, "File with variables, in place of .env. May be repeated.")
-	f.StringVar(&size, "volume-size", size, "Size that is asked for, for each named volume.")
+	f.StringVar(&options.Stack, "stack", "", "Convert all services to components of one stack with this name.")
+	f.StringVar(&options.ProjectName, "project-name", "", "Project name. Defaults to the name in the file, or that of its directory.")
+	f.StringArrayVar(&options.Profiles, "profile", nil, "Compose profile to include. May be repeated.")
+	f.StringArrayVar(&options.EnvFiles, "env-file", nil, "File with variables, instead of .env. May be repeated.")
+	f.StringVar(&size, "volume-size", size, "Storage request for each named volume.")
 	return cmd
 }
 
