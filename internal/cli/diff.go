@@ -67,6 +67,9 @@ func (c *connection) sides(r release.Release, numbers []string) (before, after s
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return before, after, err
 	}
+	if err := c.anyRevision(r); err != nil && len(numbers) > 0 {
+		return before, after, err
+	}
 	var sides []show.Side
 	for _, text := range numbers {
 		number, err := strconv.ParseInt(text, 10, 64)

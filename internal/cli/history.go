@@ -107,8 +107,16 @@ func (c *connection) find(r release.Release, number int64) (*model.Revision, err
 	if rev := r.Find(number); rev != nil {
 		return rev, nil
 	}
-	if len(r.Revisions) == 0 {
-		return nil, fmt.Errorf("%s has no revisions yet: see kubectl appstack why %s%s", r.Stack.Name, r.Stack.Name, c.plugin.scope())
+	if err := c.anyRevision(r); err != nil {
+		return nil, err
 	}
 	return nil, fmt.Errorf("%s has no revision %d: use one of %s", r.Stack.Name, number, r.Numbers())
+}
+
+// anyRevision returns an error if the stack has no revisions yet.
+func (c *connection) anyRevision(r release.Release) error {
+	if len(r.Revisions) > 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has no revisions yet: see kubectl appstack why %s%s", r.Stack.Name, r.Stack.Name, c.plugin.scope())
 }

@@ -91,6 +91,9 @@ func (c *connection) rollbackOf(r release.Release, to int64) (*v1alpha1.Rollback
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return nil, err
 	}
+	if err := c.anyRevision(r); err != nil {
+		return nil, err
+	}
 	if to == 0 {
 		leave := []int64{from}
 		if r.RollbackHolds() {

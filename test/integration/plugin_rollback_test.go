@@ -129,7 +129,8 @@ var _ = Describe("the plugin: rollback", func() {
 
 	It("of a stack that never ran says so", func() {
 		create(fixture.Paused(true))
-		Expect(refuses("rollback", app, "--yes")).To(ContainSubstring("my-app has no other good revision"))
+		Expect(refuses("rollback", app, "--yes")).To(ContainSubstring("my-app has no revisions yet"))
+		Expect(refuses("diff", app, "one")).To(ContainSubstring("my-app has no revisions yet"))
 		Expect(refuses("rollback", app, "--yes", "--to-revision", "1")).To(ContainSubstring("my-app has no revisions yet"))
 	})
 
