@@ -69,6 +69,14 @@ const (
 	ReasonRollbackFailed = "RollbackFailed"
 	// ReasonRevisionDamaged is a revision whose record cannot be read.
 	ReasonRevisionDamaged = "RevisionDamaged"
+	// ReasonConfigNotFound is a ConfigMap, or a key of one, that pods need and that does not exist.
+	ReasonConfigNotFound = "ConfigNotFound"
+	// ReasonConfigContested is a ConfigMap that changes again and again, so that its changes are no
+	// longer released.
+	ReasonConfigContested = "ConfigContested"
+	// ReasonConfigLost is a copy of a ConfigMap that a revision needs, that was deleted, and whose
+	// content is nowhere else.
+	ReasonConfigLost = "ConfigLost"
 	// ReasonDriftContested is an object that somebody else changes again each time
 	// the operator has repaired it. It lasts until a repair has stood for a minute.
 	ReasonDriftContested = "DriftContested"

@@ -66,16 +66,16 @@ type Kind struct {
 // All lists the kinds of children in the order in which they are written.
 var All = []*Kind{deployments, services, autoscalers, budgets}
 
-// byName includes Revisions.
+// byName includes Revisions and Copies.
 var byName = func() map[model.Kind]*Kind {
-	kinds := map[model.Kind]*Kind{Revisions.Name: Revisions}
+	kinds := map[model.Kind]*Kind{Revisions.Name: Revisions, Copies.Name: Copies}
 	for _, kind := range All {
 		kinds[kind.Name] = kind
 	}
 	return kinds
 }()
 
-// Of returns the kind with the name: one of All, or Revisions. It is nil for other names.
+// Of returns the kind with the name: one of All, Revisions or Copies. It is nil for other names.
 func Of(name model.Kind) *Kind { return byName[name] }
 
 // Each iterates over live children, in the order of All and by name.

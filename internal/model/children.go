@@ -16,6 +16,8 @@ type Kind string
 const (
 	KindDeployment Kind = "Deployment"
 	KindService    Kind = "Service"
+	// KindConfigMap is the kind of copies of ConfigMaps.
+	KindConfigMap Kind = "ConfigMap"
 	// KindRevision is the kind of revisions.
 	KindRevision Kind = "ControllerRevision"
 )

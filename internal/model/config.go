@@ -3,7 +3,10 @@
 
 package model
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ConfigMap is the content of a ConfigMap.
 type ConfigMap struct {
@@ -53,4 +56,47 @@ type ObservedConfig struct {
 	// ChangedAt is when the operator last observed a change of the object; zero if it has observed
 	// none.
 	ChangedAt time.Time
+}
+
+// ConfigState is what is observed of the config of a stack.
+type ConfigState struct {
+	// Live are the ConfigMaps that are never copied, because the spec says so.
+	Live []string
+	// Observed is what is known of the ConfigMaps that the stack names, by name; nil until they
+	// have been observed.
+	Observed map[string]ObservedConfig
+	// Deferred says that a change of them is not released by itself.
+	Deferred bool
+	// SpecSince is when the operator first observed the current spec.
+	SpecSince time.Time
+	// ChangedSince is when the operator first observed the current difference between them and the
+	// stack's revision; zero if there is none.
+	ChangedSince time.Time
+	// Copies are the existing copies of ConfigMaps, by name.
+	Copies map[string]ExistingCopy
+}
+
+// ExistingCopy is a copy of a ConfigMap that exists. Its content is not observed, as it is
+// immutable.
+type ExistingCopy struct {
+	ObjectID
+	// Orphan says that the copy has no controller.
+	Orphan bool
+}
+
+// IsLive reports whether the ConfigMap is named by pod templates itself, not by a copy.
+func (c *ConfigState) IsLive(name string) bool {
+	return name == clusterCA || slices.Contains(c.Live, name)
+}
+
+// clusterCA is the ConfigMap that Kubernetes puts into every namespace, with the certificate of the
+// API server. Pods need the current one.
+const clusterCA = "kube-root-ca.crt"
+
+// ConfigTimes are when releases for changed ConfigMaps started, oldest first.
+type ConfigTimes []time.Time
+
+// Within returns those of the times that are less than the duration ago.
+func (t ConfigTimes) Within(d time.Duration, now time.Time) ConfigTimes {
+	return slices.DeleteFunc(slices.Clone(t), func(at time.Time) bool { return now.Sub(at) >= d })
 }

@@ -25,6 +25,9 @@ type Plan struct {
 	Asks Questions
 	// LooksUp is the image that is being resolved for the next revision; empty if none is.
 	LooksUp string
+	// Gathers describes changes of ConfigMaps whose release waits a moment for further changes;
+	// empty if there are none.
+	Gathers string
 	// Waits describes what the rollout waits for; empty if it waits for nothing.
 	Waits string
 	// Wait is the time until the next reconcile is due without an event, for example for a
@@ -37,7 +40,7 @@ type Plan struct {
 // Settled reports whether the stack has reached what it asks for: nothing has to be written, no
 // image is being resolved, and there is no problem.
 func (p Plan) Settled() bool {
-	return p.Start == nil && len(p.Steps) == 0 && p.Problem == nil && p.LooksUp == ""
+	return p.Start == nil && len(p.Steps) == 0 && p.Problem == nil && p.LooksUp == "" && p.Gathers == ""
 }
 
 // Desired is a component that has to run, with its operation.

@@ -17,10 +17,12 @@ type Questions struct {
 	Since time.Time
 	// Images are the images to resolve.
 	Images []ImageRequest
+	// Config are the names of the ConfigMaps to read.
+	Config []string
 }
 
 // None reports whether there are no questions.
-func (q Questions) None() bool { return len(q.Images) == 0 }
+func (q Questions) None() bool { return len(q.Images) == 0 && len(q.Config) == 0 }
 
 // Answers are the known answers to the questions of a release. The wait for them is bounded.
 type Answers struct {
@@ -29,6 +31,10 @@ type Answers struct {
 	// Images are the resolved images. An image that is missing does not have to be resolved and
 	// runs as written.
 	Images map[ImageRequest]Image
+	// Config are the ConfigMaps as they were just read, by name; nil for one that does not exist.
+	Config map[string]*ConfigMap
+	// ConfigVersions are their versions.
+	ConfigVersions map[string]string
 	// Waiting describes what has not been answered yet; empty if the answers are complete.
 	Waiting string
 	// Wait is the time until the wait is given up; 0 if nothing is waited for.

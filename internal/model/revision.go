@@ -50,6 +50,12 @@ type Record struct {
 	// ConfigBaseline are the hashes of the ConfigMaps that the templates name themselves, by name,
 	// at the time when the operator first saw them: changes are recognized by them.
 	ConfigBaseline map[string]string `json:"configBaseline,omitempty"`
+	// ConfigVersions are the versions of the ConfigMaps that had the revision's content, by name: a
+	// restarted operator need not read those that still have it.
+	ConfigVersions map[string]string `json:"configVersions,omitempty"`
+	// ConfigReleases are the times of the last releases for changed ConfigMaps, up to that of this
+	// revision.
+	ConfigReleases ConfigTimes `json:"configReleases,omitempty"`
 	// Provenance says whether images were resolved for other spec contents that render to this
 	// revision: by source hash and component name, for the latest sources only.
 	Provenance map[string]map[string]Provenance `json:"provenance,omitempty"`

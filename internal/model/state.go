@@ -39,6 +39,8 @@ type State struct {
 	// Observations is what the operator itself has observed of the open rollout.
 	Observations Observations
 
+	// Config is what is observed of the stack's config; nil if the operator does not handle it.
+	Config *ConfigState
 	// Answers are the answers to the questions of the last plan.
 	Answers Answers
 	// Damaged is the problem of a revision that cannot be decoded; nil if there is none.

@@ -11,7 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Step is one operation of a plan: a StartRollout, an UpdateRevision, a WriteChild or a Delete.
+// Step is one operation of a plan: a StartRollout, an UpdateRevision, a WriteChild, a Delete,
+// a CopyConfig or an AdoptCopy.
 type Step interface {
 	fmt.Stringer
 
@@ -87,6 +88,9 @@ type StartRollout struct {
 	Ended *Rollout
 	// DryRuns are the child writes for which dry runs are made first.
 	DryRuns []WriteChild
+	// Copies are the copies of ConfigMaps that the revision names and that do not exist yet. They
+	// are created before the revision.
+	Copies []CopyConfig
 	// Basis is the basis in Asked.
 	Basis string
 }
@@ -206,6 +210,41 @@ func (Delete) Verb() string { return "Delete" }
 func (s Delete) Asked() Asked { return Asked{Hash: string(s.UID)} }
 
 func (s Delete) String() string { return line(s) }
+
+// CopyConfig creates the copy of a ConfigMap (R31).
+type CopyConfig struct {
+	Why
+	Copy    ConfigCopy
+	Content ConfigMap
+}
+
+// Verb implements Step.
+func (CopyConfig) Verb() string { return "Create" }
+
+// Object implements Step.
+func (s CopyConfig) Object() ObjectID { return ObjectID{Kind: KindConfigMap, Name: s.Copy.Name} }
+
+// Target implements Step.
+func (s CopyConfig) Target() Target { return s.Object().Target() }
+
+// Asked identifies the step by the content.
+func (s CopyConfig) Asked() Asked { return Asked{Hash: s.Copy.Hash} }
+
+func (s CopyConfig) String() string { return line(s) }
+
+// AdoptCopy makes the stack the controller of a copy of a ConfigMap again (R26).
+type AdoptCopy struct {
+	Why
+	ObjectID
+}
+
+// Verb implements Step.
+func (AdoptCopy) Verb() string { return "Update" }
+
+// Asked identifies the step by the object's UID.
+func (s AdoptCopy) Asked() Asked { return Asked{Hash: string(s.UID)} }
+
+func (s AdoptCopy) String() string { return line(s) }
 
 // RevisionOf returns the revision that the step writes, or nil.
 func RevisionOf(step Step) *Revision {

@@ -33,6 +33,9 @@ type decision struct {
 	alias alias
 	// declared says that the spec asks for the running revision itself.
 	declared bool
+	// gathers describes changes of ConfigMaps that are released together with those that may follow
+	// at once. The plan waits for these for the time wait.
+	gathers string
 	// held says that spec.paused holds the stack up.
 	held bool
 	// asks are the questions that have to be answered before the next revision can be made.
@@ -66,7 +69,7 @@ func (p Planner) decide(state model.State, current *model.Revision, timeline []m
 // wanted is the decision that the spec asks for, regardless of a failure of the current rollout.
 func (p Planner) wanted(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	spec := state.Stack.Spec
-	choice := revision.Choose(spec, state.Revisions, 0, nil)
+	choice := revision.Choose(spec, state.Revisions, numberOf(current), observedConfig(state))
 	if choice.Problem != nil {
 		return decision{problem: choice.Problem}
 	}
@@ -77,11 +80,18 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 		return pause(state, current, timeline, choice)
 	}
 	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, Cause: choice.Cause, StartedAt: now}
+	if choice.Base != 0 {
+		return reconfigured(state, current, choice, begin)
+	}
 	if choice.Number != 0 {
 		if begin.Trigger == v1alpha1.TriggerSpecChanged {
 			begin.Cause = model.Truncate(revision.CauseOfReturn(state.Stack), maxCause)
 		}
-		return moveTo(state, current, *revision.Find(state.Revisions, choice.Number), begin)
+		rev := *revision.Find(state.Revisions, choice.Number)
+		if begin.Trigger == v1alpha1.TriggerSpecChanged && numberOf(current) != rev.Number && unobserved(state, rev) {
+			return decision{wait: quiet} // the first list of ConfigMaps triggers a reconcile
+		}
+		return moveTo(state, current, rev, begin)
 	}
 	if asks := p.questions(state, choice, now); !asks.None() || state.Answers.Waiting != "" {
 		return decision{asks: asks, looksUp: state.Answers.Waiting, wait: state.Answers.Wait}
@@ -93,6 +103,13 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 	content, err := render.Content(input)
 	if err != nil {
 		return decision{problem: renderProblem(err)}
+	}
+	if wait := gatheringSpec(state, content, now); wait > 0 {
+		return decision{gathers: choice.Message, wait: wait}
+	}
+	content, problem := withConfig(state, content)
+	if problem != nil {
+		return decision{problem: problem}
 	}
 	// the same content keeps its number, however the spec spells it (R3), whether or not a
 	// restart has stamped it
@@ -106,8 +123,14 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 		if content, err = render.Content(input); err != nil {
 			return decision{problem: renderProblem(err)}
 		}
+		if content, problem = withConfig(state, content); problem != nil {
+			return decision{problem: problem}
+		}
 	}
-	rev := release(state, content, model.Record{Sources: []string{source}, ContentHash: hash})
+	rev := release(state, content, model.Record{
+		Sources: []string{source}, ContentHash: hash,
+		ConfigVersions: state.Answers.ConfigVersions, ConfigReleases: latestConfigReleases(state.Revisions),
+	})
 	return startOf(state, rev, begin)
 }
 
@@ -195,6 +218,14 @@ func provenances(content model.Content) map[string]model.Provenance {
 	return all
 }
 
+// numberOf returns the number of the revision; 0 if there is none.
+func numberOf(rev *model.Revision) int64 {
+	if rev == nil {
+		return 0
+	}
+	return rev.Number
+}
+
 // pause is the decision of a paused stack: held if a rollout is open, or would start without
 // the pause.
 func pause(state model.State, current *model.Revision, timeline []model.Rollout, choice revision.Choice) decision {
@@ -222,6 +253,10 @@ func moveTo(state model.State, current *model.Revision, rev model.Revision, begi
 func startOf(state model.State, rev model.Revision, begin model.Rollout) decision {
 	timeline := revision.Timeline(state.Revisions)
 	rev = revision.Begin(rev, timeline, begin)
+	copies, asks, lost := recreated(state, rev)
+	if lost != nil || !asks.None() {
+		return decision{asks: asks, problem: lost}
+	}
 	revisions := slices.DeleteFunc(slices.Clone(state.Revisions),
 		func(other model.Revision) bool { return other.Number == rev.Number })
 	children := childrenOf(state, components(state, rev, append(revisions, rev), begin.StartedAt), begin)
@@ -241,6 +276,7 @@ func startOf(state model.State, rev model.Revision, begin model.Rollout) decisio
 		ObjectID: rev.ObjectID(),
 		Revision: rev,
 		Ended:    revision.Superseded(timeline, begin.StartedAt),
+		Copies:   copies,
 		DryRuns:  append(dryRuns, afterwards(state, rev, children)...),
 		Basis:    basis(state, children),
 	}}

@@ -49,10 +49,16 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 		return plan
 	}
 	plan.Start, plan.Problem, plan.Held = decision.start, decision.problem, decision.held
-	plan.LooksUp, plan.Wait = decision.looksUp, decision.wait
+	plan.LooksUp, plan.Gathers, plan.Wait = decision.looksUp, decision.gathers, decision.wait
 	if current == nil {
 		return plan
 	}
+	maintained, asks, lost := recreated(state, *current)
+	if !asks.None() && state.Answers.Release == "" {
+		plan.Asks = asks
+		return plan
+	}
+	plan.Problem = cmp.Or(plan.Problem, lost)
 	plan.Components = components(state, *current, state.Revisions, now)
 	children := childrenOf(state, plan.Components, *plan.Rollout)
 	admit(state, children)
@@ -80,11 +86,15 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	records.alias(decision.alias)
 	records.adopt()
 	records.operate(current.Number, plan.Components)
+	records.baseline(*current, state.Config)
 
 	steps := asSteps(records.steps())
+	steps = append(steps, asSteps(maintained)...)
+	steps = append(steps, asSteps(orphanedCopies(state.Config))...)
 	steps = append(steps, asSteps(due)...)
 	steps = append(steps, asSteps(removals(state, children))...)
 	steps = append(steps, asSteps(prunings(state.Stack.Spec, state.Revisions, current.Number))...)
+	steps = append(steps, asSteps(unusedCopies(state))...)
 	var refused *model.Problem
 	plan.Steps, refused, wait = dueSteps(state, steps, *plan.Rollout, now)
 	plan.Problem, plan.Wait = cmp.Or(plan.Problem, refused), model.Sooner(plan.Wait, wait)

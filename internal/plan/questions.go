@@ -44,6 +44,9 @@ func (p Planner) questions(state model.State, choice revision.Choice, now time.T
 		return model.Questions{} // rendering the content reports the error
 	}
 	questions.Images = render.Requests(spec, draft)
+	if state.Config != nil {
+		questions.Config = sourcesOf(state.Config, draft)
+	}
 	return questions
 }
 

@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -88,6 +89,29 @@ func (r *records) operate(target int64, desired []model.Desired) {
 	}
 	rev.Record.Operations = operations
 	r.change(target, rev, "replicas, autoscaling or disruption budget of a component changed")
+}
+
+// baseline records the content of the ConfigMaps that the revision's templates name themselves, if it
+// has not been recorded yet: a later change of them is recognized by it, and what is there already
+// is no change.
+func (r *records) baseline(rev model.Revision, config *model.ConfigState) {
+	if config == nil || config.Observed == nil {
+		return
+	}
+	known := revision.Config(rev)
+	unknown := map[string]string{}
+	for _, name := range sourcesOf(config, rev.Content) {
+		if now, observed := config.Observed[name]; observed && known[name] == "" {
+			unknown[name] = now.Hash
+		}
+	}
+	if len(unknown) == 0 {
+		return
+	}
+	changed := *revision.Find(r.all, rev.Number)
+	maps.Copy(unknown, changed.Record.ConfigBaseline)
+	changed.Record.ConfigBaseline = unknown
+	r.change(rev.Number, changed, "the content of the ConfigMaps that it names is recorded")
 }
 
 // steps returns one update for each changed revision.

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The AppStack Authors.
+
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/render"
+	"github.com/appstack-dev/appstack/internal/revision"
+)
+
+// Changes of ConfigMaps are gathered, so that several of them are one release (R32).
+const (
+	// quiet is how long no ConfigMap of the stack must have changed.
+	quiet = 5 * time.Second
+	// quietWithSpec is the same for a release of a changed spec.
+	quietWithSpec = time.Second
+	// maxGathering is how long after the first change the release starts in any case.
+	maxGathering = 30 * time.Second
+)
+
+// Releases for changed ConfigMaps are bounded, because an app may write its own config (R32).
+const (
+	// maxConfigReleases is how many such releases there may be within configPeriod.
+	maxConfigReleases = 12
+	configPeriod      = time.Hour
+)
+
+// ConfigNames returns the ConfigMaps that the stack names, with what its revisions record of each:
+// those of its revisions, and those of the spec as long as it has no revision.
+func (p Planner) ConfigNames(state model.State) map[string]model.ObservedConfig {
+	names := map[string]model.ObservedConfig{}
+	source, known := revision.SourceHash(state.Stack.Spec), false
+	for _, rev := range state.Revisions { // the newest wins
+		known = known || rev.Record.HasSource(source)
+		for name, hash := range revision.Config(rev) {
+			names[name] = model.ObservedConfig{Hash: hash, Version: rev.Record.ConfigVersions[name]}
+		}
+		addSources(names, state, rev.Content)
+	}
+	if !known {
+		if draft, err := render.Draft(render.Input{Stack: state.Stack, Defaults: p.Defaults}); err == nil {
+			addSources(names, state, draft)
+		}
+	}
+	return names
+}
+
+// addSources adds the ConfigMaps that the content names itself.
+func addSources(names map[string]model.ObservedConfig, state model.State, content model.Content) {
+	for _, name := range sourcesOf(state.Config, content) {
+		if _, found := names[name]; !found {
+			names[name] = model.ObservedConfig{}
+		}
+	}
+}
+
+// sourcesOf returns the ConfigMaps that a release with the content copies, sorted.
+func sourcesOf(config *model.ConfigState, content model.Content) []string {
+	sources := map[string]bool{}
+	for _, ref := range render.ConfigRefs(render.WithConfig(content, nil)) {
+		sources[ref.Name] = true
+	}
+	maps.DeleteFunc(sources, func(name string, _ bool) bool { return config.IsLive(name) })
+	return slices.Sorted(maps.Keys(sources))
+}
+
+// observedConfig returns what is known of the stack's ConfigMaps, as far as changes of them are
+// released.
+func observedConfig(state model.State) revision.ObservedConfig {
+	if state.Config == nil || state.Config.Deferred {
+		return nil
+	}
+	return state.Config.Observed
+}
+
+// unobserved reports whether it is not known yet whether the revision has the current ConfigMaps.
+func unobserved(state model.State, rev model.Revision) bool {
+	return state.Config != nil && !state.Config.Deferred && state.Config.Observed == nil && len(revision.Config(rev)) > 0
+}
+
+// gathering returns how long the changes of the revision's ConfigMaps are still gathered; 0 if they
+// are complete.
+func gathering(state model.State, changed []string, now time.Time) time.Duration {
+	last := state.Config.ChangedSince
+	for _, name := range changed {
+		last = later(last, state.Config.Observed[name].ChangedAt)
+	}
+	return max(0, min(last.Add(quiet).Sub(now), state.Config.ChangedSince.Add(maxGathering).Sub(now)))
+}
+
+// gatheringSpec returns how long a changed spec that names ConfigMaps waits for changes of these; 0 if
+// it is complete.
+func gatheringSpec(state model.State, content model.Content, now time.Time) time.Duration {
+	if state.Config == nil {
+		return 0
+	}
+	sources := sourcesOf(state.Config, content)
+	if len(sources) == 0 {
+		return 0
+	}
+	last := state.Config.SpecSince
+	for _, name := range sources {
+		last = later(last, state.Config.Observed[name].ChangedAt)
+	}
+	return max(0, min(last.Add(quietWithSpec).Sub(now), state.Config.SpecSince.Add(maxGathering).Sub(now)))
+}
+
+// reconfigured is the decision to release the content of a revision again with its ConfigMaps as
+// they are now (R32). Nothing else of the content changes: no image is resolved anew.
+func reconfigured(state model.State, current *model.Revision, choice revision.Choice, begin model.Rollout) decision {
+	base := *revision.Find(state.Revisions, choice.Base)
+	if wait := gathering(state, revision.ChangedConfig(base, state.Config.Observed), begin.StartedAt); wait > 0 {
+		return decision{gathers: choice.Message, wait: wait}
+	}
+	recent := latestConfigReleases(state.Revisions).Within(configPeriod, begin.StartedAt)
+	if len(recent) >= maxConfigReleases {
+		return decision{problem: configContested(choice.Message), wait: recent[0].Add(configPeriod).Sub(begin.StartedAt)}
+	}
+	key := fmt.Sprintf("config %d %s", base.Number, model.Hash(state.Config.Observed))
+	if state.Answers.Release != key {
+		return decision{asks: model.Questions{Release: key, Config: sourcesOf(state.Config, base.Content)}}
+	}
+	content, problem := withConfig(state, base.Content)
+	if problem != nil {
+		return decision{problem: problem}
+	}
+	hash := content.Hash()
+	for _, rev := range slices.Backward(state.Revisions) {
+		if rev.Record.ContentHash == hash { // the ConfigMaps have been changed back in the meantime
+			return moveTo(state, current, rev, begin)
+		}
+	}
+	record := model.Record{Sources: []string{revision.SourceHash(state.Stack.Spec)}, ContentHash: hash}
+	record.ConfigVersions, record.ConfigReleases = state.Answers.ConfigVersions, append(recent, begin.StartedAt.UTC())
+	rev := release(state, content, record)
+	return startOf(state, rev, begin)
+}
+
+// withConfig returns the content with copies of the ConfigMaps as they were just read, or the
+// problem of one that is missing (R33). A ConfigMap that was deleted stays as the content has it.
+func withConfig(state model.State, content model.Content) (model.Content, *model.Problem) {
+	if state.Config == nil {
+		return content, nil
+	}
+	sources := maps.Clone(state.Answers.Config)
+	copies := map[string]model.ConfigCopy{}
+	for _, earlier := range content.Config {
+		if found, asked := sources[earlier.Source]; asked && found == nil && earlier.Hash != model.AbsentHash {
+			copies[earlier.Source] = earlier
+			delete(sources, earlier.Source)
+		}
+	}
+	for _, ref := range render.ConfigRefs(render.WithConfig(content, nil)) {
+		found, asked := sources[ref.Name]
+		if missing := ref.Missing(found); asked && missing != "" {
+			return model.Content{}, &model.Problem{
+				Reason:  v1alpha1.ReasonConfigNotFound,
+				Message: fmt.Sprintf("component %s: %s: create it, or make the reference optional", ref.Component, missing),
+			}
+		}
+	}
+	maps.Copy(copies, render.ConfigCopies(state.Stack.Name, sources))
+	return render.WithConfig(content, copies), nil
+}
+
+// configContested is the problem of a stack whose ConfigMaps change again and again.
+func configContested(message string) *model.Problem {
+	return &model.Problem{
+		Reason: v1alpha1.ReasonConfigContested,
+		Message: fmt.Sprintf("%s, and there were %d releases for changed ConfigMaps within an hour: if the app writes it itself, "+
+			"add its name to config.live", message, maxConfigReleases),
+	}
+}
+
+// latestConfigReleases returns the times of releases for changed ConfigMaps that the newest revision
+// records.
+func latestConfigReleases(revisions []model.Revision) model.ConfigTimes {
+	if len(revisions) == 0 {
+		return nil
+	}
+	return revisions[len(revisions)-1].Record.ConfigReleases
+}
+
+// missingCopies returns the copies that the revision names and that do not exist.
+func missingCopies(state model.State, rev model.Revision) []model.ConfigCopy {
+	var missing []model.ConfigCopy
+	for _, copied := range rev.Content.Config {
+		if _, found := state.Config.Copies[copied.Name]; !found && copied.Hash != model.AbsentHash {
+			missing = append(missing, copied)
+		}
+	}
+	return missing
+}
+
+// recreated returns the steps that create the revision's missing copies, from ConfigMaps that still
+// have their content. If the content has to be read first, it returns the questions; if it is gone,
+// the problem (R37).
+func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model.Questions, *model.Problem) {
+	if state.Config == nil {
+		return nil, model.Questions{}, nil
+	}
+	var steps []model.CopyConfig
+	var asks, lost []string
+	for _, copied := range missingCopies(state, rev) {
+		found, answered := state.Answers.Config[copied.Source]
+		switch {
+		case answered && found != nil && found.Hash() == copied.Hash:
+			steps = append(steps, model.CopyConfig{
+				Why:  model.Why{Reason: fmt.Sprintf("revision %d has this content of ConfigMap %s", rev.Number, copied.Source)},
+				Copy: copied, Content: *found,
+			})
+		case !answered && state.Config.Observed[copied.Source].Hash == copied.Hash:
+			asks = append(asks, copied.Source)
+		default:
+			lost = append(lost, fmt.Sprintf("%s (of ConfigMap %s)", copied.Name, copied.Source))
+		}
+	}
+	if len(lost) > 0 {
+		return nil, model.Questions{}, &model.Problem{
+			Reason: v1alpha1.ReasonConfigLost,
+			Message: fmt.Sprintf("revision %d needs copies of ConfigMaps that were deleted, and the ConfigMaps have other content by now: %s: "+
+				"restore them from a backup, or release the spec's content anew", rev.Number, strings.Join(lost, ", ")),
+		}
+	}
+	if len(asks) > 0 {
+		return nil, model.Questions{Release: fmt.Sprintf("copies %d", rev.Number), Config: asks}, nil
+	}
+	return steps, model.Questions{}, nil
+}
+
+// orphanedCopies returns the steps that adopt orphaned copies (R26).
+func orphanedCopies(config *model.ConfigState) []model.AdoptCopy {
+	var steps []model.AdoptCopy
+	for _, copied := range copiesOf(config) {
+		if copied.Orphan {
+			steps = append(steps, model.AdoptCopy{ObjectID: copied.ObjectID, Why: model.Why{
+				Reason: "adopted: it has the stack's labels and no controller",
+			}})
+		}
+	}
+	return steps
+}
+
+// unusedCopies returns the deletions of copies that no revision names (R31).
+func unusedCopies(state model.State) []model.Delete {
+	all := copiesOf(state.Config)
+	names := make([]string, len(all))
+	for i, copied := range all {
+		names[i] = copied.Name
+	}
+	var steps []model.Delete
+	for _, name := range revision.UnusedCopies(names, state.Revisions) {
+		steps = append(steps, model.Delete{ObjectID: state.Config.Copies[name].ObjectID, Why: model.Why{
+			Reason: "no revision names this copy of a ConfigMap",
+		}})
+	}
+	return steps
+}
+
+// copiesOf returns the existing copies, by name.
+func copiesOf(config *model.ConfigState) []model.ExistingCopy {
+	if config == nil {
+		return nil
+	}
+	return slices.SortedFunc(maps.Values(config.Copies), func(a, b model.ExistingCopy) int { return strings.Compare(a.Name, b.Name) })
+}
