@@ -138,6 +138,9 @@ func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 		return e.sort(step, err)
 	}
 	step.Revision = rev
+	if ready, err := e.createCopies(ctx, step); err != nil || !ready {
+		return err
+	}
 	if err := e.take(ctx, step); err != nil || len(e.outcome.Done) == 0 {
 		return err
 	}
@@ -178,10 +181,11 @@ func (e *execution) keepUp(ctx context.Context, steps []model.Step) error {
 	return nil
 }
 
-// created returns the objects that the steps create.
+// created returns the objects that the steps create, except copies of ConfigMaps: their names hold the
+// hash of their content, and creating them detects a conflict.
 func created[S model.Step](steps []S) (names []model.ObjectID) {
 	for _, step := range steps {
-		if object := step.Object(); object.Creates() {
+		if object := step.Object(); object.Creates() && object.Kind != model.KindConfigMap {
 			names = append(names, object)
 		}
 	}
@@ -231,6 +235,10 @@ func (e *execution) carryOut(ctx context.Context, step model.Step) (done model.S
 		return step, err
 	case model.Delete:
 		return step, e.remove(ctx, step)
+	case model.CopyConfig:
+		return step, e.createCopy(ctx, step)
+	case model.AdoptCopy:
+		return step, e.adoptCopy(ctx, step)
 	default:
 		panic(fmt.Sprintf("a %T is no step", step)) // there are no others
 	}

@@ -38,6 +38,8 @@ type Stack struct {
 	Status Status
 	// Observations is the observed progress of the open rollout.
 	Observations Observations
+	// Config is when the spec and the ConfigMaps of the stack changed.
+	Config Config
 	// Problem is the problem that an event has reported and the status does not show yet; empty
 	// if there is none.
 	Problem string

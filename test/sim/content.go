@@ -4,6 +4,7 @@
 package sim
 
 import (
+	"maps"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,8 +16,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// expectAsked checks that each rollout starts for a reason. A new revision has content that no
-// revision has yet, or is for a restart: a registry's newer answer makes none (R21, R23). A failure
+// expectAsked checks that each rollout starts for a reason. A new revision has content or ConfigMaps
+// that no revision has yet, or is for a restart: a registry's newer answer makes none (R21, R23). A failure
 // is not rolled back while the images of the spec's new content are being resolved (R12).
 func (w *World) expectAsked(step model.Step) {
 	start, ok := step.(model.StartRollout)
@@ -31,7 +32,8 @@ func (w *World) expectAsked(step model.Step) {
 		return
 	}
 	for _, rev := range w.state.Revisions {
-		if rev.Record.HasSource(revision.SourceHash(spec)) {
+		same := maps.Equal(revision.Config(rev), revision.Config(start.Revision))
+		if rev.Record.HasSource(revision.SourceHash(spec)) && same {
 			w.violate("revision %d is made of content that revision %d is of: %s", start.Revision.Number, rev.Number, step)
 		}
 	}

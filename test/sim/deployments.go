@@ -62,7 +62,7 @@ func (w *World) tick() (worked bool) {
 			if !pod.placed {
 				pod.placed = w.hasRoom()
 			}
-			pod.tick(w.now, w.broken[pod.image])
+			pod.tick(w.now, w.broken[pod.image]+pod.config)
 		}
 		serving := sets.available(w.now, minReady(deployment))
 		w.advance(sets, deployment)
@@ -262,7 +262,8 @@ func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
 		}
 		w.podsMade++
 		set.pods = append(set.pods, &pod{
-			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image, made: w.now, placed: w.hasRoom(), started: w.now,
+			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image, config: w.configured(set.spec),
+			made: w.now, placed: w.hasRoom(), started: w.now,
 		})
 	}
 	set.refusedSince = time.Time{}

@@ -109,7 +109,7 @@ func (w *World) plan() model.Plan {
 	} else {
 		w.state.Observations = w.observations.Observe(timeline[0], w.state.Children.Deployments(), w)
 	}
-	w.state.Answers = model.Answers{}
+	w.state.Answers, w.state.Config = model.Answers{}, w.observeConfig()
 	plan := w.Planner.Plan(&w.state, w.now, w.answer)
 	if plan.Phase == model.PhaseProgressing {
 		w.observations.Start()
@@ -180,6 +180,10 @@ func (w *World) take(step model.Step) {
 	defer w.expectSameContent()
 	switch step := step.(type) {
 	case model.StartRollout:
+		for _, copied := range step.Copies {
+			w.write("    %s", copied)
+			w.copyConfig(copied)
+		}
 		if step.Creates() {
 			w.addRevision(step.Revision)
 		} else {
@@ -191,6 +195,12 @@ func (w *World) take(step model.Step) {
 		w.put(step)
 	case model.Delete:
 		w.remove(step.Kind, step.Name)
+	case model.CopyConfig:
+		w.copyConfig(step)
+	case model.AdoptCopy:
+		adopted := w.config.copies[step.Name]
+		adopted.Orphan = false
+		w.config.copies[step.Name] = adopted
 	}
 }
 
@@ -211,6 +221,8 @@ func (w *World) remove(kind model.Kind, name string) {
 	case model.KindRevision:
 		w.state.Revisions = slices.DeleteFunc(slices.Clone(w.state.Revisions),
 			func(r model.Revision) bool { return r.Name == name })
+	case model.KindConfigMap:
+		delete(w.config.copies, name)
 	case model.KindDeployment:
 		delete(w.pods, name)
 		fallthrough

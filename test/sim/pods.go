@@ -22,6 +22,8 @@ import (
 type pod struct {
 	name  string
 	image string
+	// config has the words from the ConfigMaps that the pod uses.
+	config string
 	// behavior contains the words that apply to the pod.
 	behavior string
 	// made is the pod's creation time, started the last start of its container.

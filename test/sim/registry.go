@@ -81,7 +81,7 @@ type question struct {
 
 // look implements Look of image.Resolver.
 func (r *resolver) look(want model.Questions, now time.Time) model.Answers {
-	if want.None() {
+	if len(want.Images) == 0 {
 		r.session = nil
 		return model.Answers{}
 	}
@@ -157,12 +157,12 @@ func (r *resolver) hear(registry *Registry, now time.Time) (woken bool) {
 	return woken && r.session != nil
 }
 
-// answer returns what is known of the images of the next revision.
+// answer returns what is known of the images of the next revision, and reads its ConfigMaps.
 func (w *World) answer(questions model.Questions) model.Answers {
 	if w.Registry == nil {
-		return model.Answers{Release: questions.Release}
+		return w.readConfig(questions, model.Answers{Release: questions.Release})
 	}
-	return w.resolver.look(questions, w.now)
+	return w.readConfig(questions, w.resolver.look(questions, w.now))
 }
 
 // LooksUp reports whether the operator is resolving images.

@@ -58,9 +58,12 @@ type World struct {
 	timeline []model.Rollout
 	// phase is the rollout's phase in the last reconcile, and sequence the rollout's sequence
 	// number.
-	phase        model.Phase
-	sequence     int64
-	resolver     resolver
+	phase    model.Phase
+	sequence int64
+	resolver resolver
+	// config is nil if the operator does not handle config.
+	config       *config
+	configTimes  memory.Config
 	observations memory.Observations
 	// gone is when a pod last disappeared.
 	gone time.Time
