@@ -14,15 +14,15 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestOfAStack shows of what something is remembered: the stack itself, not another one
-// of its name, nor one that is gone.
+// TestOfAStack checks that memory belongs to one stack: neither to another one of the same name nor
+// to a deleted one.
 func TestOfAStack(t *testing.T) {
 	var all memory.Memory
 	shop, blog := Stack("shop"), Stack("blog")
 	all.Of(shop).Problem = "shop's"
 	all.Of(blog).Problem = "blog's"
 	if got := all.Of(shop).Problem; got != "shop's" {
-		t.Errorf("%q is remembered, want what is the stack's", got)
+		t.Errorf("%q is remembered, want the stack's memory", got)
 	}
 	again := Stack("shop")
 	again.UID = "again"
@@ -35,7 +35,7 @@ func TestOfAStack(t *testing.T) {
 	}
 }
 
-// TestSideBySide is for the race detector: stacks are reconciled side by side.
+// TestSideBySide is for the race detector: stacks are reconciled concurrently.
 func TestSideBySide(t *testing.T) {
 	var all memory.Memory
 	var done sync.WaitGroup

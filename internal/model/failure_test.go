@@ -36,7 +36,7 @@ func TestFailureInWords(t *testing.T) {
 		failure model.Failure
 		want    words
 	}{
-		// neither the pod nor the time: both are other ones the next time
+		// neither the pod nor the time: both differ the next time
 		"R19 of a container": {crash, words{
 			"component worker, container app: CrashLoopBackOff, exit code 0",
 			"component worker, container app: CrashLoopBackOff, exit code 0: the container exited 3 times",
