@@ -29,13 +29,13 @@ func TestPause(t *testing.T) {
 		}
 	}
 	if got := (&lookup{failures: 1}).pause(7 * time.Second); got != 7*time.Second {
-		t.Errorf("R23 asked for 7s it waits %s", got)
+		t.Errorf("R23 after Retry-After of 7s it waits %s", got)
 	}
 	if got := (&lookup{failures: 5}).pause(time.Second); got != time.Second {
-		t.Errorf("R23 asked for less than it would wait by itself it waits %s", got)
+		t.Errorf("R23 after a Retry-After shorter than the backoff it waits %s", got)
 	}
 	if got := (&lookup{failures: 1}).pause(time.Hour); got != longestRetry {
-		t.Errorf("R23 asked for an hour it waits %s", got)
+		t.Errorf("R23 after Retry-After of an hour it waits %s", got)
 	}
 }
 

@@ -110,7 +110,7 @@ func TestRefusedAgainIsNewsOnceItWasTaken(t *testing.T) {
 	writes.Reject(deployment, refusal("a", "no"))
 	writes.Took(deployment)
 	if next, news := writes.Reject(deployment, refusal("a", "no")); !news || next.Times != 1 {
-		t.Errorf("R30 it is news: %t, refused %d times", news, next.Times)
+		t.Errorf("R30 news: %t, rejected %d times", news, next.Times)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestRefusedSince(t *testing.T) {
 		second, want int
 	}{{"a", 0, 0}, {"a", 10, 0}, {"a", 20, 0}, {"b", 30, 30}, {"a", 40, 40}} {
 		if got := since(step.asked, step.second); !got.Equal(at(step.want)) {
-			t.Errorf("R17 %s refused at %d s: since %s, want %s", step.asked, step.second, got, at(step.want))
+			t.Errorf("R17 %s rejected at %d s: since %s, want %s", step.asked, step.second, got, at(step.want))
 		}
 	}
 	writes.Took(deployment)

@@ -59,7 +59,7 @@ func TestFailureInWords(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, words{test.failure.Summary(), test.failure.String()}); diff != "" {
-				t.Errorf("words (-want +got):\n%s", diff)
+				t.Errorf("summary (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -207,7 +207,7 @@ func TestAnAutoscalerGetsPodsToWorkWith(t *testing.T) {
 			return
 		}
 	}
-	t.Error("R28 the Deployment stays at 0, where an autoscaler does nothing")
+	t.Error("R28 the Deployment stays at 0 replicas, where an autoscaler does nothing")
 }
 
 func TestADeploymentDeletedDuringAPauseComesBackWithPods(t *testing.T) {

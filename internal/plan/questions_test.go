@@ -135,7 +135,7 @@ func TestFreshEnough(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			questions := asked(test.state, noon)
 			if len(questions.Images) != 1 || !questions.Since.Equal(test.want) {
-				t.Errorf("%d images are looked up, answers since %s are accepted; want 1, since %s", len(questions.Images), questions.Since, test.want)
+				t.Errorf("%d images are looked up, for answers since %s; want 1, since %s", len(questions.Images), questions.Since, test.want)
 			}
 		})
 	}
@@ -203,7 +203,7 @@ func TestWaitingAndAskingAgree(t *testing.T) {
 				state := changed(state, option)
 				asks := len(asked(state, noon).Images) > 0
 				if waits := planFor(waiting(state, time.Second)).LooksUp != ""; waits != asks {
-					t.Errorf("it asks for images: %t, and waits for them: %t", asks, waits)
+					t.Errorf("the plan asks for images: %t, but waits for them: %t", asks, waits)
 				}
 				move := planFor(told(state, web("x"))).Start
 				if move != nil && move.Verb() == "Create" && !asks {
