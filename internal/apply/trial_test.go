@@ -114,7 +114,7 @@ func TestDryRunsAreSideBySide(t *testing.T) {
 			t.Errorf("12 dry runs of 10 s each took %s, want 20 s", took)
 		}
 		if slow.most != atOnce {
-			t.Errorf("%d dry runs were under way at once, want %d", slow.most, atOnce)
+			t.Errorf("%d dry runs were concurrent, want %d", slow.most, atOnce)
 		}
 	})
 }

@@ -145,7 +145,7 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 			d.dryRuns = 0
 			d.reconcile(t, state)
 			if tried := d.dryRuns > 0; tried != test.want {
-				t.Errorf("it is tried: %t, want %t", tried, test.want)
+				t.Errorf("dry run: %t, want %t", tried, test.want)
 			}
 		})
 	}

@@ -27,11 +27,11 @@ func TestOfAStack(t *testing.T) {
 	again := Stack("shop")
 	again.UID = "again"
 	if got := all.Of(again).Problem; got != "" {
-		t.Errorf("R27 %q is remembered of a stack that was deleted and created again", got)
+		t.Errorf("R27 %q is remembered for a stack that was deleted and recreated", got)
 	}
 	all.Forget(client.ObjectKeyFromObject(blog))
 	if got := all.Of(blog).Problem; got != "" {
-		t.Errorf("R27 %q is remembered of a stack that is gone", got)
+		t.Errorf("R27 %q is remembered for a deleted stack", got)
 	}
 }
 
@@ -50,6 +50,6 @@ func TestSideBySide(t *testing.T) {
 	}
 	done.Wait()
 	if got := all.Of(Stack("stack-0")).Writes.Rejected(); len(got) != 0 {
-		t.Errorf("%v is remembered of a stack that is gone", got)
+		t.Errorf("%v is remembered for a deleted stack", got)
 	}
 }

@@ -156,7 +156,7 @@ func TestPortsInTheWay(t *testing.T) {
 			test.edit(state.Children.Service("shop"))
 			steps := planFor(state).Steps
 			if len(steps) != 1 || steps[0].(model.WriteChild).Form.(model.Applied).TakesPorts != test.want {
-				t.Errorf("steps are %+v, want one, whose TakesPorts is %v", steps, test.want)
+				t.Errorf("steps are %+v, want one with TakesPorts %v", steps, test.want)
 			}
 		})
 	}

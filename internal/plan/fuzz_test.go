@@ -161,7 +161,7 @@ func FuzzMake(f *testing.F) {
 		}
 		if move := plan.Start; move != nil && move.Rollout().Trigger == v1alpha1.TriggerAutoRollback &&
 			(!timeline[0].Failed() || timeline[0].Trigger == v1alpha1.TriggerAutoRollback) {
-			t.Errorf("R13 an automatic rollback follows on %+v", timeline[0])
+			t.Errorf("R13 an automatic rollback follows %+v", timeline[0])
 		}
 	})
 }

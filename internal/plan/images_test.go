@@ -441,7 +441,7 @@ func TestARestartOfTheSameBytes(t *testing.T) {
 	world.Settle(patience)
 	first, second := world.State().Revisions[0], world.State().Revisions[1]
 	if first.Record.ContentHash != second.Record.ContentHash {
-		t.Errorf("R3 the hash of the same content was %s, and is %s", first.Record.ContentHash, second.Record.ContentHash)
+		t.Errorf("R3 the hash of the same content changed from %s to %s", first.Record.ContentHash, second.Record.ContentHash)
 	}
 	if got := second.Content.Components[0].Template.Annotations[naming.AnnotationRestartedAt]; got != "2026-01-01T12:00:00Z" {
 		t.Errorf("R16a the restart annotation is %q", got)

@@ -178,7 +178,7 @@ func TestReleases(t *testing.T) {
 		})
 	}
 	if of(RestartedAt(noon)) == of(RestartedAt(noon.Add(time.Second))) {
-		t.Error("R21 two restarts are one release")
+		t.Error("R21 two restarts count as one release")
 	}
 }
 
@@ -227,6 +227,6 @@ func TestAliasesAreSources(t *testing.T) {
 	}
 	hash := revision.SourceHash(state.Stack.Spec)
 	if len(state.Revisions) != 1 || !slices.Contains(state.Revisions[0].Record.Sources, hash) {
-		t.Errorf("R3 %d revisions, the first of sources %v; want one of %s too", len(state.Revisions), state.Revisions[0].Record.Sources, hash)
+		t.Errorf("R3 %d revisions, first with sources %v; want one revision that includes %s", len(state.Revisions), state.Revisions[0].Record.Sources, hash)
 	}
 }

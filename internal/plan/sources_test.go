@@ -31,7 +31,7 @@ func TestManySpellings(t *testing.T) {
 			t.Fatalf("R3 the revisions after spelling %d (-want +got):\n%s", n, diff)
 		}
 		if rev := state.Revisions[0]; !rev.Record.HasSource(revision.SourceHash(state.Stack.Spec)) {
-			t.Fatalf("R4 spelling %d, which the spec has, is not recorded", n)
+			t.Fatalf("R4 spelling %d, which is the current spec, is not recorded", n)
 		}
 		return state.Revisions[0]
 	}

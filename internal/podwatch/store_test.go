@@ -130,7 +130,7 @@ func TestGone(t *testing.T) {
 	gone := func(what string, want time.Time) {
 		t.Helper()
 		if got := s.pods().Gone; !got.Equal(want) {
-			t.Errorf("R17 %s: a pod was gone at %s, want %s", what, got, want)
+			t.Errorf("R17 %s: a pod was deleted at %s, want %s", what, got, want)
 		}
 	}
 	s.takes(t, s.Add, pod("a", running()))

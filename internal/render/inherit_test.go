@@ -134,7 +134,7 @@ func TestSaidByImageOrBySpec(t *testing.T) {
 		t.Errorf("R22 (-want +got):\n%s", diff)
 	}
 	if other := from(t, Stack("shop", Bare(), Ports(80)), serves); other.Hash() == bySpec.Hash() {
-		t.Error("R3 a port of another name is the same content")
+		t.Error("R3 a port with another name gives the same content")
 	}
 }
 
@@ -200,7 +200,7 @@ func TestValuesAreBounded(t *testing.T) {
 	}
 	for _, value := range component.Provenance.Values {
 		if len(value.Value) > 1024 || len(value.Message) > 1024 || !utf8.ValidString(value.Value) {
-			t.Errorf("R22 %s has %d bytes and a message of %d", value.Name, len(value.Value), len(value.Message))
+			t.Errorf("R22 %s has a value of %d bytes and a message of %d", value.Name, len(value.Value), len(value.Message))
 		}
 	}
 }

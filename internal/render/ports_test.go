@@ -133,7 +133,7 @@ func TestNoPortsAreOtherContent(t *testing.T) {
 		stack := Stack("shop", Bare(), func(s *v1alpha1.AppStack) { s.Spec.Ports = ports })
 		hash := revision.SourceHash(stack.Spec)
 		if other, found := hashes[hash]; found {
-			t.Errorf("R4 ports that are %s are the same content as %s", name, other)
+			t.Errorf("R4 ports (%s) have the same hash as ports (%s)", name, other)
 		}
 		hashes[hash] = name
 	}

@@ -108,7 +108,7 @@ func TestReadinessOfTheImage(t *testing.T) {
 				t.Errorf("readiness (-want +got):\n%s", diff)
 			}
 			if app := component.App(); app.LivenessProbe != nil || app.StartupProbe != nil {
-				t.Errorf("liveness %+v, startup %+v: Docker kills nothing that is unhealthy", app.LivenessProbe, app.StartupProbe)
+				t.Errorf("liveness %+v, startup %+v: Docker does not kill unhealthy containers", app.LivenessProbe, app.StartupProbe)
 			}
 		})
 	}

@@ -65,7 +65,7 @@ func TestRecordFitsIntoAnAnnotation(t *testing.T) {
 				size += len(key) + len(value)
 			}
 			if room := apivalidation.TotalAnnotationSizeLimitB - size; room < 64<<10 {
-				t.Errorf("the annotations have %d bytes: the API server has room for %d more, and others annotate too", size, room)
+				t.Errorf("the annotations have %d bytes: the API server has room for %d more, which others need too", size, room)
 			}
 			back, err := revision.Decode(stored)
 			if err != nil {

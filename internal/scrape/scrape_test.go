@@ -261,6 +261,6 @@ func TestFilterAsksTheAPIServer(t *testing.T) {
 		t.Errorf("answered with %d, want 500", status)
 	}
 	if got := <-asked; got != "POST /apis/authentication.k8s.io/v1/tokenreviews" {
-		t.Errorf("asked %s", got)
+		t.Errorf("request to the API server: %s", got)
 	}
 }

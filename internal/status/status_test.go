@@ -255,7 +255,7 @@ func TestAddress(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	in := settled(Annotation(v1alpha1.AnnotationChangeCause, "first release"))
-	in.State.Stack.Status = v1alpha1.AppStackStatus{} // lost
+	in.State.Stack.Status = v1alpha1.AppStackStatus{} // the status was lost
 	got := status.Compute(planned(in)).History
 	start := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
 	end := metav1.NewTime(start.Add(2 * time.Second))
