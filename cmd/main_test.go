@@ -18,7 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/controller"
 )
 
-// TestStopsWithoutRights stops a manager that may not read anything.
+// TestStopsWithoutRights checks that a manager without read permission stops.
 func TestStopsWithoutRights(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	asked := make(chan struct{}, 1)
@@ -51,9 +51,9 @@ func TestStopsWithoutRights(t *testing.T) {
 	select {
 	case err := <-ended:
 		if err != nil {
-			t.Errorf("it ends with %v", err)
+			t.Errorf("the manager ends with %v", err)
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("it does not end")
+		t.Error("the manager does not end")
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestCRDFitsIntoAnAnnotation shows that a plain kubectl apply can install the CRD, and leaves other annotations room.
+// TestCRDFitsIntoAnAnnotation checks that plain kubectl apply can install the CRD, with room left
+// for other annotations.
 func TestCRDFitsIntoAnAnnotation(t *testing.T) {
 	const limit = 200_000
 	files, err := filepath.Glob("../../config/crd/bases/*.yaml")
@@ -37,8 +38,8 @@ func TestCRDFitsIntoAnAnnotation(t *testing.T) {
 				t.Fatal(err)
 			}
 			if size := compact.Len(); size >= limit {
-				t.Errorf("the CRD has %d bytes as compact JSON, want fewer than %d: kubectl apply keeps it whole in the annotation %s, "+
-					"and all annotations of an object may have %d bytes",
+				t.Errorf("the CRD has %d bytes as compact JSON, want fewer than %d: kubectl apply stores it in the annotation %s, "+
+					"and all annotations of an object are limited to %d bytes",
 					size, limit, corev1.LastAppliedConfigAnnotation, apivalidation.TotalAnnotationSizeLimitB)
 			}
 		})

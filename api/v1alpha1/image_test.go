@@ -17,11 +17,11 @@ import (
 	"github.com/appstack-dev/appstack/test/schema"
 )
 
-// hex is as many hexadecimal digits.
+// hex returns this many hexadecimal digits.
 func hex(digits int) string { return strings.Repeat("0123456789abcdef", digits/16) }
 
-// takes says whether the schema takes the image, of the main component and of a
-// further one alike, and what it says where it does not.
+// takes reports whether the schema accepts the image, for the main and for an additional component,
+// and returns the error message.
 func takes(t *testing.T, image string) (bool, string) {
 	t.Helper()
 	crd, err := schema.Get()
@@ -33,7 +33,7 @@ func takes(t *testing.T, image string) (bool, string) {
 	further.Spec.Components[0].Image = image
 	ofComponent := crd.Validate(t.Context(), further)
 	if len(errs) != len(ofComponent) {
-		t.Errorf("%q: the main component's image is refused by %v, a further one's by %v", image, errs, ofComponent)
+		t.Errorf("%q: the main component's image is rejected by %v, an additional one's by %v", image, errs, ofComponent)
 	}
 	if len(errs) == 0 {
 		return true, ""
@@ -41,8 +41,8 @@ func takes(t *testing.T, image string) (bool, string) {
 	return false, errs.ToAggregate().Error()
 }
 
-// known are the errors of the reference library that are none of its grammar: the
-// schema does not ask how long a repository is, nor which algorithms a node knows.
+// known reports errors of the reference library that are not about the grammar: the schema checks
+// neither the length of a repository nor the supported algorithms.
 func known(err error) bool {
 	return errors.Is(err, reference.ErrNameTooLong) || errors.Is(err, digest.ErrDigestUnsupported)
 }
@@ -54,7 +54,7 @@ func TestImage(t *testing.T) {
 		whole      = "image must have a whole digest"
 		scheme     = "remove spaces and the scheme"
 	)
-	tests := map[string]string{ // the message; empty where the image is taken
+	tests := map[string]string{ // the message; empty if the image is accepted
 		"nginx":                              "",
 		"nginx:1.29":                         "",
 		"team/app":                           "",
@@ -119,17 +119,17 @@ func TestImage(t *testing.T) {
 		t.Run("R30 "+image, func(t *testing.T) {
 			ok, message := takes(t, image)
 			if ok != (want == "") || !strings.Contains(message, want) {
-				t.Errorf("taken: %t, because %q, want %q", ok, message, want)
+				t.Errorf("accepted: %t, message %q, want %q", ok, message, want)
 			}
 			if _, err := reference.ParseNormalizedNamed(image); !known(err) && ok != (err == nil) {
-				t.Errorf("taken: %t, and the reference library says %v", ok, err)
+				t.Errorf("accepted: %t, but the reference library returns %v", ok, err)
 			}
 		})
 	}
 }
 
-// TestImageOfBefore shows that a stack that was written before the schema had these
-// rules can be changed, but for its image.
+// TestImageOfBefore checks that a stack from before these schema rules can be changed, except for
+// its image.
 func TestImageOfBefore(t *testing.T) {
 	crd, err := schema.Get()
 	if err != nil {
@@ -144,22 +144,22 @@ func TestImageOfBefore(t *testing.T) {
 		s.Spec.Components = append([]v1alpha1.Component{{Name: "a"}}, s.Spec.Components...)
 	}
 	if err := change(fixture.Replicas(7), fixture.Env("A", "b"), other); err != nil {
-		t.Errorf("R30 another field cannot be changed: %v", err)
+		t.Errorf("R30 other fields cannot be changed: %v", err)
 	}
 	if err := change(fixture.Image("Nginx:2")); err == nil || !strings.Contains(err.Error(), "in lower case") {
-		t.Errorf("R30 another image that is wrong is refused by %v", err)
+		t.Errorf("R30 another invalid image is rejected by %v", err)
 	}
 	if err := change(func(s *v1alpha1.AppStack) { s.Spec.Components[0].Image = "nginx:1:2" }); err == nil {
-		t.Error("R30 another image of a component that is wrong is taken")
+		t.Error("R30 another invalid image of a component is accepted")
 	}
 }
 
-// TestImageAgreesWithTheGrammar shows of random references, most of them nearly
-// right, that the schema takes just those that the kubelet's library can read.
+// TestImageAgreesWithTheGrammar checks with random, mostly almost valid references that the schema
+// accepts exactly those that the kubelet's library can parse.
 func TestImageAgreesWithTheGrammar(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(parts ...string) string { return parts[random.IntN(len(parts))] }
-	// one of a few that are right, or now and then of many, most of which are not
+	// mostly picks a valid part, or sometimes one of the others, most of which are invalid
 	mostly := func(right []string, others ...string) string {
 		if random.IntN(4) > 0 {
 			return pick(right...)
@@ -190,7 +190,7 @@ func TestImageAgreesWithTheGrammar(t *testing.T) {
 			image += "/" + path()
 		}
 		image += tagged() + digested()
-		if random.IntN(8) == 0 && image != "" { // one character is another
+		if random.IntN(8) == 0 && image != "" { // one character is replaced
 			at := random.IntN(len(image))
 			image = image[:at] + pick("A", "a", "_", ".", ":", "@", "/", "-", "[", " ", "\n", "\x00", "K") + image[at+1:]
 		}
@@ -199,26 +199,26 @@ func TestImageAgreesWithTheGrammar(t *testing.T) {
 		}
 	}
 	if taken < 500 || taken > 3500 {
-		t.Errorf("%d of 4000 random references are taken: the test shows little", taken)
+		t.Errorf("%d of 4000 random references are accepted: the test proves little", taken)
 	}
 }
 
-// agrees sees that the schema and the reference library are of one mind, and says
-// whether the image is taken.
+// agrees checks that the schema and the reference library agree, and reports whether the image is
+// accepted.
 func agrees(t *testing.T, image string) bool {
 	t.Helper()
 	if image == "" || len(image) > 1024 {
-		return false // the schema has bounds of their own for these
+		return false // other rules of the schema cover these
 	}
 	_, err := reference.ParseNormalizedNamed(image)
 	ok, message := takes(t, image)
 	if !known(err) && ok != (err == nil) {
-		t.Errorf("%q is taken: %t (%s), and the reference library says %v", image, ok, message, err)
+		t.Errorf("%q is accepted: %t (%s), but the reference library returns %v", image, ok, message, err)
 	}
 	return ok
 }
 
-// FuzzImage shows the same of whatever the fuzzer makes up.
+// FuzzImage checks the same with fuzzed references.
 func FuzzImage(f *testing.F) {
 	for _, image := range []string{
 		"nginx", "Registry.Example.com:5000/team/app:1.4.2@sha256:" + hex(64), "[::1]:80/a__b/c.d:_", "nginx:1:2", "nginx@sha512:" + hex(128),
@@ -227,7 +227,7 @@ func FuzzImage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, image string) {
 		if image != strings.ToValidUTF8(image, "") {
-			return // it cannot be sent
+			return // not valid in JSON
 		}
 		agrees(t, image)
 	})

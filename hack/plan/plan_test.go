@@ -43,7 +43,7 @@ spec: {image: my-app:1}
 	world = "\n---\nkind: World\nevents:\n"
 )
 
-// TestEvents shows what the next plan is after events that the golden files have none of.
+// TestEvents checks the next plan after events that the golden files do not cover.
 func TestEvents(t *testing.T) {
 	for name, test := range map[string]struct{ events, want string }{
 		"wait":  {"- apply: {}\n- wait: 1s", "rs1 (my-app:1) 0 of 1 ready"},
@@ -68,13 +68,13 @@ func TestEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(out.String(), test.want) {
-				t.Errorf("it does not say %q:\n%s", test.want, &out)
+				t.Errorf("the output does not contain %q:\n%s", test.want, &out)
 			}
 		})
 	}
 }
 
-// written is a file with the text.
+// written returns a file with the text.
 func written(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "story.yaml")
@@ -174,7 +174,7 @@ func TestWrongInput(t *testing.T) {
 			file := written(t, test.text)
 			err := run(t.Context(), &bytes.Buffer{}, file, 1)
 			if err == nil {
-				t.Fatal("it is taken")
+				t.Fatal("the input is accepted")
 			}
 			if diff := cmp.Diff(test.want, strings.TrimPrefix(err.Error(), file+": ")); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)

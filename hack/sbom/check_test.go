@@ -13,7 +13,7 @@ import (
 	spdx "github.com/spdx/tools-golang/spdx/v2/v2_3"
 )
 
-// thisProgram is the program of the test itself, which is a Go program like others.
+// thisProgram returns the test's own binary as the program, with the licenses of its modules.
 func thisProgram(t *testing.T) (program, map[module]string) {
 	t.Helper()
 	file, err := os.Executable()
@@ -65,9 +65,9 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			err := check(file, found)
 			switch {
 			case test.want == "" && err != nil:
-				t.Errorf("a document as it is to be: %v", err)
+				t.Errorf("a valid document: %v", err)
 			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
-				t.Errorf("error %v, and not %q", err, test.want)
+				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
 	}
@@ -81,11 +81,11 @@ func TestLicensesAreReadInWhatWasBuiltOf(t *testing.T) {
 	}
 	found.modules[1].sum = "h1:AAAA"
 	if _, err := sources.licenses(found); err == nil || !strings.Contains(err.Error(), "is not what the program was built of") {
-		t.Errorf("a module of another content: %v", err)
+		t.Errorf("a module with different content: %v", err)
 	}
 	found.modules[1].version = "v0.0.0-none"
 	if _, err := sources.licenses(found); err == nil || !strings.Contains(err.Error(), "is not here") {
-		t.Errorf("a module that is not there: %v", err)
+		t.Errorf("a missing module: %v", err)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestDeclared(t *testing.T) {
 				}
 			}
 			if said, err := declared(folder); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%q, %v, and not %q", said, err, test.want)
+				t.Errorf("%q, %v, want %q", said, err, test.want)
 			}
 		})
 	}

@@ -11,7 +11,7 @@ import (
 func TestCommands(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args           string
-		goTest, ginkgo string // the ends of the commands; empty where there is none
+		goTest, ginkgo string // ends of the commands; empty if there is none
 	}{
 		"packages alone": {
 			args:   "-timeout=30m ./api/... ./internal/...",
@@ -77,7 +77,7 @@ func TestCommands(t *testing.T) {
 func TestBadCommands(t *testing.T) {
 	for _, args := range []string{"-procs", "-procs none ./p", "-procs 0 ./p", "-suite"} {
 		if _, err := parse(strings.Fields(args)); err == nil {
-			t.Errorf("%q is taken", args)
+			t.Errorf("%q is accepted", args)
 		}
 	}
 }

@@ -104,14 +104,14 @@ func TestReportOfSuite(t *testing.T) {
 	}
 }
 
-// expect looks for the parts of the report, in this order, and for nothing of a test that passed.
+// expect checks that the report has the parts in this order, and nothing about a test that passed.
 func expect(t *testing.T, report string, parts []string) {
 	t.Helper()
 	rest := report
 	for _, part := range parts {
 		_, after, found := strings.Cut(rest, part)
 		if !found {
-			t.Fatalf("no %q, in this order, in:\n%s", part, report)
+			t.Fatalf("%q is missing or out of order in:\n%s", part, report)
 		}
 		rest = after
 	}

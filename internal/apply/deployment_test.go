@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// wanted is a Deployment as a plan has it.
+// wanted returns a Deployment as the plan wants it.
 func wanted() *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{
@@ -43,7 +43,7 @@ func wanted() *appsv1.Deployment {
 	}
 }
 
-// live is the same Deployment as it is, with what others added.
+// live returns the same Deployment as it is in the cluster, with fields that others added.
 func live() *appsv1.Deployment {
 	surge := intstr.FromInt32(1)
 	return &appsv1.Deployment{
@@ -75,11 +75,11 @@ func live() *appsv1.Deployment {
 	}
 }
 
-// TestReplacement patches a Deployment as the API server does.
+// TestReplacement applies the patch to a Deployment as the API server does.
 func TestReplacement(t *testing.T) {
 	tests := map[string]struct {
 		change func(want, live *appsv1.Deployment)
-		// expect changes what is expected besides.
+		// expect edits the expected Deployment.
 		expect func(*appsv1.Deployment)
 	}{
 		"R28 the template is replaced whole, and the rest of others stays": {
@@ -128,7 +128,8 @@ func TestReplacement(t *testing.T) {
 	}
 }
 
-// TestReplacementIsForOneVersion shows what makes any other version a conflict.
+// TestReplacementIsForOneVersion checks that the patch conflicts with any other version of the
+// Deployment.
 func TestReplacementIsForOneVersion(t *testing.T) {
 	body, err := replacement(model.ObjectID{UID: "uid", ResourceVersion: "7"}, wanted())
 	if err != nil {
@@ -144,7 +145,7 @@ func TestReplacementIsForOneVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	if patch.Metadata.UID != "uid" || patch.Metadata.ResourceVersion != "7" {
-		t.Errorf("the patch is for %+v", patch.Metadata)
+		t.Errorf("the patch has metadata %+v", patch.Metadata)
 	}
 }
 

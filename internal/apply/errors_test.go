@@ -55,17 +55,18 @@ func TestSort(t *testing.T) {
 				got = "problem"
 				if e.outcome.Problem.Reason != v1alpha1.ReasonRejected ||
 					!strings.Contains(e.outcome.Problem.Message, test.err.Error()) {
-					t.Errorf("the problem is %+v, want Rejected with the API server's words", e.outcome.Problem)
+					t.Errorf("the problem is %+v, want Rejected with the API server's message", e.outcome.Problem)
 				}
 			}
 			if got != test.want {
-				t.Errorf("sorted as %s, want %s", got, test.want)
+				t.Errorf("classified as %s, want %s", got, test.want)
 			}
 		})
 	}
 }
 
-// TestTooLargeSaysWhatToDo shows that the message names what is too large, first.
+// TestTooLargeSaysWhatToDo checks that the message starts with the name of the object that is too
+// large.
 func TestTooLargeSaysWhatToDo(t *testing.T) {
 	seventh := model.Revision{Number: 7, Record: model.Record{Rollouts: []model.Rollout{{Trigger: v1alpha1.TriggerSpecChanged}}}}
 	tests := map[string]struct {
@@ -86,10 +87,10 @@ func TestTooLargeSaysWhatToDo(t *testing.T) {
 			e := &execution{Applier: &Applier{Clock: clock.RealClock{}}, stack: &v1alpha1.AppStack{}, memory: &memory.Stack{}}
 			err := e.sort(test.step, apierrors.NewInternalError(errors.New("etcdserver: request is too large")))
 			if err != nil || e.outcome.Problem == nil || !strings.HasPrefix(e.outcome.Problem.Message, test.want) {
-				t.Fatalf("sorted as %+v (%v), want a problem that begins with %q", e.outcome.Problem, err, test.want)
+				t.Fatalf("classified as %+v (%v), want a problem that begins with %q", e.outcome.Problem, err, test.want)
 			}
 			if refusal := e.memory.Writes.Rejected()[test.step.Target()]; refusal.Message != e.outcome.Problem.Message || refusal.Passing {
-				t.Errorf("the next plan knows of %+v, want the same words, for good", refusal)
+				t.Errorf("the next plan sees rejection %+v, want the same message, as terminal", refusal)
 			}
 		})
 	}

@@ -101,8 +101,8 @@ func TestManagerOf(t *testing.T) {
 	}
 }
 
-// drifted is a stack whose Deployment somebody has scaled by hand, as the field manager
-// says. The stack and its child are as the API server has them.
+// drifted returns a stack, as stored in the API server, whose Deployment the given field manager
+// has scaled by hand.
 func drifted(t *testing.T, manager string) (*server, model.State) {
 	t.Helper()
 	s, stack, state := begun(t)
@@ -124,8 +124,8 @@ func drifted(t *testing.T, manager string) (*server, model.State) {
 	return s, state
 }
 
-// TestWhoChangedIt shows that the object is read once before it is repaired, and that the
-// repair, and the write log, name who has changed it.
+// TestWhoChangedIt checks that the object is read once before the repair, and that the repair and
+// the write log name the field manager that changed it.
 func TestWhoChangedIt(t *testing.T) {
 	s, state := drifted(t, "kubectl-scale")
 	outcome, asked := s.take(t, state)
@@ -138,7 +138,7 @@ func TestWhoChangedIt(t *testing.T) {
 	const want = "Deployment shop: spec.replicas was changed by kubectl-scale and is put back: " +
 		"to run another number of pods, scale the stack, or leave replicas out of its spec"
 	if step := outcome.Done[0].About(); step.Reason != want || step.Event != v1alpha1.EventDriftRepaired {
-		t.Errorf("R28 %s is told as %q, want\n%s", step.Event, step.Reason, want)
+		t.Errorf("R28 %s is reported as %q, want\n%s", step.Event, step.Reason, want)
 	}
 	var repairs []model.Repairs
 	for _, last := range s.memory.Writes.Last() {
@@ -152,12 +152,13 @@ func TestWhoChangedIt(t *testing.T) {
 	}
 }
 
-// TestARepairDoesNotDependOnWho shows that a change is put back where nobody can be named.
+// TestARepairDoesNotDependOnWho checks that a change is reverted even if its field manager is
+// unknown.
 func TestARepairDoesNotDependOnWho(t *testing.T) {
 	s, state := drifted(t, "kubectl-scale")
 	api, ok := s.Client.(client.WithWatch)
 	if !ok {
-		t.Fatalf("a %T cannot be built on", s.Client)
+		t.Fatalf("a %T cannot be intercepted", s.Client)
 	}
 	s.Live = interceptor.NewClient(api, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
@@ -175,13 +176,13 @@ func TestARepairDoesNotDependOnWho(t *testing.T) {
 	}
 }
 
-// TestWhatChangesNothingIsNobodysDoing shows that a write which the API server has made
-// nothing of, as a policy of the cluster may, counts as no contest.
+// TestWhatChangesNothingIsNobodysDoing checks that a write that the API server turns into a no-op,
+// for example because of an admission policy, does not count as a contest.
 func TestWhatChangesNothingIsNobodysDoing(t *testing.T) {
 	s, state := drifted(t, "kubectl-scale")
 	api, ok := s.Client.(client.WithWatch)
 	if !ok {
-		t.Fatalf("a %T cannot be built on", s.Client)
+		t.Fatalf("a %T cannot be intercepted", s.Client)
 	}
 	s.Client = interceptor.NewClient(api, interceptor.Funcs{
 		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, _ client.Patch, _ ...client.PatchOption) error {
@@ -191,7 +192,7 @@ func TestWhatChangesNothingIsNobodysDoing(t *testing.T) {
 	for range 5 {
 		outcome, _ := s.take(t, state)
 		if len(outcome.Done) != 1 || outcome.Done[0].About().Event != "" {
-			t.Fatalf("R28 done: %v, want one step that no event tells of", outcome.Done)
+			t.Fatalf("R28 done: %v, want one step without an event", outcome.Done)
 		}
 	}
 	for _, last := range s.memory.Writes.Last() {
@@ -201,8 +202,8 @@ func TestWhatChangesNothingIsNobodysDoing(t *testing.T) {
 	}
 }
 
-// TestAdmitted shows that an image which admission has changed is noted with the one
-// that was asked for.
+// TestAdmitted checks that an image changed by admission is recorded together with the requested
+// image.
 func TestAdmitted(t *testing.T) {
 	template := func(image string) corev1.PodTemplateSpec {
 		return corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: naming.AppContainer, Image: image}}}}
@@ -210,7 +211,7 @@ func TestAdmitted(t *testing.T) {
 	for image, want := range map[string]string{"my-app:1": "", "mirror/my-app:1": "my-app:1"} {
 		got := admitted(model.Component{Template: template("my-app:1")}, template(image))
 		if got.App().Image != image || got.Provenance.Asked != want {
-			t.Errorf("R20 %s runs in place of %q, want %s in place of %q", got.App().Image, got.Provenance.Asked, image, want)
+			t.Errorf("R20 %s runs instead of %q, want %s instead of %q", got.App().Image, got.Provenance.Asked, image, want)
 		}
 	}
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// refuseAll has the server refuse all writes.
+// refuseAll makes the server reject all writes.
 func (s *server) refuseAll(t *testing.T) {
 	t.Helper()
 	api, ok := s.Client.(client.WithWatch)
 	if !ok {
-		t.Fatalf("a %T cannot be built on", s.Client)
+		t.Fatalf("a %T cannot be intercepted", s.Client)
 	}
 	refusal := apierrors.NewForbidden(schema.GroupResource{}, "shop", errors.New("policy"))
 	s.Client = interceptor.NewClient(api, interceptor.Funcs{
@@ -33,8 +33,8 @@ func (s *server) refuseAll(t *testing.T) {
 	})
 }
 
-// TestARolloutAndARecordAreRefused shows that a rollout which is refused is remembered as
-// such, though what is to be recorded of its revision is refused too.
+// TestARolloutAndARecordAreRefused checks that a rejected rollout start is remembered as rejected
+// even if the update of its revision is rejected too.
 func TestARolloutAndARecordAreRefused(t *testing.T) {
 	s, stack, state := begun(t)
 	rev := state.Revisions[0]
@@ -47,14 +47,14 @@ func TestARolloutAndARecordAreRefused(t *testing.T) {
 	for range 3 {
 		outcome, err := s.Apply(t.Context(), stack, s.memory, model.Plan{Start: &start, Steps: []model.Step{record}}, false)
 		if err != nil || outcome.Problem == nil || outcome.Retry <= 0 {
-			t.Fatalf("R19 outcome is %+v, error %v; want a problem, and when it is tried again", outcome, err)
+			t.Fatalf("R19 outcome is %+v, error %v; want a problem and the time of the next try", outcome, err)
 		}
 		again = append(again, outcome.Again)
 		if remembered, found := (model.State{Rejected: s.memory.Writes.Rejected()}).Rejection(start); !found {
-			t.Errorf("R4 what is remembered of the rollout is %+v", remembered)
+			t.Errorf("R4 the rejection remembered for the rollout is %+v", remembered)
 		}
 	}
 	if again[1] || again[2] {
-		t.Errorf("R4 another reconcile follows at once: %v, want that after the first refusal alone", again)
+		t.Errorf("R4 another reconcile follows at once: %v, want this after the first rejection only", again)
 	}
 }

@@ -32,21 +32,21 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// look is the request that sees whether the stack is still what the cache shows.
+// look is the request that checks whether the stack is still the one in the cache.
 const look = "get AppStack shop"
 
-// server is an API server that notes what the applier asks, and the applier.
+// server is a fake API server that records the applier's requests, together with the applier.
 type server struct {
 	*Applier
 	memory *memory.Stack
 	clock  *clocktesting.FakeClock
 
-	mu    sync.Mutex // a move is tried while the stack is looked at
+	mu    sync.Mutex // dry runs are concurrent with the read of the stack
 	asked []string
 }
 
-// isTrial says whether a request is to have no effect. The fake client answers such
-// ones without looking at what there is.
+// isTrial reports whether a request is a dry run. The fake client answers dry runs without checking
+// the stored objects.
 func isTrial(dryRun []string) bool { return slices.Contains(dryRun, metav1.DryRunAll) }
 
 func newServer(t *testing.T, objects ...client.Object) *server {
@@ -96,13 +96,13 @@ func newServer(t *testing.T, objects ...client.Object) *server {
 	return s
 }
 
-// take carries out what is to be done about the state, and is what was asked for that.
+// take plans and applies the state, and returns the outcome and the requests made.
 func (s *server) take(t *testing.T, state model.State) (model.Outcome, []string) {
 	t.Helper()
 	return s.pass(t, state, false)
 }
 
-// goOn does so in the pass that carried out the last plan.
+// goOn does the same within the reconcile that applied the last plan.
 func (s *server) goOn(t *testing.T, state model.State) (model.Outcome, []string) {
 	t.Helper()
 	return s.pass(t, state, true)
@@ -119,13 +119,12 @@ func (s *server) pass(t *testing.T, state model.State, current bool) (model.Outc
 	return outcome, s.asked
 }
 
-// newStack is a stack, and its state.
 func newStack() (*v1alpha1.AppStack, model.State) {
 	stack := Stack("shop", Replicas(1), func(s *v1alpha1.AppStack) { s.UID = "stack" })
 	return stack, model.State{Stack: stack}
 }
 
-// begun is a stack whose first rollout has begun, with its state and its API server.
+// begun returns a stack whose first rollout has started, with its state and its API server.
 func begun(t *testing.T) (*server, *v1alpha1.AppStack, model.State) {
 	t.Helper()
 	stack, state := newStack()
@@ -135,21 +134,21 @@ func begun(t *testing.T) (*server, *v1alpha1.AppStack, model.State) {
 	return s, stack, state
 }
 
-// TestRequestsOfAFirstRelease shows that a name is looked at once where the write
-// tells whether it is taken, and else before each.
+// TestRequestsOfAFirstRelease checks that a name is looked up once if the write itself shows that
+// it is taken, and otherwise before each write.
 func TestRequestsOfAFirstRelease(t *testing.T) {
 	stack, state := newStack()
 	s := newServer(t, stack)
 	outcome, asked := s.take(t, state)
 	record := "create *v1.ControllerRevision shop-1"
 	if at := slices.Index(asked, look); at < 0 || at > slices.Index(asked, record) {
-		t.Errorf("a rollout begins before the stack was looked at: %v", asked)
+		t.Errorf("the rollout starts before the stack is read: %v", asked)
 	}
-	asked = slices.DeleteFunc(asked, func(request string) bool { return request == look }) // while it is tried
+	asked = slices.DeleteFunc(asked, func(request string) bool { return request == look }) // concurrent with the dry runs
 
-	slices.Sort(asked[:len(asked)-1]) // tried side by side
+	slices.Sort(asked[:len(asked)-1]) // dry runs are concurrent
 	if diff := cmp.Diff([]string{"create *v1.Deployment shop", "patch *v1.Service shop", record}, asked); diff != "" {
-		t.Errorf("R26 the move (-want +got):\n%s", diff)
+		t.Errorf("R26 the rollout start (-want +got):\n%s", diff)
 	}
 	state.Revisions = []model.Revision{*model.RevisionOf(outcome.Done[0])}
 
@@ -165,19 +164,19 @@ func TestRequestsOfAFirstRelease(t *testing.T) {
 
 	outcome, asked = s.take(t, state)
 	if !outcome.Behind || len(outcome.Done)+len(asked) > 0 {
-		t.Errorf("while the cache does not show them: behind %v, asked %v", outcome.Behind, asked)
+		t.Errorf("before the cache shows them: behind %v, requests %v", outcome.Behind, asked)
 	}
 	s.clock.Step(moment)
 	outcome, asked = s.take(t, state)
 	if diff := cmp.Diff([]string{"get AppStack shop", "get Deployment shop"}, asked); diff != "" || !outcome.Again {
-		t.Errorf("after a moment they are looked for: again %v (-want +got):\n%s", outcome.Again, diff)
+		t.Errorf("after a moment they are looked up: again %v (-want +got):\n%s", outcome.Again, diff)
 	}
 }
 
-// moment is longer than what was seen of a name is believed.
+// moment is longer than a name lookup stays valid.
 const moment = 3 * time.Second
 
-// TestNamesAreLookedAtAgain shows when a name that was free is looked at once more.
+// TestNamesAreLookedAtAgain checks when a free name is looked up again.
 func TestNamesAreLookedAtAgain(t *testing.T) {
 	tests := map[string]func(*server, *model.State){
 		"after a moment":              func(s *server, _ *model.State) { s.clock.Step(moment) },
@@ -190,14 +189,14 @@ func TestNamesAreLookedAtAgain(t *testing.T) {
 			change(s, &state)
 			_, asked := s.take(t, state)
 			if diff := cmp.Diff([]string{"get AppStack shop", "get Deployment shop", "get Service shop"}, asked[:3]); diff != "" {
-				t.Errorf("R26 asked (-want +got):\n%s", diff)
+				t.Errorf("R26 requests (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestNamesThatAreTaken shows that nothing is written where someone takes a name
-// in the moment between the look and the write.
+// TestNamesThatAreTaken checks that nothing is written if a name is taken between the lookup and
+// the write.
 func TestNamesThatAreTaken(t *testing.T) {
 	s, _, state := begun(t)
 	theirs := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "shop"}}
@@ -212,8 +211,8 @@ func TestNamesThatAreTaken(t *testing.T) {
 	}
 }
 
-// TestMovesThatFindNames shows that nothing is written where a rollout would take an
-// object that somebody has made, and which it is.
+// TestMovesThatFindNames checks that no rollout starts if it would adopt an object that somebody
+// else created, and that the problem names the object.
 func TestMovesThatFindNames(t *testing.T) {
 	meta := metav1.ObjectMeta{Namespace: Namespace, Name: "shop"}
 	for name, theirs := range map[string]client.Object{
@@ -228,14 +227,14 @@ func TestMovesThatFindNames(t *testing.T) {
 				t.Errorf("R26 the problem is %+v, done: %v, want a conflict", outcome.Problem, outcome.Done)
 			}
 			if slices.Contains(asked, "create *v1.ControllerRevision shop-1") {
-				t.Errorf("R4 a rollout has begun: %v", asked)
+				t.Errorf("R4 a rollout has started: %v", asked)
 			}
 		})
 	}
 }
 
-// TestMovesOfAnEarlierSpec shows that a rollout does not begin for a spec that is
-// another one by now, though it was tried.
+// TestMovesOfAnEarlierSpec checks that no rollout starts for a spec that has changed since the dry
+// run.
 func TestMovesOfAnEarlierSpec(t *testing.T) {
 	stack, state := newStack()
 	now := stack.DeepCopy()
@@ -243,12 +242,12 @@ func TestMovesOfAnEarlierSpec(t *testing.T) {
 	s := newServer(t, now)
 	outcome, asked := s.take(t, state)
 	if !outcome.Again || len(outcome.Done) > 0 || slices.Contains(asked, "create *v1.ControllerRevision shop-1") {
-		t.Errorf("again: %v, done: %v, asked: %v", outcome.Again, outcome.Done, asked)
+		t.Errorf("again: %v, done: %v, requests: %v", outcome.Again, outcome.Done, asked)
 	}
 }
 
-// TestStacksThatAreGone shows that what a stack leaves behind is not taken back by a
-// pass whose cache still has the stack, however short ago another pass wrote (R27).
+// TestStacksThatAreGone checks that the children of a deleted stack are not adopted by a reconcile
+// whose cache still shows the stack, even if another reconcile has just written (R27).
 func TestStacksThatAreGone(t *testing.T) {
 	s, stack, state := begun(t)
 	s.goOn(t, state)
@@ -262,12 +261,12 @@ func TestStacksThatAreGone(t *testing.T) {
 	left.OwnerReferences = nil
 	state.Children = Children(left)
 	if outcome, asked := s.take(t, state); !outcome.Again || len(outcome.Done) > 0 || !slices.Equal(asked, []string{look}) {
-		t.Errorf("R27 again: %v, done: %v, asked: %v", outcome.Again, outcome.Done, asked)
+		t.Errorf("R27 again: %v, done: %v, requests: %v", outcome.Again, outcome.Done, asked)
 	}
 }
 
-// TestSuccessIsRecordedAsItIs shows that a rollout which succeeded has done so, whatever
-// the stack asks for by now, and that the stack is looked at for all the rest.
+// TestSuccessIsRecordedAsItIs checks that the success of a rollout is recorded even if the spec has
+// changed since, and that every other write reads the stack first.
 func TestSuccessIsRecordedAsItIs(t *testing.T) {
 	complete := appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
 	tests := map[string]struct {
@@ -297,13 +296,13 @@ func TestSuccessIsRecordedAsItIs(t *testing.T) {
 			outcome, asked := s.take(t, state)
 			if !slices.Contains(asked, "patch *v1.ControllerRevision shop-1") || slices.Contains(asked, look) != test.looks ||
 				outcome.Current != test.looks {
-				t.Errorf("asked: %v, seen as current: %t, want a look: %t", asked, outcome.Current, test.looks)
+				t.Errorf("requests: %v, current: %t, want a read of the stack: %t", asked, outcome.Current, test.looks)
 			}
 		})
 	}
 }
 
-// TestNumbersThatAreTaken shows whose a record can be that has the next number.
+// TestNumbersThatAreTaken checks which existing record may already have the next revision number.
 func TestNumbersThatAreTaken(t *testing.T) {
 	record := func(change func(*appsv1.ControllerRevision)) *appsv1.ControllerRevision {
 		object := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{

@@ -23,8 +23,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// webhook has the server answer dry runs after a while, as webhooks do: with the
-// error that it returns, where that is one. It notes the most that were under way at once.
+// webhook delays the server's dry runs, as admission webhooks do, and fails them if it returns an
+// error. It counts the maximum number of concurrent calls.
 type webhook struct {
 	takes  func(object client.Object) time.Duration
 	answer func(object client.Object) error
@@ -51,12 +51,12 @@ func (w *webhook) call(ctx context.Context, object client.Object) error {
 	}
 }
 
-// before has the webhook called before each dry run of the server.
+// before calls the webhook before each dry run of the server.
 func (w *webhook) before(t *testing.T, s *server) {
 	t.Helper()
 	api, ok := s.Client.(client.WithWatch)
 	if !ok {
-		t.Fatalf("a %T cannot be built on", s.Client)
+		t.Fatalf("a %T cannot be intercepted", s.Client)
 	}
 	s.Client = interceptor.NewClient(api, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
@@ -87,7 +87,7 @@ func (w *webhook) before(t *testing.T, s *server) {
 	s.Live = s.Client
 }
 
-// components are a stack with so many components besides the main one.
+// components returns a stack with this many components besides the main one.
 func components(count int) (*v1alpha1.AppStack, model.State) {
 	stack, state := newStack()
 	for i := range count {
@@ -96,8 +96,7 @@ func components(count int) (*v1alpha1.AppStack, model.State) {
 	return stack, state
 }
 
-// TestDryRunsAreSideBySide shows that a rollout whose dry runs take long does not
-// take as often as long as it has objects, and how many there are at a time.
+// TestDryRunsAreSideBySide checks that dry runs run in parallel, up to the limit.
 func TestDryRunsAreSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stack, state := components(10)
@@ -109,19 +108,19 @@ func TestDryRunsAreSideBySide(t *testing.T) {
 		slow.before(t, s)
 		began := time.Now()
 		if outcome, _ := s.take(t, state); len(outcome.Done) != 1 {
-			t.Errorf("R4 done is %v, want the record", outcome.Done)
+			t.Errorf("R4 done is %v, want the revision created", outcome.Done)
 		}
 		if took := time.Since(began); took != 20*time.Second {
 			t.Errorf("12 dry runs of 10 s each took %s, want 20 s", took)
 		}
 		if slow.most != atOnce {
-			t.Errorf("%d dry runs were under way at once, want %d", slow.most, atOnce)
+			t.Errorf("%d dry runs were concurrent, want %d", slow.most, atOnce)
 		}
 	})
 }
 
-// TestTheFirstRefusalIsReported shows that what is reported does not depend on which
-// dry run is refused sooner.
+// TestTheFirstRefusalIsReported checks that the reported rejection does not depend on which dry run
+// is rejected sooner.
 func TestTheFirstRefusalIsReported(t *testing.T) {
 	for name, sooner := range map[string]string{"the first": "shop", "another": "shop-worker1"} {
 		t.Run(name, func(t *testing.T) {
@@ -142,15 +141,15 @@ func TestTheFirstRefusalIsReported(t *testing.T) {
 				refusing.before(t, s)
 				outcome, _ := s.take(t, state)
 				if outcome.Problem == nil || !strings.HasSuffix(outcome.Problem.Message, "denied shop") {
-					t.Errorf("R19 the problem is %+v, want what the first is refused for", outcome.Problem)
+					t.Errorf("R19 the problem is %+v, want the reason of the first rejection", outcome.Problem)
 				}
 			})
 		})
 	}
 }
 
-// TestDryRunsEndWithTheReconcile shows that dry runs which hang are not waited for
-// longer than the reconcile may take, and that nothing is begun then.
+// TestDryRunsEndWithTheReconcile checks that hanging dry runs end with the reconcile's deadline,
+// and that no rollout starts then.
 func TestDryRunsEndWithTheReconcile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stack, state := components(20)
@@ -165,7 +164,7 @@ func TestDryRunsEndWithTheReconcile(t *testing.T) {
 		steps := Plan(state, s.clock.Now())
 		outcome, err := s.Apply(ctx, stack, s.memory, steps, false)
 		if !errors.Is(err, context.DeadlineExceeded) || len(outcome.Done) > 0 || outcome.Trouble == "" {
-			t.Errorf("R4 done %v, trouble %q, error %v, want nothing, words and the deadline", outcome.Done, outcome.Trouble, err)
+			t.Errorf("R4 done %v, trouble %q, error %v, want nothing done, a message and the deadline", outcome.Done, outcome.Trouble, err)
 		}
 	})
 }

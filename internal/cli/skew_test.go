@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestTyped fails where an older plugin would lose what a newer operator knows.
+// TestTyped fails if an older plugin would lose fields that a newer operator set.
 func TestTyped(t *testing.T) {
 	tests := map[string]struct {
 		spec string
@@ -43,7 +43,7 @@ components:
 			_, err := typed(raw)
 			switch {
 			case test.lost == "" && err != nil:
-				t.Errorf("refused: %v", err)
+				t.Errorf("rejected: %v", err)
 			case test.lost != "" && (err == nil || !strings.Contains(err.Error(), test.lost)):
 				t.Errorf("%s is lost, and the error is %v", test.lost, err)
 			}

@@ -36,15 +36,14 @@ import (
 // actor is a desk that also plans and applies.
 type actor struct {
 	*desk
-	// createError is what the API server says to new Deployments, and dryRunError
-	// to all dry runs.
+	// createError is the API server's error for new Deployments, and dryRunError for all dry runs.
 	createError, dryRunError error
-	// dryRuns is how many of these there were.
+	// dryRuns counts the dry runs.
 	dryRuns int
-	mu      sync.Mutex // dry runs are side by side
+	mu      sync.Mutex // dry runs are concurrent
 }
 
-// unknown are answers where nothing is known.
+// unknown answers no question.
 type unknown struct{}
 
 func (unknown) Answer(_ context.Context, _ types.NamespacedName, questions model.Questions) model.Answers {
@@ -62,7 +61,7 @@ func newActor(t *testing.T) *actor {
 	}
 	api, ok := d.Client.(client.WithWatch)
 	if !ok {
-		t.Fatalf("a %T cannot be built on", d.Client)
+		t.Fatalf("a %T cannot be intercepted", d.Client)
 	}
 	d.Answers = unknown{}
 	actor := &actor{desk: d}
@@ -86,7 +85,7 @@ func newActor(t *testing.T) *actor {
 			if err := actor.dryRun(); err != nil {
 				return err
 			}
-			// the fake client answers nothing, and a Deployment's template is replaced whole
+			// the fake client returns no body, and replaces a Deployment's template as a whole
 			body, err := patch.Data(object)
 			if err != nil {
 				return err
@@ -100,7 +99,7 @@ func newActor(t *testing.T) *actor {
 	return actor
 }
 
-// dryRun is what the API server says to one.
+// dryRun returns the API server's answer to a dry run.
 func (d *actor) dryRun() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -108,7 +107,7 @@ func (d *actor) dryRun() error {
 	return d.dryRunError
 }
 
-// done is what a pass did, in order.
+// done reconciles the state and returns what was done, in order.
 func (d *actor) done(t *testing.T, state *model.State) []string {
 	t.Helper()
 	_, outcome, err := d.act(t.Context(), state, d.Memory.Of(state.Stack), d.clock.Now())
@@ -122,15 +121,15 @@ func (d *actor) done(t *testing.T, state *model.State) []string {
 	return done
 }
 
-// TestAnErrorKeepsWhatWasDoneBefore shows that what a pass has done is told of, though
-// what follows fails.
+// TestAnErrorKeepsWhatWasDoneBefore checks that steps that succeeded are reported even if a later
+// step fails.
 func TestAnErrorKeepsWhatWasDoneBefore(t *testing.T) {
 	d := newActor(t)
 	d.createError = apierrors.NewInternalError(errors.New("oops"))
 	state := &model.State{Stack: d.stack(t)}
 	_, outcome, err := d.act(t.Context(), state, d.Memory.Of(state.Stack), d.clock.Now())
 	if err == nil || len(outcome.Done) != 1 || outcome.Done[0].Verb() != "Create" || len(state.Revisions) != 1 {
-		t.Errorf("error %v, done %v, %d revisions, want an error, and the record", err, outcome.Done, len(state.Revisions))
+		t.Errorf("error %v, done %v, %d revisions, want an error and the created revision", err, outcome.Done, len(state.Revisions))
 	}
 	if recorder, ok := d.Events.Recorder.(*events.FakeRecorder); !ok || len(recorder.Events) != 1 {
 		t.Errorf("%d events, want one", len(recorder.Events))
@@ -163,7 +162,7 @@ func TestWhy(t *testing.T) {
 	}
 }
 
-// look has the state show what the API server has.
+// look updates the state from the API server.
 func (d *actor) look(t *testing.T, state *model.State) {
 	t.Helper()
 	key := client.ObjectKeyFromObject(state.Stack)
@@ -177,18 +176,18 @@ func (d *actor) look(t *testing.T, state *model.State) {
 	state.LastWrites = d.Memory.Of(state.Stack).Writes.Last()
 }
 
-// TestAPassGoesOnWithWhatItRecords shows that what follows a record is done in the
-// pass that made it.
+// TestAPassGoesOnWithWhatItRecords checks that the reconcile that creates or updates a revision
+// also performs the steps that follow it.
 func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 	d := newActor(t)
 	state := &model.State{Stack: d.stack(t)}
 	if diff := cmp.Diff([]string{
 		"Create ControllerRevision shop-1", "Create Deployment shop", "Create Service shop", "Create PodDisruptionBudget shop",
 	}, d.done(t, state)); diff != "" {
-		t.Errorf("a first release (-want +got):\n%s", diff)
+		t.Errorf("the first release (-want +got):\n%s", diff)
 	}
 	if len(state.Revisions) != 1 || state.Revisions[0].ResourceVersion == "" {
-		t.Errorf("revisions %+v, want the one that was made, as it is stored", state.Revisions)
+		t.Errorf("revisions %+v, want the created one, as stored", state.Revisions)
 	}
 
 	d.look(t, state)
@@ -198,10 +197,10 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 	}
 	state.Pods = model.Pods{Known: true}
 	if diff := cmp.Diff([]string{"Update ControllerRevision shop-1"}, d.done(t, state)); diff != "" {
-		t.Errorf("it ends (-want +got):\n%s", diff)
+		t.Errorf("the rollout ends (-want +got):\n%s", diff)
 	}
 	if got := state.Revisions[0].Record.Rollouts[0].Outcome; got != v1alpha1.OutcomeSucceeded {
-		t.Errorf("the outcome is %q, want what was noted", got)
+		t.Errorf("the outcome is %q, want the recorded outcome", got)
 	}
 
 	fixture.With(state.Stack, fixture.Image("my-app:2"))
@@ -223,6 +222,6 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		"Update ControllerRevision shop-2", "Update ControllerRevision shop-1", "Update Deployment shop",
 	}, d.done(t, state)); diff != "" {
-		t.Errorf("R12 it fails (-want +got):\n%s", diff)
+		t.Errorf("R12 the rollout fails (-want +got):\n%s", diff)
 	}
 }

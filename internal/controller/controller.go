@@ -128,8 +128,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if r.follow(state, mem); steps.Phase == model.PhaseProgressing {
 		mem.Observations.Start()
 	}
-	if state.Answers.Briefly > 0 && applyErr == nil {
-		return ctrl.Result{RequeueAfter: state.Answers.Briefly}, nil // this status would be outdated in a moment
+	if brief := model.Sooner(state.Answers.Briefly, steps.Brief); brief > 0 && applyErr == nil {
+		return ctrl.Result{RequeueAfter: brief}, nil // this status would be outdated in a moment
 	}
 	next := status.Compute(status.Input{State: state, Plan: steps, Outcome: outcome, Now: now})
 	r.Events.Stalled(stack, mem, next)

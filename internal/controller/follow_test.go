@@ -18,10 +18,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// TestPodsAreFollowed shows that pods are watched from when a rollout begins until it ends.
+// TestPodsAreFollowed checks that pods are watched from the start of a rollout to its end.
 func TestPodsAreFollowed(t *testing.T) {
 	d := newDesk(t)
-	api := httptest.NewServer(http.NotFoundHandler()) // nothing is seen of the pods
+	api := httptest.NewServer(http.NotFoundHandler()) // no pods are visible
 	t.Cleanup(api.Close)
 	core, err := corev1client.NewForConfig(&rest.Config{Host: api.URL})
 	if err != nil {

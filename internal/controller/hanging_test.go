@@ -26,13 +26,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// hangs has all writes of the namespace hang until whoever asks gives up; in all
-// namespaces where none is named.
+// hangs makes all writes in the namespace, or in all namespaces if it is empty, hang until the
+// client gives up.
 func (d *actor) hangs(t *testing.T, namespace string) {
 	t.Helper()
 	api, ok := d.Client.(client.WithWatch)
 	if !ok {
-		t.Fatalf("a %T cannot be built on", d.Client)
+		t.Fatalf("a %T cannot be intercepted", d.Client)
 	}
 	hang := func(ctx context.Context, object client.Object) error {
 		if !strings.HasPrefix(object.GetNamespace(), namespace) {
@@ -54,8 +54,8 @@ func (d *actor) hangs(t *testing.T, namespace string) {
 	d.Apply.Client = d.Client
 }
 
-// TestAHangingWebhookIsReported shows that a reconcile whose writes hang leaves time
-// to report so.
+// TestAHangingWebhookIsReported checks that a reconcile whose writes hang has time left to report
+// this.
 func TestAHangingWebhookIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newActor(t)
@@ -65,16 +65,16 @@ func TestAHangingWebhookIsReported(t *testing.T) {
 		state := &model.State{Stack: d.stack(t)}
 		_, outcome, err := d.act(ctx, state, d.Memory.Of(state.Stack), d.clock.Now())
 		if !errors.Is(err, context.DeadlineExceeded) || outcome.Trouble == "" {
-			t.Errorf("R30 error %v, trouble %q, want the deadline, and words", err, outcome.Trouble)
+			t.Errorf("R30 error %v, trouble %q, want the deadline and a message", err, outcome.Trouble)
 		}
 		if ctx.Err() != nil {
-			t.Error("R30 no time is left to report it")
+			t.Error("R30 there is no time left to report it")
 		}
 	})
 }
 
-// TestOtherNamespacesGoOn shows that stacks are reconciled though all writes in
-// another namespace hang, which has more stacks than there are workers.
+// TestOtherNamespacesGoOn checks that stacks are reconciled while all writes hang in another
+// namespace that has more stacks than there are workers.
 func TestOtherNamespacesGoOn(t *testing.T) {
 	d := newActor(t)
 	d.hangs(t, "hangs")
@@ -119,7 +119,7 @@ func TestOtherNamespacesGoOn(t *testing.T) {
 				t.Errorf("%s was reconciled, though its writes hang", stack)
 			}
 		case <-time.After(10 * time.Second):
-			t.Fatal("a namespace that hangs has all workers")
+			t.Fatal("a hanging namespace occupies all workers")
 		}
 	}
 	cancel()

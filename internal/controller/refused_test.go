@@ -27,8 +27,8 @@ var (
 	errForbidden = apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "shop", errors.New("policy"))
 )
 
-// reconcile reconciles the state, with what is remembered by then. It returns the
-// status that follows, and how long the controller waits.
+// reconcile reconciles the state with the current memory. It returns the resulting status and the
+// delay until the next reconcile.
 func (d *actor) reconcile(t *testing.T, state *model.State) (v1alpha1.AppStackStatus, time.Duration) {
 	t.Helper()
 	mem := d.Memory.Of(state.Stack)
@@ -42,7 +42,7 @@ func (d *actor) reconcile(t *testing.T, state *model.State) (v1alpha1.AppStackSt
 	return next, wait(*state, steps, outcome)
 }
 
-// running is a stack whose first rollout has succeeded.
+// running returns the state of a stack whose first rollout has succeeded.
 func (d *actor) running(t *testing.T) *model.State {
 	t.Helper()
 	state := &model.State{Stack: d.stack(t)}
@@ -57,12 +57,12 @@ func (d *actor) running(t *testing.T) *model.State {
 	return state
 }
 
-// TestRefusedReleasesAreTriedEverLessOften counts what a release costs that the API
-// server refuses, though something unrelated happens to the stack every five seconds.
+// TestRefusedReleasesAreTriedEverLessOften checks the backoff of a release that the API server
+// rejects, even if an unrelated event triggers a reconcile every five seconds.
 func TestRefusedReleasesAreTriedEverLessOften(t *testing.T) {
 	tests := map[string]struct {
 		err error
-		// pauses are between one try and the next, in steps of five seconds; up to a tenth longer.
+		// pauses between tries, in steps of five seconds; each may be up to a tenth longer
 		pauses []time.Duration
 	}{
 		"R4 content": {errInvalid, []time.Duration{
@@ -86,14 +86,14 @@ func TestRefusedReleasesAreTriedEverLessOften(t *testing.T) {
 					t.Fatalf("R19 after %d dry runs: stalled is %+v, want %s", d.dryRuns, stalled, v1alpha1.ReasonRejected)
 				}
 				if wait <= 0 {
-					t.Fatalf("R4 after %d dry runs nothing brings another reconcile", d.dryRuns)
+					t.Fatalf("R4 after %d dry runs nothing triggers another reconcile", d.dryRuns)
 				}
 				if now := d.clock.Now(); d.dryRuns > before && before > 0 {
 					pauses = append(pauses, now.Sub(last))
 					last = now
 				}
 				if d.clock.Since(last) > time.Hour {
-					t.Fatalf("R4 it is not tried again; pauses were %v", pauses)
+					t.Fatalf("R4 there is no further try; pauses were %v", pauses)
 				}
 			}
 			for i, want := range test.pauses {
@@ -106,7 +106,7 @@ func TestRefusedReleasesAreTriedEverLessOften(t *testing.T) {
 	}
 }
 
-// TestRefusedReleasesAreTriedAtOnce shows what has a refused release tried without a pause.
+// TestRefusedReleasesAreTriedAtOnce checks which changes retry a rejected release without a pause.
 func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 	tests := map[string]struct {
 		then func(*actor, *model.State)
@@ -145,14 +145,14 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 			d.dryRuns = 0
 			d.reconcile(t, state)
 			if tried := d.dryRuns > 0; tried != test.want {
-				t.Errorf("it is tried: %t, want %t", tried, test.want)
+				t.Errorf("dry run: %t, want %t", tried, test.want)
 			}
 		})
 	}
 }
 
-// TestARefusalStays shows that a stack which runs is stalled from the refusal of its
-// next release on, whatever comes of a single reconcile, until the release is accepted.
+// TestARefusalStays checks that a running stack stays stalled from the rejection of its next
+// release until the release is accepted, whatever a single reconcile does.
 func TestARefusalStays(t *testing.T) {
 	d := newActor(t)
 	state := d.running(t)
@@ -163,7 +163,7 @@ func TestARefusalStays(t *testing.T) {
 	for i := range int32(30) {
 		state.Stack.Spec.Replicas = ptr.To(3 + i)
 		state.Stack.Generation++
-		if i%2 == 0 { // else the cache is behind, and the stack another one by now
+		if i%2 == 0 { // otherwise the cache is stale and the stack has changed meanwhile
 			live.Generation = state.Stack.Generation
 			if err := d.Client.Update(t.Context(), live); err != nil {
 				t.Fatal(err)
@@ -191,6 +191,6 @@ func TestARefusalStays(t *testing.T) {
 	d.clock.Step(10 * time.Minute)
 	next, _ := d.reconcile(t, state)
 	if meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionStalled) != nil || next.Revision != 2 {
-		t.Errorf("R4 it is accepted: revision %d, conditions %+v", next.Revision, next.Conditions)
+		t.Errorf("R4 after acceptance: revision %d, conditions %+v", next.Revision, next.Conditions)
 	}
 }

@@ -27,7 +27,7 @@ import (
 type desk struct {
 	*Reconciler
 	clock *clocktesting.FakeClock
-	// writes is how many statuses were sent, and refusal what the API server says to the next.
+	// writes counts the statuses written; refusal is the API server's error for the next write.
 	writes  int
 	refusal error
 }
@@ -58,7 +58,7 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-// stack is the stack as the API server has it.
+// stack returns the stack from the API server.
 func (d *desk) stack(t *testing.T) *v1alpha1.AppStack {
 	t.Helper()
 	stack := &v1alpha1.AppStack{}
@@ -68,28 +68,30 @@ func (d *desk) stack(t *testing.T) *v1alpha1.AppStack {
 	return stack
 }
 
-// last is what is remembered of the stack's statuses.
+// last returns the remembered status of the stack.
 func (d *desk) last(stack *v1alpha1.AppStack) *memory.Status { return &d.Memory.Of(stack).Status }
 
-// counts is a status with so many ready pods.
+// counts returns a status that differs only in the number of ready pods.
 func counts(summary string) v1alpha1.AppStackStatus {
 	return v1alpha1.AppStackStatus{ReadySummary: summary, Revision: 1}
 }
 
-// ready is the same with all that was asked for.
+// ready returns the same status with a true Ready condition.
 func ready(summary string) v1alpha1.AppStackStatus {
 	status := counts(summary)
 	status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Succeeded"}}
 	return status
 }
 
-// act is a pass that has a status to tell, after some time.
+// act is a reconcile that has a status to write, after some time.
 type act struct {
 	after  time.Duration
 	status v1alpha1.AppStackStatus
-	// wrote says that the pass wrote something, and behind that the cache is and nothing can be told but what was held.
+	// wrote: the reconcile wrote something. behind: the cache is stale, so only a held status may
+	// be written.
 	wrote, behind bool
-	// due is the time until the next pass for the status, and shown what the API server has then.
+	// due is the delay until the next status write; shown is the status in the API server
+	// afterwards.
 	due   time.Duration
 	shown string
 }
@@ -160,7 +162,7 @@ func TestStatuses(t *testing.T) {
 					due, err = d.write(t.Context(), stack, d.last(stack), act.status)
 				}
 				if shown := d.stack(t).Status.ReadySummary; err != nil || due != act.due || shown != act.shown {
-					t.Fatalf("pass %d: due in %v, shown %q, error %v; want %v, %q", i, due, shown, err, act.due, act.shown)
+					t.Fatalf("reconcile %d: due in %v, shown %q, error %v; want %v, %q", i, due, shown, err, act.due, act.shown)
 				}
 			}
 			if d.writes != test.writes {
@@ -170,8 +172,8 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// TestStatusBehindTheCache shows that a status is not sent for a stack as it was
-// before the last one: it would be refused.
+// TestStatusBehindTheCache checks that no status is written while the cache shows the stack as it
+// was before the last write: it would conflict.
 func TestStatusBehindTheCache(t *testing.T) {
 	d := newDesk(t)
 	before := d.stack(t)
@@ -183,12 +185,12 @@ func TestStatusBehindTheCache(t *testing.T) {
 	}
 	d.clock.Step(maxCacheLag)
 	if due, err := d.write(t.Context(), before, d.last(before), ready("3/3")); err != nil || due != retryDelay || d.writes != 2 {
-		t.Errorf("after %v it is tried: due in %v, error %v, %d writes, want a conflict", maxCacheLag, due, err, d.writes)
+		t.Errorf("written after %v: due in %v, error %v, %d writes, want a conflict", maxCacheLag, due, err, d.writes)
 	}
 }
 
-// TestStatusOfAnEarlierStack shows that what was held back of a stack is not told
-// of another one of its name.
+// TestStatusOfAnEarlierStack checks that the held status of a deleted stack is not written to a new
+// stack of the same name.
 func TestStatusOfAnEarlierStack(t *testing.T) {
 	d := newDesk(t)
 	earlier := d.stack(t)
@@ -201,7 +203,7 @@ func TestStatusOfAnEarlierStack(t *testing.T) {
 		t.Errorf("error %v, %d writes, want none", err, d.writes)
 	}
 	if due, err := d.hold(t.Context(), d.stack(t), d.last(d.stack(t)), counts("0/3")); due != statusInterval || err != nil {
-		t.Errorf("the next: due in %v, error %v, want %v", due, err, statusInterval)
+		t.Errorf("next: due in %v, error %v, want %v", due, err, statusInterval)
 	}
 	d.clock.Step(statusInterval)
 	if _, err := d.flush(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "0/3" {
@@ -209,13 +211,13 @@ func TestStatusOfAnEarlierStack(t *testing.T) {
 	}
 }
 
-// TestStatusIsHeldUntilItIsTold shows that what was held back is told once the API
-// server takes it, though each pass is behind.
+// TestStatusIsHeldUntilItIsTold checks that a held status is written once the API server accepts
+// it, even if the cache is stale in every reconcile.
 func TestStatusIsHeldUntilItIsTold(t *testing.T) {
 	resource := schema.GroupResource{Group: v1alpha1.GroupName, Resource: "appstacks"}
 	tests := map[string]struct {
 		refusal error
-		// cached says that the cache shows the stack as it was before the last status.
+		// cached: the cache shows the stack as it was before the last status write
 		cached bool
 		fails  bool
 	}{
@@ -242,7 +244,7 @@ func TestStatusIsHeldUntilItIsTold(t *testing.T) {
 				t.Fatalf("error %v, %d writes, want an error: %v", err, d.writes, test.fails)
 			}
 			if _, err := d.flush(t.Context(), d.stack(t), d.last(d.stack(t))); err != nil || d.stack(t).Status.ReadySummary != "3/3" {
-				t.Errorf("error %v, the status is %q, want what was held back", err, d.stack(t).Status.ReadySummary)
+				t.Errorf("error %v, the status is %q, want the held one", err, d.stack(t).Status.ReadySummary)
 			}
 		})
 	}
@@ -264,7 +266,7 @@ func TestStatusThatIsRefused(t *testing.T) {
 			d := newDesk(t)
 			d.refusal = test.refusal
 			if due, err := d.write(t.Context(), d.stack(t), d.last(d.stack(t)), counts("1/3")); due != test.due || (err != nil) != test.fails {
-				t.Errorf("due in %v, error %v, want %v, an error: %v", due, err, test.due, test.fails)
+				t.Errorf("due in %v, error %v, want %v and an error: %v", due, err, test.due, test.fails)
 			}
 			if due, err := d.write(t.Context(), d.stack(t), d.last(d.stack(t)), counts("1/3")); due != 0 || err != nil || d.writes != 1 {
 				t.Errorf("the next try: due in %v, error %v, %d writes", due, err, d.writes)

@@ -26,7 +26,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// patience is how long a test waits for what is to happen at once.
+// patience is the timeout for events that should happen immediately.
 const patience = 10 * time.Second
 
 var (
@@ -35,8 +35,8 @@ var (
 	blog = types.NamespacedName{Namespace: "default", Name: "blog"}
 )
 
-// fakeClock stands still until it is told to go on. Unlike the one that it is made
-// of it calls back once the time is set: the Resolver asks for the time then.
+// fakeClock only advances when stepped. Unlike the clock that it embeds, it runs callbacks after
+// the time is set, since the Resolver reads the time in them.
 type fakeClock struct {
 	*clocktesting.FakeClock
 	mu  sync.Mutex
@@ -52,7 +52,7 @@ func (c *fakeClock) AfterFunc(d time.Duration, f func()) clock.Timer {
 	})
 }
 
-// Step lets time pass. What was to happen meanwhile has begun when it returns.
+// Step advances the time. When it returns, all callbacks that were due have started.
 func (c *fakeClock) Step(d time.Duration) {
 	c.FakeClock.Step(d)
 	c.mu.Lock()
@@ -64,13 +64,12 @@ func (c *fakeClock) Step(d time.Duration) {
 	}
 }
 
-// server answers what registries are asked, without a network.
+// server is a fake registry without a network.
 type server func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements http.RoundTripper.
 func (s server) RoundTrip(r *http.Request) (*http.Response, error) { return s(r) }
 
-// answer is one with the content.
 func answer(r *http.Request, code int, contentType string, content []byte) *http.Response {
 	if r.Method == http.MethodHead {
 		content = nil
@@ -88,7 +87,7 @@ func digestOf(content []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// tiny is an image whose config says the user: its manifest and the config.
+// tiny returns the manifest and the config of an image with this user.
 func tiny(user string) (manifest, config []byte) {
 	config = fmt.Appendf(nil, `{"os":"linux","architecture":"amd64","config":{"User":%q}}`, user)
 	manifest = fmt.Appendf(nil, `{"schemaVersion":2,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[]}`,
@@ -96,25 +95,25 @@ func tiny(user string) (manifest, config []byte) {
 	return manifest, config
 }
 
-// errRefused is how connections to servers end that are down.
+// errRefused is the error of a connection to a server that is down.
 var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-// bench is a Resolver that runs, with a registry that has one image in all
-// repositories and under all tags.
+// bench is a running Resolver, with a registry that serves one image in all repositories and under
+// all tags.
 type bench struct {
 	*Resolver
 	t     *testing.T
 	clock *fakeClock
 
 	mu       sync.Mutex
-	user     string // of the image
-	code     int    // what is answered instead of the image, where that is not 0
+	user     string // user in the image's config
+	code     int    // status returned instead of the image, if not 0
 	down     bool
 	came     int      // requests of all kinds
-	paths    []string // of requests for manifests, with the method
-	results  []string // how look-ups ended
+	paths    []string // requests for manifests, with the method
+	results  []string // results of look-ups
 	changed  chan types.NamespacedName
-	released chan struct{} // requests wait for it, where it is not nil
+	released chan struct{} // if not nil, requests wait for it
 }
 
 func start(t *testing.T, options Options) *bench {
@@ -183,28 +182,28 @@ func (b *bench) serve(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// fails has the registry answer with the code from now on; 0 makes it well.
+// fails makes the registry answer with the code from now on; 0 makes it serve the image again.
 func (b *bench) fails(code int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.code = code
 }
 
-// asked are the requests for manifests so far.
+// asked returns the requests for manifests so far.
 func (b *bench) asked() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]string(nil), b.paths...)
 }
 
-// ended are the results of look-ups so far.
+// ended returns the results of look-ups so far.
 func (b *bench) ended() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]string(nil), b.results...)
 }
 
-// idle waits until no look-up is queued or under way: each has ended, or waits for its retry.
+// idle waits until no look-up is queued or running: each has ended or waits for its retry.
 func (b *bench) idle() {
 	b.t.Helper()
 	b.eventually("the end of look-ups", func() bool {
@@ -228,13 +227,13 @@ func (b *bench) eventually(what string, so func() bool) {
 	}
 }
 
-// look makes a pass for the stack.
+// look reconciles the stack once.
 func (b *bench) look(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	return b.Answer(b.t.Context(), stack, want)
 }
 
-// waits makes a pass after which the stack waits.
+// waits reconciles the stack and checks that it has to wait.
 func (b *bench) waits(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	images := b.look(stack, want)
@@ -244,7 +243,7 @@ func (b *bench) waits(stack types.NamespacedName, want model.Questions) model.An
 	return images
 }
 
-// known makes a pass after which all is known, and returns the first.
+// known reconciles the stack, checks that all images are known, and returns the first.
 func (b *bench) known(stack types.NamespacedName, want model.Questions) model.Image {
 	b.t.Helper()
 	images := b.look(stack, want)
@@ -258,7 +257,7 @@ func (b *bench) known(stack types.NamespacedName, want model.Questions) model.Im
 	return found
 }
 
-// wanting is a release of images whose pods have no credentials of their own.
+// wanting returns the questions of a release with these images, for pods without credentials.
 func wanting(references ...string) model.Questions {
 	want := model.Questions{Release: "1"}
 	for _, reference := range references {
@@ -267,7 +266,7 @@ func wanting(references ...string) model.Questions {
 	return want
 }
 
-// wantUser wants the image that the registry had when its user was that.
+// wantUser checks that the image is the one that the registry served when it had this user.
 func wantUser(t *testing.T, found model.Image, user string) {
 	t.Helper()
 	manifest, _ := tiny(user)

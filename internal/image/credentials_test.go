@@ -22,13 +22,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
 
-// hubNames are those under which Secrets have credentials of Docker Hub.
+// hubNames are the keys under which Secrets store credentials of Docker Hub.
 var hubNames = []string{
 	"docker.io", "index.docker.io", "https://index.docker.io/v1/", "https://index.docker.io/v2/", "index.docker.io/v1/",
 	"https://docker.io", "docker.io/team", "index.docker.io/team/app",
 }
 
-// pullSecret has users, by their hosts; the password is that of the user in capitals.
+// pullSecret returns a pull secret with a user for each host; the password is the user name in
+// capitals.
 func pullSecret(name string, userOf map[string]string) *corev1.Secret {
 	var entries []string
 	for host, user := range userOf {
@@ -49,7 +50,7 @@ func account(name string, secrets ...string) *corev1.ServiceAccount {
 	return a
 }
 
-// usersOf are the users as whom a repository is asked, one after the other.
+// usersOf returns the users that a repository is asked as, in order.
 func usersOf(t *testing.T, found access) []string {
 	t.Helper()
 	all := []string{}
@@ -63,14 +64,14 @@ func usersOf(t *testing.T, found access) []string {
 			t.Fatal(err)
 		}
 		if config.Password != strings.ToUpper(config.Username) {
-			t.Errorf("the password of %q is %q", config.Username, config.Password)
+			t.Errorf("user %q has the password %q", config.Username, config.Password)
 		}
 		all = append(all, config.Username)
 	}
 	return all
 }
 
-// of is the access of pods with the ServiceAccount and the pull secrets.
+// of returns the access of pods with the ServiceAccount and the pull secrets.
 func of(t *testing.T, live client.Reader, image, serviceAccount string, secrets ...string) (access, error) {
 	t.Helper()
 	ref, err := name.ParseReference(image)
@@ -100,7 +101,7 @@ func TestCredentialsOf(t *testing.T) {
 			host + "/app", []client.Object{pullSecret("a", secret{host: "ann"}), account("runner", "a")}, "runner", "", "ann",
 		},
 		"R21 the pod's instead of the ServiceAccount's": {
-			// as the API server has it: it fills in what the pod leaves out
+			// pods without a ServiceAccount get the default one from the API server
 			host + "/app", []client.Object{
 				pullSecret("a", secret{host: "ann"}), pullSecret("b", secret{host: "bob"}), account("default", "b"),
 			}, "", "a", "ann",
@@ -159,10 +160,10 @@ func TestCredentialsOf(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := usersOf(t, found); !slices.Equal(got, strings.Fields(test.want)) {
-				t.Errorf("it is asked as %v, want %s", got, test.want)
+				t.Errorf("the registry is asked as %v, want %s", got, test.want)
 			}
 			if (found.fingerprint == "") != (test.want == "nobody") || found.grant != "" {
-				t.Errorf("the fingerprint is %q, and the grant %q", found.fingerprint, found.grant)
+				t.Errorf("fingerprint %q, grant %q", found.fingerprint, found.grant)
 			}
 		})
 	}
@@ -178,14 +179,14 @@ func TestDockerHub(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := usersOf(t, found); !slices.Equal(got, []string{"ann"}) {
-					t.Errorf("it is asked as %v", got)
+					t.Errorf("the registry is asked as %v", got)
 				}
 			})
 		}
 	}
 }
 
-// Fingerprints are the same for the same credentials only, and do not show them.
+// Fingerprints are equal only for equal credentials, and do not reveal them.
 func TestFingerprint(t *testing.T) {
 	const host = "registry.example.com"
 	token := &corev1.Secret{
@@ -223,11 +224,11 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// What may not be read is told, with what helps; what may be is used all the same.
+// Credentials that may not be read are reported with advice; those that may be read are still used.
 func TestForbiddenCredentials(t *testing.T) {
 	const host = "registry.example.com"
 	for name, test := range map[string]struct {
-		forbidden string // the names of objects that may not be read
+		forbidden string // names of objects that may not be read
 		want      string
 		grant     bool
 	}{
@@ -256,7 +257,7 @@ func TestForbiddenCredentials(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := usersOf(t, found); !slices.Equal(got, strings.Fields(test.want)) {
-				t.Errorf("it is asked as %v, want %s", got, test.want)
+				t.Errorf("the registry is asked as %v, want %s", got, test.want)
 			}
 			if got := found.grant != ""; got != test.grant {
 				t.Errorf("the grant is %q", found.grant)
@@ -265,7 +266,7 @@ func TestForbiddenCredentials(t *testing.T) {
 	}
 }
 
-// Where the API server does not answer nobody knows the credentials: nothing is asked without them.
+// If the API server does not return the credentials, the registry is not asked anonymously instead.
 func TestCredentialsNotRead(t *testing.T) {
 	objects := fake.NewClientBuilder().WithObjects(account("default", "a"), pullSecret("a", map[string]string{"ghcr.io": "ann"})).Build()
 	for _, broken := range []string{"default", "a"} {
@@ -279,25 +280,25 @@ func TestCredentialsNotRead(t *testing.T) {
 				},
 			})
 			if found, err := of(t, live, "ghcr.io/app", ""); err == nil {
-				t.Errorf("it is asked as %v", usersOf(t, found))
+				t.Errorf("the registry is asked as %v", usersOf(t, found))
 			}
 		})
 	}
 }
 
-// Who the operator is, is asked once; but again where the API server did not say.
+// The operator's identity is queried once, and again only after an error.
 func TestWhoami(t *testing.T) {
 	var asked int
 	var err error
 	c := &credentials{identity: func(context.Context) (string, error) { asked++; return "jane", err }}
 	err = errors.New("not now")
 	if got := c.whoami(t.Context()); got != "system:serviceaccount:appstack-system:appstack-controller-manager" || asked != 1 {
-		t.Errorf("R29 unasked it is %s, after %d questions", got, asked)
+		t.Errorf("R29 after an error the identity is %s, after %d queries", got, asked)
 	}
 	err = nil
 	for range 3 {
 		if got := c.whoami(t.Context()); got != "jane" || asked != 2 {
-			t.Errorf("R29 it is %s, after %d questions", got, asked)
+			t.Errorf("R29 the identity is %s, after %d queries", got, asked)
 		}
 	}
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// answered is what the client library makes of an answer.
+// answered returns the client library's error for an HTTP response.
 func answered(code int, body string) error {
 	return transport.CheckError(&http.Response{
 		StatusCode: code, Body: io.NopCloser(strings.NewReader(body)),
@@ -138,22 +138,23 @@ func TestFailed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := failed("registry.example.com/app:1", test.err, seen{after: 7 * time.Second})
 			if got.Reason != test.reason || got.Message != "registry.example.com/app:1: the registry "+test.does {
-				t.Errorf("it is %s: %q, want %s: %q", got.Reason, got.Message, test.reason, test.does)
+				t.Errorf("the failure is %s: %q, want %s: %q", got.Reason, got.Message, test.reason, test.does)
 			}
 			if got.answered != test.answered {
-				t.Errorf("it answered: %t, want %t", got.answered, test.answered)
+				t.Errorf("answered: %t, want %t", got.answered, test.answered)
 			}
 			if got.after != 7*time.Second {
-				t.Errorf("it is left alone for %s, want 7s", got.after)
+				t.Errorf("the registry is not asked for %s, want 7s", got.after)
 			}
 			if want := test.reason == v1alpha1.ReasonImageUnauthorized; got.denied() != want {
-				t.Errorf("it is denied: %t, want %t", got.denied(), want)
+				t.Errorf("denied: %t, want %t", got.denied(), want)
 			}
 		})
 	}
 }
 
-// The status is known of answers too that the client library does not read, as they are long; not where there was no answer.
+// The status is also known for responses that are too long for the client library; there is none
+// without a response.
 func TestFailedWithStatus(t *testing.T) {
 	for name, test := range map[string]struct {
 		err    error
@@ -169,13 +170,13 @@ func TestFailedWithStatus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := failed("registry.example.com/app:1", test.err, seen{status: test.status})
 			if got.Reason != test.reason || got.Message != "registry.example.com/app:1: the registry "+test.does {
-				t.Errorf("it is %s: %q, want %s: %q", got.Reason, got.Message, test.reason, test.does)
+				t.Errorf("the failure is %s: %q, want %s: %q", got.Reason, got.Message, test.reason, test.does)
 			}
 		})
 	}
 }
 
-// A certificate that is not valid any more, or is another host's, is no matter of an authority.
+// An expired certificate, or one for another host, is not reported as an unknown authority.
 func TestFailedWithCertificate(t *testing.T) {
 	for name, err := range map[string]error{
 		"R23 another host's": x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"example.com"}}, Host: "registry.example.com"},
@@ -184,7 +185,7 @@ func TestFailedWithCertificate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := failed("registry.example.com/app:1", &tls.CertificateVerificationError{Err: err}, seen{})
 			if got.Reason != v1alpha1.ReasonRegistryUnavailable || !strings.Contains(got.Message, "certificate") {
-				t.Errorf("it is %s: %s", got.Reason, got.Message)
+				t.Errorf("the failure is %s: %s", got.Reason, got.Message)
 			}
 			if strings.Contains(got.Message, "--registry-ca-file") {
 				t.Errorf("the advice does not help: %s", got.Message)
@@ -193,7 +194,7 @@ func TestFailedWithCertificate(t *testing.T) {
 	}
 }
 
-// words are all that a message may say of what a registry does: nothing of them is its own.
+// words matches every message about a registry: messages contain no text from the registry.
 var words = regexp.MustCompile(`^(` + strings.Join([]string{
 	`answers \d+( [A-Za-z' -]+)?( \([A-Z_]{1,40}\))?`,
 	`answers with more than \d+ bytes for a manifest, or \d+ for a config`,
@@ -204,7 +205,7 @@ var words = regexp.MustCompile(`^(` + strings.Join([]string{
 	`breaks the connection off: (dial|read|write|local error|remote error)`, `gives an answer that makes no sense`,
 }, "|") + `)$`)
 
-// Whatever goes wrong, the message has words of its own only.
+// Whatever fails, the message contains only the operator's own text.
 func FuzzFailed(f *testing.F) {
 	for i := range 14 {
 		f.Add(uint8(i), 404, `{"errors":[{"code":"DENIED","message":"m"}]}`, uint16(i))
@@ -231,11 +232,11 @@ func FuzzFailed(f *testing.F) {
 			func() error { return context.DeadlineExceeded },
 		}
 		if code < 100 || code > 999 {
-			return // no answer has such a status
+			return // not a valid status
 		}
 		err := kinds[int(kind)%len(kinds)]()
 		if err == nil {
-			return // what is answered is no failure
+			return // not a failure
 		}
 		for ; wraps > 0; wraps >>= 2 {
 			switch wraps % 4 {

@@ -29,17 +29,17 @@ func TestPause(t *testing.T) {
 		}
 	}
 	if got := (&lookup{failures: 1}).pause(7 * time.Second); got != 7*time.Second {
-		t.Errorf("R23 asked for 7s it waits %s", got)
+		t.Errorf("R23 after Retry-After of 7s it waits %s", got)
 	}
 	if got := (&lookup{failures: 5}).pause(time.Second); got != time.Second {
-		t.Errorf("R23 asked for less than it would wait by itself it waits %s", got)
+		t.Errorf("R23 after a Retry-After shorter than the backoff it waits %s", got)
 	}
 	if got := (&lookup{failures: 1}).pause(time.Hour); got != longestRetry {
-		t.Errorf("R23 asked for an hour it waits %s", got)
+		t.Errorf("R23 after Retry-After of an hour it waits %s", got)
 	}
 }
 
-// Within the wait of a release there are several tries, ever farther apart.
+// While a release waits there are several tries, with growing pauses.
 func TestRetries(t *testing.T) {
 	b := start(t, Options{})
 	b.fails(http.StatusInternalServerError)
@@ -55,20 +55,20 @@ func TestRetries(t *testing.T) {
 		b.idle()
 	}
 	if len(tries) < 4 || len(tries) > 6 {
-		t.Errorf("R23 tries were at %v, want about 5", tries)
+		t.Errorf("R23 there were tries at %v, want about 5", tries)
 	}
 	for i := 2; i < len(tries); i++ {
 		if tries[i]-tries[i-1] <= tries[i-1]-tries[i-2] {
-			t.Errorf("R23 tries were at %v, want them ever farther apart", tries)
+			t.Errorf("R23 there were tries at %v, want growing pauses", tries)
 		}
 	}
 	wantReason(t, b.known(shop, want), v1alpha1.ReasonRegistryUnavailable)
 	if got := b.ended(); slices.ContainsFunc(got, func(s string) bool { return s != v1alpha1.ReasonRegistryUnavailable }) {
-		t.Errorf("counted are %v", got)
+		t.Errorf("counted results: %v", got)
 	}
 }
 
-// Only answers, and the want of credentials, wake stacks: nothing else changes what a pass does.
+// Only an answer or missing credentials wake stacks: no other result changes what a reconcile does.
 func TestWakes(t *testing.T) {
 	for name, test := range map[string]struct {
 		code  int
@@ -95,13 +95,13 @@ func TestWakes(t *testing.T) {
 			close(b.released)
 			b.idle()
 			if got := len(b.changed); got != 0 && got != len(stacks) || (got > 0) != test.wakes {
-				t.Errorf("%d stacks were woken, want %t of %d", got, test.wakes, len(stacks))
+				t.Errorf("%d of the stacks were woken, want %t for all %d", got, test.wakes, len(stacks))
 			}
 		})
 	}
 }
 
-// A release that cannot be made for long, for another reason than images, gets new answers by the way.
+// A release that is blocked for long for a reason other than its images gets refreshed answers.
 func TestRefresh(t *testing.T) {
 	b := start(t, Options{})
 	want := wanting(reference)
@@ -111,22 +111,22 @@ func TestRefresh(t *testing.T) {
 	b.clock.Step(refreshAfter)
 	wantUser(t, b.known(shop, want), "1000")
 	if n := len(b.asked()); n != 1 {
-		t.Errorf("R21 an answer of just a minute was asked for again: %v", b.asked())
+		t.Errorf("R21 an answer only a minute old was requested again: %v", b.asked())
 	}
 
 	b.mu.Lock()
 	b.user = "2000" // the tag moves
 	b.mu.Unlock()
 	b.clock.Step(time.Second)
-	wantUser(t, b.known(shop, want), "1000") // nothing waits for the refresh
+	wantUser(t, b.known(shop, want), "1000") // does not wait for the refresh
 	b.idle()
 	wantUser(t, b.known(shop, want), "2000")
 	all := []string{"GET /v2/app/manifests/1", "HEAD /v2/app/manifests/1", "GET /v2/app/manifests/1"}
 	if got := b.asked(); !slices.Equal(got, all) {
-		t.Errorf("R21 asked were %v, want %v", got, all)
+		t.Errorf("R21 requests are %v, want %v", got, all)
 	}
 
-	// what cannot be refreshed is still known
+	// an answer that cannot be refreshed is kept
 	b.fails(http.StatusNotFound)
 	b.clock.Step(2 * refreshAfter)
 	wantUser(t, b.known(shop, want), "2000")
@@ -134,7 +134,7 @@ func TestRefresh(t *testing.T) {
 	wantUser(t, b.known(shop, want), "2000")
 }
 
-// A session asks for what is not older than it wants; another release begins a new one.
+// A session accepts answers since its start; another release begins a new session.
 func TestSessions(t *testing.T) {
 	b := start(t, Options{})
 	want := wanting(reference)
@@ -145,7 +145,7 @@ func TestSessions(t *testing.T) {
 
 	next := want
 	next.Release = "2"
-	images := b.waits(shop, next) // since it began
+	images := b.waits(shop, next) // answers since the start of this session
 	if images.Wait != defaultWait {
 		t.Errorf("R23 the new release waits for %s, want %s", images.Wait, defaultWait)
 	}
@@ -169,7 +169,8 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// What nobody waits for is kept for a while, and then dropped with its registry.
+// Look-ups that nothing waits for are kept for a while, then dropped together with their registry's
+// queue.
 func TestSweep(t *testing.T) {
 	b := start(t, Options{})
 	kept := func() (kept []string) {
@@ -185,7 +186,7 @@ func TestSweep(t *testing.T) {
 		}
 		slices.Sort(lines)
 		if !slices.Equal(slices.Compact(slices.Clone(kept)), lines) {
-			t.Errorf("R23 there are look-ups of %v and lines of %v", kept, lines)
+			t.Errorf("R23 there are look-ups for %v and queues for %v", kept, lines)
 		}
 		return kept
 	}
@@ -202,28 +203,28 @@ func TestSweep(t *testing.T) {
 	b.Forget(stack("gone.example.com"))
 	b.Forget(stack("busy.example.com"))
 
-	b.clock.FakeClock.Step(keep) // retries do not run yet
+	b.clock.FakeClock.Step(keep) // does not run retries yet
 	look("second.example.com")
 	all := []string{"busy.example.com", "gone.example.com", "second.example.com", "waited.example.com"}
 	if got := kept(); !slices.Equal(got, all) {
-		t.Errorf("R23 after %s there are %v, want %v", keep, got, all)
+		t.Errorf("R23 after %s look-ups for %v are left, want %v", keep, got, all)
 	}
 	b.clock.FakeClock.Step(1)
 	look("third.example.com")
 	rest := []string{"busy.example.com", "second.example.com", "third.example.com", "waited.example.com"}
 	if got := kept(); !slices.Equal(got, rest) {
-		t.Errorf("R23 after that there are %v, want %v", got, rest)
+		t.Errorf("R23 after that look-ups for %v are left, want %v", got, rest)
 	}
-	b.clock.Step(longestRetry) // now they do, and nobody waits
+	b.clock.Step(longestRetry) // runs the retries, which nothing waits for
 	b.idle()
 	look("fourth.example.com")
 	rest = []string{"fourth.example.com", "second.example.com", "third.example.com", "waited.example.com"}
 	if got := kept(); !slices.Equal(got, rest) {
-		t.Errorf("R23 in the end there are %v, want %v", got, rest)
+		t.Errorf("R23 in the end look-ups for %v are left, want %v", got, rest)
 	}
 }
 
-// Questions of before the start are asked at the next pass.
+// Questions asked before the start are looked up at the next reconcile.
 func TestBeforeStart(t *testing.T) {
 	b := start(t, Options{})
 	b.running = nil
@@ -239,7 +240,7 @@ func TestBeforeStart(t *testing.T) {
 	wantUser(t, b.known(shop, want), "1000")
 }
 
-// An answer that was asked for while the release waited is fresh, though the clock was set back since.
+// An answer requested while the release waited is fresh, even if the clock was set back since.
 func TestClockIsSetBack(t *testing.T) {
 	b := start(t, Options{})
 	b.running = nil
@@ -258,7 +259,7 @@ func TestClockIsSetBack(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	b := start(t, Options{})
-	b.Forget(shop) // which nobody knows
+	b.Forget(shop) // not known to the Resolver
 	b.waits(shop, wanting(reference, "registry.example.com/app:2"))
 	b.look(blog, wanting(reference))
 	b.idle()
@@ -274,12 +275,12 @@ func TestForget(t *testing.T) {
 	}
 	for question, lookup := range b.lookups {
 		if len(lookup.waiting) != 0 {
-			t.Errorf("R23 someone waits for %v", question)
+			t.Errorf("R23 a stack waits for %v", question)
 		}
 	}
 }
 
-// A reference that is none is known at once, and the stack waits for nothing.
+// An invalid reference fails at once, and the stack does not wait.
 func TestInvalidReference(t *testing.T) {
 	b := start(t, Options{})
 	want := wanting("Not an image")

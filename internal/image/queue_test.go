@@ -13,12 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// about is a look-up in the line of the host.
+// about returns a look-up for the host.
 func about(host string, number int) *lookup {
 	return &lookup{question: question{host: host, reference: fmt.Sprint(host, number)}}
 }
 
-// filled is a queue with so many look-ups of each host, one host after the other; all have answered before.
+// filled returns a queue with this many look-ups for each host, one host after the other; all hosts
+// have answered before.
 func filled(hosts string, each int) *queue {
 	q := newQueue()
 	for host := range strings.FieldsSeq(hosts) {
@@ -63,25 +64,25 @@ func TestQueueOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := names(take(test.queue, 100)); got != test.want {
-				t.Errorf("taken are %q, want %q", got, test.want)
+				t.Errorf("the queue returned %q, want %q", got, test.want)
 			}
 		})
 	}
 }
 
-// One in line is taken when another one ends, and only then.
+// A queued look-up starts when another one ends, and only then.
 func TestQueueGoesOn(t *testing.T) {
 	q := filled("a", 7)
 	for first := take(q, 100); len(first) > 0; first = first[1:] {
 		q.done(first[0], true)
 		next := take(q, 100)
 		if want := min(1, 7-len(first)); len(next) > 1 || len(next) < want && len(q.turns) > 0 {
-			t.Fatalf("R23 one ended, and %q are taken", names(next))
+			t.Fatalf("R23 after one look-up ended, %q started", names(next))
 		}
 		first = append(first, next...)
 	}
 	if q.running != 0 || len(q.turns) != 0 {
-		t.Errorf("all ended, and %d run, with %v in line", q.running, q.turns)
+		t.Errorf("after all look-ups ended, %d run and %v are queued", q.running, q.turns)
 	}
 }
 
@@ -93,15 +94,15 @@ func TestQueueSilent(t *testing.T) {
 	}
 	running = take(q, 100)
 	if len(running) != 1 {
-		t.Fatalf("R23 %d of a silent registry run, want 1", len(running))
+		t.Fatalf("R23 %d look-ups of a silent registry run, want 1", len(running))
 	}
 	q.done(running[0], false)
 	if running = take(q, 100); len(running) != 1 {
-		t.Fatalf("R23 %d of a registry that is still silent run, want 1", len(running))
+		t.Fatalf("R23 %d look-ups of a registry that is still silent run, want 1", len(running))
 	}
 	q.done(running[0], true)
 	if running = take(q, 100); len(running) != perRegistry {
-		t.Errorf("R23 %d of a registry that answers again run, want %d", len(running), perRegistry)
+		t.Errorf("R23 %d look-ups of a registry that answers again run, want %d", len(running), perRegistry)
 	}
 }
 
@@ -113,22 +114,23 @@ func TestQueueOverall(t *testing.T) {
 	q := filled(strings.Join(hosts, " "), 3)
 	running := take(q, 1000)
 	if len(running) != overall {
-		t.Fatalf("R23 %d run, want %d", len(running), overall)
+		t.Fatalf("R23 %d look-ups run, want %d", len(running), overall)
 	}
 	q.done(running[0], true)
 	more := take(q, 1000)
 	if len(more) != 1 {
-		t.Errorf("R23 one ended, and %d more run", len(more))
+		t.Errorf("R23 after one look-up ended, %d more run", len(more))
 	}
 	for _, lookup := range append(running[1:], more...) {
 		q.done(lookup, true)
 	}
 	if rest := take(q, 1000); len(rest) != 90-overall-1 {
-		t.Errorf("R23 the other %d run, want %d", len(rest), 90-overall-1)
+		t.Errorf("R23 %d further look-ups run, want %d", len(rest), 90-overall-1)
 	}
 }
 
-// Registries that have not answered take a part only, and no namespace all of that.
+// Registries that have never answered share a limited part of the slots, and no namespace gets all
+// of it.
 func TestQueueStrangers(t *testing.T) {
 	q := newQueue()
 	for namespace := range 6 {
@@ -148,11 +150,11 @@ func TestQueueStrangers(t *testing.T) {
 		of[lookup.namespace]++
 	}
 	if len(running) != strangers+1 || of[""] != 1 {
-		t.Errorf("R23 %v run of namespaces, want %d, and the one of the registry that is known", of, strangers)
+		t.Errorf("R23 running look-ups by namespace: %v, want %d, and the one of the known registry", of, strangers)
 	}
 	for namespace, n := range of {
 		if n >= strangers {
-			t.Errorf("R23 %d of namespace %s run, want less than %d", n, namespace, strangers)
+			t.Errorf("R23 %d look-ups of namespace %s run, want fewer than %d", n, namespace, strangers)
 		}
 	}
 	// in the end all have run
@@ -160,11 +162,11 @@ func TestQueueStrangers(t *testing.T) {
 		q.done(running[0], false)
 	}
 	if len(q.turns) > 0 || q.strange != 0 || len(q.byNamespace) != 0 {
-		t.Errorf("R23 in line are %v, and counted %d, %v", q.turns, q.strange, q.byNamespace)
+		t.Errorf("R23 queued: %v; counted: %d, %v", q.turns, q.strange, q.byNamespace)
 	}
 }
 
-// A namespace that has used up its part holds up nobody else who asks the same registry.
+// A namespace that has used up its part does not block other namespaces that ask the same registry.
 func TestQueueBehindStranger(t *testing.T) {
 	q := newQueue()
 	for i := range 2 * overall {
@@ -173,7 +175,7 @@ func TestQueueBehindStranger(t *testing.T) {
 		q.add(next)
 	}
 	if n := len(take(q, 1000)); n == 0 || n >= strangers {
-		t.Fatalf("R23 %d of one namespace run, want less than %d", n, strangers)
+		t.Fatalf("R23 %d look-ups of one namespace run, want fewer than %d", n, strangers)
 	}
 	for i, namespace := range []string{"noisy", "quiet"} {
 		next := about("popular", i)
@@ -181,11 +183,12 @@ func TestQueueBehindStranger(t *testing.T) {
 		q.add(next)
 	}
 	if running := take(q, 1000); len(running) != 1 || running[0].namespace != "quiet" {
-		t.Errorf("R23 %q run, want the one of the other namespace", names(running))
+		t.Errorf("R23 %q run, want the look-up of the other namespace", names(running))
 	}
 }
 
-// Who waits may change while a question is under way. What is counted for a namespace is counted off from the same.
+// The waiting stacks may change during a look-up. The counter of the same namespace is decremented
+// that was incremented.
 func TestStrangersAreCounted(t *testing.T) {
 	b := start(t, Options{})
 	b.mu.Lock()
@@ -200,28 +203,28 @@ func TestStrangersAreCounted(t *testing.T) {
 	b.Resolver.mu.Lock()
 	defer b.Resolver.mu.Unlock()
 	if b.queue.strange != 0 || len(b.queue.byNamespace) != 0 {
-		t.Errorf("R23 nothing runs, and counted are %d, %v", b.queue.strange, b.queue.byNamespace)
+		t.Errorf("R23 nothing runs, but the counters are %d, %v", b.queue.strange, b.queue.byNamespace)
 	}
 }
 
-// A registry that wants to be left alone is, and the others go on.
+// A registry that asks for a pause (Retry-After) gets one, and other registries are not affected.
 func TestQueueHold(t *testing.T) {
 	q := filled("a b", 3)
 	first := q.next(noon)
 	q.done(first, true)
 	q.hold("a", noon.Add(time.Minute))
 	if got := names(take(q, 100)); got != "b1 b2 b3" {
-		t.Errorf("R23 taken are %q, want those of the other registry", got)
+		t.Errorf("R23 the queue returned %q, want the look-ups of the other registry", got)
 	}
 	if next := q.next(noon.Add(time.Minute - 1)); next != nil {
-		t.Errorf("R23 taken is %q before it is time", next.reference)
+		t.Errorf("R23 %q is taken before the pause ends", next.reference)
 	}
 	if next := q.next(noon.Add(time.Minute)); next == nil || next.reference != "a2" {
-		t.Errorf("R23 taken is %v when it is time, want a2", next)
+		t.Errorf("R23 %v is taken after the pause, want a2", next)
 	}
 }
 
-// Registries that nobody looks anything up in are forgotten; not so those with someone in line or under way.
+// Registries without look-ups are forgotten, but not those with a queued or running one.
 func TestQueueForgets(t *testing.T) {
 	q := filled("inline running idle wanted", 1)
 	taken := take(q, 100)
@@ -242,7 +245,8 @@ func TestQueueForgets(t *testing.T) {
 	}
 }
 
-// What is dropped because nobody waits for it says nothing of the registry: one that is silent stays so.
+// A look-up that is dropped because nothing waits for it does not count as an answer: a silent
+// registry stays silent.
 func TestDroppedSaysNothing(t *testing.T) {
 	b := start(t, Options{})
 	b.mu.Lock()
@@ -258,7 +262,7 @@ func TestDroppedSaysNothing(t *testing.T) {
 		b.queue.registries[host].silent = true
 		b.Resolver.mu.Unlock()
 	}
-	for i := range 10 { // all but the last have nobody who waits
+	for i := range 10 { // no stack waits for any but the last
 		b.Forget(stack(i))
 	}
 	b.eventually("the first request", func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.came == 1 })
@@ -266,7 +270,7 @@ func TestDroppedSaysNothing(t *testing.T) {
 	first := b.released
 	b.down, b.released = true, make(chan struct{})
 	b.mu.Unlock()
-	close(first) // the one that is under way finds the registry silent; the next ones are kept back again
+	close(first) // the running look-up finds the registry silent, so the next ones are limited again
 	b.eventually("the next", func() bool {
 		b.Resolver.mu.Lock()
 		defer b.Resolver.mu.Unlock()
@@ -275,6 +279,6 @@ func TestDroppedSaysNothing(t *testing.T) {
 	b.Resolver.mu.Lock()
 	defer b.Resolver.mu.Unlock()
 	if line := b.queue.registries[host]; line.running > 1 {
-		t.Errorf("R23 %d of a silent registry run, want 1", line.running)
+		t.Errorf("R23 %d look-ups of a silent registry run, want 1", line.running)
 	}
 }

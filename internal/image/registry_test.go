@@ -46,7 +46,7 @@ func TestParse(t *testing.T) {
 				t.Fatal(err)
 			}
 			if ref.Name() != test.name || ref.Context().RegistryStr() != test.host || ref.Context().Scheme() != test.scheme {
-				t.Errorf("it is %s of %s by %s, want %+v", ref.Name(), ref.Context().RegistryStr(), ref.Context().Scheme(), test)
+				t.Errorf("parsed as %s of %s by %s, want %+v", ref.Name(), ref.Context().RegistryStr(), ref.Context().Scheme(), test)
 			}
 		})
 	}
@@ -56,7 +56,7 @@ func TestParse(t *testing.T) {
 	} {
 		t.Run("R21 not "+reference, func(t *testing.T) {
 			if ref, err := r.parse(reference); err == nil {
-				t.Errorf("it is %s", ref.Name())
+				t.Errorf("parsed as %s", ref.Name())
 			}
 		})
 	}
@@ -98,7 +98,7 @@ func TestRankOf(t *testing.T) {
 		}
 	}
 	if rankOf(model.Platform{}) <= rankOf(order[2]) {
-		t.Error("R21 what nobody knows is before Linux")
+		t.Error("R21 an unknown platform is before Linux")
 	}
 }
 
@@ -123,13 +123,14 @@ func TestIsAttestation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := isAttestation(test.child); got != test.is {
-				t.Errorf("it is one: %t, want %t", got, test.is)
+				t.Errorf("got %t, want %t", got, test.is)
 			}
 		})
 	}
 }
 
-// Whatever is written as an image is one or is not, always the same, and the host that is asked is the one that others see in it.
+// A reference is always parsed the same way, and the host that is asked is the one that other
+// parsers see.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"nginx", "nginx:1", "docker.io/nginx", "a.b/c:d@" + someDigest, "localhost:5000/a", "[::1]:5000/a", "10.0.0.5/a", "a@b@c", "http://a/b", "a/../b:c", "é/b", "ann:pw@host/app",
@@ -142,26 +143,27 @@ func FuzzParse(f *testing.F) {
 		ref, err := r.parse(reference)
 		if err != nil {
 			if !utf8.ValidString(err.Error()) && utf8.ValidString(reference) {
-				t.Errorf("the error is no text: %q", err)
+				t.Errorf("the error is not valid text: %q", err)
 			}
 			return
 		}
 		host := ref.Context().RegistryStr()
 		again, err := r.parse(ref.Name())
 		if err != nil || again.Name() != ref.Name() || again.Context().RegistryStr() != host {
-			t.Errorf("R21 %q is %s, and that is %v: %v", reference, ref.Name(), again, err)
+			t.Errorf("R21 %q is parsed as %s, which is parsed as %v: %v", reference, ref.Name(), again, err)
 		}
 		if host == "" || strings.ContainsAny(host, "/@ \n") {
 			t.Errorf("R21 the host of %q is %q", reference, host)
 		}
 		allowed, err := (&registry{Registries: Registries{PlainHTTP: []string{host}}}).parse(reference)
 		if err != nil || allowed.Name() != ref.Name() || allowed.Context().Scheme() != "http" {
-			t.Errorf("R23 %q without TLS is %v: %v", reference, allowed, err)
+			t.Errorf("R23 %q may use plain HTTP: %v: %v", reference, allowed, err)
 		}
 	})
 }
 
-// Whatever a registry sends, nothing panics, the digest is that of the manifest, and messages have words of their own only.
+// Whatever a registry sends, nothing panics, the digest is that of the manifest, and messages
+// contain only the operator's own text.
 func FuzzAnswers(f *testing.F) {
 	manifest, config := tiny("1000")
 	index := fmt.Appendf(nil, `{"schemaVersion":2,"manifests":[`+
@@ -180,13 +182,13 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(string(ggcrtypes.OCIManifestSchema1), manifest, manifest, config, "A secret!", 200)
 	f.Fuzz(func(t *testing.T, mediaType string, first, others, blob []byte, says string, code int) {
 		if code < 100 || code > 999 || strings.ContainsAny(says+mediaType, "\r\n\x00") {
-			return // no answer looks so
+			return // not a valid response
 		}
 		r := &registry{contents: lru.New(kept)}
 		requests := 0
 		r.transport = server(func(request *http.Request) (*http.Response, error) {
 			if requests++; requests > 200 {
-				t.Fatal("R23 it asks without end")
+				t.Fatal("R23 the look-up does not end")
 			}
 			var response *http.Response
 			switch {

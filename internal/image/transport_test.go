@@ -46,7 +46,7 @@ func TestGuard(t *testing.T) {
 				err = response.Body.Close()
 			}
 			if passed != test.passes || test.passes == errors.Is(err, errPlainHTTP) {
-				t.Errorf("it passes: %t, want %t: %v", passed, test.passes, err)
+				t.Errorf("passed: %t, want %t: %v", passed, test.passes, err)
 			}
 		})
 	}
@@ -67,10 +67,10 @@ func TestBounded(t *testing.T) {
 			b := &bounded{ReadCloser: io.NopCloser(bytes.NewReader(make([]byte, test.size))), left: maxBody + 1}
 			content, err := io.ReadAll(b)
 			if errors.Is(err, errTooLarge) != test.fails || err != nil && !test.fails {
-				t.Errorf("of %d bytes: %v", test.size, err)
+				t.Errorf("reading %d bytes: %v", test.size, err)
 			}
 			if err == nil && len(content) != test.size || len(content) > maxBody+1 {
-				t.Errorf("%d bytes of %d were read", len(content), test.size)
+				t.Errorf("read %d of %d bytes", len(content), test.size)
 			}
 		})
 	}
@@ -86,7 +86,7 @@ func TestRetryAfter(t *testing.T) {
 		"300":                 longestRetry,
 		"301":                 longestRetry,
 		"86400":               longestRetry,
-		"10000000000":         longestRetry, // more nanoseconds than a number holds
+		"10000000000":         longestRetry, // overflows in nanoseconds
 		"9223372036854775807": longestRetry,
 	} {
 		t.Run("R23 "+value, func(t *testing.T) {
@@ -97,14 +97,14 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// A date is the other form that the header may have.
+// The header may also be a date.
 func TestRetryAfterDate(t *testing.T) {
 	if got := after(t, time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)); got < 50*time.Second || got > 70*time.Second {
-		t.Errorf("R23 a date in a minute is %s", got)
+		t.Errorf("R23 a date one minute ahead is parsed as %s", got)
 	}
 }
 
-// after is what is noted of the header.
+// after returns the pause parsed from the header.
 func after(t *testing.T, value string) time.Duration {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.com/v2/app/manifests/1", http.NoBody)
@@ -117,7 +117,7 @@ func after(t *testing.T, value string) time.Duration {
 	return got
 }
 
-// Of several answers the digest is that of the last manifest; a config does not change it.
+// Of several responses the digest is that of the last manifest; a config does not change it.
 func TestNotesDigest(t *testing.T) {
 	n := &notes{}
 	for _, step := range []struct{ path, says, want string }{
@@ -132,7 +132,7 @@ func TestNotesDigest(t *testing.T) {
 		}
 		n.take(request, &http.Response{Header: http.Header{"Docker-Content-Digest": {step.says}}})
 		if got := n.all().digest; got != step.want {
-			t.Errorf("after %s it is %q, want %q", step.path, got, step.want)
+			t.Errorf("after %s the digest is %q, want %q", step.path, got, step.want)
 		}
 	}
 }

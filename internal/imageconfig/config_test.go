@@ -16,7 +16,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// config is what most tables change one field of.
+// config returns a sample config with one change.
 func config(change func(*dockerspec.DockerOCIImageConfig)) *dockerspec.DockerOCIImageConfig {
 	out := &dockerspec.DockerOCIImageConfig{}
 	change(out)
@@ -114,7 +114,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	}
 }
 
-// TestParseConfigIsBounded shows that no image makes a revision large.
+// TestParseConfigIsBounded checks that no image can make a revision large.
 func TestParseConfigIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 20<<10)
 	for name, raw := range map[string]string{
@@ -124,11 +124,11 @@ func TestParseConfigIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if config, _, err := imageconfig.ParseConfig([]byte(raw)); err == nil {
-				t.Errorf("it is read: %d bytes of a user", len(config.User))
+				t.Errorf("parsed without an error, with %d bytes of a user", len(config.User))
 			}
 		})
 	}
 	if _, _, err := imageconfig.ParseConfig([]byte(`{"config":{"Labels":{"a":"` + long + `"}}}`)); err != nil {
-		t.Errorf("R22 labels, which are not kept: %v", err)
+		t.Errorf("R22 labels, which are dropped: %v", err)
 	}
 }

@@ -11,10 +11,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/imageconfig"
 )
 
-// expand does with an argument of a probe what the kubelet does: $(NAME) is the
-// value of a variable, and stays where there is none of that name; $$ is a $;
-// any other $ stays, with the character after it, which is made UTF-8. It
-// follows third_party/forked/golang/expansion of k8s.io/kubernetes.
+// expand expands a probe's argument as the kubelet does: $(NAME) becomes the value of the variable,
+// or stays if there is none; $$ becomes $; any other $ stays, with the character after it, which is
+// made valid UTF-8. It follows third_party/forked/golang/expansion of k8s.io/kubernetes.
 func expand(arg string, values map[string]string) string {
 	var out strings.Builder
 	for {
@@ -48,7 +47,7 @@ func expand(arg string, values map[string]string) string {
 	}
 }
 
-// inProbe is the argument as it is in the probe of an image that has it.
+// inProbe returns the argument as it appears in the probe generated from an image's health check.
 func inProbe(t *testing.T, arg string) string {
 	t.Helper()
 	probe, note := imageconfig.Readiness(healthcheck("CMD", arg), "linux")
@@ -79,16 +78,16 @@ func TestEscape(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := inProbe(t, test.arg)
 			if got != test.want {
-				t.Errorf("escaped is %q, want %q", got, test.want)
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 			if back := expand(got, map[string]string{"A": "expanded"}); back != test.arg {
-				t.Errorf("the kubelet makes %q of it, want %q", back, test.arg)
+				t.Errorf("the kubelet expands it to %q, want %q", back, test.arg)
 			}
 		})
 	}
 }
 
-// TestExpand shows that expand, by which the others are proved, does expand.
+// TestExpand checks expand itself, which the other tests rely on.
 func TestExpand(t *testing.T) {
 	tests := map[string]string{
 		"$(A)": "value", "a$(A)b$(A)": "avaluebvalue", "$(B)": "$(B)", "$$(A)": "$(A)", "$$$(A)": "$value", "$$": "$", "$": "$",
@@ -109,7 +108,7 @@ func FuzzEscape(f *testing.F) {
 		escaped := inProbe(t, arg)
 		for _, values := range []map[string]string{nil, {name: value}} {
 			if back := expand(escaped, values); back != arg {
-				t.Errorf("R22 %q is escaped as %q, which the kubelet makes %q of", arg, escaped, back)
+				t.Errorf("R22 %q is escaped as %q, which the kubelet expands to %q", arg, escaped, back)
 			}
 		}
 	})

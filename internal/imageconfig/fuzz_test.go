@@ -19,8 +19,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// FuzzParseConfig reads anything for a config, and says of it all that there is
-// to say: the API server has to take it, whatever it is.
+// FuzzParseConfig parses any bytes as a config and derives everything from it: the API server must
+// accept the result.
 func FuzzParseConfig(f *testing.F) {
 	for _, name := range fixtures(f, "testdata/configs", "") {
 		raw, err := os.ReadFile(filepath.Join("testdata/configs", name))
@@ -41,12 +41,12 @@ func FuzzParseConfig(f *testing.F) {
 		config, platform, err := imageconfig.ParseConfig(raw)
 		if err != nil {
 			if config != nil || platform != (model.Platform{}) {
-				t.Errorf("R22 %v on %v, and an error: %v", config, platform, err)
+				t.Errorf("R22 config %v and platform %v with an error: %v", config, platform, err)
 			}
 			return
 		}
 		if config.Env != nil || config.Labels != nil || config.OnBuild != nil {
-			t.Errorf("R22 kept what nobody needs: %+v", config)
+			t.Errorf("R22 unneeded fields are kept: %+v", config)
 		}
 		checkPorts(t, config)
 		checkReadiness(t, config, platform.OS)
@@ -56,11 +56,11 @@ func FuzzParseConfig(f *testing.F) {
 	})
 }
 
-// checkNote says whether the note fits into a status, whatever the image says.
+// checkNote checks that the note fits into a status.
 func checkNote(t *testing.T, note string) {
 	t.Helper()
 	if !utf8.ValidString(note) || utf8.RuneCountInString(note) > 1024 {
-		t.Errorf("R22 a note that no status takes: %q", note)
+		t.Errorf("R22 a note that does not fit into a status: %q", note)
 	}
 }
 
@@ -69,18 +69,18 @@ func checkPorts(t *testing.T, config *dockerspec.DockerOCIImageConfig) {
 	ports, note := imageconfig.Ports(config)
 	checkNote(t, note)
 	if again, _ := imageconfig.Ports(config); !cmp.Equal(ports, again) {
-		t.Errorf("R22 other ports the second time:\n%s", cmp.Diff(ports, again))
+		t.Errorf("R22 different ports the second time:\n%s", cmp.Diff(ports, again))
 	}
 	if len(ports) > imageconfig.MaxPorts {
 		t.Errorf("R22 %d ports", len(ports))
 	}
 	if len(config.ExposedPorts) > 0 && len(ports) == 0 && note == "" {
-		t.Error("R22 no ports, and no word on why")
+		t.Error("R22 no ports, and no note on the reason")
 	}
 	names := map[string]bool{}
 	for _, port := range ports {
 		if problems := validation.IsValidPortName(port.Name); len(problems) > 0 || names[port.Name] {
-			t.Errorf("R22 port name %q: again %t, %v", port.Name, names[port.Name], problems)
+			t.Errorf("R22 port name %q: duplicate %t, %v", port.Name, names[port.Name], problems)
 		}
 		names[port.Name] = true
 		if port.ContainerPort < 1 || port.ContainerPort > 65535 {
@@ -103,12 +103,12 @@ func checkReadiness(t *testing.T, config *dockerspec.DockerOCIImageConfig, os st
 		t.Fatalf("R22 a probe without a command, or with the note %q", note)
 	}
 	if probe.PeriodSeconds < 1 || probe.PeriodSeconds > 5 || probe.TimeoutSeconds < 1 || probe.FailureThreshold < 1 {
-		t.Errorf("R22 times of the probe: %+v", probe)
+		t.Errorf("R22 invalid timing of the probe: %+v", probe)
 	}
 	test := config.Healthcheck.Test[1:]
 	for i, arg := range probe.Exec.Command[len(probe.Exec.Command)-len(test):] {
 		if back := expand(arg, nil); back != test[i] {
-			t.Errorf("R22 the kubelet runs %q, and the image says %q", back, test[i])
+			t.Errorf("R22 the kubelet runs %q, but the image specifies %q", back, test[i])
 		}
 	}
 }
@@ -120,7 +120,7 @@ func checkUser(t *testing.T, user imageconfig.User) {
 		t.Errorf("R22 user %q: restricted %t, note %q", user.Text, user.Restricted(), user.Note())
 	}
 	if user.UID != nil && len(validation.IsValidUserID(*user.UID)) > 0 {
-		t.Errorf("R22 user %q has the number %d", user.Text, *user.UID)
+		t.Errorf("R22 user %q has the UID %d", user.Text, *user.UID)
 	}
 }
 
@@ -129,7 +129,7 @@ func checkPlatform(t *testing.T, platform model.Platform) {
 	affinity := imageconfig.Affinity(nil, []model.Platform{platform})
 	if platform == (model.Platform{}) {
 		if affinity != nil {
-			t.Errorf("R22 nothing is known, and yet %v", affinity)
+			t.Errorf("R22 unknown platform, but affinity %v", affinity)
 		}
 		return
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/test/golden"
 )
 
-// rendered is all that is said of an image.
+// rendered is everything derived from an image's config.
 type rendered struct {
 	Ports          []v1alpha1.Port      `json:"ports,omitempty"`
 	ReadinessProbe *corev1.Probe        `json:"readinessProbe,omitempty"`
@@ -36,7 +36,7 @@ type user struct {
 	RunAsNonRoot bool   `json:"runAsNonRoot"`
 }
 
-// render says all that is to be said of the image.
+// render derives everything from the image's config.
 func render(t *testing.T, raw []byte) rendered {
 	t.Helper()
 	config, platform, err := imageconfig.ParseConfig(raw)
@@ -50,7 +50,7 @@ func render(t *testing.T, raw []byte) rendered {
 		NodeAffinity: imageconfig.Affinity(nil, []model.Platform{platform}).NodeAffinity,
 	}
 	notes := []string{portsNote, probeNote}
-	if platform.OS != "windows" { // it has neither numbers nor root
+	if platform.OS != "windows" { // Windows has neither UIDs nor root
 		parsed := imageconfig.ParseUser(config.User)
 		out.User = &user{Text: parsed.Text, UID: parsed.UID, RunAsNonRoot: parsed.Restricted()}
 		notes = append(notes, parsed.Note())
@@ -63,9 +63,8 @@ func render(t *testing.T, raw []byte) rendered {
 	return out
 }
 
-// TestGolden shows what becomes of images that many people run. Their configs are
-// what their Dockerfiles say, with rootfs and history cut short. Would a careful
-// person have written the same by hand?
+// TestGolden checks the output for widely used images. Their configs are real, with rootfs and
+// history shortened. A careful reviewer should find nothing to change.
 func TestGolden(t *testing.T) {
 	names := fixtures(t, "testdata/configs", ".json")
 	for _, name := range names {
@@ -82,11 +81,11 @@ func TestGolden(t *testing.T) {
 		})
 	}
 	if diff := cmp.Diff(names, fixtures(t, "testdata/golden", ".yaml")); diff != "" {
-		t.Errorf("R22 golden files (-of configs +there):\n%s", diff)
+		t.Errorf("R22 golden files (-expected +present):\n%s", diff)
 	}
 }
 
-// fixtures are the names of the files of the folder.
+// fixtures returns the base names of the files in the folder.
 func fixtures(tb testing.TB, folder, suffix string) []string {
 	tb.Helper()
 	entries, err := os.ReadDir(folder)

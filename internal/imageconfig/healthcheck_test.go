@@ -23,7 +23,7 @@ func healthcheck(words ...string) *dockerspec.DockerOCIImageConfig {
 	return checking(dockerspec.HealthcheckConfig{Test: words})
 }
 
-// exec is the probe of a check that says nothing but its command.
+// exec returns the probe of a health check that only sets its command.
 func exec(command ...string) *corev1.Probe {
 	return &corev1.Probe{
 		ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: command}},

@@ -108,13 +108,13 @@ func TestAffinity(t *testing.T) {
 				t.Errorf("affinity (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(before, test.given); diff != "" {
-				t.Errorf("the one that was given changed (-before +after):\n%s", diff)
+				t.Errorf("the input changed (-before +after):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestAffinityShares shows that a change of one term changes no other, nor what was given.
+// TestAffinityShares checks that changing one term changes neither another term nor the input.
 func TestAffinityShares(t *testing.T) {
 	given := requiring(term(in("zone", "a")), term(in("zone", "b")))
 	got := imageconfig.Affinity(given, []model.Platform{amd64})
@@ -123,7 +123,7 @@ func TestAffinityShares(t *testing.T) {
 		terms[0].MatchExpressions[i].Values[0] = "changed"
 	}
 	if diff := cmp.Diff(requiring(term(in("zone", "a")), term(in("zone", "b"))), given); diff != "" {
-		t.Errorf("R22 the one that was given changed (-before +after):\n%s", diff)
+		t.Errorf("R22 the input changed (-before +after):\n%s", diff)
 	}
 	want := term(in("zone", "b"), in(corev1.LabelOSStable, "linux"), in(corev1.LabelArchStable, "amd64"))
 	if diff := cmp.Diff(want, terms[1]); diff != "" {

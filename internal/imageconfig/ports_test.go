@@ -114,11 +114,11 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// TestPortsStay shows what the names are for: one more EXPOSE renames no other port.
+// TestPortsStay checks that one more EXPOSE renames no other port.
 func TestPortsStay(t *testing.T) {
 	before, _ := imageconfig.Ports(exposing("8080", "9090"))
 	after, _ := imageconfig.Ports(exposing("8080", "8081", "9090"))
 	if diff := cmp.Diff(before, []v1alpha1.Port{after[0], after[2]}); diff != "" {
-		t.Errorf("R22 ports that stay (-before +after):\n%s", diff)
+		t.Errorf("R22 unchanged ports (-before +after):\n%s", diff)
 	}
 }

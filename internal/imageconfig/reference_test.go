@@ -45,7 +45,7 @@ func TestReference(t *testing.T) {
 				t.Errorf("is pinned: %t, want %t", got, want)
 			}
 			if !imageconfig.Pinned(test.pinned) || imageconfig.Pin(test.pinned, other) != test.pinned {
-				t.Error("what was pinned is not taken for that")
+				t.Error("a pinned reference is not recognized as pinned")
 			}
 		})
 	}
@@ -61,13 +61,13 @@ func FuzzReference(f *testing.F) {
 	f.Fuzz(func(t *testing.T, reference string) {
 		pinned := imageconfig.Pin(reference, digest)
 		if !imageconfig.Pinned(pinned) || imageconfig.Pin(pinned, other) != pinned {
-			t.Errorf("R21 %q is pinned as %q, which is not taken for that", reference, pinned)
+			t.Errorf("R21 %q is pinned as %q, which is not recognized as pinned", reference, pinned)
 		}
 		was, err := name.ParseReference(reference)
 		if err != nil || imageconfig.Pinned(reference) {
 			return
 		}
-		// the library counts "library/" in where it reads it back, and so refuses some of the longest names
+		// when parsing, the library counts "library/" too, and so rejects some of the longest names
 		if len(reference) > 200 {
 			return
 		}

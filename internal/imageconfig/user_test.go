@@ -17,7 +17,7 @@ func TestParseUser(t *testing.T) {
 		user       string
 		uid        *int64
 		restricted bool
-		named      string // in the note, where there is to be one
+		named      string // in the expected note, if any
 	}{
 		"R22 no user is root":              {"", ptr.To[int64](0), false, ""},
 		"R22 a group alone is root's":      {":1000", ptr.To[int64](0), false, ""},

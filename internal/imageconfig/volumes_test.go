@@ -33,7 +33,7 @@ func TestVolumes(t *testing.T) {
 		})
 	}
 	if got := imageconfig.Volumes(nil); got != nil {
-		t.Errorf("R22 no config has volumes %q", got)
+		t.Errorf("R22 a nil config has volumes %q", got)
 	}
 }
 

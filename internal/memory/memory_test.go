@@ -14,28 +14,28 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestOfAStack shows of what something is remembered: the stack itself, not another one
-// of its name, nor one that is gone.
+// TestOfAStack checks that memory belongs to one stack: neither to another one of the same name nor
+// to a deleted one.
 func TestOfAStack(t *testing.T) {
 	var all memory.Memory
 	shop, blog := Stack("shop"), Stack("blog")
 	all.Of(shop).Problem = "shop's"
 	all.Of(blog).Problem = "blog's"
 	if got := all.Of(shop).Problem; got != "shop's" {
-		t.Errorf("%q is remembered, want what is the stack's", got)
+		t.Errorf("%q is remembered, want the stack's memory", got)
 	}
 	again := Stack("shop")
 	again.UID = "again"
 	if got := all.Of(again).Problem; got != "" {
-		t.Errorf("R27 %q is remembered of a stack that was deleted and created again", got)
+		t.Errorf("R27 %q is remembered for a stack that was deleted and recreated", got)
 	}
 	all.Forget(client.ObjectKeyFromObject(blog))
 	if got := all.Of(blog).Problem; got != "" {
-		t.Errorf("R27 %q is remembered of a stack that is gone", got)
+		t.Errorf("R27 %q is remembered for a deleted stack", got)
 	}
 }
 
-// TestSideBySide is for the race detector: stacks are reconciled side by side.
+// TestSideBySide is for the race detector: stacks are reconciled concurrently.
 func TestSideBySide(t *testing.T) {
 	var all memory.Memory
 	var done sync.WaitGroup
@@ -50,6 +50,6 @@ func TestSideBySide(t *testing.T) {
 	}
 	done.Wait()
 	if got := all.Of(Stack("stack-0")).Writes.Rejected(); len(got) != 0 {
-		t.Errorf("%v is remembered of a stack that is gone", got)
+		t.Errorf("%v is remembered for a deleted stack", got)
 	}
 }

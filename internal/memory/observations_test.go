@@ -18,7 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// set is a clock that is set anew, and that measures all the same.
+// set is a clock whose wall time can be set while its monotonic time goes on.
 type set struct {
 	measured time.Duration
 	ahead    time.Duration
@@ -26,7 +26,7 @@ type set struct {
 
 func (c *set) Now() time.Time { return noon.Add(c.measured + c.ahead) }
 
-// Since is what has been measured since a time that the clock told before it was set.
+// Since returns the monotonic time since a reading from before the clock was set.
 func (c *set) Since(then time.Time) time.Duration {
 	if then.Sub(noon) > 30*time.Minute {
 		then = then.Add(-c.ahead)
@@ -34,7 +34,8 @@ func (c *set) Since(then time.Time) time.Duration {
 	return noon.Add(c.measured).Sub(then)
 }
 
-// noting are Deployments whose controller noted progress at a time, or nothing yet, and whose pods may be refused.
+// noting returns a Deployment whose controller reported progress at a time, or none yet, and whose
+// pods may be rejected.
 func noting(at *time.Time, reason string, refused bool) map[string]*appsv1.Deployment {
 	deployment := &appsv1.Deployment{}
 	if at != nil {
@@ -50,7 +51,7 @@ func noting(at *time.Time, reason string, refused bool) map[string]*appsv1.Deplo
 	return map[string]*appsv1.Deployment{"shop": deployment}
 }
 
-// TestSight shows what is remembered of a rollout: how long ago something was seen to change.
+// TestSight checks what is remembered of a rollout: how long ago a change was observed.
 func TestSight(t *testing.T) {
 	const ten = 10 * time.Second
 	const updated, timedOut = "ReplicaSetUpdated", "ProgressDeadlineExceeded"
@@ -97,24 +98,24 @@ func TestSight(t *testing.T) {
 		}
 		got := observations.Observe(open, step.deployments, clock)
 		if diff := cmp.Diff(step.want(), got); diff != "" {
-			t.Errorf("R17 %s: Look (-want +got):\n%s", step.what, diff)
+			t.Errorf("R17 %s: Observe (-want +got):\n%s", step.what, diff)
 		}
 		clock.measured += ten
 	}
 
-	// the clock is set an hour ahead: as long as before has gone by
+	// the clock is set an hour ahead, but no more time has passed
 	clock.ahead = time.Hour
 	got := observations.Observe(open, noting(&before, updated, false), clock)
 	if got.For != 2*ten || got.Progress["shop"] != ten {
-		t.Errorf("R17 with the clock set anew %+v, want 20 s, and progress 10 s ago", got)
+		t.Errorf("R17 after the clock was set: %+v, want 20 s, and progress 10 s ago", got)
 	}
 	observations.Forget()
 	if got := observations.Observe(open, nil, clock); got.For != 0 {
-		t.Errorf("R17 a stack that was forgotten was seen %s ago", got.For)
+		t.Errorf("R17 a forgotten stack has been observed for %s", got.For)
 	}
 }
 
-// of is so many seconds for the Deployment shop.
+// of returns this many seconds for Deployment shop.
 func of(seconds int) map[string]time.Duration {
 	return map[string]time.Duration{"shop": time.Duration(seconds) * time.Second}
 }

@@ -23,7 +23,7 @@ var (
 	worker     = model.Target{Kind: model.KindDeployment, Name: "shop-worker"}
 )
 
-// refusal is that of a write with such a hash, for the first time.
+// refusal returns the first rejection of a write with this hash.
 func refusal(asked, message string) model.Rejection {
 	return model.Rejection{Asked: model.Asked{Hash: asked}, Message: message, Times: 1}
 }
@@ -41,7 +41,7 @@ func TestRefuseTellsNews(t *testing.T) {
 	}{
 		"R30 the first refusal": {nil, first, true},
 		"R30 the same again":    {&first, first, false},
-		// numbers in the API server's words may change from try to try
+		// numbers in the API server's message may change from try to try
 		"R30 the same in other words": {&first, entry{deployment, refusal("a", "quota: 4 of 3 used")}, false},
 		"R30 of another write":        {&first, entry{deployment, refusal("b", "quota: 3 of 3 used")}, true},
 		"R30 of another kind":         {&first, entry{service, refusal("a", "quota: 3 of 3 used")}, true},
@@ -58,7 +58,7 @@ func TestRefuseTellsNews(t *testing.T) {
 				t.Errorf("Refuse = %v, want %v", news, test.news)
 			}
 			if next.Message != test.next.refusal.Message {
-				t.Errorf("remembered is %q, want the last words, whether they are news or not", next.Message)
+				t.Errorf("the remembered message is %q, want the last one, new or not", next.Message)
 			}
 			if diff := cmp.Diff(next, writes.Rejected()[test.next.target]); diff != "" {
 				t.Errorf("Refused (-want +got):\n%s", diff)
@@ -67,7 +67,7 @@ func TestRefuseTellsNews(t *testing.T) {
 	}
 }
 
-// TestRefused plays what becomes of two refusals.
+// TestRefused checks a sequence of two rejections.
 func TestRefused(t *testing.T) {
 	type refused = map[model.Target]model.Rejection
 	no, never := refusal("a", "no"), refusal("b", "never")
@@ -110,11 +110,11 @@ func TestRefusedAgainIsNewsOnceItWasTaken(t *testing.T) {
 	writes.Reject(deployment, refusal("a", "no"))
 	writes.Took(deployment)
 	if next, news := writes.Reject(deployment, refusal("a", "no")); !news || next.Times != 1 {
-		t.Errorf("R30 it is news: %t, refused %d times", news, next.Times)
+		t.Errorf("R30 news: %t, rejected %d times", news, next.Times)
 	}
 }
 
-// TestRefusedSince shows from when on the API server has been refusing the same.
+// TestRefusedSince checks since when the API server has been rejecting the same write.
 func TestRefusedSince(t *testing.T) {
 	var writes memory.Writes
 	at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
@@ -127,12 +127,12 @@ func TestRefusedSince(t *testing.T) {
 		second, want int
 	}{{"a", 0, 0}, {"a", 10, 0}, {"a", 20, 0}, {"b", 30, 30}, {"a", 40, 40}} {
 		if got := since(step.asked, step.second); !got.Equal(at(step.want)) {
-			t.Errorf("R17 %s refused at %d s: since %s, want %s", step.asked, step.second, got, at(step.want))
+			t.Errorf("R17 %s rejected at %d s: since %s, want %s", step.asked, step.second, got, at(step.want))
 		}
 	}
 	writes.Took(deployment)
 	if got := since("a", 50); !got.Equal(at(50)) {
-		t.Errorf("R17 refused again after it was taken: since %s, want %s", got, at(50))
+		t.Errorf("R17 rejected again after it was accepted: since %s, want %s", got, at(50))
 	}
 }
 
@@ -146,7 +146,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// TestDrop shows that an answer about a child is forgotten with it, and no other.
+// TestDrop checks that the last write of a deleted child is forgotten, and no other.
 func TestDrop(t *testing.T) {
 	var writes memory.Writes
 	for i, child := range []types.UID{"first", "second", "third"} {
@@ -168,8 +168,8 @@ func TestDrop(t *testing.T) {
 	}
 }
 
-// TestAnswersAboutWhatIsGone shows for how long an answer of the API server about a
-// child is remembered that is not there any more, as others have deleted it.
+// TestAnswersAboutWhatIsGone checks how long the last write of a child is remembered after others
+// have deleted it.
 func TestAnswersAboutWhatIsGone(t *testing.T) {
 	var writes memory.Writes
 	for _, child := range []types.UID{"there", "gone"} {
@@ -179,7 +179,7 @@ func TestAnswersAboutWhatIsGone(t *testing.T) {
 		after time.Duration
 		want  []types.UID
 	}{
-		{9 * time.Second, []types.UID{"gone", "there"}}, // it may have been made just now
+		{9 * time.Second, []types.UID{"gone", "there"}}, // it may have been created just now
 		{10 * time.Second, []types.UID{"there"}},
 		{time.Hour, []types.UID{"there"}},
 	} {

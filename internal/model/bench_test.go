@@ -11,7 +11,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// BenchmarkHashes are those that a pass goes by.
+// BenchmarkHashes measures the hashes computed in a reconcile.
 func BenchmarkHashes(b *testing.B) {
 	stack := Stack("shop", Component("worker", 2, nil, "work"))
 	content, err := render.Content(render.Input{Stack: stack, Defaults: render.StandardDefaults()})

@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// content is a small one, changed by edit.
+// content returns a small content, changed by edit.
 func content(edit func(*model.Component)) model.Content {
 	component := model.Component{
 		Name:     "main",
@@ -58,16 +58,15 @@ func TestContentHash(t *testing.T) {
 	}
 }
 
-// TestContentHashIsStable fails where a hash changes that stacks in production
-// have recorded: the same content would get another number.
+// TestContentHashIsStable fails if a hash changes that is recorded in production: the same content
+// would get a new revision number.
 func TestContentHashIsStable(t *testing.T) {
 	if got, want := content(func(*model.Component) {}).Hash(), "5223ccb0c5a9d71e"; got != want {
 		t.Errorf("R3 the hash is %s, want %s", got, want)
 	}
 }
 
-// TestHashingLeavesTheContentAlone shows that what is recorded after it was
-// hashed still says where its values came from.
+// TestHashingLeavesTheContentAlone checks that hashing keeps the provenance of the content.
 func TestHashingLeavesTheContentAlone(t *testing.T) {
 	hashed := content(func(c *model.Component) { c.Provenance.Resolved = true })
 	hashed.Hash()
@@ -76,8 +75,8 @@ func TestHashingLeavesTheContentAlone(t *testing.T) {
 	}
 }
 
-// TestContentOfEarlierVersions shows that a component whose provenance nobody
-// knows is stored as it was before there was any.
+// TestContentOfEarlierVersions checks that a component without provenance is stored as before
+// provenance existed.
 func TestContentOfEarlierVersions(t *testing.T) {
 	stored, err := json.Marshal(model.Component{Name: "main"})
 	if err != nil {

@@ -36,7 +36,7 @@ func TestFailureInWords(t *testing.T) {
 		failure model.Failure
 		want    words
 	}{
-		// neither the pod nor the time: both are other ones the next time
+		// neither the pod nor the time: both differ the next time
 		"R19 of a container": {crash, words{
 			"component worker, container app: CrashLoopBackOff, exit code 0",
 			"component worker, container app: CrashLoopBackOff, exit code 0: the container exited 3 times",
@@ -59,7 +59,7 @@ func TestFailureInWords(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, words{test.failure.Summary(), test.failure.String()}); diff != "" {
-				t.Errorf("words (-want +got):\n%s", diff)
+				t.Errorf("summary (-want +got):\n%s", diff)
 			}
 		})
 	}

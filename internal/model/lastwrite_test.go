@@ -10,8 +10,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// TestRepairsWait shows how long the same repair waits for its turn again, and that
-// a clock that is set meanwhile makes it wait no longer.
+// TestRepairsWait checks how long a repeated repair waits, and that setting the clock does not make
+// the wait longer.
 func TestRepairsWait(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	last := model.LastWrite{Asked: "a", At: noon, Repairs: &model.Repairs{Count: 5}}
@@ -38,7 +38,7 @@ func TestRepairsWait(t *testing.T) {
 	}
 }
 
-// TestRepairsAreCounted shows which repairs are in a row with the last one.
+// TestRepairsAreCounted checks which repairs count as repeated.
 func TestRepairsAreCounted(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	last := model.LastWrite{Asked: "a", At: noon, Repairs: &model.Repairs{Count: 5}}

@@ -10,7 +10,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// TestSightOf shows that what was seen of a rollout says nothing of another, nor of the time after it resumed.
+// TestSightOf checks that the observations of a rollout apply neither to another rollout nor to the
+// time after it resumed.
 func TestSightOf(t *testing.T) {
 	observations := model.Observations{Sequence: 2, From: noon, Began: noon, For: time.Hour}
 	resumed := noon.Add(time.Minute)
@@ -25,7 +26,7 @@ func TestSightOf(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if seen := !observations.Of(test.rollout).Began.IsZero(); seen != test.seen {
-				t.Errorf("seen: %t, want %t", seen, test.seen)
+				t.Errorf("observed: %t, want %t", seen, test.seen)
 			}
 		})
 	}

@@ -28,6 +28,9 @@ type Plan struct {
 	// Gathers describes changes of ConfigMaps whose release waits a moment for further changes;
 	// empty if there are none.
 	Gathers string
+	// Brief is the time during which the status of the plan is not worth writing, because it would be
+	// outdated in a moment; 0 if it is.
+	Brief time.Duration
 	// Waits describes what the rollout waits for; empty if it waits for nothing.
 	Waits string
 	// Wait is the time until the next reconcile is due without an event, for example for a
@@ -40,7 +43,7 @@ type Plan struct {
 // Settled reports whether the stack has reached what it asks for: nothing has to be written, no
 // image is being resolved, and there is no problem.
 func (p Plan) Settled() bool {
-	return p.Start == nil && len(p.Steps) == 0 && p.Problem == nil && p.LooksUp == "" && p.Gathers == ""
+	return p.Start == nil && len(p.Steps) == 0 && p.Problem == nil && p.LooksUp == "" && p.Gathers == "" && p.Brief == 0
 }
 
 // Desired is a component that has to run, with its operation.

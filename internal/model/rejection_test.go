@@ -12,7 +12,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// TestPausesAfterRefusals shows how long it takes until what was refused is asked again.
+// TestPausesAfterRefusals checks the backoff after rejections.
 func TestPausesAfterRefusals(t *testing.T) {
 	const s, m = time.Second, time.Minute
 	tests := map[string]struct {
@@ -40,11 +40,11 @@ func TestPausesAfterRefusals(t *testing.T) {
 		})
 	}
 	if got := (model.Rejection{Times: 1 << 30}).Pause(); got != 5*m {
-		t.Errorf("R4 after very many times it is asked again after %s, want 5 m", got)
+		t.Errorf("R4 after very many rejections the pause is %s, want 5 m", got)
 	}
 }
 
-// TestWaitAfterRefusal shows when a step that was refused is due again.
+// TestWaitAfterRefusal checks when a rejected step is due again.
 func TestWaitAfterRefusal(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	refusal := model.Rejection{Asked: model.Asked{Hash: "00", Basis: "a"}, At: noon, Times: 1}

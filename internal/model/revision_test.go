@@ -20,10 +20,10 @@ func TestWithSource(t *testing.T) {
 		before := len(record.Sources)
 		next := record.WithSource(source)
 		if len(record.Sources) != before {
-			t.Fatal("the record that another one is made of changed")
+			t.Fatal("the original record changed")
 		}
 		if record = next; !record.HasSource(source) {
-			t.Fatalf("R4 the source of the present spec, %s, is not recorded", source)
+			t.Fatalf("R4 the source of the current spec, %s, is not recorded", source)
 		}
 	}
 	if got := len(record.Sources); got != model.MaxSources {
@@ -38,8 +38,8 @@ func TestWithSource(t *testing.T) {
 	}
 }
 
-// TestWithSourceOfALongRecord shows that a record with more sources than are kept,
-// as an earlier version made it, is cut when another one is added.
+// TestWithSourceOfALongRecord checks that adding a source to a record with more sources than the
+// limit, written by an earlier version, truncates it.
 func TestWithSourceOfALongRecord(t *testing.T) {
 	var record model.Record
 	for i := range 3 * model.MaxSources {

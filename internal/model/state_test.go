@@ -14,8 +14,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// TestStopped shows when rollouts go no further: during a pause, and after it
-// until it is known which revision the spec asks for instead.
+// TestStopped checks when rollouts are stopped: during a pause, and after it until it is known
+// which revision the spec resolves to.
 func TestStopped(t *testing.T) {
 	stack := func(paused bool) *v1alpha1.AppStack {
 		return &v1alpha1.AppStack{

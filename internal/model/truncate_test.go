@@ -30,13 +30,13 @@ func TestTruncate(t *testing.T) {
 				t.Errorf("Truncate(%q, %d) is %q, want %q", test.text, test.limit, got, test.want)
 			}
 			if again := model.Truncate(got, test.limit); again != got {
-				t.Errorf("cut twice it is %q, want %q", again, got)
+				t.Errorf("truncated twice it is %q, want %q", again, got)
 			}
 		})
 	}
 }
 
-// FuzzTruncate shows that a text is never longer than the limit, and always one.
+// FuzzTruncate checks that the result is never longer than the limit and is always valid text.
 func FuzzTruncate(f *testing.F) {
 	f.Add("界\xff", uint16(3))
 	f.Add("\xe7\x95", uint16(4))
@@ -47,7 +47,7 @@ func FuzzTruncate(f *testing.F) {
 			t.Errorf("Truncate(%q, %d) is %q, of %d bytes", text, bound, got, len(got))
 		}
 		if len(text) <= bound && text == strings.ToValidUTF8(text, "") && got != text {
-			t.Errorf("%q, which fits into %d bytes, is cut to %q", text, bound, got)
+			t.Errorf("%q, which fits into %d bytes, is truncated to %q", text, bound, got)
 		}
 	})
 }

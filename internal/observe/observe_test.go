@@ -27,7 +27,7 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// cache has objects, or an error.
+// cache returns objects or an error.
 type cache struct {
 	packedcache.Objects
 	err error
@@ -35,7 +35,7 @@ type cache struct {
 
 func (c *cache) Of(types.NamespacedName) (packedcache.Objects, error) { return c.Objects, c.err }
 
-// scene is an observer of stack shop at noon, with what the cache shows it.
+// scene is an observer of stack shop at noon, with the cache that it reads.
 type scene struct {
 	*observe.Observer
 	memory *memory.Stack
@@ -51,7 +51,7 @@ func newScene(options ...Option) *scene {
 	return s
 }
 
-// revision is a record that succeeded, changed by edit where that is not nil.
+// revision adds a revision whose rollout succeeded, changed by edit unless that is nil.
 func (s *scene) revision(t *testing.T, number int64, edit func(*appsv1.ControllerRevision)) {
 	t.Helper()
 	content, err := render.Content(render.Input{Stack: s.stack, Defaults: render.StandardDefaults()})
@@ -127,7 +127,7 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
-// TestStale shows when the cache is known to be behind the operator's own writes.
+// TestStale checks when the cache is known to lag behind the operator's own writes.
 func TestStale(t *testing.T) {
 	tests := map[string]struct {
 		before []string
@@ -156,7 +156,7 @@ func TestStale(t *testing.T) {
 			if state := s.state(t); state.Stale != test.stale {
 				t.Errorf("stale: %v, want %v", state.Stale, test.stale)
 			}
-			// what is waited for is remembered, and nothing else
+			// only the writes that the cache does not show yet are remembered
 			if left := len(s.memory.Records); (left > 0) != test.stale {
 				t.Errorf("%d writes are remembered", left)
 			}
@@ -164,8 +164,8 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestStaleDeployment shows for how long the cache may lag behind the operator's own
-// write of a Deployment.
+// TestStaleDeployment checks how long the cache may lag behind the operator's own write of a
+// Deployment.
 func TestStaleDeployment(t *testing.T) {
 	tests := map[string]struct {
 		after time.Duration

@@ -38,22 +38,23 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// patience is how long a test waits for what is to happen at once.
+// patience is the timeout for events that should happen immediately.
 const patience = 10 * time.Second
 
-// server serves watches: what there is of a resource, that this was all, and what comes later.
+// server serves watches: the existing objects of a resource, the bookmark after them, and later
+// events.
 type server struct {
 	objects map[string][]client.Object
 	later   map[string]chan client.Object
 	// without is a resource that may not be read.
 	without string
-	// missing is a resource whose API is not there, until it is installed.
+	// missing is a resource whose API is not installed until install is called.
 	missing string
-	// noWatchList has it refuse a watch that is to begin with what there is; it serves
-	// lists of one object a page, whose queries it keeps.
+	// noWatchList makes it reject a watch that begins with the existing objects. It serves lists of
+	// one object a page instead, and records their queries.
 	noWatchList bool
 	lists       []url.Values
-	// log is told what goes wrong.
+	// log receives errors.
 	log logr.Logger
 
 	mu    sync.Mutex
@@ -93,7 +94,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	stream := json.NewEncoder(w)
 	send := func(eventType string, object client.Object) {
-		// who went away is told by the context
+		// the context reports clients that left
 		_ = stream.Encode(map[string]any{"type": eventType, "object": object})
 		_ = http.NewResponseController(w).Flush()
 	}
@@ -117,28 +118,28 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isMissing says whether the cluster lacks the API of the resource.
+// isMissing reports whether the resource's API is not installed.
 func (s *server) isMissing(resource string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return resource == s.missing
 }
 
-// install has the API of the missing resource installed.
+// install installs the API of the missing resource.
 func (s *server) install() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.missing = ""
 }
 
-// paths are those that were asked for, each once.
+// paths returns the requested paths without duplicates.
 func (s *server) paths() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Compact(slices.Sorted(slices.Values(s.asked)))
 }
 
-// open starts a cache that the server fills. It ends with the test.
+// open starts a cache that reads from the server. It stops with the test.
 func (s *server) open(t *testing.T, options cache.Options) *Cache {
 	t.Helper()
 	options.Scheme = runtime.NewScheme()
@@ -154,7 +155,7 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 	if s.objects == nil {
 		s.objects = map[string][]client.Object{}
 	}
-	for _, k := range kinds { // clients want to know what kind they get
+	for _, k := range kinds { // clients expect TypeMeta
 		resource := k.resource.Resource
 		k.optional = resource == s.missing
 		gvks, _, err := options.Scheme.ObjectKinds(k.fresh())
@@ -214,7 +215,7 @@ func TestCacheIsFilled(t *testing.T) {
 	}
 	objects, err := c.Of(key)
 	if err != nil || len(objects.Children) != 1 || objects.Children[0].Kind != model.KindService {
-		t.Errorf("what belongs to the stack: %+v, %v, want a Service", objects, err)
+		t.Errorf("objects of the stack: %+v, %v, want a Service", objects, err)
 	}
 	const selector = " apps.appstack.dev/stack"
 	want := []string{
@@ -226,7 +227,7 @@ func TestCacheIsFilled(t *testing.T) {
 		"/apis/policy/v1/poddisruptionbudgets" + selector,
 	}
 	if diff := cmp.Diff(want, s.paths()); diff != "" {
-		t.Errorf("asked for (-want +got):\n%s", diff)
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
@@ -238,16 +239,16 @@ func TestCacheOfNamespaces(t *testing.T) {
 	}
 	paths := s.paths()
 	if len(paths) != 12 {
-		t.Errorf("asked for %v, want six kinds in two namespaces", paths)
+		t.Errorf("requested %v, want six kinds in two namespaces", paths)
 	}
 	for _, path := range paths {
 		if !strings.Contains(path, "/namespaces/red/") && !strings.Contains(path, "/namespaces/blue/") {
-			t.Errorf("asked for %s, outside the namespaces", path)
+			t.Errorf("requested %s, outside the namespaces", path)
 		}
 	}
 }
 
-// TestCacheIsNotFilled is of an operator that lacks a right.
+// TestCacheIsNotFilled checks an operator that lacks a permission.
 func TestCacheIsNotFilled(t *testing.T) {
 	for _, k := range []string{"appstacks", "controllerrevisions", "poddisruptionbudgets"} {
 		t.Run(k, func(t *testing.T) {
@@ -258,7 +259,7 @@ func TestCacheIsNotFilled(t *testing.T) {
 					select {
 					case <-store.filled:
 					case <-time.After(patience):
-						t.Fatalf("%s are not known", store.resource.Resource)
+						t.Fatalf("%s are not read", store.resource.Resource)
 					}
 				}
 			}
@@ -274,7 +275,7 @@ func TestCacheIsNotFilled(t *testing.T) {
 	}
 }
 
-// TestWhatIsMissingIsLogged shows where an administrator finds the right that is missing.
+// TestWhatIsMissingIsLogged checks that the log names the missing permission.
 func TestWhatIsMissingIsLogged(t *testing.T) {
 	lines := make(chan string)
 	s := &server{without: "services", log: funcr.New(func(prefix, args string) {
@@ -291,12 +292,12 @@ func TestWhatIsMissingIsLogged(t *testing.T) {
 				return
 			}
 		case <-time.After(patience):
-			t.Fatal("the log does not say that Services may not be read")
+			t.Fatal("the log does not report that Services may not be read")
 		}
 	}
 }
 
-// take is what comes next out of the queue, and its priority.
+// take returns the next item of the queue and its priority.
 func take(t *testing.T, queue priorityqueue.PriorityQueue[reconcile.Request]) (string, int) {
 	t.Helper()
 	type next struct {
@@ -313,7 +314,7 @@ func take(t *testing.T, queue priorityqueue.PriorityQueue[reconcile.Request]) (s
 	case n := <-came:
 		return n.request.String(), n.priority
 	case <-time.After(patience):
-		t.Fatalf("nothing came within %s", patience)
+		t.Fatalf("the queue returned nothing within %s", patience)
 		panic("unreachable")
 	}
 }
@@ -337,18 +338,18 @@ func TestSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	if name, priority := take(t, queue); name != "default/shop" || priority >= 0 {
-		t.Errorf("%s came, with priority %d, want default/shop behind what happens", name, priority)
+		t.Errorf("got %s with priority %d, want default/shop with a lower priority than changes", name, priority)
 	}
 	changed := service("shop", "shop", "2")
 	changed.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}
 	s.later["services"] <- changed
 	if name, priority := take(t, queue); name != "default/shop" || priority != 0 {
-		t.Errorf("%s came, with priority %d, want default/shop at once", name, priority)
+		t.Errorf("got %s with priority %d, want default/shop with priority 0", name, priority)
 	}
 }
 
-// TestSourceTellsFirstWhatSomebodyWaitsFor shows that a manager that takes over from another one does first what that
-// one has left.
+// TestSourceTellsFirstWhatSomebodyWaitsFor checks that a manager that takes over leadership first
+// handles the stacks that its predecessor left unfinished.
 func TestSourceTellsFirstWhatSomebodyWaitsFor(t *testing.T) {
 	at := func(name string, generation, observed int64, reconciling metav1.ConditionStatus) *v1alpha1.AppStack {
 		stack := Stack(name)
@@ -373,11 +374,11 @@ func TestSourceTellsFirstWhatSomebodyWaitsFor(t *testing.T) {
 		priority queue.Priority
 	}{{"default/changed", queue.Release}, {"default/rolls", queue.Change}} {
 		if name, priority := take(t, into); name != want.name || priority != int(want.priority) {
-			t.Errorf("%s came, with priority %d, want %s with %d", name, priority, want.name, want.priority)
+			t.Errorf("got %s with priority %d, want %s with %d", name, priority, want.name, want.priority)
 		}
 	}
 	if name, priority := take(t, into); priority != int(queue.Look) {
-		t.Errorf("%s came, with priority %d, want a settled one", name, priority)
+		t.Errorf("got %s with priority %d, want a settled one", name, priority)
 	}
 }
 
@@ -388,11 +389,11 @@ func TestSourceWithAPlainQueue(t *testing.T) {
 	defer queue.ShutDown()
 	k.do(Source{k.Cache}.Start(t.Context(), queue))
 	if got, _ := queue.Get(); got.Name != "shop" {
-		t.Errorf("%s came, want default/shop", got)
+		t.Errorf("got %s, want default/shop", got)
 	}
 }
 
-// TestNoOtherKind shows that reading what is not kept fails, and opens no watch.
+// TestNoOtherKind checks that reading a kind that is not cached fails, and opens no watch.
 func TestNoOtherKind(t *testing.T) {
 	c := newKept(t).fill().Cache
 	informer, err := c.GetInformer(t.Context(), &v1alpha1.AppStack{})

@@ -18,8 +18,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestAnAPIThatComesLater shows that the cache does without an API that may be missing,
-// and has what there is of it once it is installed.
+// TestAnAPIThatComesLater checks that the cache works without an optional API, and reads its
+// objects once it is installed.
 func TestAnAPIThatComesLater(t *testing.T) {
 	s := &server{missing: "poddisruptionbudgets", objects: map[string][]client.Object{
 		"appstacks": {Stack("shop")},
@@ -44,6 +44,6 @@ func TestAnAPIThatComesLater(t *testing.T) {
 			t.Errorf("after the API is installed: %+v of %s, %v, want a budget", objects, stack, err)
 		}
 	case <-time.After(patience):
-		t.Errorf("what is there of the API is not kept %s after it is installed", patience)
+		t.Errorf("the API's objects are not cached %s after it is installed", patience)
 	}
 }

@@ -23,7 +23,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// kindOf is the kind of that resource.
+// kindOf returns the kind of the resource.
 func kindOf(t *testing.T, resource string) *kind {
 	t.Helper()
 	kinds, err := newKinds()
@@ -35,11 +35,11 @@ func kindOf(t *testing.T, resource string) *kind {
 			return k
 		}
 	}
-	t.Fatalf("no kind %s is kept", resource)
+	t.Fatalf("kind %s is not cached", resource)
 	return nil
 }
 
-// another is an object like the sample of the kind, with a name, hashes and identities of its own.
+// another returns an object like the sample of the kind, with its own name, hashes and UIDs.
 func another(t *testing.T, k *kind, name string) client.Object {
 	t.Helper()
 	raw, err := samples.ReadFile("samples/" + k.resource.Resource + ".json")
@@ -71,7 +71,7 @@ func TestWhatIsUnpackedIsWhatWasPacked(t *testing.T) {
 	everything := Stack("shop", Annotation("note", "a & b"), PodTemplate(`{"spec":{"nodeSelector":{"disk":"<ssd> & more"}}}`),
 		Env("GREETING", "<hello>"), Component("worker", 2, nil, "work", ""), RollbackTo(3, 4), Paused(true))
 	noPorts := Stack("shop")
-	noPorts.Spec.Ports = []v1alpha1.Port{} // as opposed to none: the image's are not wanted
+	noPorts.Spec.Ports = []v1alpha1.Port{} // as opposed to nil: the image's ports are not wanted
 	tests := map[string]struct {
 		resource string
 		object   client.Object
@@ -93,7 +93,7 @@ func TestWhatIsUnpackedIsWhatWasPacked(t *testing.T) {
 			k := kindOf(t, test.resource)
 			want, ok := test.object.DeepCopyObject().(client.Object)
 			if !ok {
-				t.Fatalf("a copy of a %T is none", test.object)
+				t.Fatalf("the copy of a %T differs", test.object)
 			}
 			want.GetObjectKind().SetGroupVersionKind(test.object.GetObjectKind().GroupVersionKind())
 			test.object.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "someone"}})
@@ -101,12 +101,12 @@ func TestWhatIsUnpackedIsWhatWasPacked(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 2 { // with what was made for it, and with what was used before
+			for range 2 { // with a new buffer and with a reused one
 				got, err := k.unpack(packed)
 				if err != nil {
 					t.Fatal(err)
 				}
-				got.GetObjectKind().SetGroupVersionKind(want.GetObjectKind().GroupVersionKind()) // protobuf leaves it out
+				got.GetObjectKind().SetGroupVersionKind(want.GetObjectKind().GroupVersionKind()) // protobuf omits it
 				if !reflect.DeepEqual(want, got) {
 					t.Errorf("unpacked (-want +got):\n%s", cmp.Diff(want, got))
 				}
@@ -118,13 +118,13 @@ func TestWhatIsUnpackedIsWhatWasPacked(t *testing.T) {
 func large() []byte {
 	raw, err := json.Marshal(strings.Repeat("0123456789abcdef", 1<<16))
 	if err != nil {
-		panic(err) // a string can be encoded
+		panic(err) // a string can always be encoded
 	}
 	return raw
 }
 
 func TestPackedIsSmall(t *testing.T) {
-	// in bytes, of an object that is like the sample but for its name, hashes and identities
+	// maximum bytes of an object that is like the sample except for its name, hashes and UIDs
 	for resource, most := range map[string]int{
 		"appstacks": 200, "controllerrevisions": 250, "deployments": 200, "services": 150,
 		"horizontalpodautoscalers": 150, "poddisruptionbudgets": 150,

@@ -18,7 +18,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// list answers with one object a page.
+// list returns one object a page.
 func (s *server) list(w http.ResponseWriter, resource string, query url.Values) {
 	s.mu.Lock()
 	s.lists = append(s.lists, query)
@@ -38,9 +38,8 @@ func (s *server) list(w http.ResponseWriter, resource string, query url.Values) 
 	})
 }
 
-// TestCacheIsFilledInPages shows that an API server which cannot begin a watch with
-// what there is gets asked for it page by page, by a resource version for which it
-// has pages.
+// TestCacheIsFilledInPages checks that an API server without WatchList is listed page by page, with
+// a resource version for which it serves pages.
 func TestCacheIsFilledInPages(t *testing.T) {
 	s := &server{noWatchList: true, objects: map[string][]client.Object{
 		"appstacks": {Stack("shop"), Stack("blog"), Stack("wiki")},
@@ -58,16 +57,16 @@ func TestCacheIsFilledInPages(t *testing.T) {
 	}
 	objects, err := c.Of(types.NamespacedName{Namespace: Namespace, Name: "shop"})
 	if err != nil || len(objects.Children) != 2 {
-		t.Errorf("what belongs to the stack: %+v, %v, want two Services", objects, err)
+		t.Errorf("objects of the stack: %+v, %v, want two Services", objects, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, query := range s.lists {
 		if query.Get("limit") != "500" || query.Get("resourceVersion") != "" {
-			t.Errorf("a page is asked for by %q", query.Encode())
+			t.Errorf("a page is requested with query %q", query.Encode())
 		}
 	}
 	if got := len(s.lists); got != 9 {
-		t.Errorf("%d pages were asked for, want three of stacks, two of Services, and one of each other kind", got)
+		t.Errorf("%d pages were requested, want three of stacks, two of Services, and one of each other kind", got)
 	}
 }

@@ -22,14 +22,14 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// kept is a cache with stores that the test fills itself, and what it told.
+// kept is a cache with stores that the test fills itself, and the stacks reported by it.
 type kept struct {
 	*Cache
 	t    *testing.T
 	told []string
-	// released are those of them whose spec is another.
+	// released are those of the reported stacks whose spec changed.
 	released []string
-	// lookedAt are those that nothing happened to.
+	// lookedAt are stacks without a change.
 	lookedAt []string
 }
 
@@ -68,7 +68,7 @@ func (k *kept) store(resource string) *store {
 	return k.watches[at].store
 }
 
-// fill has every store know that there is nothing.
+// fill marks every store as filled, and empty.
 func (k *kept) fill() *kept {
 	for _, store := range k.watches {
 		k.do(store.Replace(nil, ""))
@@ -83,21 +83,20 @@ func (k *kept) do(err error) {
 	}
 }
 
-// takeTold is what was told since the last time.
+// takeTold returns the stacks reported since the last call.
 func (k *kept) takeTold() []string {
 	told := k.told
 	k.told = nil
 	return told
 }
 
-// service is one of a stack, at a version.
 func service(name, stack, version string) *corev1.Service {
 	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{
 		Namespace: Namespace, Name: name, ResourceVersion: version, Labels: map[string]string{naming.LabelStack: stack},
 	}}
 }
 
-// services are those of a stack, by name and version.
+// services returns the names and versions of a stack's Services.
 func (k *kept) services(stack string) []string {
 	k.t.Helper()
 	objects, err := k.Of(types.NamespacedName{Namespace: Namespace, Name: stack})
@@ -179,7 +178,7 @@ func TestStore(t *testing.T) {
 				k.do(err)
 			}
 			if diff := cmp.Diff(test.told, k.takeTold()); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+				t.Errorf("reported (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.shop, k.services("shop")); diff != "" {
 				t.Errorf("Services of shop (-want +got):\n%s", diff)
@@ -191,7 +190,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeft shows that what is gone takes no room.
+// TestNothingIsLeft checks that deleted objects use no memory.
 func TestNothingIsLeft(t *testing.T) {
 	k := newKept(t).fill()
 	stack := Stack("shop")
@@ -201,16 +200,16 @@ func TestNothingIsLeft(t *testing.T) {
 	k.do(k.store("appstacks").Delete(stack))
 	k.do(k.store("services").Replace(nil, ""))
 	if left := len(k.entries.byStack); left != 0 {
-		t.Errorf("%d stacks are still known", left)
+		t.Errorf("%d stacks are still cached", left)
 	}
 	for _, store := range k.watches {
 		if left := len(store.byName); left != 0 {
-			t.Errorf("%d of the %s are still known", left, store.resource.Resource)
+			t.Errorf("%d of the %s are still cached", left, store.resource.Resource)
 		}
 	}
 }
 
-// TestManyAtATime reads, while the watches write, what packing and unpacking share.
+// TestManyAtATime reads while the watches write, to find races in the shared packing buffers.
 func TestManyAtATime(t *testing.T) {
 	const rounds = 50
 	k := newKept(t).fill()
@@ -242,11 +241,11 @@ func TestManyAtATime(t *testing.T) {
 					}
 					objects, err := k.Of(key)
 					if err != nil || len(objects.Children) != 1 || objects.Children[0].Object.GetName() != name {
-						t.Errorf("of %s there is %+v: %v", name, objects.Children, err)
+						t.Errorf("objects of %s are %+v: %v", name, objects.Children, err)
 					}
 					var list v1alpha1.AppStackList
 					if err := (Conditions{k.Cache}).List(t.Context(), &list); err != nil || len(list.Items) != len(names) {
-						t.Errorf("%d stacks are counted: %v", len(list.Items), err)
+						t.Errorf("%d stacks are listed: %v", len(list.Items), err)
 					}
 				}
 			})
@@ -255,7 +254,7 @@ func TestManyAtATime(t *testing.T) {
 	all.Wait()
 }
 
-// TestTransformed shows that what was packed on the way is kept as it is.
+// TestTransformed checks that objects packed by the transformer are stored unchanged.
 func TestTransformed(t *testing.T) {
 	k := newKept(t).fill()
 	services := k.store("services")
@@ -266,9 +265,9 @@ func TestTransformed(t *testing.T) {
 		t.Errorf("Services (-want +got):\n%s", diff)
 	}
 	k.takeTold()
-	k.do(services.Update(service("shop", "shop", "1"))) // a watch goes on where a list ended
+	k.do(services.Update(service("shop", "shop", "1"))) // a watch continues where a list ended
 	if told := k.takeTold(); told != nil {
-		t.Errorf("told of %v, which did not change", told)
+		t.Errorf("reported %v, which did not change", told)
 	}
 }
 
@@ -282,11 +281,11 @@ func TestWhatIsNoObjectIsAnError(t *testing.T) {
 		"Replace": services.Replace([]any{"words"}, ""),
 	} {
 		if err == nil {
-			t.Errorf("%s takes a word", name)
+			t.Errorf("%s accepts a string", name)
 		}
 	}
 	if k.synced() {
-		t.Error("the cache is filled, with what is no object")
+		t.Error("the cache is filled with a string")
 	}
 }
 
@@ -314,7 +313,7 @@ func TestWhatIsReleased(t *testing.T) {
 		k.told, k.released = nil, nil
 		k.do(step.change(step.object))
 		if len(k.told) != 1 || (len(k.released) == 1) != step.want {
-			t.Errorf("change %d: told %v, released %v, want that it is: %v", i+1, k.told, k.released, step.want)
+			t.Errorf("change %d: reported %v, released %v, want released: %v", i+1, k.told, k.released, step.want)
 		}
 	}
 }
@@ -322,12 +321,12 @@ func TestWhatIsReleased(t *testing.T) {
 func TestResync(t *testing.T) {
 	k := newKept(t).fill()
 	k.do(k.store("appstacks").Add(Stack("shop")))
-	k.do(k.store("services").Add(service("blog", "blog", "1"))) // there is no such stack
+	k.do(k.store("services").Add(service("blog", "blog", "1"))) // there is no stack blog
 	for _, store := range k.watches {
 		k.do(store.Resync())
 	}
 	if diff := cmp.Diff([]string{"default/shop"}, k.lookedAt); diff != "" {
-		t.Errorf("looked at again (-want +got):\n%s", diff)
+		t.Errorf("reconciled again (-want +got):\n%s", diff)
 	}
 }
 
@@ -335,15 +334,15 @@ func TestGet(t *testing.T) {
 	k := newKept(t)
 	key := types.NamespacedName{Namespace: Namespace, Name: "shop"}
 	if err := k.Get(t.Context(), key, &v1alpha1.AppStack{}); err == nil || client.IgnoreNotFound(err) == nil {
-		t.Errorf("before it is filled: %v, want an error that does not say that there is no such stack", err)
+		t.Errorf("before it is filled: %v, want an error other than NotFound", err)
 	}
 	if _, err := k.Of(key); err == nil {
-		t.Error("before it is filled what belongs to a stack is known")
+		t.Error("before it is filled the objects of a stack are returned")
 	}
 	k.fill()
 	k.do(k.store("services").Add(service("shop", "shop", "1")))
 	if err := k.Get(t.Context(), key, &v1alpha1.AppStack{}); err == nil || client.IgnoreNotFound(err) != nil {
-		t.Errorf("without the stack: %v, want that it is not found", err)
+		t.Errorf("without the stack: %v, want NotFound", err)
 	}
 	k.do(k.store("appstacks").Add(Stack("shop")))
 	got := &v1alpha1.AppStack{}
@@ -355,7 +354,7 @@ func TestGet(t *testing.T) {
 		t.Errorf("the kind of a stack is %q", got.Kind)
 	}
 	if err := k.Get(t.Context(), key, &corev1.Service{}); err == nil || client.IgnoreNotFound(err) == nil {
-		t.Errorf("another kind: %v, want an error that does not say that there is none", err)
+		t.Errorf("another kind: %v, want an error other than NotFound", err)
 	}
 }
 
@@ -363,7 +362,7 @@ func TestConditions(t *testing.T) {
 	k := newKept(t)
 	reader := Conditions{k.Cache}
 	if err := reader.List(t.Context(), &v1alpha1.AppStackList{}); err == nil {
-		t.Error("before it is filled the stacks are known")
+		t.Error("before it is filled the stacks are listed")
 	}
 	k.fill()
 	ready, stalled := Stack("ready"), Stack("stalled")

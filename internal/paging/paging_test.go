@@ -21,7 +21,7 @@ import (
 
 var errOops = errors.New("oops")
 
-// server has so many pods, two a page, and fails to list them from a page on, where that is not 0.
+// server lists this many pods, two a page, and fails from a page on, unless that is 0.
 type server struct {
 	pods, fails int
 	asked       []metav1.ListOptions
@@ -43,7 +43,7 @@ func (s *server) list(_ context.Context, options metav1.ListOptions) (runtime.Ob
 	return list, nil
 }
 
-// names are what is kept of pods.
+// names keeps only the names of pods.
 func names(object runtime.Object) (runtime.Object, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok || pod.Name == "pod-9" {
@@ -82,7 +82,7 @@ func TestList(t *testing.T) {
 				asked = append(asked, next)
 			}
 			if diff := cmp.Diff(asked, test.server.asked); diff != "" {
-				t.Errorf("asked (-want +got):\n%s", diff)
+				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 			if err != nil {
 				return

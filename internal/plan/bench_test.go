@@ -10,7 +10,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// sizes are the stacks that are planned for: one that is like most, and one with more in it.
+// sizes are the benchmarked stacks: a typical one and a large one.
 var sizes = []struct {
 	name    string
 	options []Option
@@ -21,7 +21,7 @@ var sizes = []struct {
 	}},
 }
 
-// BenchmarkMakeSettled is what it costs to find that there is nothing to do.
+// BenchmarkMakeSettled measures a plan without steps.
 func BenchmarkMakeSettled(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
@@ -37,13 +37,13 @@ func BenchmarkMakeSettled(b *testing.B) {
 	}
 }
 
-// BenchmarkMakeNew is what it costs to plan a first release.
+// BenchmarkMakeNew measures the plan of a first release.
 func BenchmarkMakeNew(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
 			state := model.State{Stack: Stack("shop", size.options...)}
 			if planFor(state).Start == nil {
-				b.Fatal("a new stack has no move")
+				b.Fatal("a new stack starts no rollout")
 			}
 			b.ReportAllocs()
 			for b.Loop() {

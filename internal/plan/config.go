@@ -86,9 +86,12 @@ func unobserved(state model.State, rev model.Revision) bool {
 	return state.Config != nil && !state.Config.Deferred && state.Config.Observed == nil && len(revision.Config(rev)) > 0
 }
 
-// gathering returns how long the changes of the revision's ConfigMaps are still gathered; 0 if they
-// are complete.
+// gathering returns how long the changes of ConfigMaps are still gathered; 0 if they are complete, or if
+// there are none.
 func gathering(state model.State, changed []string, now time.Time) time.Duration {
+	if len(changed) == 0 {
+		return 0
+	}
 	last := state.Config.ChangedSince
 	for _, name := range changed {
 		last = later(last, state.Config.Observed[name].ChangedAt)
@@ -117,9 +120,6 @@ func gatheringSpec(state model.State, content model.Content, now time.Time) time
 // they are now (R32). Nothing else of the content changes: no image is resolved anew.
 func reconfigured(state model.State, current *model.Revision, choice revision.Choice, begin model.Rollout) decision {
 	base := *revision.Find(state.Revisions, choice.Base)
-	if wait := gathering(state, revision.ChangedConfig(base, state.Config.Observed), begin.StartedAt); wait > 0 {
-		return decision{gathers: choice.Message, wait: wait}
-	}
 	recent := latestConfigReleases(state.Revisions).Within(configPeriod, begin.StartedAt)
 	if len(recent) >= maxConfigReleases {
 		return decision{problem: configContested(choice.Message), wait: recent[0].Add(configPeriod).Sub(begin.StartedAt)}

@@ -21,18 +21,18 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// Field managers of others.
+// Field managers of other writers.
 const (
 	setImage = "kubectl-set"
 	scaler   = "kube-controller-manager"
 )
 
-// What they change in a Deployment.
+// Their changes to a Deployment.
 func imageChanged(d *appsv1.Deployment)    { d.Spec.Template.Spec.Containers[0].Image = "evil:1" }
 func replicasChanged(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](9) }
 
-// contested is a settled state whose Deployment was put right so often, each time after
-// the change by the manager. Now it is as it is to be; the last write was at noon.
+// contested returns a settled state whose Deployment was repaired this many times, each time after
+// the same change by the manager. There is no drift now; the last write was at noon.
 func contested(writes int, by func(*appsv1.Deployment), manager string) model.State {
 	state := settled()
 	deployment := state.Children.Deployment("shop")
@@ -40,7 +40,7 @@ func contested(writes int, by func(*appsv1.Deployment), manager string) model.St
 	changed.Children = Children(deployment.DeepCopy())
 	by(changed.Children.Deployment("shop"))
 	step := planFor(changed).Steps[0].(model.WriteChild)
-	last := model.LastWrite{Asked: step.Hash, At: noon.Add(-30 * time.Second)} // when it was created
+	last := model.LastWrite{Asked: step.Hash, At: noon.Add(-30 * time.Second)} // its creation
 	for range writes {
 		answer := model.LastWrite{Asked: step.Hash, Answered: Fingerprint(deployment), At: noon}
 		last = last.Next(answer, model.Change{Field: step.Undone.Field, Manager: manager})
@@ -49,9 +49,9 @@ func contested(writes int, by func(*appsv1.Deployment), manager string) model.St
 	return state
 }
 
-// TestTwoControllersDoNotRace shows that a child which someone else changes
-// back each time is put back at once a few times, and then ever more rarely, or once a
-// second where it decides what pods run.
+// TestTwoControllersDoNotRace checks that a child which another controller keeps changing is
+// reverted at once a few times, then with growing pauses, or once a second for fields that decide
+// what pods run.
 func TestTwoControllersDoNotRace(t *testing.T) {
 	tests := map[string]struct {
 		by   func(*appsv1.Deployment)
@@ -83,7 +83,7 @@ func TestTwoControllersDoNotRace(t *testing.T) {
 				test.by(state.Children.Deployment("shop"))
 				plan := planFor(state)
 				if (plan.Wait > 0) == (len(plan.Steps) > 0) {
-					t.Fatalf("wait %s and steps %v, want one of them", plan.Wait, plan.Steps)
+					t.Fatalf("wait %s and steps %v, want either", plan.Wait, plan.Steps)
 				}
 				if (plan.Wait > 0) != (plan.Problem != nil) {
 					t.Errorf("R19 a write that waits %s is followed by the problem %+v", plan.Wait, plan.Problem)
@@ -97,7 +97,7 @@ func TestTwoControllersDoNotRace(t *testing.T) {
 	}
 }
 
-// TestTheSoonestWriteCounts shows that an object whose turn comes later does not hold up another.
+// TestTheSoonestWriteCounts checks that an object with a later turn does not hold up another.
 func TestTheSoonestWriteCounts(t *testing.T) {
 	state := contested(9, imageChanged, setImage)
 	imageChanged(state.Children.Deployment("shop"))
@@ -106,11 +106,11 @@ func TestTheSoonestWriteCounts(t *testing.T) {
 	budget.Spec.UnhealthyPodEvictionPolicy = nil
 	state.LastWrites[budget.UID] = last
 	if wait := planFor(state).Wait; wait != time.Second {
-		t.Errorf("R28 the next pass is due after %s, want 1s", wait)
+		t.Errorf("R28 the next reconcile is due after %s, want 1s", wait)
 	}
 }
 
-// TestAContest shows how long a stack is contested, what it says, and that it says
+// TestAContest checks how long a stack is contested, what is reported, and that the report stays
 // the same between a write and the change that undoes it.
 func TestAContest(t *testing.T) {
 	const image = "Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set again after each repair: " +
@@ -166,7 +166,7 @@ func TestAContest(t *testing.T) {
 					t.Errorf("the reason is %s", plan.Problem.Reason)
 				}
 				if plan.Wait == 0 || plan.Wait > time.Minute-test.after {
-					t.Errorf("R19 another pass is due after %s, want one when it is over at the latest", plan.Wait)
+					t.Errorf("R19 the next reconcile is due after %s, want it no later than the contest's end", plan.Wait)
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -176,8 +176,8 @@ func TestAContest(t *testing.T) {
 	}
 }
 
-// TestManyFieldsAndManagers shows that the words of a contest come to rest, however
-// many fields are changed.
+// TestManyFieldsAndManagers checks that the message of a contest becomes stable, however many
+// fields are changed.
 func TestManyFieldsAndManagers(t *testing.T) {
 	last := model.LastWrite{Asked: "a", At: noon}
 	for name := range strings.FieldsSeq("d b c b a e") {

@@ -15,8 +15,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestDeletedChildren shows what is said of a child that is created: that somebody else
-// had deleted it, or nothing where it was not there before.
+// TestDeletedChildren checks the event of a created child: that somebody else deleted it, or none
+// if it did not exist before.
 func TestDeletedChildren(t *testing.T) {
 	autoscaled := func(s *v1alpha1.AppStack) {
 		s.Spec.Replicas, s.Spec.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 5}
@@ -41,7 +41,7 @@ func TestDeletedChildren(t *testing.T) {
 			s.Stack.Generation++
 		}
 	}
-	// rolling is the state once a rollout of the options has begun.
+	// rolling starts a rollout of the options.
 	rolling := func(options ...Option) func(*model.State) {
 		return func(s *model.State) {
 			changed(options...)(s)
@@ -51,7 +51,7 @@ func TestDeletedChildren(t *testing.T) {
 	tests := map[string]struct {
 		options []Option
 		edit    func(*model.State)
-		// want are the kinds that were deleted, and what is said besides.
+		// want are the reasons of the recreated kinds, one per line
 		want string
 	}{
 		"R28 a Deployment": {nil, deleted(model.KindDeployment, "shop"),
@@ -95,7 +95,7 @@ func TestDeletedChildren(t *testing.T) {
 				}
 				created++
 				if (step.About().Event == v1alpha1.EventRecreated) != strings.Contains(step.About().Reason, "deleted") {
-					t.Errorf("the event %q is told with %q", step.About().Event, step.About().Reason)
+					t.Errorf("the event %q has the reason %q", step.About().Event, step.About().Reason)
 				}
 				if step.About().Event != "" {
 					got = append(got, step.About().Reason)
@@ -105,19 +105,19 @@ func TestDeletedChildren(t *testing.T) {
 				t.Fatal("nothing is created")
 			}
 			if strings.Join(got, "\n") != test.want {
-				t.Errorf("it is said that\n%s\nwant\n%s", strings.Join(got, "\n"), test.want)
+				t.Errorf("the reasons are\n%s\nwant\n%s", strings.Join(got, "\n"), test.want)
 			}
 		})
 	}
 }
 
-// TestADeploymentOfAFirstRollout shows that nothing was deleted where nothing has succeeded.
+// TestADeploymentOfAFirstRollout checks that no deletion is reported before the first success.
 func TestADeploymentOfAFirstRollout(t *testing.T) {
 	state := model.State{Stack: Stack("shop")}
 	state.Revisions = []model.Revision{planFor(state).Start.Revision}
 	for _, step := range planFor(state).Steps {
 		if step.Verb() == "Create" && step.About().Event != "" {
-			t.Errorf("R28 %s is told as %s", step, step.About().Event)
+			t.Errorf("R28 %s is reported as %s", step, step.About().Event)
 		}
 	}
 }

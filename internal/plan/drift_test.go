@@ -135,8 +135,8 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// TestPortsInTheWay shows when the ports of a Service are taken whole: one of the
-// stack's that was given another number would stay beside it.
+// TestPortsInTheWay checks when a write takes ownership of all ports of a Service: otherwise a port
+// of the stack whose number somebody changed would stay next to the right one.
 func TestPortsInTheWay(t *testing.T) {
 	tests := map[string]struct {
 		edit func(*corev1.Service)
@@ -156,14 +156,14 @@ func TestPortsInTheWay(t *testing.T) {
 			test.edit(state.Children.Service("shop"))
 			steps := planFor(state).Steps
 			if len(steps) != 1 || steps[0].(model.WriteChild).Form.(model.Applied).TakesPorts != test.want {
-				t.Errorf("steps are %+v, want one, whose TakesPorts is %v", steps, test.want)
+				t.Errorf("steps are %+v, want one with TakesPorts %v", steps, test.want)
 			}
 		})
 	}
 }
 
-// TestAcceptedAnswers shows that what the API server makes of a write, such as
-// a mutating webhook's addition, is no drift, so that nothing is written twice.
+// TestAcceptedAnswers checks that changes by the API server, such as a mutating webhook's addition,
+// are not drift and cause no second write.
 func TestAcceptedAnswers(t *testing.T) {
 	state := settled()
 	deployment := state.Children.Deployment("shop")
@@ -173,16 +173,16 @@ func TestAcceptedAnswers(t *testing.T) {
 		deployment.UID: {Asked: asked, Answered: Fingerprint(deployment)},
 	}
 	if steps := stepsOf(state); len(steps) > 0 {
-		t.Errorf("the accepted answer is written over: %v", steps)
+		t.Errorf("the accepted answer is overwritten: %v", steps)
 	}
 	deployment.Spec.Template.Annotations["by"] = "hand"
 	if steps := stepsOf(state); len(steps) != 1 {
-		t.Errorf("R28 a change after it is not put back: %v", steps)
+		t.Errorf("R28 a later change is not reverted: %v", steps)
 	}
 }
 
-// TestARefusedMoveStopsNoUpkeep shows that what runs is kept up while a new
-// revision waits for the API server's word.
+// TestARefusedMoveStopsNoUpkeep checks that drift is repaired while the start of a rollout is
+// rejected.
 func TestARefusedMoveStopsNoUpkeep(t *testing.T) {
 	state := settled()
 	With(state.Stack, Image("my-app:2"), Replicas(9))
@@ -207,7 +207,7 @@ func TestAnAutoscalerGetsPodsToWorkWith(t *testing.T) {
 			return
 		}
 	}
-	t.Error("R28 the Deployment stays at 0, where an autoscaler does nothing")
+	t.Error("R28 the Deployment stays at 0 replicas, where an autoscaler does nothing")
 }
 
 func TestADeploymentDeletedDuringAPauseComesBackWithPods(t *testing.T) {

@@ -6,6 +6,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -82,10 +83,20 @@ func remedy(failed model.Rollout) string {
 		return advice + "; or name another revision in rollback.toRevision, or remove rollback"
 	case failed.Trigger == v1alpha1.TriggerRollback:
 		return "name another revision in rollback.toRevision, or remove rollback"
+	case failed.Trigger == v1alpha1.TriggerConfigChanged:
+		return strings.Join(append(adviceOf(advice), "change the ConfigMap, or the spec, or name another revision in rollback.toRevision"), "; or ")
 	case advice != "":
 		return advice + ", and set restartedAt to try the same content again; or change the spec, or name another revision in rollback.toRevision"
 	}
 	return "change the spec, name another revision in rollback.toRevision, or set restartedAt to try the same content again"
+}
+
+// adviceOf returns the advice as a list, which is empty if there is none.
+func adviceOf(advice string) []string {
+	if advice == "" {
+		return nil
+	}
+	return []string{advice}
 }
 
 // abandoned is the problem of a spec that still asks for the revision that failed and was

@@ -19,8 +19,8 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// crashing is a world in which revision 2 has crashed three times, and its
-// failure is recorded, while nothing followed from it yet.
+// crashing returns a world in which revision 2 has crashed three times and its failure is recorded,
+// but nothing has followed from it yet.
 func crashing(options ...Option) *sim.World {
 	world := after(options...)
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:crash")))
@@ -32,7 +32,7 @@ func crashing(options ...Option) *sim.World {
 		if steps := planAt(world).Steps; len(steps) > 0 && steps[0].About().Event == v1alpha1.EventRolloutFailed {
 			return world
 		}
-		// the operator is away when the third exit comes
+		// the operator is down when the third exit comes
 		if strings.Contains(world.Transcript(), "[exits: 2]") {
 			for !strings.Contains(world.Transcript(), "[exits: 3]") {
 				world.Tick()
@@ -62,7 +62,7 @@ func reasonOf(plan model.Plan) string {
 	return plan.Problem.Reason
 }
 
-// TestARecordedFailure shows what follows from it, whoever finds it.
+// TestARecordedFailure checks what follows from a recorded failure, whichever reconcile reads it.
 func TestARecordedFailure(t *testing.T) {
 	const back = "Update ControllerRevision shop-1: revision 1: revision 2 failed: " +
 		"component main, container app: CrashLoopBackOff, exit code 1"
@@ -129,14 +129,14 @@ func TestARecordedFailure(t *testing.T) {
 			test.change(&state)
 			got := planFor(state)
 			if diff := cmp.Diff([]string{test.move, test.reason}, []string{moveOf(got), reasonOf(got)}); diff != "" {
-				t.Errorf("move and problem (-want +got):\n%s", diff)
+				t.Errorf("rollout start and problem (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestWhatFailedIsKept shows that the revision that was rolled back from is not
-// pruned: without it its content would be new, and be tried again.
+// TestWhatFailedIsKept checks that the failed revision is not pruned after its rollback: otherwise
+// its content would count as new and be rolled out again.
 func TestWhatFailedIsKept(t *testing.T) {
 	world := after(Image("my-app:2"), Image("my-app:3"))
 	world.Break("my-app:1", "crash")
@@ -147,13 +147,12 @@ func TestWhatFailedIsKept(t *testing.T) {
 		t.Errorf("R8 R12 %d revisions are left, want the failed one and the one that runs", len(state.Revisions))
 	}
 	if got := planAt(world); moveOf(got) != "" || reasonOf(got) != v1alpha1.ReasonRolledBack {
-		t.Errorf("R12 move %q, problem %q, want none and RolledBack", moveOf(got), reasonOf(got))
+		t.Errorf("R12 rollout start %q, problem %q, want none and RolledBack", moveOf(got), reasonOf(got))
 	}
 }
 
-// TestARespelledRevisionIsNoOther shows that a spec that renders to an earlier
-// revision is not taken for another spelling of the one that runs, where the
-// way there is refused.
+// TestARespelledRevisionIsNoOther checks that a spec that renders to an earlier revision is not
+// recorded as another spelling of the running one while the rollback to it is rejected.
 func TestARespelledRevisionIsNoOther(t *testing.T) {
 	state := after(Image("my-app:2")).State()
 	With(state.Stack, Image("my-app:1"), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
@@ -166,8 +165,8 @@ func TestARespelledRevisionIsNoOther(t *testing.T) {
 	}
 }
 
-// TestAnAutomaticRollbackSaysWhatItLeaves shows that an automatic rollback carries
-// what it leaves, and what it ends.
+// TestAnAutomaticRollbackSaysWhatItLeaves checks that an automatic rollback records the revision
+// that it rolls back from, and the rollout that it ends.
 func TestAnAutomaticRollbackSaysWhatItLeaves(t *testing.T) {
 	start := planFor(crashing().State()).Start
 	if begun := start.Rollout(); begun.Trigger != v1alpha1.TriggerAutoRollback || begun.From != 2 || begun.Revision != 1 {

@@ -19,12 +19,13 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// lived is a world with a past that bytes tell of, two each: what, and how.
+// lived returns a world with a history encoded in bytes, two for each event: its kind and a
+// parameter.
 func lived(past []byte) *sim.World {
 	images := []string{"my-app:1", "my-app:2", "my-app:crash", "my-app:missing", "my-app:unready", "my-app:invalid"}
 	world := sim.New()
 	world.Registry = sim.NewRegistry()
-	for _, image := range images[:4] { // of the others it knows nothing
+	for _, image := range images[:4] { // the registry does not know the others
 		world.Registry.Push(image, web("first"))
 	}
 	world.Apply(Stack("shop"))
@@ -61,7 +62,7 @@ func lived(past []byte) *sim.World {
 	return world
 }
 
-// pairs are the bytes, two by two, as far as a test has the patience.
+// pairs returns the bytes in pairs, up to a limit.
 func pairs(bytes []byte) func(func(byte, byte) bool) {
 	return func(yield func(byte, byte) bool) {
 		for i := 0; i+1 < len(bytes) && i < 24; i += 2 {
@@ -72,7 +73,7 @@ func pairs(bytes []byte) func(func(byte, byte) bool) {
 	}
 }
 
-// damaged is the state after what bytes say, two each, befell it.
+// damaged damages the state as encoded in bytes, two for each damage.
 func damaged(state model.State, damage []byte) model.State {
 	for what, how := range pairs(damage) {
 		deployment := state.Children.Deployment("shop")
@@ -118,10 +119,9 @@ func damaged(state model.State, damage []byte) model.State {
 	return state
 }
 
-// FuzzMake plans for stacks with any past, whatever befell them: it never
-// panics, gives the same plan twice, makes no revision whose images it has not
-// asked for, and deletes neither the revision that runs nor the one that can be
-// gone back to.
+// FuzzMake plans for stacks with any history and damage. It must not panic, must be deterministic,
+// must create no revision before its images are looked up, and must delete neither the running
+// revision nor the rollback target.
 func FuzzMake(f *testing.F) {
 	f.Add([]byte{0, 2, 0, 1}, []byte{}, uint16(0))
 	f.Add([]byte{0, 2, 8, 2, 2, 0}, []byte{0, 0}, uint16(700))
@@ -141,10 +141,10 @@ func FuzzMake(f *testing.F) {
 		}
 		asks := !asked(state, now).None()
 		if waits := Plan(waiting(state, time.Second), now).LooksUp != ""; waits && !asks {
-			t.Error("R21 it waits for an image that it does not ask for")
+			t.Error("R21 the plan waits for an image that it does not ask for")
 		}
 		if move := plan.Start; move != nil && move.Verb() == "Create" && !asks {
-			t.Errorf("R21 without having asked for images, it moves on: %s", move)
+			t.Errorf("R21 a rollout starts without its images being looked up: %s", move)
 		}
 		timeline := revision.Timeline(state.Revisions)
 		if len(timeline) == 0 {
@@ -156,12 +156,12 @@ func FuzzMake(f *testing.F) {
 		}
 		for _, step := range plan.Steps {
 			if step.Verb() == "Delete" && step.Target().Kind == model.KindRevision && slices.Contains(needed, step.Target().Name) {
-				t.Errorf("R8 what is needed is deleted: %s", step)
+				t.Errorf("R8 a needed object is deleted: %s", step)
 			}
 		}
 		if move := plan.Start; move != nil && move.Rollout().Trigger == v1alpha1.TriggerAutoRollback &&
 			(!timeline[0].Failed() || timeline[0].Trigger == v1alpha1.TriggerAutoRollback) {
-			t.Errorf("R13 an automatic rollback follows on %+v", timeline[0])
+			t.Errorf("R13 an automatic rollback follows %+v", timeline[0])
 		}
 	})
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// web is an image that serves on port 80. Its digest is a word, for readers.
+// web is an image that serves on port 80. Its digest is a readable word.
 func web(digest string) model.Image {
 	return model.Image{
 		Digest: "sha256:" + digest,
@@ -34,20 +34,20 @@ func web(digest string) model.Image {
 	}
 }
 
-// silent is what is known of an image when its registry was given up.
+// silent is an image whose registry did not answer in time.
 func silent() model.Image {
 	return model.Image{Unresolved: &model.Unresolved{
 		Reason: v1alpha1.ReasonRegistryUnavailable, Message: "it does not answer in time",
 	}}
 }
 
-// asked is what the plan for the state asks, of which nothing is answered.
+// asked returns the questions of the plan for the state without answers.
 func asked(state model.State, now time.Time) model.Questions {
 	state.Answers = model.Answers{}
 	return planner.Make(state, now).Asks
 }
 
-// told is the state when all that has to be looked up turns out to be the image.
+// told returns the state with the image as the answer to all questions.
 func told(state model.State, image model.Image) model.State {
 	questions := asked(state, noon)
 	state.Answers = model.Answers{Release: questions.Release, Images: map[model.ImageRequest]model.Image{}}
@@ -57,13 +57,13 @@ func told(state model.State, image model.Image) model.State {
 	return state
 }
 
-// waiting is the state while an image is looked up.
+// waiting returns the state while an image is looked up.
 func waiting(state model.State, wait time.Duration) model.State {
 	state.Answers = model.Answers{Release: asked(state, noon).Release, Waiting: "my-app:3", Wait: wait}
 	return state
 }
 
-// resolved is a world with a registry, in which the stack's first revision runs web("one").
+// resolved returns a world with a registry, in which the stack's first revision runs web("one").
 func resolved(options ...Option) *sim.World {
 	world := sim.New()
 	world.Registry = sim.NewRegistry()
@@ -73,33 +73,33 @@ func resolved(options ...Option) *sim.World {
 	return world
 }
 
-// worker runs the main image.
+// worker adds a component that runs the main image.
 func worker(s *v1alpha1.AppStack) { With(s, Component("worker", 1, nil, "work")) }
 
-// released is a stack that went from my-app:1 to my-app:2.
+// released returns a stack that was changed from my-app:1 to my-app:2.
 func released() model.State { return after(Image("my-app:2")).State() }
 
-// restarted is a stack that was, at noon.
+// restarted returns a stack that was restarted at noon.
 func restarted() model.State { return after(RestartedAt(noon)).State() }
 
-// rolledBack is a stack whose second release failed.
+// rolledBack returns a stack whose second release failed and was rolled back.
 func rolledBack() model.State { return after(Image("my-app:crash")).State() }
 
-// failed is a stack whose second release has just failed.
+// failed returns a stack whose second release has just failed.
 func failed() model.State { return crashing().State() }
 
-// changed is the state with another spec.
+// changed returns the state with a changed spec.
 func changed(state model.State, options ...Option) model.State {
 	state.Stack = With(state.Stack.DeepCopy(), options...)
 	return state
 }
 
-// pausedWith pauses and changes in one.
+// pausedWith pauses the stack and changes it at the same time.
 func pausedWith(change Option) Option {
 	return func(s *v1alpha1.AppStack) { With(s, Paused(true), change) }
 }
 
-// TestWhileWaiting shows that a release waits for its image, and nothing else does.
+// TestWhileWaiting checks that a release waits for its image, and that nothing else does.
 func TestWhileWaiting(t *testing.T) {
 	tests := map[string]struct {
 		state model.State
@@ -154,7 +154,7 @@ func TestWhileWaiting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := planFor(waiting(test.state, 4*time.Second))
 			if got.Start != nil || got.Problem != nil || got.LooksUp != "my-app:3" || got.Wait != 4*time.Second {
-				t.Errorf("move %v, problem %v, %q is looked up for %s; want neither, but my-app:3 for 4s",
+				t.Errorf("rollout start %v, problem %v, %q is looked up for %s; want neither, but my-app:3 for 4s",
 					got.Start, got.Problem, got.LooksUp, got.Wait)
 			}
 			if diff := cmp.Diff(test.want, stepsOf(waiting(test.state, 4*time.Second))); diff != "" {
@@ -164,8 +164,8 @@ func TestWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestTheEndOfAPauseWhileWaiting shows that a rollout that was stopped is not
-// judged before it is known whether the spec still asks for it.
+// TestTheEndOfAPauseWhileWaiting checks that a stopped rollout is not judged before it is known
+// whether the spec still resolves to it.
 func TestTheEndOfAPauseWhileWaiting(t *testing.T) {
 	world := after()
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2"),
@@ -180,8 +180,7 @@ func TestTheEndOfAPauseWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestNobodyWaits shows that an image that is waited for holds up nothing that
-// can be done without it.
+// TestNobodyWaits checks that waiting for an image blocks nothing that does not need it.
 func TestNobodyWaits(t *testing.T) {
 	tests := map[string]struct {
 		state model.State
@@ -205,13 +204,14 @@ func TestNobodyWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := planFor(waiting(test.state, 4*time.Second))
 			if moveOf(got) != test.move || got.LooksUp != "" {
-				t.Errorf("move %q, and %q is looked up; want %q, and nothing", moveOf(got), got.LooksUp, test.move)
+				t.Errorf("rollout start %q, lookup of %q; want %q and none", moveOf(got), got.LooksUp, test.move)
 			}
 		})
 	}
 }
 
-// TestTheSoonerWait shows that neither a lookup nor a rollout is looked at late.
+// TestTheSoonerWait checks that the earlier of a lookup's end and a rollout's deadline triggers the
+// next reconcile.
 func TestTheSoonerWait(t *testing.T) {
 	world := after()
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:unready"),
@@ -219,7 +219,7 @@ func TestTheSoonerWait(t *testing.T) {
 	world.Wait(10)
 	alone := planAt(world).Wait
 	if alone <= 2*time.Second {
-		t.Fatalf("the rollout is looked at in %s, want the deadline", alone)
+		t.Fatalf("the next reconcile is due in %s, want the deadline", alone)
 	}
 	With(world.Stack(), Image("my-app:3"))
 	for wait, want := range map[time.Duration]time.Duration{
@@ -227,13 +227,13 @@ func TestTheSoonerWait(t *testing.T) {
 		alone + time.Nanosecond: alone,
 	} {
 		if got := Plan(waiting(world.State(), wait), world.Now()).Wait; got != want {
-			t.Errorf("R17 R23 a lookup for %s and a deadline in %s: another look in %s, want %s", wait, alone, got, want)
+			t.Errorf("R17 R23 a lookup for %s and a deadline in %s: next reconcile in %s, want %s", wait, alone, got, want)
 		}
 	}
 }
 
-// TestAFailureWhileWaiting shows that a failed rollout is not rolled back while
-// it is being found out what the spec asks for instead (R12).
+// TestAFailureWhileWaiting checks that a failed rollout is not rolled back while the images of a
+// changed spec are looked up (R12).
 func TestAFailureWhileWaiting(t *testing.T) {
 	new3 := []Option{Image("my-app:3")}
 	same := func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }
@@ -269,8 +269,7 @@ func TestAFailureWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestWhatARevisionIsMadeOf shows what is recorded, and that exactly that is
-// tried first.
+// TestWhatARevisionIsMadeOf checks what is recorded, and that the dry run uses exactly this.
 func TestWhatARevisionIsMadeOf(t *testing.T) {
 	type made struct {
 		Image      string
@@ -289,7 +288,7 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			move := planFor(told(changed(released(), Image("my-app:3")), test.image)).Start
 			if move == nil || move.Verb() != "Create" {
-				t.Fatalf("the move is %v, want a new revision", move)
+				t.Fatalf("the rollout start is %v, want a new revision", move)
 			}
 			main := move.Revision.Content.Components[0]
 			got := made{Image: main.App().Image, Resolved: main.Provenance.Resolved}
@@ -300,7 +299,7 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 				t.Errorf("revision (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(main.Template, Written(move.DryRuns[0]).Spec.Template); diff != "" {
-				t.Errorf("R4 what is tried (-recorded +tried):\n%s", diff)
+				t.Errorf("R4 the dry run (-recorded +tried):\n%s", diff)
 			}
 			if want := move.Revision.Content.Hash(); move.Asked().Hash != want || move.Revision.Record.ContentHash != want {
 				t.Errorf("the hash is %s, recorded %s, want %s", move.Asked().Hash, move.Revision.Record.ContentHash, want)
@@ -309,9 +308,9 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 	}
 }
 
-// TestWhatTheLastImageSaid shows that a release of which nothing is known goes by
-// what the component's image said before, however many such releases there are,
-// and that a component without a past has nothing to go by.
+// TestWhatTheLastImageSaid checks that a release whose image cannot be inspected keeps what the
+// component's previous image declared, after any number of such releases, and that a component
+// without a previous revision inherits nothing.
 func TestWhatTheLastImageSaid(t *testing.T) {
 	next := func(state model.State, number string, image model.Image, options ...Option) model.State {
 		state = told(changed(state, append(options, Image("my-app:"+number))...), image)
@@ -358,8 +357,8 @@ func TestWhatTheLastImageSaid(t *testing.T) {
 	}
 }
 
-// TestTheSameContent shows which specs are the content of a revision that there
-// is, in other words (R3).
+// TestTheSameContent checks which specs are another spelling of an existing revision's content
+// (R3).
 func TestTheSameContent(t *testing.T) {
 	const (
 		alias  = "Update ControllerRevision shop-1: the spec renders to the content of revision 1"
@@ -407,11 +406,10 @@ func TestTheSameContent(t *testing.T) {
 	}
 }
 
-// TestAliasesFitIntoTheirRecord shows that what is recorded of a large stack, of
-// an image that says as much as one may say, is not too much for an annotation,
-// in however many words the stack has it.
+// TestAliasesFitIntoTheirRecord checks that the record of a large stack, with an image config of
+// maximum size, fits into an annotation for any number of spellings.
 func TestAliasesFitIntoTheirRecord(t *testing.T) {
-	const most = 256 << 10 // of all annotations together, by the API server
+	const most = 256 << 10 // limit of the API server for all annotations together
 	says := web("one")
 	says.Config.Volumes = map[string]struct{}{"/" + strings.Repeat("x", 5<<10): {}}
 	says.Config.User, says.Config.StopSignal = strings.Repeat("u", 5<<10), strings.Repeat("s", 5<<10)
@@ -424,8 +422,8 @@ func TestAliasesFitIntoTheirRecord(t *testing.T) {
 	for spelling := range 8 {
 		other := PodTemplate(fmt.Sprintf(`{"metadata":{"annotations":{"spelling-%d":null}}}`, spelling))
 		steps := planFor(told(changed(state, other), says)).Steps
-		if steps[0].Verb() != "Update" { // the others create the stack's objects
-			t.Fatalf("R3 the first step is %s, want one that records other words", steps[0])
+		if steps[0].Verb() != "Update" { // the other steps create the stack's objects
+			t.Fatalf("R3 the first step is %s, want one that records another spelling", steps[0])
 		}
 		state.Revisions = []model.Revision{*model.RevisionOf(steps[0])}
 		record, err := json.Marshal(model.RevisionOf(steps[0]).Record)
@@ -435,18 +433,18 @@ func TestAliasesFitIntoTheirRecord(t *testing.T) {
 	}
 }
 
-// TestARestartOfTheSameBytes shows that a restart replaces the pods though the
-// tag has not moved, and that the spec is that of the restarted revision.
+// TestARestartOfTheSameBytes checks that a restart replaces the pods even if the tag has not moved,
+// and that the spec resolves to the restarted revision.
 func TestARestartOfTheSameBytes(t *testing.T) {
 	world := resolved()
 	world.Apply(With(world.Stack().DeepCopy(), RestartedAt(noon)))
 	world.Settle(patience)
 	first, second := world.State().Revisions[0], world.State().Revisions[1]
 	if first.Record.ContentHash != second.Record.ContentHash {
-		t.Errorf("R3 the hash of the same content was %s, and is %s", first.Record.ContentHash, second.Record.ContentHash)
+		t.Errorf("R3 the hash of the same content changed from %s to %s", first.Record.ContentHash, second.Record.ContentHash)
 	}
 	if got := second.Content.Components[0].Template.Annotations[naming.AnnotationRestartedAt]; got != "2026-01-01T12:00:00Z" {
-		t.Errorf("R16a the stamp is %q", got)
+		t.Errorf("R16a the restart annotation is %q", got)
 	}
 	if got := second.Content.Components[0].App().Image; got != "my-app:1@sha256:one" {
 		t.Errorf("R21 the image is %s", got)

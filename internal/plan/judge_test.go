@@ -14,7 +14,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// events are those of the plan's steps.
+// events returns the events of the plan's steps.
 func events(plan model.Plan) []string {
 	var all []string
 	for _, step := range plan.Steps {
@@ -25,8 +25,9 @@ func events(plan model.Plan) []string {
 	return all
 }
 
-// TestSightIsOfOneRollout shows that how long the operator has watched a rollout is no time of the one that follows
-// in the same pass, nor of the one itself once it resumes.
+// TestSightIsOfOneRollout checks that the time for which the operator observed a rollout counts
+// neither for the rollout that follows in the same reconcile, nor for the same one after it
+// resumes.
 func TestSightIsOfOneRollout(t *testing.T) {
 	world := after()
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:unready")))
@@ -61,12 +62,12 @@ func TestSightIsOfOneRollout(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfThisRollout shows that what the API server refused counts in the rollout that it was refused in, whatever
-// the clock was set to meanwhile.
+// TestRefusalsOfThisRollout checks that a rejection counts only for the rollout in which it
+// happened, even if the clock was set meanwhile.
 func TestRefusalsOfThisRollout(t *testing.T) {
 	world := after()
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:2")))
-	world.OperateAndDie(1) // the rollout is recorded, and nothing is written
+	world.OperateAndDie(1) // the revision is created, but no child is written
 	open := revision.Timeline(world.State().Revisions)[0]
 	began := open.StartedAt
 	due := Plan(world.State(), began).Steps[0]

@@ -36,6 +36,8 @@ type decision struct {
 	// gathers describes changes of ConfigMaps that are released together with those that may follow
 	// at once. The plan waits for these for the time wait.
 	gathers string
+	// brief is the time for which a decision is put off that is not worth reporting yet.
+	brief time.Duration
 	// held says that spec.paused holds the stack up.
 	held bool
 	// asks are the questions that have to be answered before the next revision can be made.
@@ -80,6 +82,9 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 		return pause(state, current, timeline, choice)
 	}
 	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, Cause: choice.Cause, StartedAt: now}
+	if wait := gathering(state, choice.Changed, now); wait > 0 {
+		return decision{gathers: choice.Message, wait: wait}
+	}
 	if choice.Base != 0 {
 		return reconfigured(state, current, choice, begin)
 	}
@@ -105,7 +110,7 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 		return decision{problem: renderProblem(err)}
 	}
 	if wait := gatheringSpec(state, content, now); wait > 0 {
-		return decision{gathers: choice.Message, wait: wait}
+		return decision{brief: wait, wait: wait}
 	}
 	content, problem := withConfig(state, content)
 	if problem != nil {

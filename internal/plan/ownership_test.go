@@ -103,7 +103,7 @@ func TestAdoption(t *testing.T) {
 	rev := first.Start.Revision
 	labels := rev.Content.Components[0].Template.Labels
 	if labels["app"] != "shop" || labels["tier"] != "web" {
-		t.Errorf("R26 pods have the labels %v: the Deployment and the Service that were there do not find them", labels)
+		t.Errorf("R26 pods have the labels %v: the selectors of the existing Deployment and Service do not match", labels)
 	}
 	state.Revisions = []model.Revision{rev}
 	lines := stepsOf(state)
@@ -131,7 +131,7 @@ func TestRemovalsSpareCopies(t *testing.T) {
 	copied.Name, copied.OwnerReferences = "shop-copy", nil
 	state.Children.Put(model.KindDeployment, copied)
 	if steps := stepsOf(state); len(steps) > 0 {
-		t.Errorf("R26 a copy that someone made with the stack's labels: %v, want nothing", steps)
+		t.Errorf("R26 steps for a copy with the stack's labels: %v, want none", steps)
 	}
 	stray := state.Children.Deployment("shop").DeepCopy()
 	stray.Name = "shop-stray"

@@ -21,7 +21,7 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// TestPhases shows which phase a rollout is in.
+// TestPhases checks the phase of a rollout.
 func TestPhases(t *testing.T) {
 	unready := func(world *sim.World) {
 		world.Apply(With(world.Stack().DeepCopy(), Image("my-app:unready")))
@@ -104,7 +104,8 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// TestADeletedDeploymentGivesNoMoreTime shows that a rollout whose Deployment somebody deletes keeps its deadline.
+// TestADeletedDeploymentGivesNoMoreTime checks that deleting a Deployment does not extend its
+// rollout's deadline.
 func TestADeletedDeploymentGivesNoMoreTime(t *testing.T) {
 	world := after()
 	world.Apply(With(world.Stack().DeepCopy(), Image("my-app:unready")))
@@ -116,7 +117,7 @@ func TestADeletedDeploymentGivesNoMoreTime(t *testing.T) {
 	}
 }
 
-// TestTransitionsAreDocumented compares the table of transitions with that of the documentation.
+// TestTransitionsAreDocumented compares the table of transitions with the documentation.
 func TestTransitionsAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/architecture.md")
 	if err != nil {

@@ -49,7 +49,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 		return plan
 	}
 	plan.Start, plan.Problem, plan.Held = decision.start, decision.problem, decision.held
-	plan.LooksUp, plan.Gathers, plan.Wait = decision.looksUp, decision.gathers, decision.wait
+	plan.LooksUp, plan.Gathers, plan.Brief, plan.Wait = decision.looksUp, decision.gathers, decision.brief, decision.wait
 	if current == nil {
 		return plan
 	}

@@ -19,7 +19,7 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// settled is the state of a stack whose first rollout has succeeded.
+// settled returns the state of a stack whose first rollout has succeeded.
 func settled(options ...Option) model.State {
 	world := sim.New()
 	world.Apply(Stack("shop", options...))
@@ -27,11 +27,11 @@ func settled(options ...Option) model.State {
 	return world.State()
 }
 
-// patience is for how many seconds things may take to come to rest.
+// patience is the number of seconds within which the simulation has to settle.
 const patience = 300
 
-// after is a world in which the stack was released, and changed by one option
-// after the other, each until all came to rest.
+// after returns a world in which the stack was released and then changed by the options one at a
+// time, settling after each.
 func after(changes ...Option) *sim.World {
 	world := sim.New()
 	world.Apply(Stack("shop"))
@@ -43,7 +43,7 @@ func after(changes ...Option) *sim.World {
 	return world
 }
 
-// stepsOf are the lines of the plan's steps.
+// stepsOf returns the plan's steps as lines.
 func stepsOf(state model.State) []string {
 	var lines []string
 	plan := planFor(state)
@@ -74,8 +74,8 @@ func TestEmptyRolloutIsNotGood(t *testing.T) {
 	}
 }
 
-// TestRespellingAfterARestart shows that the same content in other words stays
-// the restarted revision.
+// TestRespellingAfterARestart checks that another spelling of the same content resolves to the
+// restarted revision.
 func TestRespellingAfterARestart(t *testing.T) {
 	world := after(RestartedAt(noon))
 	world.Apply(With(world.Stack().DeepCopy(), func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP }))
@@ -85,8 +85,8 @@ func TestRespellingAfterARestart(t *testing.T) {
 	}
 }
 
-// TestARevisionThatNeverStarted shows that its components are not made on the
-// way to the next one.
+// TestARevisionThatNeverStarted checks that components of a superseded revision are not created on
+// the way to the next one.
 func TestARevisionThatNeverStarted(t *testing.T) {
 	state := settled()
 	With(state.Stack, Component("oops", 1, nil), Ports(80, 81))
@@ -101,8 +101,8 @@ func TestARevisionThatNeverStarted(t *testing.T) {
 	}
 }
 
-// TestALostRecordReplacesNoPods shows that without the record of what runs, the
-// records that are left are not gone by.
+// TestALostRecordReplacesNoPods checks that if the running revision's record is missing, no other
+// revision is rolled out instead.
 func TestALostRecordReplacesNoPods(t *testing.T) {
 	state := after(Image("my-app:2"), RollbackTo(1, 0)).State()
 	state.Revisions = state.Revisions[1:]
@@ -128,15 +128,15 @@ func TestAnEmptyRolloutBecomesGoodWithPods(t *testing.T) {
 	}
 }
 
-// TestRollbacksAreTriedToo shows that a move to an earlier revision is tried
-// before it begins, like one to a new revision: what it changes, and Deployments.
+// TestRollbacksAreTriedToo checks that a rollback gets a dry run before it starts, as a release
+// does: of the Deployments and all changed objects.
 func TestRollbacksAreTriedToo(t *testing.T) {
 	tests := map[string]struct {
 		since Option
 		want  []model.Kind
 	}{
 		"another image": {Image("my-app:2"), []model.Kind{model.KindDeployment}},
-		// the Service with the ports of both revisions, and as it is afterwards
+		// the Service with the ports of both revisions, and its final form
 		"another port": {Ports(9090), []model.Kind{model.KindDeployment, model.KindService, model.KindService}},
 	}
 	for name, test := range tests {
@@ -145,14 +145,14 @@ func TestRollbacksAreTriedToo(t *testing.T) {
 			With(state.Stack, RollbackTo(1, 0))
 			move := planFor(state).Start
 			if move == nil || move.Verb() != "Update" {
-				t.Fatalf("R10 the move is %v, want one to revision 1", move)
+				t.Fatalf("R10 the rollout start is %v, want one of revision 1", move)
 			}
 			var tried []model.Kind
 			for _, step := range move.DryRuns {
 				tried = append(tried, step.Kind)
 			}
 			if diff := cmp.Diff(test.want, tried); diff != "" {
-				t.Errorf("R4 tried before it begins (-want +got):\n%s", diff)
+				t.Errorf("R4 dry runs before it starts (-want +got):\n%s", diff)
 			}
 		})
 	}

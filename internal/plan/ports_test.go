@@ -27,8 +27,8 @@ func portList(ports ...v1alpha1.Port) Option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Ports = ports }
 }
 
-// byPosition is a settled stack of an earlier operator, which named the ports of
-// its spec, 80 and 81, by their position.
+// byPosition returns a settled stack of an earlier operator version, which named the ports of its
+// spec, 80 and 81, by their position.
 func byPosition() model.State {
 	state := settled(portList(v1alpha1.Port{Name: "port-0", ContainerPort: 80}, v1alpha1.Port{Name: "port-1", ContainerPort: 81}))
 	With(state.Stack, Ports(80, 81))
@@ -36,7 +36,7 @@ func byPosition() model.State {
 	return state
 }
 
-// namesOf are those of the ports in the move's new revision.
+// namesOf returns the port names in the new revision of the rollout start.
 func namesOf(move *model.StartRollout) []string {
 	var names []string
 	for _, port := range move.Revision.Content.Components[0].App().Ports {
@@ -47,7 +47,7 @@ func namesOf(move *model.StartRollout) []string {
 
 func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 	if steps := stepsOf(byPosition()); len(steps) > 0 {
-		t.Errorf("R2 an upgraded operator does something about a settled stack: %v", steps)
+		t.Errorf("R2 an upgraded operator changes a settled stack: %v", steps)
 	}
 
 	t.Run("R3 the same ports in other words are the same content", func(t *testing.T) {
@@ -83,8 +83,8 @@ func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 	})
 }
 
-// renaming is the state of a stack of which revision 2 is being rolled out, in
-// which a port has another name and another number.
+// renaming returns the state of a stack during the rollout of revision 2, which changes a port's
+// name and number.
 func renaming(t *testing.T) model.State {
 	t.Helper()
 	world := sim.New()
@@ -96,12 +96,12 @@ func renaming(t *testing.T) model.State {
 	world.Settle(3)
 	state := world.State()
 	if target := targetOf(t, state); target != "http" {
-		t.Fatalf("R9 the Service sends to %s, want http", target)
+		t.Fatalf("R9 the Service targets %s, want http", target)
 	}
 	return state
 }
 
-// targetOf is what the Service is to send its port to.
+// targetOf returns the planned target of the Service's port.
 func targetOf(t *testing.T, state model.State) string {
 	t.Helper()
 	for _, component := range planFor(state).Components {
@@ -111,8 +111,8 @@ func targetOf(t *testing.T, state model.State) string {
 	return ""
 }
 
-// TestTheServiceMovesWithThePods shows by what it is known when a Service is to
-// move to the new pods, where no target reaches these and the old ones.
+// TestTheServiceMovesWithThePods checks what decides when a Service switches to the new pods, if no
+// target port reaches both old and new pods.
 func TestTheServiceMovesWithThePods(t *testing.T) {
 	unseen := func(s *model.State) { s.Pods = model.Pods{} }
 	status := func(replicas, updated, ready int32) func(*model.State) {
@@ -176,17 +176,17 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 				edit(&state)
 			}
 			if got := targetOf(t, state); got != test.want {
-				t.Errorf("the Service sends to %s, want %s", got, test.want)
+				t.Errorf("the Service targets %s, want %s", got, test.want)
 			}
 		})
 	}
 }
 
-// TestWhenTemplatesAreNeeded shows that pods' templates are read where they decide
-// what a Service sends to, and nowhere else.
+// TestWhenTemplatesAreNeeded checks that pod templates are read only if they decide what a Service
+// targets.
 func TestWhenTemplatesAreNeeded(t *testing.T) {
 	if !plan.NeedsTemplates(renaming(t)) {
-		t.Error("R9 the pods' revisions matter, and are not asked for")
+		t.Error("R9 the pods' revisions matter, but are not requested")
 	}
 	for name, state := range map[string]model.State{
 		"a settled stack":  settled(),
@@ -195,12 +195,12 @@ func TestWhenTemplatesAreNeeded(t *testing.T) {
 		"another name":     during(Image("my-app:unready"), portList(v1alpha1.Port{Name: "web", ContainerPort: 80})),
 	} {
 		if plan.NeedsTemplates(state) {
-			t.Errorf("%s: the pods' revisions are asked for, and do not matter", name)
+			t.Errorf("%s: the pods' revisions are requested, but do not matter", name)
 		}
 	}
 }
 
-// during is the state of a stack whose second revision is being rolled out.
+// during returns the state of a stack during the rollout of its second revision.
 func during(options ...Option) model.State {
 	world := after()
 	world.Apply(With(world.Stack().DeepCopy(), options...))
@@ -208,7 +208,7 @@ func during(options ...Option) model.State {
 	return world.State()
 }
 
-// protocols are the application protocols of the Services that the move is tried with.
+// protocols returns the application protocols of the Services in the rollout start's dry run.
 func protocols(t *testing.T, move *model.StartRollout) (all []string) {
 	t.Helper()
 	if move == nil {
@@ -223,7 +223,8 @@ func protocols(t *testing.T, move *model.StartRollout) (all []string) {
 	return all
 }
 
-// TestTheServiceThatARolloutLeadsToIsTried is of ports that change only when a rollout has succeeded.
+// TestTheServiceThatARolloutLeadsToIsTried checks the dry run of ports that change only after the
+// rollout has succeeded.
 func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 	speaks := func(protocol string) Option {
 		return portList(v1alpha1.Port{Name: "http", ContainerPort: 80, AppProtocol: protocol})
@@ -240,7 +241,7 @@ func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 			state := settled(speaks("http"))
 			With(state.Stack, test.change)
 			if diff := cmp.Diff(test.want, protocols(t, planFor(state).Start)); diff != "" {
-				t.Errorf("Services that are tried, by their protocol (-want +got):\n%s", diff)
+				t.Errorf("protocols of Services in the dry run (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -283,7 +284,7 @@ func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 		world.Apply(Stack("shop", speaks("grpc")))
 		world.Wait(60)
 		if got, revisions := stalled(t, world), len(world.State().Revisions); got != v1alpha1.ReasonRejected || revisions != 1 {
-			t.Errorf("the stack is stalled by %q, with %d revisions; want Rejected, and one", got, revisions)
+			t.Errorf("the stack is stalled by %q with %d revisions; want Rejected and one", got, revisions)
 		}
 	})
 
@@ -301,7 +302,7 @@ func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 		world.Apply(Stack("shop", speaks("http")))
 		world.Wait(60)
 		if got := stalled(t, world); got != "" {
-			t.Errorf("on the way back the stack is stalled by %s", got)
+			t.Errorf("after the rollback the stack is stalled by %s", got)
 		}
 	})
 }

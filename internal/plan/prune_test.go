@@ -14,7 +14,6 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// numbersOf are those of the revisions.
 func numbersOf(revisions []model.Revision) []int64 {
 	var numbers []int64
 	for _, rev := range revisions {
@@ -23,9 +22,8 @@ func numbersOf(revisions []model.Revision) []int64 {
 	return numbers
 }
 
-// TestSupersededReleasesPushOutNoGoodOne shows that releases which another one
-// overtook leave what can be rolled back to in place, while they are rolled out
-// and after.
+// TestSupersededReleasesPushOutNoGoodOne checks that superseded releases do not cause the rollback
+// target to be pruned, neither during their rollouts nor afterwards.
 func TestSupersededReleasesPushOutNoGoodOne(t *testing.T) {
 	world := after(HistoryLimit(3), Image("my-app:2"), Image("my-app:3"))
 	for i := range 10 {
@@ -44,8 +42,8 @@ func TestSupersededReleasesPushOutNoGoodOne(t *testing.T) {
 	}
 }
 
-// TestTheFailureReportIsKept shows that the revision of the failure that the status
-// shows is not pruned while another one is tried: the report would go with it (R18).
+// TestTheFailureReportIsKept checks that the revision of the reported failure is not pruned while
+// another one is rolled out: its failure report would be lost (R18).
 func TestTheFailureReportIsKept(t *testing.T) {
 	world := after(HistoryLimit(1))
 	world.Break("my-app:2", "crash")
@@ -55,7 +53,7 @@ func TestTheFailureReportIsKept(t *testing.T) {
 	world.Wait(3)
 	state := world.State()
 	if failed := revision.ReportedFailure(revision.Timeline(state.Revisions)); failed == nil || failed.Revision != 2 {
-		t.Errorf("R18 the failure that users are to hear of is %+v, want that of revision 2", failed)
+		t.Errorf("R18 the reported failure is %+v, want that of revision 2", failed)
 	}
 	world.Settle(patience)
 	if diff := cmp.Diff([]int64{3}, numbersOf(world.State().Revisions)); diff != "" {

@@ -18,7 +18,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// lookedUp are the references of the images that are asked for.
+// lookedUp returns the references of the requested images.
 func lookedUp(questions model.Questions) []string {
 	var references []string
 	for _, request := range questions.Images {
@@ -27,8 +27,7 @@ func lookedUp(questions model.Questions) []string {
 	return references
 }
 
-// TestQuestions shows for what a registry is asked: for a revision that is about
-// to be made, and for nothing else.
+// TestQuestions checks that images are looked up only for a revision that is about to be created.
 func TestQuestions(t *testing.T) {
 	change := func(options ...Option) func(*model.State) {
 		return func(s *model.State) { With(s.Stack, options...) }
@@ -101,9 +100,8 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// TestFreshEnough shows from when on an answer is fresh enough. Stacks that are
-// created together share the answers, however long the last of them waits for
-// its turn; a restart is made to get what the tag points to now.
+// TestFreshEnough checks how old an answer may be. Stacks that are created together share answers,
+// however long the last of them waits in the queue; a restart needs the tag's current digest.
 func TestFreshEnough(t *testing.T) {
 	created := func(at time.Time, options ...Option) model.State {
 		stack := Stack("shop", options...)
@@ -137,26 +135,24 @@ func TestFreshEnough(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			questions := asked(test.state, noon)
 			if len(questions.Images) != 1 || !questions.Since.Equal(test.want) {
-				t.Errorf("%d images are looked up, answers since %s are taken; want 1, since %s", len(questions.Images), questions.Since, test.want)
+				t.Errorf("%d images are looked up, for answers since %s; want 1, since %s", len(questions.Images), questions.Since, test.want)
 			}
 		})
 	}
 }
 
-// TestAReleaseLongAfterTheStackWasCreated shows that a first release which comes
-// late, because the stack was paused till now, takes no answer from long before:
-// the tag may have moved since.
+// TestAReleaseLongAfterTheStackWasCreated checks that a first release that comes late, because the
+// stack was paused, accepts no answer from long before: the tag may have moved.
 func TestAReleaseLongAfterTheStackWasCreated(t *testing.T) {
 	stack := Stack("shop")
 	stack.CreationTimestamp = metav1.NewTime(noon.Add(-24 * time.Hour))
 	questions := asked(model.State{Stack: stack}, noon)
 	if age := noon.Sub(questions.Since); age > time.Hour {
-		t.Errorf("R21 an answer that is %s old is taken for what the tag points to", age)
+		t.Errorf("R21 an answer that is %s old is accepted as current", age)
 	}
 }
 
-// TestReleases shows which lookups are for the same release, and so go on with
-// what was asked, and since when.
+// TestReleases checks which lookups belong to the same release, and so reuse its answers.
 func TestReleases(t *testing.T) {
 	of := func(options ...Option) string {
 		return asked(changed(released(), options...), noon).Release
@@ -182,7 +178,7 @@ func TestReleases(t *testing.T) {
 		})
 	}
 	if of(RestartedAt(noon)) == of(RestartedAt(noon.Add(time.Second))) {
-		t.Error("R21 two restarts are one release")
+		t.Error("R21 two restarts count as one release")
 	}
 }
 
@@ -190,8 +186,8 @@ func pullSecret(s *v1alpha1.AppStack) {
 	s.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
 }
 
-// TestWaitingAndAskingAgree shows that a plan waits for images exactly where it
-// asks for some, whatever the spec.
+// TestWaitingAndAskingAgree checks that a plan waits for images if and only if it asks for some,
+// for any spec.
 func TestWaitingAndAskingAgree(t *testing.T) {
 	options := map[string]Option{
 		"as it is": Replicas(3), "image": Image("my-app:3"), "back": Image("my-app:1"), "pause": Paused(true),
@@ -207,19 +203,19 @@ func TestWaitingAndAskingAgree(t *testing.T) {
 				state := changed(state, option)
 				asks := len(asked(state, noon).Images) > 0
 				if waits := planFor(waiting(state, time.Second)).LooksUp != ""; waits != asks {
-					t.Errorf("it asks for images: %t, and waits for them: %t", asks, waits)
+					t.Errorf("the plan asks for images: %t, but waits for them: %t", asks, waits)
 				}
 				move := planFor(told(state, web("x"))).Start
 				if move != nil && move.Verb() == "Create" && !asks {
-					t.Errorf("without having asked for images, it moves on: %s", move)
+					t.Errorf("a rollout starts without its images being looked up: %s", move)
 				}
 			})
 		}
 	}
 }
 
-// TestAliasesAreSources shows that what was looked up once to find that the
-// content is known is not looked up again.
+// TestAliasesAreSources checks that a spec that resolved to existing content is not looked up
+// again.
 func TestAliasesAreSources(t *testing.T) {
 	world := resolved(Bare())
 	world.Apply(With(world.Stack().DeepCopy(), func(s *v1alpha1.AppStack) { s.Spec.ImageResolution = v1alpha1.ImageResolutionDigest }))
@@ -231,6 +227,6 @@ func TestAliasesAreSources(t *testing.T) {
 	}
 	hash := revision.SourceHash(state.Stack.Spec)
 	if len(state.Revisions) != 1 || !slices.Contains(state.Revisions[0].Record.Sources, hash) {
-		t.Errorf("R3 %d revisions, the first of sources %v; want one of %s too", len(state.Revisions), state.Revisions[0].Record.Sources, hash)
+		t.Errorf("R3 %d revisions, first with sources %v; want one revision that includes %s", len(state.Revisions), state.Revisions[0].Record.Sources, hash)
 	}
 }

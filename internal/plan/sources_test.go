@@ -14,11 +14,10 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestManySpellings shows that a record does not grow with each spelling of its
-// content, and that a spec which goes back to one that is not recorded any more
-// leads to the same revision (R3).
+// TestManySpellings checks that a record does not grow with each spelling of its content, and that
+// a spec whose spelling is no longer recorded resolves to the same revision (R3).
 func TestManySpellings(t *testing.T) {
-	// the operator's labels win, so this changes the spelling alone
+	// the operator's labels take precedence, so this changes only the spelling
 	spelling := func(n int) Option {
 		return PodTemplate(fmt.Sprintf(`{"metadata":{"labels":{"apps.appstack.dev/stack":"other-%d"}}}`, n))
 	}
@@ -32,7 +31,7 @@ func TestManySpellings(t *testing.T) {
 			t.Fatalf("R3 the revisions after spelling %d (-want +got):\n%s", n, diff)
 		}
 		if rev := state.Revisions[0]; !rev.Record.HasSource(revision.SourceHash(state.Stack.Spec)) {
-			t.Fatalf("R4 spelling %d, which the spec has, is not recorded", n)
+			t.Fatalf("R4 spelling %d, which is the current spec, is not recorded", n)
 		}
 		return state.Revisions[0]
 	}

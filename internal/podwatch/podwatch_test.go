@@ -41,12 +41,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// patience is how long a test waits for what is to happen at once.
+// patience is the timeout for events that should happen immediately.
 const patience = 10 * time.Second
 
 var shop = types.NamespacedName{Namespace: "default", Name: "shop"}
 
-// next is what comes next on the channel.
+// next returns the next item of the channel.
 func next[T any](t *testing.T, what string, channel <-chan T) T {
 	t.Helper()
 	select {
@@ -58,23 +58,26 @@ func next[T any](t *testing.T, what string, channel <-chan T) T {
 	}
 }
 
-// server serves the watch of pods, in namespaces and in all of them.
+// server serves watches of pods, in a namespace and cluster-wide.
 type server struct {
 	pods []*corev1.Pod
-	// noWatchList has it refuse a watch that is to begin with what there is; it serves pages of a list.
+	// noWatchList makes it reject a watch that begins with the existing pods; it serves pages of a
+	// list instead.
 	noWatchList bool
-	// serve lets one request be served; nil serves all.
+	// serve lets one request be served per item; if nil, all requests are served.
 	serve chan struct{}
-	// asked has the namespaces and selectors of watches that began; left tells of those that ended.
+	// asked receives the namespaces and selectors of started watches; left receives an item per
+	// ended watch.
 	asked chan string
 	left  chan struct{}
 
 	mu    sync.Mutex
-	later []chan map[string]any // events for each of the watches
-	lists []string              // the queries of lists
+	later []chan map[string]any // events for each watch
+	lists []string              // queries of list requests
 }
 
-// ServeHTTP implements http.Handler: it streams all pods, says that these were all, and then what is told later.
+// ServeHTTP implements http.Handler: it streams all pods, the bookmark after them, and later
+// events.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	path := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/api/v1/"), "pods")
@@ -103,7 +106,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// list answers with one pod a page.
+// list returns one pod a page.
 func (s *server) list(w http.ResponseWriter, query url.Values, found []*corev1.Pod) {
 	s.mu.Lock()
 	s.lists = append(s.lists, query.Encode())
@@ -137,7 +140,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, what string, foun
 	stream := json.NewEncoder(w)
 	if r.URL.Query().Get("sendInitialEvents") != "" {
 		for _, pod := range found {
-			_ = stream.Encode(event("ADDED", pod)) // who went away is told below
+			_ = stream.Encode(event("ADDED", pod)) // clients that left are handled below
 		}
 		_ = stream.Encode(event("BOOKMARK", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			ResourceVersion: "7", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"},
@@ -155,7 +158,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, what string, foun
 	}
 }
 
-// tell has all watches told of a pod.
+// tell sends an event on a pod to all watches.
 func (s *server) tell(eventType string, pod *corev1.Pod) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +184,7 @@ func (s *server) serveOne(t *testing.T) {
 	}
 }
 
-// bench is a watcher that runs, and what it meets.
+// bench is a running watcher with its server.
 type bench struct {
 	*Watcher
 	*server
@@ -210,7 +213,7 @@ func startWith(t *testing.T, live client.Reader, serves *server, namespaces ...s
 	return b
 }
 
-// watch asks for the pods of the stack.
+// watch returns the pods of the stack.
 func (b *bench) watch(t *testing.T, stack types.NamespacedName) model.Pods {
 	t.Helper()
 	pods, err := b.Watch(t.Context(), stack, true)
@@ -231,7 +234,7 @@ func (b *bench) seen(t *testing.T, stack types.NamespacedName) model.Pods {
 	}
 }
 
-// none is a reader of no ReplicaSets.
+// none returns a reader without ReplicaSets.
 func none() client.Reader { return fake.NewClientBuilder().Build() }
 
 func TestWatchBeginsOneRequestForAStack(t *testing.T) {
@@ -239,7 +242,7 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 	bare.OwnerReferences = nil
 	b := startWith(t, none(), &server{pods: []*corev1.Pod{bare}, serve: make(chan struct{})})
 	if diff := gocmp.Diff(model.Pods{Asked: noon}, b.watch(t, shop)); diff != "" {
-		t.Errorf("before anything is seen (-want +got):\n%s", diff)
+		t.Errorf("before the first list (-want +got):\n%s", diff)
 	}
 	b.serveOne(t)
 	var passes sync.WaitGroup
@@ -248,7 +251,7 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 	}
 	passes.Wait()
 	if got := next(t, "a change", b.changed); got != shop {
-		t.Errorf("a change of %s was told, want %s", got, shop)
+		t.Errorf("a change of %s was reported, want %s", got, shop)
 	}
 	want := kept("a")
 	want.ReplicaSet = model.Owner{}
@@ -259,7 +262,7 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 		t.Errorf("pods with %s are watched, want %s", got, want)
 	}
 
-	// another stack has a watch of its own
+	// another stack has its own watch
 	other := types.NamespacedName{Namespace: "default", Name: "other"}
 	b.begin(other)
 	b.serveOne(t)
@@ -268,13 +271,13 @@ func TestWatchBeginsOneRequestForAStack(t *testing.T) {
 		t.Errorf("pods with %s are watched, want %s", got, want)
 	}
 	if len(b.asked) != 0 || b.Len() != 2 {
-		t.Errorf("%d requests more, and %d stacks are watched: want none, and 2", len(b.asked), b.Len())
+		t.Errorf("%d more requests, and %d stacks are watched: want none, and 2", len(b.asked), b.Len())
 	}
 }
 
 func TestStopEndsTheRequest(t *testing.T) {
 	b := startWith(t, none(), &server{serve: make(chan struct{})})
-	b.Stop(shop) // there is none
+	b.Stop(shop) // has no watch
 	b.begin(shop)
 	b.serveOne(t)
 	b.seen(t, shop)
@@ -286,7 +289,7 @@ func TestStopEndsTheRequest(t *testing.T) {
 		t.Errorf("%d stacks are watched, want none", got)
 	}
 
-	// what was seen then is not what is there now
+	// pods of the earlier watch are not reported
 	if pods := b.watch(t, shop); pods.Known {
 		t.Error("pods of an earlier watch are known")
 	}
@@ -294,18 +297,18 @@ func TestStopEndsTheRequest(t *testing.T) {
 	b.seen(t, shop)
 	next(t, "another watch", b.asked)
 	if len(b.asked) != 0 {
-		t.Errorf("%d requests more, want none", len(b.asked))
+		t.Errorf("%d more requests, want none", len(b.asked))
 	}
 }
 
-// stackPod is a pod of a stack.
+// stackPod returns a pod of the stack.
 func stackPod(stack types.NamespacedName) *corev1.Pod {
 	p := pod(stack.Name+"-pod", running())
 	p.Namespace, p.Labels, p.OwnerReferences = stack.Namespace, naming.Labels(stack.Name, naming.Main), nil
 	return p
 }
 
-// many are so many stacks of a namespace, and a pod of each.
+// many returns this many stacks of a namespace, and a pod of each.
 func many(count int, namespace string) (stacks []types.NamespacedName, pods []*corev1.Pod) {
 	for i := range count {
 		stack := types.NamespacedName{Namespace: namespace, Name: fmt.Sprintf("shop-%02d", i)}
@@ -314,7 +317,7 @@ func many(count int, namespace string) (stacks []types.NamespacedName, pods []*c
 	return stacks, pods
 }
 
-// began are the watches that begin, so many.
+// began waits for this many watches to start and counts them by namespace and selector.
 func (b *bench) began(t *testing.T, count int) map[string]int {
 	t.Helper()
 	began := map[string]int{}
@@ -324,7 +327,7 @@ func (b *bench) began(t *testing.T, count int) map[string]int {
 	return began
 }
 
-// ended waits until so many watches have ended.
+// ended waits until this many watches have ended.
 func (b *bench) ended(t *testing.T, count int) {
 	t.Helper()
 	for range count {
@@ -332,16 +335,17 @@ func (b *bench) ended(t *testing.T, count int) {
 	}
 }
 
-// rests checks that no request is made, and that none ends.
+// rests checks that no watch starts or ends.
 func (b *bench) rests(t *testing.T, watched int) {
 	t.Helper()
 	if len(b.asked) != 0 || len(b.left) != 0 || b.Len() != watched {
-		t.Errorf("%d watches more, %d ends more, and %d stacks are watched: want none, none and %d",
+		t.Errorf("%d more watches, %d more ends, and %d stacks are watched: want none, none and %d",
 			len(b.asked), len(b.left), b.Len(), watched)
 	}
 }
 
-// TestManyStacksShareAWatch shows that the number of watches does not grow with that of stacks.
+// TestManyStacksShareAWatch checks that the number of watches does not grow with the number of
+// stacks.
 func TestManyStacksShareAWatch(t *testing.T) {
 	red, ofRed := many(ownWatches+10, "red")
 	blue, ofBlue := many(ownWatches+10, "blue")
@@ -368,12 +372,12 @@ func TestManyStacksShareAWatch(t *testing.T) {
 			for i, stack := range stacks {
 				seen := b.seen(t, stack)
 				if len(seen.All) != 1 || seen.All[0].Name != pods[i].Name || seen.Asked != noon {
-					t.Errorf("seen of %s: %+v, want pod %s", stack, seen, pods[i].Name)
+					t.Errorf("pods of %s are %+v, want pod %s", stack, seen, pods[i].Name)
 				}
 			}
 			b.rests(t, len(stacks))
 
-			// what is told later
+			// later events
 			last := stacks[len(stacks)-1]
 			failing := stackPod(last)
 			failing.Status = pod("", waiting("ErrImagePull")).Status
@@ -386,12 +390,13 @@ func TestManyStacksShareAWatch(t *testing.T) {
 				next(t, "a change", b.changed)
 			}
 
-			// one more, when a watch of its own could be had: the one that is there costs less
+			// one more stack, when there is room for its own watch: the existing shared watch costs
+			// less
 			b.Stop(red[0])
 			b.ended(t, 1)
 			b.Begin(red[0])
 			if !b.watch(t, red[0]).Known {
-				t.Error("the pods that others' watch has shown are not known")
+				t.Error("the pods seen by the shared watch are not known")
 			}
 			for _, stack := range stacks {
 				b.Stop(stack)
@@ -401,8 +406,8 @@ func TestManyStacksShareAWatch(t *testing.T) {
 	}
 }
 
-// TestFewPart shows that those which are left over from a release of many, as ones that failed and were
-// left, have no watch of all pods go on.
+// TestFewPart checks that a few stacks left over from a large release, such as failed ones, do not
+// keep the shared watch open.
 func TestFewPart(t *testing.T) {
 	stacks, pods := many(ownWatches+3, "default")
 	b := start(t, none(), pods...)
@@ -416,7 +421,7 @@ func TestFewPart(t *testing.T) {
 	}
 	for _, stack := range stacks[:2*len(left)] {
 		if len(b.asked) != 0 {
-			t.Error("a watch begins while there is no room for as many more")
+			t.Error("a watch starts before there is room for all that are left")
 		}
 		b.Stop(stack)
 	}
@@ -426,7 +431,7 @@ func TestFewPart(t *testing.T) {
 			t.Errorf("%v are watched, want %q", began, want)
 		}
 		if seen := b.watch(t, stack); !seen.Known || len(seen.All) != 1 {
-			t.Errorf("seen of %s meanwhile: %+v, want its pod", stack, seen)
+			t.Errorf("pods of %s meanwhile are %+v, want its pod", stack, seen)
 		}
 	}
 	b.ended(t, 2*len(left)+1)
@@ -438,8 +443,8 @@ func TestFewPart(t *testing.T) {
 	}
 }
 
-// TestTheSharedWatchStays shows that all pods are not looked at for each rollout
-// anew where many others, which failed and were left, are watched all the time.
+// TestTheSharedWatchStays checks that the shared watch is not reopened for each rollout while many
+// other stacks, for example failed ones, are watched all the time.
 func TestTheSharedWatchStays(t *testing.T) {
 	stacks, _ := many(ownWatches, "default")
 	b := start(t, none(), stackPod(shop))
@@ -450,18 +455,18 @@ func TestTheSharedWatchStays(t *testing.T) {
 	b.seen(t, shop)
 	b.Stop(shop)
 	if pods := b.watch(t, shop); !pods.Known || len(pods.All) != 1 {
-		t.Errorf("seen at once: %+v, want the stack's pod", pods)
+		t.Errorf("pods at once are %+v, want the stack's pod", pods)
 	}
 	b.Stop(shop)
 	b.rests(t, len(stacks))
 	b.Stop(stacks[0])
-	b.ended(t, 2) // its own, and the shared one
+	b.ended(t, 2) // its own and the shared one
 	b.Begin(shop)
 	b.began(t, 1)
 	b.rests(t, len(stacks))
 }
 
-// TestPodsComeInPages shows that an API server which cannot begin a watch with what there is answers page by page.
+// TestPodsComeInPages checks that an API server without WatchList is listed page by page.
 func TestPodsComeInPages(t *testing.T) {
 	stacks, pods := many(ownWatches+2, "default")
 	b := startWith(t, none(), &server{pods: pods, noWatchList: true})
@@ -470,7 +475,7 @@ func TestPodsComeInPages(t *testing.T) {
 	}
 	for i, stack := range stacks {
 		if seen := b.seen(t, stack); len(seen.All) != 1 || seen.All[0].Name != pods[i].Name {
-			t.Errorf("seen of %s: %+v, want pod %s", stack, seen, pods[i].Name)
+			t.Errorf("pods of %s are %+v, want pod %s", stack, seen, pods[i].Name)
 		}
 	}
 	pages := 0
@@ -482,14 +487,14 @@ func TestPodsComeInPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		if values.Get("limit") != strconv.Itoa(paging.Size) || values.Get("resourceVersion") != "" {
-			t.Errorf("a page is asked for by %q", query)
+			t.Errorf("a page is requested with query %q", query)
 		}
 		if values.Get("labelSelector") == naming.LabelStack {
 			pages++
 		}
 	}
 	if pages != len(pods) {
-		t.Errorf("%d pages were asked for, want one for each of %d pods", pages, len(pods))
+		t.Errorf("%d pages were requested, want one for each of %d pods", pages, len(pods))
 	}
 }
 
@@ -502,7 +507,7 @@ func TestWatchesEndWithTheOperator(t *testing.T) {
 	next(t, "the end of the watch", b.left)
 }
 
-// sets reads ReplicaSets and counts how often.
+// sets returns a reader of ReplicaSets that counts reads.
 func sets(reads *int, objects ...client.Object) client.Reader {
 	return fake.NewClientBuilder().WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
@@ -512,7 +517,7 @@ func sets(reads *int, objects ...client.Object) client.Reader {
 	}).Build()
 }
 
-// set is the ReplicaSet of pods, made by Deployment shop.
+// set returns the pods' ReplicaSet, owned by Deployment shop.
 func set() *appsv1.ReplicaSet {
 	return &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{
@@ -533,7 +538,7 @@ func template(labels map[string]string) corev1.PodTemplateSpec {
 }
 
 func TestTemplates(t *testing.T) {
-	hash := model.TemplateHash(template(map[string]string{})) // that of the Deployment's template
+	hash := model.TemplateHash(template(map[string]string{})) // of the Deployment's template
 	owner := func(edit func(*metav1.OwnerReference)) func(*appsv1.ReplicaSet) {
 		return func(s *appsv1.ReplicaSet) { edit(&s.OwnerReferences[0]) }
 	}
@@ -563,15 +568,15 @@ func TestTemplates(t *testing.T) {
 					t.Errorf("templates (-want +got):\n%s", diff)
 				}
 			}
-			// an orphan may be taken back, so it is looked at again
+			// an orphan may be adopted, so it is read again
 			if orphan := metav1.GetControllerOfNoCopy(made) == nil; orphan != (reads > 1) {
-				t.Errorf("the ReplicaSet of two pods was read %d times, and an orphan: %t", reads, orphan)
+				t.Errorf("the ReplicaSet of two pods was read %d times, orphan: %t", reads, orphan)
 			}
 		})
 	}
 }
 
-// TestTemplatesAreReadWhereTheyMatter shows that a rollout which goes well reads no ReplicaSet.
+// TestTemplatesAreReadWhereTheyMatter checks that a rollout that goes well reads no ReplicaSet.
 func TestTemplatesAreReadWhereTheyMatter(t *testing.T) {
 	unschedulable := pod("b", corev1.ContainerStatus{})
 	unschedulable.Status.Conditions = []corev1.PodCondition{{
@@ -618,11 +623,11 @@ func TestPodsWithoutReplicaSetHaveNoTemplate(t *testing.T) {
 	bare.OwnerReferences = nil
 	b := start(t, sets(&reads, set()), bare)
 	if got := b.seen(t, shop).All[0].Template; got != "" || reads != 0 {
-		t.Errorf("template %q after %d reads, want none of either", got, reads)
+		t.Errorf("template %q after %d reads, want no template and no reads", got, reads)
 	}
 }
 
-// TestTemplatesAreReadAgainAfterAnError shows that trouble with the API server ends.
+// TestTemplatesAreReadAgainAfterAnError checks that a failed read is retried.
 func TestTemplatesAreReadAgainAfterAnError(t *testing.T) {
 	oops := errors.New("oops")
 	failing := true

@@ -20,10 +20,9 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// at is so many seconds after noon.
 func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 
-// pod is one of component main of stack shop, with its app container in a state.
+// pod returns a pod of component main of stack shop, with its app container in a state.
 func pod(name string, app corev1.ContainerStatus) *corev1.Pod {
 	app.Name = naming.AppContainer
 	return &corev1.Pod{
@@ -38,7 +37,7 @@ func pod(name string, app corev1.ContainerStatus) *corev1.Pod {
 	}
 }
 
-// kept is what is kept of such a pod, with these containers.
+// kept returns what the store keeps of such a pod with these containers.
 func kept(name string, containers ...model.Container) model.Pod {
 	return model.Pod{
 		Name: name, Component: naming.Main, Made: at(1),
@@ -46,25 +45,23 @@ func kept(name string, containers ...model.Container) model.Pod {
 	}
 }
 
-// creating is the pod while its container is created, since so many seconds after noon.
+// creating returns the pod while its container is being created, since this many seconds after
+// noon.
 func creating(pod model.Pod, since int) model.Pod {
 	pod.Starting = &model.Starting{Container: naming.AppContainer, Reason: "ContainerCreating", Since: at(since)}
 	return pod
 }
 
-// waiting is a container that waits for a reason.
 func waiting(reason string) corev1.ContainerStatus {
 	return corev1.ContainerStatus{State: corev1.ContainerState{
 		Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "about " + reason},
 	}}
 }
 
-// running is a container that runs.
 func running() corev1.ContainerStatus {
 	return corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
 }
 
-// terminated is a container that has exited with a code.
 func terminated(code int32) corev1.ContainerStatus {
 	return corev1.ContainerStatus{State: corev1.ContainerState{Terminated: exit(code)}}
 }
@@ -75,13 +72,14 @@ func exit(code int32) *corev1.ContainerStateTerminated {
 	}
 }
 
-// restarted is the container after so many restarts, the last one because it exited with a code.
+// restarted returns the container after this many restarts, the last one after an exit with the
+// code.
 func restarted(status corev1.ContainerStatus, times, code int32) corev1.ContainerStatus {
 	status.RestartCount, status.LastTerminationState.Terminated = times, exit(code)
 	return status
 }
 
-// gone is what is kept of a container that has exited so many times.
+// gone returns what the store keeps of a container that has exited this many times.
 func gone(name string, times, code int32) model.Container {
 	return model.Container{Name: name, Exits: times, LastExit: &model.Exit{Code: code, Reason: "Error", Message: "last words", At: at(5)}}
 }
@@ -110,7 +108,8 @@ func TestExits(t *testing.T) {
 	}
 }
 
-// TestStarting has pods whose containers are not created yet: R18 has to say what holds them up.
+// TestStarting checks pods whose containers are not created yet: R18 requires the reason to be
+// reported.
 func TestStarting(t *testing.T) {
 	const init = "init"
 	of := func(name string, status corev1.ContainerStatus) corev1.ContainerStatus {
@@ -176,7 +175,7 @@ func TestStarting(t *testing.T) {
 	}
 }
 
-// TestReadySeen shows that how long a pod is ready is told by the operator's clock.
+// TestReadySeen checks that the duration of readiness is measured by the operator's clock.
 func TestReadySeen(t *testing.T) {
 	readySince := func(seconds int) *corev1.Pod {
 		seen := pod("a", running())
@@ -227,11 +226,12 @@ func TestInitContainers(t *testing.T) {
 	}
 }
 
-// TestSince plays what a container goes through, ten seconds a state: the graces of R17 run from what is kept.
+// TestSince plays states of a container, ten seconds each: the grace periods of R17 are based on
+// the stored times.
 func TestSince(t *testing.T) {
 	tests := map[string]struct {
 		states []corev1.ContainerStatus
-		want   []int // seconds after noon, -1 where it does not wait
+		want   []int // seconds after noon, -1 if it does not wait
 	}{
 		"R17 the same reason": {
 			[]corev1.ContainerStatus{waiting("ErrImagePull"), waiting("ErrImagePull")}, []int{0, 0},
@@ -276,7 +276,8 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// TestSinceIsKeptOfEachContainer shows that one container's trouble does not make another's older.
+// TestSinceIsKeptOfEachContainer checks that the waiting times of a pod's containers are
+// independent.
 func TestSinceIsKeptOfEachContainer(t *testing.T) {
 	with := func(app, sidecar corev1.ContainerStatus) *corev1.Pod {
 		seen := pod("a", app)

@@ -12,12 +12,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// TestTroubleAfterAFailure shows how pressing it is that a pod of a rollout fails: not
-// at all once the rollout has failed, and is left as it is.
+// TestTroubleAfterAFailure checks the priority of a failing pod: low once the rollout has failed
+// and is not rolled back.
 func TestTroubleAfterAFailure(t *testing.T) {
 	for name, many := range map[string]int{"a watch of its own": 0, "a shared watch": ownWatches} {
 		t.Run(name, func(t *testing.T) {
-			b := startWith(t, none(), &server{serve: make(chan struct{})}) // which shows no pods
+			b := startWith(t, none(), &server{serve: make(chan struct{})}) // which has no pods
 			told := make(chan queue.Priority, 100)
 			b.Start(t.Context(), func(stack types.NamespacedName, priority queue.Priority) {
 				if stack == shop {
@@ -47,7 +47,7 @@ func TestTroubleAfterAFailure(t *testing.T) {
 				}
 			}
 			b.Stop(shop)
-			b.Relax(shop, true) // nobody watches
+			b.Relax(shop, true) // has no watch
 		})
 	}
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// cart is another stack than shop.
+// cart is a second stack.
 var cart = types.NamespacedName{Namespace: "default", Name: "cart"}
 
-// house is a sharedStore whose clock is set, and who follows shop's pods in it.
+// house is a sharedStore with a settable clock, and a recorder of shop's pods in it.
 type house struct {
 	*sharedStore
 	now  time.Time
@@ -36,7 +36,7 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// takes hands an object to a method of the sharedStore.
+// takes passes an object to a method of the sharedStore.
 func (h *house) takes(t *testing.T, method func(any) error, object any) {
 	t.Helper()
 	if err := method(object); err != nil {
@@ -44,7 +44,7 @@ func (h *house) takes(t *testing.T, method func(any) error, object any) {
 	}
 }
 
-// of has the label of the stack.
+// of labels the pod as one of the stack.
 func of(stack types.NamespacedName, pod *corev1.Pod) *corev1.Pod {
 	pod.Labels = naming.Labels(stack.Name, naming.Main)
 	return pod
@@ -53,21 +53,21 @@ func of(stack types.NamespacedName, pod *corev1.Pod) *corev1.Pod {
 func TestSharedStoreKeepsEachStacksPods(t *testing.T) {
 	h := newHouse(t)
 	if h.shop.pods().Known {
-		t.Error("the pods are known before any was seen")
+		t.Error("the pods are known before the first list")
 	}
 	if err := h.Replace([]any{pod("a", running()), of(cart, pod("b", running()))}, ""); err != nil {
 		t.Fatal(err)
 	}
 	h.shop.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("a")}})
 
-	// another stack's pods are not told to this one, and known to who asks for them later
+	// changes of another stack's pods are not reported here, but are known to a later subscriber
 	h.takes(t, h.Update, of(cart, pod("b", waiting("ErrImagePull"))))
 	h.shop.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("a")}})
 	other := &recorder{}
 	other.store = h.join(cart, other.count)
 	other.holds(t, 1, model.Pods{Known: true, All: []model.Pod{kept("b", noPull(noon))}})
 	if other.trouble != 1 {
-		t.Error("that a pod fails is not told to who asks for it later")
+		t.Error("a failing pod is not reported to a later subscriber")
 	}
 	h.leave(cart)
 	h.takes(t, h.Delete, of(cart, pod("b", running())))
@@ -83,7 +83,7 @@ func TestSharedStoreKeepsEachStacksPods(t *testing.T) {
 	h.shop.holds(t, 4, model.Pods{Known: true})
 }
 
-// TestSharedStoreFollowsALabel shows that a pod belongs to whom its label names now.
+// TestSharedStoreFollowsALabel checks that a pod belongs to the stack that its label names now.
 func TestSharedStoreFollowsALabel(t *testing.T) {
 	h := newHouse(t)
 	h.takes(t, h.Add, pod("a", running()))
@@ -91,10 +91,10 @@ func TestSharedStoreFollowsALabel(t *testing.T) {
 	h.shop.holds(t, 2, model.Pods{})
 	h.takes(t, h.Update, pod("a", running()))
 	h.shop.holds(t, 3, model.Pods{All: []model.Pod{kept("a")}})
-	h.takes(t, h.Delete, of(cart, pod("a", running()))) // as it was said to be, whatever it says now
+	h.takes(t, h.Delete, of(cart, pod("a", running()))) // it belongs to the stack of the stored label, whatever the last event's label is
 	h.shop.holds(t, 4, model.Pods{})
 
-	// while nobody looked
+	// while the watch was down
 	if err := h.Replace([]any{pod("b", running())}, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +108,9 @@ func TestSharedStoreFollowsALabel(t *testing.T) {
 	}
 }
 
-// TestSharedStoreTimesFromTheBegin shows that what has waited for long when a rollout
-// begins has time to recover (R17), and that a stack which is followed goes on waiting.
+// TestSharedStoreTimesFromTheBegin checks that for pods that were already waiting when a rollout
+// starts, the grace periods begin then (R17), and that times of stacks already followed stay the
+// same.
 func TestSharedStoreTimesFromTheBegin(t *testing.T) {
 	h := newHouse(t)
 	for _, p := range []*corev1.Pod{pod("a", waiting("ErrImagePull")), of(cart, pod("b", waiting("ErrImagePull")))} {
@@ -119,10 +120,10 @@ func TestSharedStoreTimesFromTheBegin(t *testing.T) {
 	before := h.of(cart).pods()
 	other := h.join(cart, func(queue.Priority) {})
 	if diff := cmp.Diff(model.Pods{Asked: at(60), All: []model.Pod{kept("b", noPull(at(60)))}}, other.pods()); diff != "" {
-		t.Errorf("pods of the stack that begins (-want +got):\n%s", diff)
+		t.Errorf("pods of the stack whose rollout starts (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]model.Pod{kept("b", noPull(noon))}, before.All); diff != "" {
-		t.Errorf("what was handed out before is another one now (-want +got):\n%s", diff)
+		t.Errorf("the pods returned before changed (-want +got):\n%s", diff)
 	}
 	h.shop.holds(t, 1, model.Pods{All: []model.Pod{kept("a", noPull(noon))}})
 }
@@ -135,19 +136,19 @@ func TestSharedStoreForgets(t *testing.T) {
 	h.leave(shop)
 	h.takes(t, h.Update, pod("a", waiting("ErrImagePull")))
 	if h.shop.told != 1 {
-		t.Errorf("%d changes were told, want none after the one that was asked for", h.shop.told)
+		t.Errorf("%d changes were reported, want none after the first", h.shop.told)
 	}
 	h.takes(t, h.Delete, pod("a", running()))
 	h.takes(t, h.Delete, pod("b", running()))
 	if len(h.stores) != 0 || len(h.home) != 0 {
-		t.Errorf("%d stacks and %d pods are kept, of none", len(h.stores), len(h.home))
+		t.Errorf("%d stacks and %d pods are kept, want none", len(h.stores), len(h.home))
 	}
 	h.takes(t, h.Add, pod("a", running()))
 	if err := h.Replace(nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	if len(h.stores) != 0 || len(h.home) != 0 {
-		t.Errorf("%d stacks and %d pods are kept, of none that is left", len(h.stores), len(h.home))
+		t.Errorf("%d stacks and %d pods are kept after all pods are gone, want none", len(h.stores), len(h.home))
 	}
 }
 
@@ -155,12 +156,12 @@ func TestSharedStoreRefusesOthers(t *testing.T) {
 	h := newHouse(t)
 	for name, method := range map[string]func(any) error{"Add": h.Add, "Update": h.Update, "Delete": h.Delete} {
 		if err := method(&corev1.Node{}); err == nil {
-			t.Errorf("%s takes a node", name)
+			t.Errorf("%s accepts a node", name)
 		}
 	}
 }
 
-// TestSlim shows that of a pod only is dropped what nobody looks at.
+// TestSlim checks that only unused fields of a pod are dropped.
 func TestSlim(t *testing.T) {
 	full := pod("a", restarted(waiting("CrashLoopBackOff"), 2, 1))
 	full.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
@@ -184,20 +185,20 @@ func TestSlim(t *testing.T) {
 	}
 	slimmed, ok := out.(*corev1.Pod)
 	if !ok || slimmed.ManagedFields != nil || slimmed.Spec.Containers != nil || slimmed.Spec.NodeName != "" {
-		t.Errorf("kept on the way: %+v", out)
+		t.Errorf("kept by the transformer: %+v", out)
 	}
 	if diff := cmp.Diff(want, reduce(slimmed, model.Pod{}, noon)); diff != "" {
-		t.Errorf("seen of it (-want +got):\n%s", diff)
+		t.Errorf("reduced pod (-want +got):\n%s", diff)
 	}
 	if stackOf(slimmed) != shop {
-		t.Errorf("it is one of %s, want %s", stackOf(slimmed), shop)
+		t.Errorf("the pod belongs to %s, want %s", stackOf(slimmed), shop)
 	}
 
-	// what may keep a pod from ending is looked at
+	// finalizers, which may keep a pod from ending, are kept
 	ending := pod("b", running())
 	ending.DeletionTimestamp, ending.Finalizers, ending.Spec.NodeName = ptr.To(metav1.NewTime(noon)), []string{"a/b"}, "node"
 	want = reduce(ending.DeepCopy(), model.Pod{}, noon)
 	if diff := cmp.Diff(want, reduce(slim(ending), model.Pod{}, noon)); diff != "" {
-		t.Errorf("seen of a pod that ends (-want +got):\n%s", diff)
+		t.Errorf("reduced pod while terminating (-want +got):\n%s", diff)
 	}
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/appstack-dev/appstack/internal/queue"
 )
 
-// recorder is a store whose clock is set, and that counts what it tells.
+// recorder is a store with a settable clock that counts the reported changes.
 type recorder struct {
 	*store
 	now  time.Time
 	told int
-	// trouble is how many of those were of a pod in trouble.
+	// trouble counts those of a pod in trouble.
 	trouble int
 }
 
@@ -39,7 +39,7 @@ func (s *recorder) count(priority queue.Priority) {
 	}
 }
 
-// takes hands an object to a method of the store.
+// takes passes an object to a method of the store.
 func (s *recorder) takes(t *testing.T, method func(any) error, object any) {
 	t.Helper()
 	if err := method(object); err != nil {
@@ -47,20 +47,20 @@ func (s *recorder) takes(t *testing.T, method func(any) error, object any) {
 	}
 }
 
-// holds checks what is kept, and how often a change was told so far.
+// holds checks the stored pods, and the number of changes reported so far.
 func (s *recorder) holds(t *testing.T, told int, want model.Pods) {
 	t.Helper()
 	got := s.pods()
-	want.Asked, want.Gone = noon, got.Gone // TestGone is about that
+	want.Asked, want.Gone = noon, got.Gone // tested by TestGone
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	if s.told != told {
-		t.Errorf("%d changes were told, want %d", s.told, told)
+		t.Errorf("%d changes were reported, want %d", s.told, told)
 	}
 }
 
-// noPull is what is kept of a container whose image cannot be pulled since a time.
+// noPull returns what the store keeps of a container whose image cannot be pulled since a time.
 func noPull(since time.Time) model.Container {
 	return model.Container{Name: "app", Waiting: "ErrImagePull", Message: "about ErrImagePull", Since: since}
 }
@@ -88,7 +88,7 @@ func TestTroubleIsTold(t *testing.T) {
 	} {
 		s.takes(t, step.change, step.pod)
 		if s.trouble != step.trouble {
-			t.Errorf("after %d changes %d were of trouble, want %d", i+1, s.trouble, step.trouble)
+			t.Errorf("after %d changes %d were reported as trouble, want %d", i+1, s.trouble, step.trouble)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func TestStoreTellsWhatMatters(t *testing.T) {
 	s.takes(t, s.Add, pod("b", waiting("ErrImagePull")))
 	s.holds(t, 1, model.Pods{All: []model.Pod{kept("b", noPull(at(0)))}})
 
-	// what is not kept changes, and so does the time
+	// an ignored field changes, and so does the time
 	s.now = at(10)
 	same := pod("b", waiting("ErrImagePull"))
 	same.ResourceVersion, same.Annotations = "2", map[string]string{"a": "b"}
@@ -107,15 +107,15 @@ func TestStoreTellsWhatMatters(t *testing.T) {
 	s.takes(t, s.Update, same)
 	s.holds(t, 1, model.Pods{All: []model.Pod{kept("b", noPull(at(0)))}})
 
-	// what is kept changes
+	// a stored field changes
 	s.takes(t, s.Update, pod("b", running()))
 	s.holds(t, 2, model.Pods{All: []model.Pod{kept("b")}})
 
-	// a pod of which there is nothing to say is news too
+	// a new pod without problems is reported too
 	s.takes(t, s.Add, pod("a", waiting("ContainerCreating")))
 	s.holds(t, 3, model.Pods{All: []model.Pod{creating(kept("a"), 10), kept("b")}})
 
-	// how far it comes with its start is no news
+	// progress of its start is not reported
 	s.takes(t, s.Update, pod("a", running()))
 	s.holds(t, 3, model.Pods{All: []model.Pod{kept("a"), kept("b")}})
 
@@ -123,13 +123,14 @@ func TestStoreTellsWhatMatters(t *testing.T) {
 	s.holds(t, 4, model.Pods{All: []model.Pod{kept("a")}})
 }
 
-// TestGone has pods go as a watch shows it, and as a list does: what they leave is room for others (R17).
+// TestGone checks pods deleted by a watch event and by a list: each makes room for other pods
+// (R17).
 func TestGone(t *testing.T) {
 	s := newRecorder()
 	gone := func(what string, want time.Time) {
 		t.Helper()
 		if got := s.pods().Gone; !got.Equal(want) {
-			t.Errorf("R17 %s: a pod was gone at %s, want %s", what, got, want)
+			t.Errorf("R17 %s: a pod was deleted at %s, want %s", what, got, want)
 		}
 	}
 	s.takes(t, s.Add, pod("a", running()))
@@ -171,10 +172,11 @@ func TestNoPodsAreKnownToo(t *testing.T) {
 	if err := s.Replace(nil, "7"); err != nil {
 		t.Fatal(err)
 	}
-	s.holds(t, 1, model.Pods{Known: true}) // who waits for the pods has to hear of it
+	s.holds(t, 1, model.Pods{Known: true}) // those who wait for the pods must be notified
 }
 
-// TestAnotherPodOfTheName shows that pods are told apart by UID: its trouble is its own.
+// TestAnotherPodOfTheName checks that pods are distinguished by UID and do not inherit each other's
+// state.
 func TestAnotherPodOfTheName(t *testing.T) {
 	s := newRecorder()
 	s.takes(t, s.Add, pod("a", waiting("ErrImagePull")))
@@ -204,7 +206,7 @@ func TestStoreTakesPodsOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, method := range []func(any) error{s.Add, s.Update, s.Delete} {
 				if method(object) == nil {
-					t.Errorf("a %T is taken", object)
+					t.Errorf("a %T is accepted", object)
 				}
 			}
 		})

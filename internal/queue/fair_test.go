@@ -19,11 +19,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// wait lets time go by, in a test's bubble.
+// wait sleeps for the duration in the test's synctest bubble.
 func wait(d time.Duration) { <-time.After(d) }
 
-// office has workers who take stacks from a fair queue, and work on each as long as
-// its namespace takes.
+// office has workers that take stacks from a fair queue, and work on each for its namespace's
+// duration.
 type office struct {
 	*Fair
 	takes map[string]time.Duration
@@ -33,10 +33,10 @@ type office struct {
 	busy  map[string]int // by namespace
 }
 
-// open has as many workers as the limit, and one more. They go home with the test.
+// open starts one more worker than the limit. They stop with the test.
 func open(t *testing.T, limit int, takes map[string]time.Duration) *office {
 	t.Helper()
-	// it counts nothing, as it has no name
+	// without a name it registers no metrics
 	o := &office{Fair: NewFair(priorityqueue.New[reconcile.Request](""), limit, clock.RealClock{}), takes: takes, busy: map[string]int{}}
 	var workers sync.WaitGroup
 	for range limit + 1 {
@@ -52,7 +52,7 @@ func open(t *testing.T, limit int, takes map[string]time.Duration) *office {
 	return o
 }
 
-// work takes a stack, unless there is no more work.
+// work handles one stack, or returns false if the queue is shut down.
 func (o *office) work() bool {
 	request, shutdown := o.Get()
 	if shutdown {
@@ -74,33 +74,33 @@ func (o *office) count(request reconcile.Request, workers int) {
 	o.busy[request.Namespace] += workers
 }
 
-// under is how many stacks of the namespace are under way.
+// under returns how many stacks of the namespace are in progress.
 func (o *office) under(namespace string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.busy[namespace]
 }
 
-// remembered is of how many namespaces the queue knows something.
+// remembered returns how many namespaces the queue keeps state for.
 func (o *office) remembered() int {
 	o.Fair.mu.Lock()
 	defer o.Fair.mu.Unlock()
 	return len(o.namespaces)
 }
 
-// order are the stacks that were begun, in their order.
+// order returns the started stacks in order.
 func (o *office) order() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.began)
 }
 
-// done is how many stacks of the namespace were begun.
+// done returns how many stacks of the namespace were started.
 func (o *office) done(namespace string) int {
 	return len(slices.DeleteFunc(o.order(), func(stack string) bool { return !strings.HasPrefix(stack, namespace+"/") }))
 }
 
-// many are so many stacks of the namespace.
+// many returns this many stacks of the namespace.
 func many(namespace string, count int) []types.NamespacedName {
 	var stacks []types.NamespacedName
 	for i := range count {
@@ -109,8 +109,8 @@ func many(namespace string, count int) []types.NamespacedName {
 	return stacks
 }
 
-// TestANamespaceThatHangs shows that the stacks of other namespaces go on, whatever
-// becomes of those of one.
+// TestANamespaceThatHangs checks that a hanging namespace does not block the stacks of other
+// namespaces.
 func TestANamespaceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, 4, map[string]time.Duration{"hangs": time.Minute, "well": 10 * time.Millisecond})
@@ -122,23 +122,24 @@ func TestANamespaceThatHangs(t *testing.T) {
 			t.Errorf("%d of 50 stacks of the other namespace were reconciled in a second", got)
 		}
 		if got := o.under("hangs"); got != 4 {
-			t.Errorf("%d workers are with the namespace before it is known to hang, want 4", got)
+			t.Errorf("%d workers are in the namespace before it is known to hang, want 4", got)
 		}
 		wait(time.Minute)
 		if got := o.under("hangs"); got != 2 {
-			t.Errorf("%d workers are with the namespace once it is known to hang, want half of 4", got)
+			t.Errorf("%d workers are in the namespace once it is known to hang, want half of 4", got)
 		}
 		wait(20 * time.Minute)
 		if got := o.done("hangs"); got != 20 {
 			t.Errorf("%d of 20 stacks of the namespace were reconciled in the end", got)
 		}
 		if left := o.remembered(); left != 0 {
-			t.Errorf("%d namespaces are remembered though nothing is under way", left)
+			t.Errorf("%d namespaces are remembered though nothing is in progress", left)
 		}
 	})
 }
 
-// TestHalfForANamespaceThatHangs shows how many workers a namespace has while some of its stacks hang.
+// TestHalfForANamespaceThatHangs checks the number of workers of a namespace while some of its
+// stacks hang.
 func TestHalfForANamespaceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, 4, map[string]time.Duration{"hangs": time.Minute})
@@ -147,20 +148,20 @@ func TestHalfForANamespaceThatHangs(t *testing.T) {
 		Add(o, Change, many("hangs", 10)...)
 		wait(time.Second)
 		if got := o.under("hangs"); got != 2 {
-			t.Errorf("%d workers are with the namespace, want half of 4", got)
+			t.Errorf("%d workers are in the namespace, want half of 4", got)
 		}
 	})
 }
 
-// TestOneNamespaceAlone shows that as many stacks of a namespace are reconciled at a
-// time as the limit says, and no more.
+// TestOneNamespaceAlone checks that up to the limit, stacks of one namespace are reconciled
+// concurrently.
 func TestOneNamespaceAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, 3, map[string]time.Duration{"shop": 10 * time.Millisecond})
 		Add(o, Change, many("shop", 300)...)
 		wait(5 * time.Millisecond)
 		if got := o.under("shop"); got != 3 {
-			t.Errorf("%d workers are with the only namespace, want 3", got)
+			t.Errorf("%d workers are in the only namespace, want 3", got)
 		}
 		wait(time.Second)
 		if got := len(o.order()); got != 300 {
@@ -169,13 +170,13 @@ func TestOneNamespaceAlone(t *testing.T) {
 	})
 }
 
-// TestOrderWithinANamespace shows that stacks which wait for others of their namespace keep their order.
+// TestOrderWithinANamespace checks that waiting stacks of a namespace keep their order.
 func TestOrderWithinANamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := open(t, 1, map[string]time.Duration{"shop": 10 * time.Millisecond})
 		stacks := many("shop", 6)
 		Add(o, Look, stacks[0])
-		synctest.Wait() // else the two workers may begin in any order
+		synctest.Wait() // otherwise the two workers may start in any order
 		Add(o, Look, stacks[1:]...)
 		wait(time.Millisecond)
 		Add(o, Change, types.NamespacedName{Namespace: "shop", Name: "changed"}, stacks[3])
@@ -189,8 +190,8 @@ func TestOrderWithinANamespace(t *testing.T) {
 	})
 }
 
-// passingOn is a queue that hands a stack to another worker in the moment in which the
-// last one is done with it.
+// passingOn is a queue that hands a stack to another worker at the moment when the previous worker
+// is done with it.
 type passingOn struct {
 	priorityqueue.PriorityQueue[reconcile.Request]
 	done func()
@@ -201,8 +202,8 @@ func (p *passingOn) Done(request reconcile.Request) {
 	p.done()
 }
 
-// TestOneWorkerAfterAnother shows that a stack which another worker takes at once
-// counts as under way for as long as that one works on it.
+// TestOneWorkerAfterAnother checks that a stack that another worker takes immediately counts as in
+// progress until that worker is done.
 func TestOneWorkerAfterAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stacks := many("shop", 3)
@@ -221,7 +222,7 @@ func TestOneWorkerAfterAnother(t *testing.T) {
 			began = append(began, fair.begin(reconcile.Request{NamespacedName: stack}, int(Change)))
 		}
 		if diff := cmp.Diff([]bool{true, false}, began); diff != "" {
-			t.Errorf("which of two more stacks have a worker, beside one that is under way and of two at most (-want +got):\n%s", diff)
+			t.Errorf("two more stacks started, besides one in progress and with a limit of two (-want +got):\n%s", diff)
 		}
 	})
 }

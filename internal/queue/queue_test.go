@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// take is the order in which the queue gives away what it has.
+// take returns the next items in the queue's order.
 func take(into Queue, count int) []string {
 	var names []string
 	for range count {
@@ -24,7 +24,7 @@ func take(into Queue, count int) []string {
 	return names
 }
 
-// add puts stacks into the queue for each reason, the least pressing first.
+// add adds stacks with each priority, the lowest first.
 func add(into Queue) {
 	for _, waiting := range []struct {
 		priority Priority

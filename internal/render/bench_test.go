@@ -10,7 +10,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// BenchmarkContent is what it costs to render a revision.
+// BenchmarkContent measures rendering a revision.
 func BenchmarkContent(b *testing.B) {
 	for _, size := range []struct {
 		name    string
@@ -31,7 +31,7 @@ func BenchmarkContent(b *testing.B) {
 	}
 }
 
-// BenchmarkObjects is what it costs to make the objects of a revision.
+// BenchmarkObjects measures building the objects of a revision.
 func BenchmarkObjects(b *testing.B) {
 	stack := Stack("shop", full)
 	rendered, err := render.Content(render.Input{Stack: stack, Defaults: render.StandardDefaults()})

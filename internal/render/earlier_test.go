@@ -17,8 +17,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestWhatTheLastImageSaid shows when a component has what its last image said:
-// where a registry was to be asked for the one that it runs now, and does not tell.
+// TestWhatTheLastImageSaid checks when a component keeps what its previous image declared: if the
+// registry of the current image should have been asked but does not answer.
 func TestWhatTheLastImageSaid(t *testing.T) {
 	last := image(func(config *dockerspec.DockerOCIImageConfig) {
 		config.ExposedPorts, config.User = set("8080/tcp"), "1000"
@@ -97,7 +97,7 @@ func TestWhatTheLastImageSaid(t *testing.T) {
 	}
 }
 
-// TestEachComponentsLastImage shows that a component goes by what its own image said.
+// TestEachComponentsLastImage checks that each component uses what its own previous image declared.
 func TestEachComponentsLastImage(t *testing.T) {
 	exposing := func(port string) *model.Facts {
 		facts := image(func(config *dockerspec.DockerOCIImageConfig) { config.ExposedPorts = set(port) }).Facts()
@@ -122,8 +122,8 @@ func TestEachComponentsLastImage(t *testing.T) {
 	}
 }
 
-// TestPortsOfAServiceThatWasThere shows that one that is taken over keeps its
-// ports: which of them the image's port is, only a person can know.
+// TestPortsOfAServiceThatWasThere checks that an adopted Service keeps its ports: only the user can
+// know which of them is the image's port.
 func TestPortsOfAServiceThatWasThere(t *testing.T) {
 	exposing := image(func(config *dockerspec.DockerOCIImageConfig) { config.ExposedPorts = set("8080/tcp") })
 	service := render.Adoption{Service: true}

@@ -18,7 +18,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// backend is a revision with so many ready pods, and ports written as "name service->container".
+// backend returns a revision with this many ready pods, and ports written as "name
+// service->container".
 func backend(t *testing.T, ready int32, ports ...string) render.Backend {
 	t.Helper()
 	var list []v1alpha1.Port
@@ -35,7 +36,7 @@ func backend(t *testing.T, ready int32, ports ...string) render.Backend {
 	return render.Backend{Component: content(t, Stack("shop", portList(list...))).Components[0], Ready: ready}
 }
 
-// liveOf is the Service as it is, of ports written the same way.
+// liveOf returns the live form of the Service.
 func liveOf(service *model.Service) *corev1.Service {
 	if service == nil {
 		return nil
@@ -50,12 +51,12 @@ func TestHandover(t *testing.T) {
 		ports list
 	}
 	tests := map[string]struct {
-		// revisions, that of the rollout first and the last good one last.
+		// revisions, the current rollout's first and the last good one last
 		revisions []revision
-		// live is the target that the first port has; that of the last good revision where it is empty.
+		// live is the live target of the first port; if empty, the one of the last good revision
 		live string
 		want list
-		// lacks says that a port has no target that reaches the pods of all.
+		// lacks: some port has no target that reaches the pods of all revisions
 		lacks bool
 	}{
 		"R9 nothing changes": {
@@ -146,7 +147,8 @@ func TestHandover(t *testing.T) {
 	}
 }
 
-// TestHandoverFromAndToNoService shows that a Service comes at the start and goes after the end.
+// TestHandoverFromAndToNoService checks that a Service is created at the start, and removed after
+// the end.
 func TestHandoverFromAndToNoService(t *testing.T) {
 	with, without := backend(t, 1, "http 80->80"), backend(t, 1)
 	without.Service = nil

@@ -15,7 +15,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestRequests shows which images are looked up, and with whose credentials.
+// TestRequests checks which images are looked up, and with which credentials.
 func TestRequests(t *testing.T) {
 	of := func(reference string) model.ImageRequest { return model.ImageRequest{Reference: reference} }
 	sidecars := PodTemplate(`{"spec":{
@@ -73,18 +73,18 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestRequestsOfWhatIsPinned shows that rendering with the answers asks nothing
-// else: what is written by hand as it was resolved is the same revision (R3).
+// TestRequestsOfWhatIsPinned checks that rendering with the answers requests nothing else: a spec
+// with the resolved digests written by hand is the same revision (R3).
 func TestRequestsOfWhatIsPinned(t *testing.T) {
 	stack := Stack("shop", Component("worker", 1, nil, "work"))
 	for _, request := range render.Requests(stack.Spec, from(t, stack, rich())) {
 		if request.Reference != "my-app:1@"+digest {
-			t.Errorf("R21 %s is asked for", request.Reference)
+			t.Errorf("R21 %s is requested", request.Reference)
 		}
 	}
 }
 
-// TestPin shows what containers run, and when nodes pull it.
+// TestPin checks which image containers run, and when nodes pull it.
 func TestPin(t *testing.T) {
 	known := model.Image{Digest: digest}
 	silent := model.Image{Unresolved: &model.Unresolved{Reason: v1alpha1.ReasonRegistryUnavailable, Message: "it hangs"}}
@@ -172,7 +172,8 @@ func TestPin(t *testing.T) {
 	}
 }
 
-// TestWhatIsOnTheNodesAlready is not what a registry has, though another component asks it.
+// TestWhatIsOnTheNodesAlready checks that an image that is never pulled is not resolved, even if
+// another component resolves the same reference.
 func TestWhatIsOnTheNodesAlready(t *testing.T) {
 	never := func(s *v1alpha1.AppStack) { s.Spec.ImagePullPolicy = corev1.PullNever }
 	rendered := from(t, Stack("shop", Bare(), never, Component("worker", 1, nil, "work")), rich())
@@ -185,14 +186,14 @@ func TestWhatIsOnTheNodesAlready(t *testing.T) {
 	}
 }
 
-// TestADigestInTheSpec stays, whatever the registry says of it.
+// TestADigestInTheSpec checks that a digest in the spec is kept, whatever the registry returns.
 func TestADigestInTheSpec(t *testing.T) {
 	const written = "my-app:1@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 	component := mainFrom(t, Stack("shop", Bare(), Image(written)), rich())
 	if got := component.App().Image; got != written {
-		t.Errorf("R21 it runs %s, want %s", got, written)
+		t.Errorf("R21 the component runs %s, want %s", got, written)
 	}
 	if got := valueOf(component, "ports"); got != "Image: 53/UDP, 80/TCP, 9090/TCP" {
-		t.Errorf("R22 its ports are %q, want the image's", got)
+		t.Errorf("R22 the ports are %q, want the image's", got)
 	}
 }

@@ -20,14 +20,14 @@ import (
 
 const digest = "sha256:5a88e8f05c02ae8ea6bf8aca2cbf4bd7efb9c0ba5d0cf0e1e3a7c3c1b3c0ffee"
 
-// image has a digest, and a config that says nothing but what edit adds.
+// image returns an image with a digest, whose config contains only what edit adds.
 func image(edit func(*dockerspec.DockerOCIImageConfig)) model.Image {
 	config := &dockerspec.DockerOCIImageConfig{}
 	edit(config)
 	return model.Image{Digest: digest, Config: config}
 }
 
-// rich is an image that says all that an image can say.
+// rich returns an image whose config sets all fields.
 func rich() model.Image {
 	made := image(func(config *dockerspec.DockerOCIImageConfig) {
 		config.ExposedPorts = set("9090/tcp", "80/tcp", "53/udp")
@@ -50,7 +50,7 @@ func set(keys ...string) map[string]struct{} {
 	return all
 }
 
-// from renders the stack when all its images turn out to be this one.
+// from renders the stack with this image as the answer to all questions.
 func from(t *testing.T, stack *v1alpha1.AppStack, image model.Image) model.Content {
 	t.Helper()
 	in := render.Input{Stack: stack, Defaults: render.StandardDefaults(), Images: map[model.ImageRequest]model.Image{}}
@@ -64,13 +64,13 @@ func from(t *testing.T, stack *v1alpha1.AppStack, image model.Image) model.Conte
 	return rendered
 }
 
-// mainFrom is the main component of the stack when all its images turn out to be this one.
+// mainFrom returns the main component of the stack rendered like this.
 func mainFrom(t *testing.T, stack *v1alpha1.AppStack, image model.Image) model.Component {
 	t.Helper()
 	return from(t, stack, image).Components[0]
 }
 
-// sourceOf is a value of the component and its source in a line, empty where there is none.
+// sourceOf returns a value of the component with its source, or an empty string.
 func sourceOf(component model.Component, name string) string {
 	for _, value := range component.Provenance.Values {
 		if value.Name == name {
@@ -80,7 +80,7 @@ func sourceOf(component model.Component, name string) string {
 	return ""
 }
 
-// valueOf is the same, with what is said of it.
+// valueOf returns the same, with the value's message.
 func valueOf(component model.Component, name string) string {
 	for _, value := range component.Provenance.Values {
 		if value.Name == name && value.Message != "" {
@@ -98,8 +98,8 @@ func overApp(fields string) Option {
 func runsCommand(s *v1alpha1.AppStack) { s.Spec.Command = []string{"work"} }
 func runsArgs(s *v1alpha1.AppStack)    { s.Spec.Args = []string{"--work"} }
 
-// TestImagesAreLeftAlone shows that neither the spec nor the image is changed:
-// both are shared with caches.
+// TestImagesAreLeftAlone checks that rendering changes neither the spec nor the image: both are
+// shared with caches.
 func TestImagesAreLeftAlone(t *testing.T) {
 	stack := Stack("shop", Bare(), Component("worker", 1, nil, "work"), full, PodTemplate(`{"spec":{
 		"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[
@@ -114,12 +114,12 @@ func TestImagesAreLeftAlone(t *testing.T) {
 		t.Errorf("R22 the image was changed (-before +after):\n%s", diff)
 	}
 	if diff := cmp.Diff(first, from(t, stack, shared)); diff != "" {
-		t.Errorf("R22 rendered a second time it is another (-first +second):\n%s", diff)
+		t.Errorf("R22 the second rendering differs (-first +second):\n%s", diff)
 	}
 }
 
-// TestSaidByImageOrBySpec shows that who says it makes no other content: its
-// number stays (R3), and what is seen of its source does not.
+// TestSaidByImageOrBySpec checks that the same value from the image or from the spec gives the same
+// content, so the revision number stays (R3), while the reported source changes.
 func TestSaidByImageOrBySpec(t *testing.T) {
 	serves := image(func(config *dockerspec.DockerOCIImageConfig) { config.ExposedPorts = set("80/tcp") })
 	byImage := from(t, Stack("shop", Bare()), serves)
@@ -127,18 +127,18 @@ func TestSaidByImageOrBySpec(t *testing.T) {
 		s.Spec.Ports = []v1alpha1.Port{{Name: "http", ContainerPort: 80}}
 	}), serves)
 	if byImage.Hash() != bySpec.Hash() {
-		t.Errorf("R3 two contents (-image +spec):\n%s", cmp.Diff(byImage, bySpec))
+		t.Errorf("R3 different content (-image +spec):\n%s", cmp.Diff(byImage, bySpec))
 	}
 	got := []string{valueOf(byImage.Components[0], "ports"), valueOf(bySpec.Components[0], "ports")}
 	if diff := cmp.Diff([]string{"Image: 80/TCP", "Spec: 80/TCP"}, got); diff != "" {
 		t.Errorf("R22 (-want +got):\n%s", diff)
 	}
 	if other := from(t, Stack("shop", Bare(), Ports(80)), serves); other.Hash() == bySpec.Hash() {
-		t.Error("R3 a port of another name is the same content")
+		t.Error("R3 a port with another name gives the same content")
 	}
 }
 
-// TestAnImageThatSaysNothing adds nothing but its digest.
+// TestAnImageThatSaysNothing checks that an image with an empty config adds only its digest.
 func TestAnImageThatSaysNothing(t *testing.T) {
 	for name, says := range map[string]model.Image{
 		"R22 it has no config":         {Digest: digest},
@@ -158,7 +158,7 @@ func TestAnImageThatSaysNothing(t *testing.T) {
 	}
 }
 
-// TestOtherComponentsImages shows that each component has what its own image says.
+// TestOtherComponentsImages checks that each component inherits from its own image.
 func TestOtherComponentsImages(t *testing.T) {
 	exposing := func(port string) model.Image {
 		return image(func(config *dockerspec.DockerOCIImageConfig) { config.ExposedPorts = set(port) })
@@ -185,7 +185,7 @@ func TestOtherComponentsImages(t *testing.T) {
 	}
 }
 
-// TestValuesAreBounded shows that whatever an image says fits into a status.
+// TestValuesAreBounded checks that any value from an image fits into a status.
 func TestValuesAreBounded(t *testing.T) {
 	long := image(func(config *dockerspec.DockerOCIImageConfig) {
 		config.Healthcheck = &dockerspec.HealthcheckConfig{Test: []string{"CMD", strings.Repeat("ä", 3000)}}
@@ -195,18 +195,18 @@ func TestValuesAreBounded(t *testing.T) {
 	component := mainFrom(t, Stack("shop"), long)
 	for _, name := range []string{"readinessProbe", "volumes", "user", "stopSignal"} {
 		if len(valueOf(component, name)) < 1000 {
-			t.Errorf("R22 %s is %q, want as much of it as fits", name, valueOf(component, name))
+			t.Errorf("R22 %s is %q, want it truncated to the limit", name, valueOf(component, name))
 		}
 	}
 	for _, value := range component.Provenance.Values {
 		if len(value.Value) > 1024 || len(value.Message) > 1024 || !utf8.ValidString(value.Value) {
-			t.Errorf("R22 %s has %d bytes and a message of %d", value.Name, len(value.Value), len(value.Message))
+			t.Errorf("R22 %s has a value of %d bytes and a message of %d", value.Name, len(value.Value), len(value.Message))
 		}
 	}
 }
 
-// TestStopSignal shows who says which signal ends the app: the runtime sends it,
-// and no field has to be set for that.
+// TestStopSignal checks the source of the app's stop signal. The image's signal is sent by the
+// container runtime and needs no field.
 func TestStopSignal(t *testing.T) {
 	quits := image(func(config *dockerspec.DockerOCIImageConfig) { config.StopSignal = "SIGQUIT" })
 	tests := map[string]struct {
@@ -225,7 +225,7 @@ func TestStopSignal(t *testing.T) {
 			if got := valueOf(component, "stopSignal"); got != test.want {
 				t.Errorf("stop signal is %q, want %q", got, test.want)
 			}
-			set := component.App().Lifecycle.StopSignal != nil // it has a preStop
+			set := component.App().Lifecycle.StopSignal != nil // not nil: it has a preStop hook
 			if want := strings.HasPrefix(test.want, "Spec"); set != want {
 				t.Errorf("the field is set: %t, want %t", set, want)
 			}

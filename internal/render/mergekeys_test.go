@@ -17,8 +17,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestPortsInThePodTemplate shows what becomes of ports where the podTemplate has
-// some too: they are merged by number and protocol, and Service and probe follow.
+// TestPortsInThePodTemplate checks that ports in the podTemplate are merged by number and protocol,
+// and that Service and probe follow them.
 func TestPortsInThePodTemplate(t *testing.T) {
 	tcp, udp := v1alpha1.Port{Name: "dns", ContainerPort: 53}, v1alpha1.Port{Name: "dns", ContainerPort: 53, Protocol: corev1.ProtocolUDP}
 	tests := map[string]struct {
@@ -98,21 +98,21 @@ func TestPortsInThePodTemplate(t *testing.T) {
 	}
 }
 
-// TestAnotherContainerTakesAPort shows that a sidecar may have the port that the Service names.
+// TestAnotherContainerTakesAPort checks that a sidecar may have the port that the Service targets.
 func TestAnotherContainerTakesAPort(t *testing.T) {
 	stack := Stack("shop", portList(v1alpha1.Port{Name: "http", ContainerPort: 8080, ServicePort: new(int32(80))}), PodTemplate(
 		`{"spec":{"containers":[{"name":"app","ports":[{"containerPort":8080,"name":"app"}]},
 			{"name":"proxy","image":"proxy","ports":[{"containerPort":15001,"name":"http"}]}]}}`))
 	component := content(t, stack).Components[0]
 	if target := component.Service.Ports[0].TargetPort.String(); target != "http" {
-		t.Errorf("R9 the Service sends to %s, want http, which the proxy has", target)
+		t.Errorf("R9 the Service targets %s, want http of the proxy", target)
 	}
 	if probe := component.App().ReadinessProbe.TCPSocket.Port.String(); probe != "app" {
-		t.Errorf("R24 the probe checks %s, want app, which is that of its container", probe)
+		t.Errorf("R24 the probe checks %s, want app of its own container", probe)
 	}
 }
 
-// TestListsOfOneKey shows that of entries which share a merge key none is lost.
+// TestListsOfOneKey checks that list entries with the same merge key are all kept.
 func TestListsOfOneKey(t *testing.T) {
 	const generated = "kubernetes.io/hostname ScheduleAnyway 1 true"
 	tests := map[string]struct {
@@ -153,8 +153,8 @@ func TestListsOfOneKey(t *testing.T) {
 	}
 }
 
-// TestPortsThatAreMissing shows that what would never get ready, or reach
-// nothing, is refused, with where it is and what to do.
+// TestPortsThatAreMissing checks that ports that could never become ready, or target nothing, are
+// rejected with an error that names the field and the fix.
 func TestPortsThatAreMissing(t *testing.T) {
 	app := func(fields string) string { return `{"spec":{"containers":[{"name":"app",` + fields + `}]}}` }
 	httpGet := `{"httpGet":{"path":"/","port":"web"}}`
@@ -205,27 +205,27 @@ func TestPortsThatAreMissing(t *testing.T) {
 	}
 }
 
-// FuzzPorts merges any ports over generated ones: what comes of it can be read, and
-// no key that stood for two fields is left in it.
+// FuzzPorts merges any ports over generated ones: the result must be readable, and must contain no
+// internal merge key.
 func FuzzPorts(f *testing.F) {
 	f.Add(`[{"containerPort":53,"protocol":"UDP"},{"containerPort":53}]`)
 	f.Add(`[{"containerPort":"53 TCP"},{"containerPort":null}]`)
 	f.Add(`[{"$patch":"replace"},{"containerPort":5.5}]`)
 	f.Fuzz(func(t *testing.T, ports string) {
 		if !json.Valid([]byte(ports)) {
-			return // no stack has it
+			return // not valid in a stack
 		}
 		stack := Stack("shop", portList(v1alpha1.Port{Name: "dns", ContainerPort: 53}), PodTemplate(
 			`{"spec":{"containers":[{"name":"app","ports":`+ports+`}]}}`))
 		rendered, err := render.Content(render.Input{Stack: stack})
 		if err != nil {
 			if _, ok := errors.AsType[*render.InvalidPodTemplateError](err); !ok {
-				t.Errorf("R30 the error is none for users: %v", err)
+				t.Errorf("R30 the error is not a user error: %v", err)
 			}
 			return
 		}
 		if len(rendered.Components[0].App().Ports) == 0 {
-			t.Error("R9 the port of the Service is gone, and nobody is told")
+			t.Error("R9 the port of the Service is dropped without an error")
 		}
 	})
 }

@@ -18,12 +18,12 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// portList sets the main component's ports.
 func portList(ports ...v1alpha1.Port) Option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Ports = ports }
 }
 
-// earlier is a content as an operator recorded it, with Service ports of these names and numbers.
+// earlier returns content as an operator recorded it, with Service ports of these names and
+// numbers.
 func earlier(ports ...corev1.ServicePort) model.Content {
 	return model.Content{Components: []model.Component{{Name: naming.Main, Service: &model.Service{Ports: ports}}}}
 }
@@ -85,14 +85,14 @@ func TestNamesOfPorts(t *testing.T) {
 			}
 			for i, port := range rendered.Components[0].Service.Ports {
 				if container := rendered.Components[0].App().Ports[i]; port.Name != container.Name || port.TargetPort.StrVal != container.Name {
-					t.Errorf("Service port %s sends to %s, want both to be %s", port.Name, port.TargetPort.StrVal, container.Name)
+					t.Errorf("Service port %s targets %s, want both to be %s", port.Name, port.TargetPort.StrVal, container.Name)
 				}
 			}
 		})
 	}
 }
 
-// TestOneWayOfNaming shows that a port has one name, whether the spec says it or the image.
+// TestOneWayOfNaming checks that a port gets the same name from the spec and from the image.
 func TestOneWayOfNaming(t *testing.T) {
 	exposing := image(func(config *dockerspec.DockerOCIImageConfig) { config.ExposedPorts = set("8080/tcp", "53/udp") })
 	spec := portList(v1alpha1.Port{ContainerPort: 53, Protocol: corev1.ProtocolUDP}, v1alpha1.Port{ContainerPort: 8080})
@@ -114,7 +114,7 @@ func TestOneWayOfNaming(t *testing.T) {
 				hashes[rendered.Hash()] = true
 			}
 			if len(hashes) != 1 {
-				t.Error("the image's ports are other content than the same ports in the spec")
+				t.Error("the image's ports give different content than the same ports in the spec")
 			}
 		})
 	}

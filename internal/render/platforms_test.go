@@ -13,7 +13,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// on is an image for these platforms, each an OS and an architecture.
+// on returns an image for these platforms, each an OS and an architecture.
 func on(platforms ...string) model.Image {
 	made := model.Image{Digest: digest}
 	for i := 0; i < len(platforms); i += 2 {
@@ -22,18 +22,18 @@ func on(platforms ...string) model.Image {
 	return made
 }
 
-// in is a requirement of a node's label.
+// in is a node selector requirement on a label.
 func in(key string, values ...string) corev1.NodeSelectorRequirement {
 	return corev1.NodeSelectorRequirement{Key: key, Operator: corev1.NodeSelectorOpIn, Values: values}
 }
 
-// term is met by nodes that meet all of these.
+// term matches nodes that meet all of these requirements.
 func term(requirements ...corev1.NodeSelectorRequirement) corev1.NodeSelectorTerm {
 	return corev1.NodeSelectorTerm{MatchExpressions: requirements}
 }
 
-// TestPlatformsOfTheImage shows on which nodes a pod may be: those that its
-// image is for, of those that the user asks for.
+// TestPlatformsOfTheImage checks that a pod may run on the nodes that both the image's platforms
+// and the user's affinity allow.
 func TestPlatformsOfTheImage(t *testing.T) {
 	const (
 		disk = `{"key":"disk","operator":"In","values":["ssd"]}`
@@ -110,7 +110,7 @@ func TestPlatformsOfTheImage(t *testing.T) {
 	}
 }
 
-// TestOtherWishesStay shows that what else the user asks for of nodes is left as it is.
+// TestOtherWishesStay checks that other parts of the user's affinity stay unchanged.
 func TestOtherWishesStay(t *testing.T) {
 	wishes := overPod(`"nodeSelector":{"kubernetes.io/arch":"arm64"},"tolerations":[{"key":"a","operator":"Exists"}],"affinity":{
 		"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[
@@ -132,8 +132,8 @@ func TestOtherWishesStay(t *testing.T) {
 	}
 }
 
-// TestWindows shows that a pod that only Windows can run has none of what only
-// Linux knows: the API server would refuse it.
+// TestWindows checks that a Windows-only pod has no Linux-only fields: the API server would reject
+// it.
 func TestWindows(t *testing.T) {
 	windows := rich()
 	windows.Platforms = []model.Platform{{OS: "windows", Architecture: "amd64"}}
@@ -145,7 +145,7 @@ func TestWindows(t *testing.T) {
 		t.Errorf("R22 the pod's OS is %v, want windows", pod.OS)
 	}
 	if pod.SecurityContext != nil || app.SecurityContext != nil {
-		t.Errorf("R22 security contexts of Linux: %+v and %+v", pod.SecurityContext, app.SecurityContext)
+		t.Errorf("R22 Linux-only security contexts: %+v and %+v", pod.SecurityContext, app.SecurityContext)
 	}
 	want := []corev1.NodeSelectorTerm{term(in(corev1.LabelOSStable, "windows"), in(corev1.LabelArchStable, "amd64"))}
 	if diff := cmp.Diff(want, pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms); diff != "" {
@@ -159,7 +159,7 @@ func TestWindows(t *testing.T) {
 		t.Errorf("R22 its ports are %+v, want the image's three", app.Ports)
 	}
 	if user := valueOf(component, "user"); user != "" {
-		t.Errorf("R22 of the user it is said %q", user)
+		t.Errorf("R22 the user is reported as %q", user)
 	}
 
 	given := mainFrom(t, Stack("shop", PodTemplate(`{"spec":{"securityContext":{"windowsOptions":{"runAsUserName":"me"}}}}`)), windows)
@@ -168,10 +168,10 @@ func TestWindows(t *testing.T) {
 	}
 	unreadable := mainFrom(t, Stack("shop"), on("windows", "amd64"))
 	if unreadable.Template.Spec.OS == nil || unreadable.App().SecurityContext != nil {
-		t.Error("R22 without a config it is taken for one of Linux")
+		t.Error("R22 without a config it is treated as a Linux pod")
 	}
 	mixed := mainFrom(t, Stack("shop"), on("linux", "amd64", "windows", "amd64"))
 	if mixed.Template.Spec.OS != nil || mixed.App().SecurityContext == nil {
-		t.Error("R22 an image that is for Linux too is taken for one of Windows")
+		t.Error("R22 an image that also supports Linux is treated as Windows-only")
 	}
 }

@@ -16,10 +16,10 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// serving is how a component is reached.
+// serving describes how a component is reached.
 type serving struct {
 	Container, Service []string
-	// Grace is how long its pods may take to end.
+	// Grace is the termination grace period of its pods.
 	Grace int64
 	Value string
 }
@@ -40,8 +40,7 @@ func servingOf(component model.Component) serving {
 	return got
 }
 
-// TestPortsOfTheImage shows which ports a component has, of an image that
-// exposes some.
+// TestPortsOfTheImage checks the ports of a component whose image exposes some.
 func TestPortsOfTheImage(t *testing.T) {
 	none := func(s *v1alpha1.AppStack) { s.Spec.Ports = []v1alpha1.Port{} }
 	exposing := func(ports ...string) model.Image {
@@ -113,7 +112,8 @@ func TestPortsOfTheImage(t *testing.T) {
 	}
 }
 
-// TestAWorkerOfTheSameImage shows that one that runs another program listens on nothing.
+// TestAWorkerOfTheSameImage checks that a component that overrides the command gets no ports from
+// the image.
 func TestAWorkerOfTheSameImage(t *testing.T) {
 	rendered := from(t, Stack("shop", Bare(), Component("worker", 1, nil, "work")), rich())
 	main, worker := servingOf(rendered.Components[0]), servingOf(rendered.Components[1])
@@ -125,15 +125,15 @@ func TestAWorkerOfTheSameImage(t *testing.T) {
 	}
 }
 
-// TestNoPortsAreOtherContent shows that an empty list is content of its own: it
-// takes away what the image says.
+// TestNoPortsAreOtherContent checks that an empty list is different content from none: it disables
+// the image's ports.
 func TestNoPortsAreOtherContent(t *testing.T) {
 	hashes := map[string]string{}
 	for name, ports := range map[string][]v1alpha1.Port{"left out": nil, "empty": {}, "one": {{ContainerPort: 80}}} {
 		stack := Stack("shop", Bare(), func(s *v1alpha1.AppStack) { s.Spec.Ports = ports })
 		hash := revision.SourceHash(stack.Spec)
 		if other, found := hashes[hash]; found {
-			t.Errorf("R4 ports that are %s are the same content as %s", name, other)
+			t.Errorf("R4 ports (%s) have the same hash as ports (%s)", name, other)
 		}
 		hashes[hash] = name
 	}

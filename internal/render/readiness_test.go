@@ -18,16 +18,16 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// checking is how it is found out that a component is ready.
+// checking describes how a component's readiness is determined.
 type checking struct {
 	Probe *corev1.Probe
-	// MinReady is for how many seconds a pod has to last.
+	// MinReady is the component's minReadySeconds.
 	MinReady int32
 	Value    string
 }
 
-// TestReadinessOfTheImage shows how it is found out that a pod is ready, of an
-// image that has port 80 and a health check.
+// TestReadinessOfTheImage checks how readiness is determined for an image with port 80 and a health
+// check.
 func TestReadinessOfTheImage(t *testing.T) {
 	checked := func(test ...string) model.Image {
 		return image(func(config *dockerspec.DockerOCIImageConfig) {
@@ -108,7 +108,7 @@ func TestReadinessOfTheImage(t *testing.T) {
 				t.Errorf("readiness (-want +got):\n%s", diff)
 			}
 			if app := component.App(); app.LivenessProbe != nil || app.StartupProbe != nil {
-				t.Errorf("liveness %+v, startup %+v: Docker kills nothing that is unhealthy", app.LivenessProbe, app.StartupProbe)
+				t.Errorf("liveness %+v, startup %+v: Docker does not kill unhealthy containers", app.LivenessProbe, app.StartupProbe)
 			}
 		})
 	}

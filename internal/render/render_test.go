@@ -25,7 +25,6 @@ import (
 	"github.com/appstack-dev/appstack/test/golden"
 )
 
-// content renders the stack with the standard defaults.
 func content(t *testing.T, stack *v1alpha1.AppStack) model.Content {
 	t.Helper()
 	rendered, err := render.Content(render.Input{Stack: stack, Defaults: render.StandardDefaults()})
@@ -35,7 +34,7 @@ func content(t *testing.T, stack *v1alpha1.AppStack) model.Content {
 	return rendered
 }
 
-// TestGolden renders whole stacks: what pods and Services get, for people to read.
+// TestGolden renders whole stacks into reviewable files: pods and Services.
 func TestGolden(t *testing.T) {
 	tests := map[string]*v1alpha1.AppStack{
 		"smallest": Stack("shop"),
@@ -50,7 +49,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGoldenOfAnImage renders what an image makes of a spec that says hardly anything else.
+// TestGoldenOfAnImage renders a minimal spec with a rich image config.
 func TestGoldenOfAnImage(t *testing.T) {
 	stack := Stack("shop", Bare(), Component("worker", 2, nil, "work"), PodTemplate(`{"spec":{"containers":[
 		{"name":"app","securityContext":{"readOnlyRootFilesystem":true}},
@@ -64,7 +63,7 @@ func TestGoldenOfAnImage(t *testing.T) {
 	compareGolden(t, "image", all)
 }
 
-// objects are those of the first revision of the stack.
+// objects returns the objects of the stack's first revision.
 func objects(stack *v1alpha1.AppStack, rendered model.Content) []any {
 	var all []any
 	for _, component := range rendered.Components {
@@ -99,7 +98,7 @@ func compareGolden(t *testing.T, name string, objects []any) {
 	golden.Compare(t, filepath.Join("testdata", name+".yaml"), string(got))
 }
 
-// full uses every field of the API that is content.
+// full sets every API field that is part of the content.
 func full(s *v1alpha1.AppStack) {
 	probe := func(path string) *corev1.Probe {
 		return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{
@@ -166,7 +165,7 @@ func TestPodTemplateOverlay(t *testing.T) {
 		t.Errorf("the overlay is not merged: %+v", template.Spec)
 	}
 	if len(template.Spec.TopologySpreadConstraints) != 0 {
-		t.Errorf("the directive is not followed: %+v", template.Spec.TopologySpreadConstraints)
+		t.Errorf("the directive is not applied: %+v", template.Spec.TopologySpreadConstraints)
 	}
 	want := naming.Labels("shop", naming.Main)
 	want["team"] = "blue"
@@ -175,8 +174,8 @@ func TestPodTemplateOverlay(t *testing.T) {
 	}
 }
 
-// TestPodTemplateReplacesGeneratedHandlers shows that a handler of the user's
-// does not come beside a generated one, which the API server would refuse.
+// TestPodTemplateReplacesGeneratedHandlers checks that a user's handler replaces the generated one.
+// The API server would reject both together.
 func TestPodTemplateReplacesGeneratedHandlers(t *testing.T) {
 	stack := Stack("shop", PodTemplate(`{"spec":{"containers":[{"name":"app",
 		"lifecycle":{"preStop":{"exec":{"command":["drain"]}}},
@@ -194,8 +193,8 @@ func TestPodTemplateReplacesGeneratedHandlers(t *testing.T) {
 	}
 }
 
-// TestShortGracePeriods shows that a grace period of the user's leaves no
-// generated pause that is longer, which the API server would refuse.
+// TestShortGracePeriods checks that the generated preStop pause is never longer than the user's
+// grace period. The API server would reject it.
 func TestShortGracePeriods(t *testing.T) {
 	for grace, want := range map[int64]int64{0: 0, 1: 0, 4: 2, 5: 5, 60: 5} {
 		stack := Stack("shop", PodTemplate(fmt.Sprintf(`{"spec":{"terminationGracePeriodSeconds":%d}}`, grace)))
@@ -268,7 +267,7 @@ func TestRestartStamp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := rendered.Components[0].Template.Annotations[naming.AnnotationRestartedAt]; got != "2026-01-01T12:00:00Z" {
-		t.Errorf("R16a the stamp is %q", got)
+		t.Errorf("R16a the restart annotation is %q", got)
 	}
 }
 

@@ -15,9 +15,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// unrestricted is what the level "restricted" of the Pod Security Standards has
-// against the pod, as far as its fields can be reached by what is generated:
-// kubernetes.io/docs, "Pod Security Standards".
+// unrestricted returns the violations of the "restricted" Pod Security Standard, as far as
+// generated fields can affect them. See "Pod Security Standards" on kubernetes.io/docs.
 func unrestricted(spec corev1.PodSpec) []string {
 	var against []string
 	forbid := func(what string, found bool) {
@@ -58,9 +57,8 @@ func unrestricted(spec corev1.PodSpec) []string {
 	return against
 }
 
-// TestRestricted shows that a namespace which enforces the level "restricted"
-// takes the pods of an image that does not run as root, and what is in the way
-// of others.
+// TestRestricted checks that a namespace that enforces the "restricted" standard admits the pods of
+// an image that does not run as root, and what it rejects of others.
 func TestRestricted(t *testing.T) {
 	readOnly := overApp(`"securityContext":{"readOnlyRootFilesystem":true}`)
 	root := rich()
@@ -97,10 +95,10 @@ func TestRestricted(t *testing.T) {
 			stack := Stack("shop", append(test.options, Component("worker", 1, nil, "work"))...)
 			got := unrestricted(mainFrom(t, stack, test.image).Template.Spec)
 			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("what is against it (-want +got):\n%s", diff)
+				t.Errorf("violations (-want +got):\n%s", diff)
 			}
 			if worker := unrestricted(from(t, stack, rich()).Components[1].Template.Spec); worker != nil {
-				t.Errorf("against the worker of a rootless image: %s", worker)
+				t.Errorf("violation by the worker of a rootless image: %s", worker)
 			}
 		})
 	}

@@ -17,14 +17,14 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// identity is who the app runs as, and what it may do.
+// identity is the user and the rights of the app.
 type identity struct {
-	// NonRoot and User are those of the container, or of the pod where it has none.
+	// NonRoot and User are of the container, or of the pod if the container has none.
 	NonRoot *bool
 	User    *int64
 	Drop    []corev1.Capability
 	Add     []corev1.Capability
-	// Value is the user as people see it, with its source.
+	// Value is the reported user, with its source.
 	Value string
 }
 
@@ -46,7 +46,7 @@ func identityOf(component model.Component) identity {
 	return got
 }
 
-// as is an image with that USER.
+// as returns an image with this USER.
 func as(user string) model.Image {
 	return image(func(config *dockerspec.DockerOCIImageConfig) { config.User = user })
 }
@@ -126,8 +126,8 @@ func TestUserOfTheImage(t *testing.T) {
 	}
 }
 
-// TestWhatIsSaidOfTheUser shows that what users see of the app's rights is what
-// it has, whatever the podTemplate makes of what was generated.
+// TestWhatIsSaidOfTheUser checks that the reported rights of the app are its actual ones, whatever
+// the podTemplate changes.
 func TestWhatIsSaidOfTheUser(t *testing.T) {
 	tests := map[string]struct {
 		option Option
@@ -148,14 +148,14 @@ func TestWhatIsSaidOfTheUser(t *testing.T) {
 			has, said := identityOf(component), valueOf(component, "user")
 			restricted := ptr.Deref(has.NonRoot, false)
 			if strings.Contains(said, "runAsNonRoot") != restricted {
-				t.Errorf("runAsNonRoot is %t, and it is said %q", restricted, said)
+				t.Errorf("runAsNonRoot is %t, but %q is reported", restricted, said)
 			}
 			powerless := slices.Equal(has.Drop, []corev1.Capability{"ALL"}) && len(has.Add) == 0
 			if strings.Contains(said, "no capabilities") != powerless {
-				t.Errorf("it has no capabilities: %t, and it is said %q", powerless, said)
+				t.Errorf("no capabilities: %t, but %q is reported", powerless, said)
 			}
 			if named := test.image.Config.User == "app"; strings.Contains(said, "write a number in USER") != named {
-				t.Errorf("its user is a name: %t, and it is said %q", named, said)
+				t.Errorf("the user is a name: %t, but %q is reported", named, said)
 			}
 		})
 	}

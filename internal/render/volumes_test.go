@@ -15,8 +15,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// TestVolumesOfTheImage shows where the app can write: at what VOLUME names,
-// where its root filesystem is read only.
+// TestVolumesOfTheImage checks that with a read-only root filesystem the app can write to the paths
+// of VOLUME.
 func TestVolumesOfTheImage(t *testing.T) {
 	keeping := func(paths ...string) model.Image {
 		return image(func(config *dockerspec.DockerOCIImageConfig) { config.Volumes = set(paths...) })
@@ -29,9 +29,9 @@ func TestVolumesOfTheImage(t *testing.T) {
 	}
 	const noted = " (the root filesystem is read only: an emptyDir is where nothing else is mounted)"
 	type room struct {
-		// Mounts are those of the app: the name of the volume, and where it is.
+		// Mounts are those of the app, as the name of the volume and the path.
 		Mounts []string
-		// Scratch are the volumes that were made.
+		// Scratch are the generated volumes.
 		Scratch []string
 		Value   string
 	}
@@ -103,7 +103,7 @@ func TestVolumesOfTheImage(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("room (-want +got):\n%s", diff)
+				t.Errorf("volumes (-want +got):\n%s", diff)
 			}
 		})
 	}

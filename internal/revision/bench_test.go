@@ -10,7 +10,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// BenchmarkSourceHash is what it costs to know a spec's content again.
+// BenchmarkSourceHash measures finding an existing revision for a spec.
 func BenchmarkSourceHash(b *testing.B) {
 	spec := Stack("shop", limits, Component("worker", 2, nil, "work"),
 		PodTemplate(`{"metadata":{"annotations":{"a":"1"}},"spec":{"priority":1}}`)).Spec

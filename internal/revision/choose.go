@@ -21,6 +21,9 @@ type Choice struct {
 	// Base is the number of the revision with the spec's content whose ConfigMaps have changed since;
 	// 0 if the new revision is not made for that.
 	Base int64
+	// Changed are the names of the ConfigMaps that have changed since the current revision, or since
+	// Base, if the revision is chosen for that.
+	Changed []string
 	// Trigger and Message describe a rollout to the revision.
 	Trigger v1alpha1.RolloutTrigger
 	Message string
@@ -45,14 +48,13 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 		}
 	}
 	choice := Choice{Trigger: v1alpha1.TriggerSpecChanged}
-	var changed []string
 	best := 0
 	for _, rev := range revisions {
 		if !rev.Record.HasSource(source) {
 			continue
 		}
 		if names := ChangedConfig(rev, config); len(names) > 0 {
-			choice.Base, changed = rev.Number, names
+			choice.Base, choice.Changed = rev.Number, names
 			continue
 		}
 		if rank := rankOf(rev, current, config); rank >= best {
@@ -60,14 +62,21 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 		}
 	}
 	if choice.Number != 0 {
-		choice.Base = 0
+		choice.Base, choice.Changed = 0, nil
 		choice.Message = "the spec's content is that of revision " + strconv.FormatInt(choice.Number, 10)
+		if now := Find(revisions, current); now != nil && now.Record.HasSource(source) {
+			choice.Changed = ChangedConfig(*now, config)
+		}
+		if len(choice.Changed) > 0 {
+			choice.Trigger = v1alpha1.TriggerConfigChanged
+			choice.Message = fmt.Sprintf("%s back to the content of revision %d", configMessage(choice.Changed), choice.Number)
+		}
 	}
 	if restart := pendingRestart(spec, revisions); restart != nil {
 		if choice.Number != 0 || choice.Base != 0 {
 			choice.Trigger = v1alpha1.TriggerRestart
 		}
-		choice.Number, choice.Base = 0, 0
+		choice.Number, choice.Base, choice.Changed = 0, 0, nil
 		choice.Restart = restart
 	}
 	switch {
@@ -77,7 +86,7 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 	case choice.Trigger == v1alpha1.TriggerRestart:
 		choice.Message = "restartedAt was set to " + choice.Restart.UTC().Format(time.RFC3339)
 	case choice.Base != 0:
-		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, configMessage(changed)
+		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, configMessage(choice.Changed)
 	default:
 		choice.Message = "the spec's content changed"
 	}

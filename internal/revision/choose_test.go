@@ -17,7 +17,7 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// of are revisions of these images of the stack, numbered from 1.
+// of returns revisions of these images of the stack, numbered from 1.
 func of(images ...string) []model.Revision {
 	var revisions []model.Revision
 	for i, image := range images {
@@ -29,7 +29,7 @@ func of(images ...string) []model.Revision {
 	return revisions
 }
 
-// restarted says that the newest revision was made for a restart.
+// restarted marks the newest revision as created by a restart.
 func restarted(revisions []model.Revision, at time.Time) []model.Revision {
 	revisions[len(revisions)-1].Record.RestartedAt = &at
 	return revisions

@@ -55,12 +55,12 @@ func TestRevisionsSurviveStorage(t *testing.T) {
 	}
 }
 
-// TestStoredFormIsStable fails where revisions that are stored in clusters
-// could no longer be read, or would be written otherwise.
+// TestStoredFormIsStable fails if revisions stored in clusters could no longer be read, or would be
+// written differently.
 func TestStoredFormIsStable(t *testing.T) {
 	const (
-		// the keys in order: the API server holds the data immutable to the byte, and
-		// the garbage collector's patch (R27) orders them
+		// with sorted keys: the API server requires the data to stay identical to the byte, and the
+		// garbage collector's patch (R27) sorts them
 		data = `{"components":[{"name":"main","selector":{"a":"b"},` +
 			`"template":{"metadata":{},"spec":{"containers":null,"nodeName":"y","serviceAccountName":"x"}}}]}`
 		record = `{"sources":["s"],"contentHash":"c","rollouts":[{"sequence":1,"trigger":"Restart",` +
@@ -89,8 +89,8 @@ func TestStoredFormIsStable(t *testing.T) {
 	}
 }
 
-// TestDecodeRefusesWhatNoOperatorMade shows that a record by hand is not run
-// where running it would take away what runs, or stop the status from being told.
+// TestDecodeRefusesWhatNoOperatorMade checks that a manually created record is not used if it would
+// remove running components or break the status.
 func TestDecodeRefusesWhatNoOperatorMade(t *testing.T) {
 	main := model.Component{
 		Name: naming.Main, Selector: map[string]string{"a": "b"},
@@ -123,7 +123,7 @@ func TestDecodeRefusesWhatNoOperatorMade(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := revision.Decode(stored); (err == nil) != test.want {
-				t.Errorf("reading it: %v", err)
+				t.Errorf("decoding it: %v", err)
 			}
 		})
 	}
@@ -136,10 +136,10 @@ func TestDecodeSaysWhatIsBroken(t *testing.T) {
 	}
 	stored.Annotations[naming.AnnotationRecord] = "{"
 	if _, err := revision.Decode(stored); err == nil {
-		t.Error("a broken record is read without an error")
+		t.Error("a broken record is decoded without an error")
 	}
 	stored.Data.Raw = []byte("{")
 	if _, err := revision.Decode(stored); err == nil {
-		t.Error("broken data is read without an error")
+		t.Error("broken data is decoded without an error")
 	}
 }

@@ -82,7 +82,15 @@ func TestChooseByConfig(t *testing.T) {
 		}
 	}
 	changed := func(base int64) revision.Choice {
-		return revision.Choice{Base: base, Trigger: v1alpha1.TriggerConfigChanged, Message: "ConfigMap web changed"}
+		return revision.Choice{
+			Base: base, Changed: []string{"web"}, Trigger: v1alpha1.TriggerConfigChanged, Message: "ConfigMap web changed",
+		}
+	}
+	back := func(number int64) revision.Choice {
+		return revision.Choice{
+			Number: number, Changed: []string{"web"}, Trigger: v1alpha1.TriggerConfigChanged,
+			Message: fmt.Sprintf("ConfigMap web changed back to the content of revision %d", number),
+		}
 	}
 	later := noon.Add(time.Hour)
 	tests := map[string]struct {
@@ -92,8 +100,8 @@ func TestChooseByConfig(t *testing.T) {
 		config    revision.ObservedConfig
 		want      revision.Choice
 	}{
-		"R34 the ConfigMap of the first":           {[]Option{Image("a")}, all, 2, web("1"), found(1)},
-		"R34 the ConfigMap of the second":          {[]Option{Image("a")}, all, 1, web("2"), found(2)},
+		"R34 the ConfigMap of the first":           {[]Option{Image("a")}, all, 2, web("1"), back(1)},
+		"R34 the ConfigMap of the second":          {[]Option{Image("a")}, all, 1, web("2"), back(2)},
 		"R32 a changed ConfigMap":                  {[]Option{Image("a")}, all, 1, web("3"), changed(2)},
 		"R32 a changed ConfigMap of other content": {[]Option{Image("b")}, all, 3, web("1"), changed(3)},
 		"R33 a deleted ConfigMap, in what runs":    {[]Option{Image("a")}, all, 1, web(model.AbsentHash), found(1)},

@@ -14,32 +14,32 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// broken is the rollout with a failure.
+// broken returns the rollout with a failure.
 func broken(rollout model.Rollout) model.Rollout {
 	rollout.Failure = &model.Failure{Reason: v1alpha1.FailureCrashLoopBackOff, Component: "main", Message: "its last words"}
 	return rollout
 }
 
-// back is the rollout as an automatic rollback.
+// back returns the rollout as an automatic rollback.
 func back(rollout model.Rollout) model.Rollout {
 	rollout.Trigger = v1alpha1.TriggerAutoRollback
 	return rollout
 }
 
-// empty is the rollout of no pods.
+// empty returns the rollout without pods.
 func empty(rollout model.Rollout) model.Rollout {
 	rollout.Empty = true
 	return rollout
 }
 
-// ended is the rollout as it ends so many minutes after noon.
+// ended returns the rollout with an end this many minutes after noon.
 func ended(rollout model.Rollout, minutes int) model.Rollout {
 	end := noon.Add(time.Duration(minutes) * time.Minute)
 	rollout.EndedAt = &end
 	return rollout
 }
 
-// found are the revision and the sequence of a rollout; zeros for none.
+// found returns the revision and the sequence of a rollout, or zeros for nil.
 func found(rollout *model.Rollout) [2]int64 {
 	if rollout == nil {
 		return [2]int64{}
@@ -47,7 +47,7 @@ func found(rollout *model.Rollout) [2]int64 {
 	return [2]int64{rollout.Revision, rollout.Sequence}
 }
 
-// picks are tests of a function that picks a rollout of a timeline.
+// picks are tests of a function that picks a rollout from a timeline.
 type picks map[string]struct {
 	rollouts []model.Rollout
 	want     [2]int64 // revision and sequence
@@ -164,7 +164,7 @@ func TestRolledBackFrom(t *testing.T) {
 	}.run(t, revision.RolledBackFrom)
 }
 
-// TestOvertaken shows how a rollout ends that another one follows.
+// TestOvertaken checks the outcome of a rollout that is followed by another one.
 func TestOvertaken(t *testing.T) {
 	type end struct {
 		Outcome v1alpha1.RolloutOutcome
@@ -181,7 +181,7 @@ func TestOvertaken(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			next := entry(6, 2, progressing) // it starts five minutes after noon
+			next := entry(6, 2, progressing) // starts five minutes after noon
 			got := revision.Timeline(with(test.rollout, next))[1]
 			if diff := cmp.Diff(test.want, end{got.Outcome, got.EndedAt.Sub(noon).Minutes()}); diff != "" {
 				t.Errorf("Timeline (-want +got):\n%s", diff)
@@ -215,7 +215,8 @@ func TestSuperseded(t *testing.T) {
 	}
 }
 
-// TestBeginShortensEarlierFailures keeps records small: one failure is reported at a time (R18).
+// TestBeginShortensEarlierFailures checks that records stay small: only one failure is reported at
+// a time (R18).
 func TestBeginShortensEarlierFailures(t *testing.T) {
 	first, second := broken(entry(1, 2, failed)), broken(entry(2, 2, failed))
 	rev := model.Revision{Number: 2, Record: model.Record{Rollouts: []model.Rollout{first, second}}}
@@ -225,11 +226,11 @@ func TestBeginShortensEarlierFailures(t *testing.T) {
 	want := []model.Rollout{entry(1, 2, failed), entry(2, 2, failed), {
 		Sequence: 3, Revision: 2, Trigger: v1alpha1.TriggerRollback, Outcome: progressing, StartedAt: noon,
 	}}
-	want[0].Failure, want[1].Failure = short, second.Failure // which is told until this one has ended
+	want[0].Failure, want[1].Failure = short, second.Failure // reported until the new rollout has ended
 	if diff := cmp.Diff(want, got.Record.Rollouts); diff != "" {
 		t.Errorf("Begin (-want +got):\n%s", diff)
 	}
-	// what it was given is shared with others
+	// the input is shared
 	if diff := cmp.Diff([]model.Rollout{broken(entry(1, 2, failed)), broken(entry(2, 2, failed))}, rev.Record.Rollouts); diff != "" {
 		t.Errorf("Begin changed its input (-before +after):\n%s", diff)
 	}

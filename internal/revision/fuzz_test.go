@@ -17,7 +17,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// images are those of the specs; sources are the hashes of theirs.
+// images are the images of the specs; sources are the specs' hashes.
 var images = []string{"a", "b", "c"}
 
 func sources() []string {
@@ -28,10 +28,10 @@ func sources() []string {
 	return hashes
 }
 
-// dice are thrown by the fuzzer: a byte a throw, and 0 when there are none left.
+// dice provides the fuzzer's random numbers: a byte for each roll, and 0 when none are left.
 type dice []byte
 
-// roll is a number below n.
+// roll returns a number below n.
 func (d *dice) roll(n int) int {
 	if len(*d) == 0 {
 		return 0
@@ -43,7 +43,7 @@ func (d *dice) roll(n int) int {
 
 func (d *dice) yes() bool { return d.roll(2) == 1 }
 
-// time is within an hour after noon.
+// time returns a time within an hour after noon.
 func (d *dice) time() time.Time { return noon.Add(time.Duration(d.roll(60)) * time.Minute) }
 
 func (d *dice) spec() v1alpha1.AppStackSpec {
@@ -90,7 +90,7 @@ func (d *dice) rollout(number int64) model.Rollout {
 		Sequence: int64(d.roll(12)), Trigger: triggers[d.roll(4)], Outcome: outcomes[d.roll(4)], StartedAt: d.time(),
 		Empty: d.roll(4) == 3, Declared: d.yes(), From: int64(d.roll(8)), Revision: number,
 	}
-	if made.Outcome != v1alpha1.OutcomeProgressing && d.roll(8) != 7 { // a record can be damaged
+	if made.Outcome != v1alpha1.OutcomeProgressing && d.roll(8) != 7 { // a record may be damaged
 		end := d.time()
 		made.EndedAt = &end
 	}
@@ -100,11 +100,11 @@ func (d *dice) rollout(number int64) model.Rollout {
 	return made
 }
 
-// FuzzChoose chooses and looks back over whatever is recorded: revisions of
-// several operators' times, mended by hand, with numbers and rollouts missing.
+// FuzzChoose chooses from arbitrary records: written by several operator versions, edited by hand,
+// with numbers and rollouts missing.
 func FuzzChoose(f *testing.F) {
-	// First come the spec's image, and whether it is paused, rolls back and restarts; then how many revisions there
-	// are; then of each its number, its sources, its restart and its rollouts.
+	// The bytes encode the spec's image, and whether it is paused, rolls back and restarts; then
+	// the number of revisions; then for each its number, its sources, its restart and its rollouts.
 	var (
 		imageA, imageC = []byte{0, 0, 0, 0}, []byte{2, 0, 0, 0}
 		backTo1        = []byte{1, 0, 1, 1, 0, 0}
@@ -144,7 +144,7 @@ func FuzzChoose(f *testing.F) {
 		checkChoice(t, choice, revisions)
 		timeline := revision.Timeline(revisions)
 		if second := revision.Timeline(revisions); !reflect.DeepEqual(timeline, second) {
-			t.Errorf("told twice (-first +second):\n%s", cmp.Diff(timeline, second))
+			t.Errorf("timeline built twice (-first +second):\n%s", cmp.Diff(timeline, second))
 		}
 		checkTimeline(t, timeline)
 		if !reflect.DeepEqual(sameSpec, spec) || !reflect.DeepEqual(same, revisions) {
@@ -156,19 +156,19 @@ func FuzzChoose(f *testing.F) {
 func checkChoice(t *testing.T, choice revision.Choice, revisions []model.Revision) {
 	t.Helper()
 	if choice.Number != 0 && revision.Find(revisions, choice.Number) == nil {
-		t.Errorf("revision %d is chosen, which there is not", choice.Number)
+		t.Errorf("revision %d is chosen, which does not exist", choice.Number)
 	}
 	if choice.Problem != nil {
 		if diff := cmp.Diff(revision.Choice{Problem: choice.Problem}, choice); diff != "" {
-			t.Errorf("R15 a problem, and yet (-want +got):\n%s", diff)
+			t.Errorf("R15 a choice despite the problem (-want +got):\n%s", diff)
 		}
 		return
 	}
 	if choice.Trigger == "" || choice.Message == "" {
-		t.Errorf("chosen without a word on why: %+v", choice)
+		t.Errorf("chosen without a reason: %+v", choice)
 	}
 	if choice.Restart != nil && choice.Number != 0 {
-		t.Errorf("R16a a restart by revision %d, which there is already", choice.Number)
+		t.Errorf("R16a a restart by the existing revision %d", choice.Number)
 	}
 }
 
@@ -176,20 +176,20 @@ func checkTimeline(t *testing.T, timeline []model.Rollout) {
 	t.Helper()
 	for i, rollout := range timeline {
 		if i > 0 && rollout.Open() {
-			t.Errorf("R5 rollout %d is open, and another one followed", rollout.Sequence)
+			t.Errorf("R5 rollout %d is open, but is followed by another one", rollout.Sequence)
 		}
 	}
 	if target := revision.RollbackTarget(timeline); target != nil {
 		newest := timeline[0]
 		switch {
 		case !target.Good():
-			t.Errorf("R12 back to %+v, which is not good", target)
+			t.Errorf("R12 rollback to %+v, which is not good", target)
 		case !newest.Failed() || !newest.Open():
-			t.Errorf("R12 back from %+v, which has not failed", newest)
+			t.Errorf("R12 rollback from %+v, which has not failed", newest)
 		case newest.Trigger == v1alpha1.TriggerAutoRollback:
-			t.Errorf("R13 back from %+v, which is a way back", newest)
+			t.Errorf("R13 rollback from %+v, which is a rollback itself", newest)
 		case target.Revision == newest.Revision:
-			t.Errorf("R14 back from revision %d to itself", newest.Revision)
+			t.Errorf("R14 rollback from revision %d to itself", newest.Revision)
 		}
 	}
 	if reported := revision.ReportedFailure(timeline); reported != nil && !reported.Failed() {

@@ -68,8 +68,8 @@ func TestSourceHash(t *testing.T) {
 	}
 }
 
-// TestSourceHashIsStable fails where a hash changes that stacks in production
-// have recorded: all of them would be rolled out anew.
+// TestSourceHashIsStable fails if a hash changes that is recorded in production: all stacks would
+// be rolled out again.
 func TestSourceHashIsStable(t *testing.T) {
 	if got, want := revision.SourceHash(Stack("shop", limits).Spec), "721416f67a6a9049"; got != want {
 		t.Errorf("SourceHash = %s, want %s", got, want)

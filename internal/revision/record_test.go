@@ -20,9 +20,8 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// longest is a record with as much as may come together, of a text: rollouts that
-// failed, as the API server and containers tell of it, and images that were not
-// looked up, of several spellings.
+// longest returns a record of maximum size filled with the text: rollouts that failed with long
+// messages, and images that could not be looked up, in several spellings.
 func longest(text string) model.Revision {
 	words := strings.Repeat(text, 9000/len(text))
 	rev := model.Revision{Number: 2, Content: model.Content{Components: []model.Component{{Name: naming.Main}}}}
@@ -59,14 +58,14 @@ func TestRecordFitsIntoAnAnnotation(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(before, rev); diff != "" {
-				t.Error("the revision that is encoded changed")
+				t.Error("encoding changed the revision")
 			}
 			size := 0
 			for key, value := range stored.Annotations {
 				size += len(key) + len(value)
 			}
 			if room := apivalidation.TotalAnnotationSizeLimitB - size; room < 64<<10 {
-				t.Errorf("the annotations have %d bytes: the API server has room for %d more, and others annotate too", size, room)
+				t.Errorf("the annotations have %d bytes: the API server has room for %d more, which others need too", size, room)
 			}
 			back, err := revision.Decode(stored)
 			if err != nil {
@@ -84,13 +83,13 @@ func TestRecordFitsIntoAnAnnotation(t *testing.T) {
 				t.Fatal(err)
 			}
 			if again.Annotations[naming.AnnotationRecord] != stored.Annotations[naming.AnnotationRecord] {
-				t.Error("R19 a record that is read and written is another one")
+				t.Error("R19 a record changes when it is decoded and encoded")
 			}
 		})
 	}
 }
 
-// TestRecordIsWhole shows that nothing is left out of an ordinary record.
+// TestRecordIsWhole checks that nothing is omitted from an ordinary record.
 func TestRecordIsWhole(t *testing.T) {
 	rev := longest("word ")
 	for i := range rev.Record.Rollouts {
@@ -113,7 +112,7 @@ func TestRecordIsWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range back.Record.Rollouts {
-		back.Record.Rollouts[i].StartedAt = rev.Record.Rollouts[i].StartedAt // in another zone
+		back.Record.Rollouts[i].StartedAt = rev.Record.Rollouts[i].StartedAt // in another time zone
 	}
 	if diff := cmp.Diff(rev.Record, back.Record); diff != "" {
 		t.Errorf("R5 the record (-encoded +decoded):\n%s", diff)

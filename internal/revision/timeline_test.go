@@ -14,8 +14,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// entry is a rollout of a revision: ended as many minutes after noon as its
-// sequence says, unless it is under way.
+// entry returns a rollout of a revision. Unless it is in progress, it ended as many minutes after
+// noon as its sequence number.
 func entry(sequence, number int64, outcome v1alpha1.RolloutOutcome) model.Rollout {
 	rollout := model.Rollout{
 		Sequence: sequence, Revision: number, Outcome: outcome,
@@ -28,7 +28,7 @@ func entry(sequence, number int64, outcome v1alpha1.RolloutOutcome) model.Rollou
 	return rollout
 }
 
-// with are revisions with these rollouts.
+// with returns revisions with these rollouts.
 func with(rollouts ...model.Rollout) []model.Revision {
 	var revisions []model.Revision
 	for number := int64(1); number <= 4; number++ {

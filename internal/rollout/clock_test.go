@@ -10,10 +10,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// hour is by how much clocks are set anew in these tests, in seconds.
+// hour is the number of seconds by which clocks are set in these tests.
 const hour = 3600
 
-// watched has the operator watch for so many seconds, since so many seconds after noon.
+// watched sets how long the operator has observed the rollout, and since when, in seconds after
+// noon.
 func watched(began, seconds int) change {
 	return func(in *rollout.Input) {
 		in.Observations.Began, in.Observations.For = at(began), time.Duration(seconds)*time.Second
@@ -21,18 +22,18 @@ func watched(began, seconds int) change {
 	}
 }
 
-// sawProgress has the operator have seen component main make progress so many seconds ago.
+// sawProgress sets when component main was observed to make progress, in seconds before now.
 func sawProgress(ago int) change {
 	return func(in *rollout.Input) { in.Observations.Progress["shop"] = time.Duration(ago) * time.Second }
 }
 
-// sawRefused has the operator see component main's pods refused for so many seconds.
+// sawRefused sets for how many seconds component main's pods were observed to be rejected.
 func sawRefused(seconds int) change {
 	return func(in *rollout.Input) { in.Observations.Refused["shop"] = time.Duration(seconds) * time.Second }
 }
 
-// TestClockSetAnew has clocks set anew while a rollout is open: times differ by an hour then, and the operator goes
-// by what it measured.
+// TestClockSetAnew sets clocks while a rollout is open: recorded times are then off by an hour, and
+// the operator relies on its own measurements.
 func TestClockSetAnew(t *testing.T) {
 	const (
 		updated = "ReplicaSetUpdated"

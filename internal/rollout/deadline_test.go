@@ -18,15 +18,15 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// progress is what the Deployment controller noted last, so many seconds after noon.
+// progress sets the last progress reported by the Deployment controller, in seconds after noon.
 func progress(reason string, updated int) change {
 	return has(appsv1.DeploymentCondition{
 		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: reason, LastUpdateTime: metav1.NewTime(at(updated)),
-		LastTransitionTime: metav1.NewTime(at(-1000)), // it says nothing of progress
+		LastTransitionTime: metav1.NewTime(at(-1000)), // not the time of the last progress
 	})
 }
 
-// ofLast makes a change of component main one of the last component.
+// ofLast applies a change of component main to the last component.
 func ofLast(changed change) change {
 	return func(in *rollout.Input) {
 		last := *in
@@ -35,7 +35,7 @@ func ofLast(changed change) change {
 	}
 }
 
-// asked has the pods looked at since so many seconds after noon.
+// asked sets since when the pods are watched, in seconds after noon.
 func asked(seconds int) change { return func(in *rollout.Input) { in.PodsAsked = at(seconds) } }
 
 func TestDeadline(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// failures are all reasons that a user may be told.
+// failures are all documented failure reasons.
 var failures = []string{
 	v1alpha1.FailureProgressDeadlineExceeded, v1alpha1.FailureReplicaFailure, v1alpha1.FailureRejected,
 	v1alpha1.FailureCrashLoopBackOff, v1alpha1.FailureInvalidImageName, v1alpha1.FailureErrImagePull,
@@ -28,10 +28,10 @@ var failures = []string{
 	v1alpha1.FailureCreateContainerError, v1alpha1.FailureRunContainerError,
 }
 
-// dice are thrown by the fuzzer: a byte a throw, and 0 when there are none left.
+// dice provides the fuzzer's random numbers: a byte for each roll, and 0 when none are left.
 type dice []byte
 
-// roll is a number below n.
+// roll returns a number below n.
 func (d *dice) roll(n int) int {
 	if len(*d) == 0 {
 		return 0
@@ -43,7 +43,7 @@ func (d *dice) roll(n int) int {
 
 func (d *dice) yes() bool { return d.roll(2) == 1 }
 
-// time is around the rollout's start, and for 0 none at all.
+// time returns a time around the rollout's start, or the zero time for 0.
 func (d *dice) time() time.Time {
 	n := d.roll(256)
 	if n == 0 {
@@ -52,7 +52,7 @@ func (d *dice) time() time.Time {
 	return at(n*5 - 200)
 }
 
-// maybe is a time, or nil.
+// maybe returns a time or nil.
 func (d *dice) maybe() *time.Time {
 	if !d.yes() {
 		return nil
@@ -105,7 +105,7 @@ func (d *dice) component(name string) rollout.Component {
 	return made
 }
 
-// observations is that of an operator that has watched since a time; for 0 it has not.
+// observations returns those of an operator that has observed since a time; for 0, none.
 func (d *dice) observations() model.Observations {
 	seen := model.Observations{Began: d.time(), For: d.duration(), Progress: map[string]time.Duration{}, Refused: map[string]time.Duration{}}
 	if seen.Began.IsZero() {
@@ -124,7 +124,7 @@ func (d *dice) observations() model.Observations {
 
 func (d *dice) duration() time.Duration { return time.Duration(d.roll(256)) * 5 * time.Second }
 
-// after is the input some time later, in which nothing happened.
+// after returns the input some time later if nothing else changes.
 func after(in rollout.Input, wait time.Duration) rollout.Input {
 	in.Now = in.Now.Add(wait)
 	in.Observations.For += wait
@@ -190,8 +190,9 @@ func (d *dice) container(name string) model.Container {
 }
 
 func FuzzJudge(f *testing.F) {
-	// First come the rollout, the policy and the times; then how many components there are; then of each what is
-	// odd about it, its Deployment with the conditions, and its pods with their containers; then what the operator saw.
+	// The bytes encode the rollout, the policy and the times; then the number of components; then
+	// for each its deviations, its Deployment with the conditions, and its pods with their
+	// containers; then the observations.
 	var (
 		soon     = []byte{0, 0, 120, 0, 0, 1, 60}
 		overdue  = []byte{0, 0, 12, 0, 1, 58, 60}
@@ -205,7 +206,7 @@ func FuzzJudge(f *testing.F) {
 		timedOut = []byte{1, 0, 0, 1, 50, 50, 0}
 		crashes  = []byte{0, 1, 0, 0, 0, 1, 41, 3, 0, 1, 7, 50}
 		noPull   = []byte{0, 1, 0, 0, 0, 1, 41, 0, 1, 6, 0}
-		mixed    = []byte{0, 2, 0, 0, 0, 1, 41, 0, 1, 6, 0, 0, 1, 55, 0, 0} // one pod cannot pull, another is ready
+		mixed    = []byte{0, 2, 0, 0, 0, 1, 41, 0, 1, 6, 0, 0, 1, 55, 0, 0} // one pod cannot pull its image, another is ready
 		ready    = []byte{0, 1, 0, 1, 59, 0, 0}
 	)
 	for _, seed := range [][][]byte{
@@ -231,7 +232,7 @@ func FuzzJudge(f *testing.F) {
 		if second := rollout.Judge(in); !reflect.DeepEqual(verdict, second) {
 			t.Errorf("judged twice (-first +second):\n%s", cmp.Diff(verdict, second))
 		}
-		if !reflect.DeepEqual(same, in) { // many times faster than cmp
+		if !reflect.DeepEqual(same, in) { // much faster than cmp
 			t.Errorf("judging changed its input (-before +after):\n%s", cmp.Diff(same, in))
 		}
 		if blind, possible := withoutTemplates(same); possible {
@@ -240,10 +241,10 @@ func FuzzJudge(f *testing.F) {
 			}
 		}
 		if verdict.Again < 0 {
-			t.Errorf("another look is due in %s", verdict.Again)
+			t.Errorf("the next reconcile is due in %s", verdict.Again)
 		}
 		if verdict.Complete && (verdict.Failure != nil || verdict.Waits != "" || verdict.Again != 0) {
-			t.Errorf("complete, and yet %+v", verdict)
+			t.Errorf("complete, but %+v", verdict)
 		}
 		if !verdict.Complete && verdict.Waits == "" && verdict.Failure == nil {
 			t.Error("neither complete nor failed, and waiting for nothing")
@@ -252,20 +253,20 @@ func FuzzJudge(f *testing.F) {
 			checkFailure(t, in, *failure)
 			return
 		}
-		// nothing changes before another look is due
+		// nothing changes before the next reconcile is due
 		wait := verdict.Again - time.Nanosecond
 		if verdict.Again == 0 {
 			wait = 1000 * time.Hour
 		}
 		later := rollout.Judge(after(in, wait))
 		if later.Failure != nil || later.Complete != verdict.Complete || later.Waits != verdict.Waits {
-			t.Errorf("%+v, and another look is due in %s; but %s later %+v", verdict, verdict.Again, wait, later)
+			t.Errorf("%+v, and the next reconcile is due in %s; but %s later %+v", verdict, verdict.Again, wait, later)
 		}
 	})
 }
 
-// withoutTemplates is what is known where no ReplicaSet was read, as is possible where
-// the rollout does not need it, and no pod is in trouble.
+// withoutTemplates returns the input without ReplicaSets, if the rollout does not need them and no
+// pod is in trouble.
 func withoutTemplates(in rollout.Input) (blind rollout.Input, possible bool) {
 	deployments := map[string]*appsv1.Deployment{}
 	for i := range in.Components {
@@ -285,12 +286,12 @@ func checkFailure(t *testing.T, in rollout.Input, failure model.Failure) {
 		t.Errorf("R13 failed again: %s", failure)
 	}
 	if !slices.Contains(failures, failure.Reason) {
-		t.Errorf("failed for reason %q, which the API does not know", failure.Reason)
+		t.Errorf("failed for reason %q, which the API does not document", failure.Reason)
 	}
 	if !slices.ContainsFunc(in.Components, func(c rollout.Component) bool { return c.Name == failure.Component }) {
-		t.Errorf("component %q failed, which there is not", failure.Component)
+		t.Errorf("component %q failed, which does not exist", failure.Component)
 	}
 	if !failure.At.Equal(in.Now) {
-		t.Errorf("failed at %s, and it is %s", failure.At, in.Now)
+		t.Errorf("failed at %s, want %s", failure.At, in.Now)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// holds has these pods of component main hold it up, as earlier ones that terminate or as new ones that start.
+// holds adds pods that hold component main up: terminating earlier ones, or starting new ones.
 func holds(pods ...model.Pod) change {
 	return func(in *rollout.Input) {
 		main := &in.Components[0]
@@ -31,25 +31,25 @@ func holds(pods ...model.Pod) change {
 	}
 }
 
-// ofWorker is the pod as one of component worker.
+// ofWorker returns the pod as one of component worker.
 func ofWorker(pod model.Pod) model.Pod {
 	pod.Component = "worker"
 	return pod
 }
 
-// creating is a pod whose container is created since so many seconds after noon.
+// creating returns a pod whose container is being created since this many seconds after noon.
 func creating(sandbox *bool, since int) model.Pod {
 	return model.Pod{Name: "shop-a", Made: at(since), Starting: &model.Starting{
 		Container: "app", Reason: "ContainerCreating", Sandbox: sandbox, Since: at(since),
 	}}
 }
 
-// lingering is a pod that is to be gone so many seconds after noon.
+// lingering returns a pod that should have ended by this many seconds after noon.
 func lingering(by int, finalizers ...string) model.Pod {
 	return model.Pod{Name: "shop-old", Terminating: true, EndsBy: at(by), Node: "node-1", Finalizers: finalizers}
 }
 
-// mounts has component main's pods mount a claim.
+// mounts makes component main's pods mount a claim.
 func mounts(readOnly bool) change {
 	return func(in *rollout.Input) {
 		in.Components[0].Deployment.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
@@ -68,7 +68,8 @@ var (
 const claimed = "an old pod may hold the claim data, which only one node can mount with ReadWriteOnce, and only one pod with " +
 	"ReadWriteOncePod: have old pods go first with rollout.strategy: Recreate"
 
-// TestFailureReportOfHeldPods shows what a deadline says of pods that do not start, or do not end (R18).
+// TestFailureReportOfHeldPods checks the failure report after the deadline for pods that do not
+// start or do not end (R18).
 func TestFailureReportOfHeldPods(t *testing.T) {
 	const (
 		late = "no progress for 600 s: shop: 1 of 3 new pods created; "
@@ -169,7 +170,7 @@ func TestFailureReportOfHeldPods(t *testing.T) {
 	}
 }
 
-// TestWaitsForWhatHolds shows what the conditions say of such pods, and from when on.
+// TestWaitsForWhatHolds checks what the conditions report about such pods, and from when on.
 func TestWaitsForWhatHolds(t *testing.T) {
 	const one = "shop: 1 of 3 new pods created"
 	tests := map[string]struct {

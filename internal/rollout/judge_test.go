@@ -19,17 +19,16 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// noon is when the rollouts of these tests begin.
+// noon is the start of the rollouts in these tests.
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// at is so many seconds after noon.
 func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 
 // change changes the input of a test.
 type change func(*rollout.Input)
 
-// judged is the verdict, so many seconds after noon, on a rollout of component
-// main that has made one of three pods, or on that with the changes.
+// judged returns the verdict, this many seconds after noon, on a rollout of component main that has
+// created one of three pods, with the changes applied.
 func judged(now int, changes ...change) rollout.Verdict {
 	return rollout.Judge(input(now, changes...))
 }
@@ -57,12 +56,12 @@ func component(name, deployment string) rollout.Component {
 	}}
 }
 
-// sees has these pods of component main seen.
+// sees adds pods of component main.
 func sees(pods ...model.Pod) change {
 	return func(in *rollout.Input) { in.Components[0].Pods = append(in.Components[0].Pods, made(pods)...) }
 }
 
-// made are the pods, with the rollout's start as their time where they have none.
+// made sets the pods' creation time, if missing, to the rollout's start.
 func made(pods []model.Pod) []model.Pod {
 	for i := range pods {
 		if pods[i].Made.IsZero() {
@@ -72,7 +71,7 @@ func made(pods []model.Pod) []model.Pod {
 	return pods
 }
 
-// older is the pod as one from before the rollout.
+// older returns the pod as one from before the rollout.
 func older(pod model.Pod) model.Pod {
 	pod.Made = at(-3600)
 	return pod
@@ -87,7 +86,7 @@ func worker(pods ...model.Pod) change {
 	}
 }
 
-// runs has a component run as it should.
+// runs makes component i complete.
 func runs(i int) change {
 	return func(in *rollout.Input) {
 		in.Components[i].Deployment.Status = appsv1.DeploymentStatus{
@@ -96,7 +95,7 @@ func runs(i int) change {
 	}
 }
 
-// has gives component main's Deployment a condition.
+// has adds a condition to component main's Deployment.
 func has(condition appsv1.DeploymentCondition) change {
 	return func(in *rollout.Input) {
 		status := &in.Components[0].Deployment.Status
@@ -104,7 +103,7 @@ func has(condition appsv1.DeploymentCondition) change {
 	}
 }
 
-// replicaFailure is that pods cannot be created since so many seconds after noon.
+// replicaFailure is the condition that pods cannot be created since this many seconds after noon.
 func replicaFailure(since int) appsv1.DeploymentCondition {
 	return appsv1.DeploymentCondition{
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate",
@@ -125,48 +124,49 @@ func failedOnce(in *rollout.Input) {
 	in.Rollout.Failure = &model.Failure{Reason: v1alpha1.FailureCrashLoopBackOff}
 }
 
-// resumed lets the deadline run from so many seconds after noon.
+// resumed restarts the deadline this many seconds after noon.
 func resumed(seconds int) change {
 	return func(in *rollout.Input) { in.Rollout.ResumedAt = ptr.To(at(seconds)) }
 }
 
-// waits is a pod whose app container waits for a reason since so many seconds after noon.
+// waits returns a pod whose app container waits for a reason since this many seconds after noon.
 func waits(name, reason string, since int) model.Pod {
 	return model.Pod{Name: name, Containers: []model.Container{{Name: "app", Waiting: reason, Since: at(since)}}}
 }
 
-// exited is a pod whose app container has exited so many times, last so many seconds after noon.
+// exited returns a pod whose app container has exited this many times, last this many seconds after
+// noon.
 func exited(name string, times int32, last int) model.Pod {
 	return model.Pod{Name: name, Containers: []model.Container{{
 		Name: "app", Exits: times, LastExit: &model.Exit{Code: 7, Reason: "Error", Message: "no database\n", At: at(last)},
 	}}}
 }
 
-// waitsAfterExit is a pod whose container exited once, and waits for the reason since so many seconds after noon.
+// waitsAfterExit returns a pod whose container exited once and waits for the reason since this many
+// seconds after noon.
 func waitsAfterExit(name, reason string, since int) model.Pod {
 	pod := waits(name, reason, since)
 	pod.Containers[0].Exits, pod.Containers[0].LastExit = 1, exited("", 1, since-1).Containers[0].LastExit
 	return pod
 }
 
-// over is the pod once it has ended, as after an eviction.
+// over returns the pod after it has ended, for example by an eviction.
 func over(pod model.Pod) model.Pod {
 	pod.Ended = true
 	return pod
 }
 
-// ready is a pod that has been ready since so many seconds after noon.
+// ready returns a pod that has been ready since this many seconds after noon.
 func ready(name string, since int) model.Pod {
 	return model.Pod{Name: name, ReadySince: ptr.To(at(since)), ReadySeen: at(since)}
 }
 
-// ending is the pod while it is being deleted.
 func ending(pod model.Pod) model.Pod {
 	pod.Terminating = true
 	return pod
 }
 
-// brief is a verdict in a few words.
+// brief summarizes a verdict.
 func brief(v rollout.Verdict) string {
 	switch {
 	case v.Failure != nil:
@@ -180,7 +180,6 @@ func brief(v rollout.Verdict) string {
 	}
 }
 
-// verdicts are tests by name.
 type verdicts map[string]struct {
 	now     int
 	changes []change

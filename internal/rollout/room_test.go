@@ -16,17 +16,17 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// gone has a pod be gone so many seconds after noon.
+// gone sets when a pod was last deleted, in seconds after noon.
 func gone(seconds int) change { return func(in *rollout.Input) { in.PodsGone = at(seconds) } }
 
-// replacing has component i replace so many pods of earlier revisions, with so many of its own.
+// replacing makes component i have this many pods of earlier revisions and of its own.
 func replacing(i int, earlier, updated int32) change {
 	return func(in *rollout.Input) {
 		in.Components[i].Deployment.Status.Replicas, in.Components[i].Deployment.Status.UpdatedReplicas = earlier+updated, updated
 	}
 }
 
-// surge has component main's rollout make so many pods before old ones go.
+// surge sets maxSurge of component main's rollout.
 func surge(pods int32) change {
 	return func(in *rollout.Input) {
 		in.Components[0].Deployment.Spec.Strategy = appsv1.DeploymentStrategy{
@@ -108,7 +108,8 @@ func TestReplicaFailure(t *testing.T) {
 	}.run(t)
 }
 
-// TestQuotaAdvice shows what users are advised where a quota is in the way; nothing where something else is.
+// TestQuotaAdvice checks the advice when a quota blocks pods; there is none if the cause is
+// different.
 func TestQuotaAdvice(t *testing.T) {
 	const (
 		first = "the quota has no room for new pods beside old ones: raise it, or have old pods go first with " +

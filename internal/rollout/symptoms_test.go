@@ -15,7 +15,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/rollout"
 )
 
-// TestGraces writes out how long each state is waited for, as users are told it.
+// TestGraces checks the documented grace period of each state.
 func TestGraces(t *testing.T) {
 	tests := map[string]time.Duration{
 		"InvalidImageName":           0,
@@ -31,11 +31,11 @@ func TestGraces(t *testing.T) {
 			in := input(0, sees(waits("shop-a", reason, 20)))
 			in.Now = at(20).Add(grace - time.Nanosecond)
 			if diff := cmp.Diff("again in 1ns", brief(rollout.Judge(in))); diff != "" {
-				t.Errorf("before its time (-want +got):\n%s", diff)
+				t.Errorf("before the grace period ends (-want +got):\n%s", diff)
 			}
 			in.Now = at(20).Add(grace)
 			if diff := cmp.Diff("failed: component main, container app: "+reason, brief(rollout.Judge(in))); diff != "" {
-				t.Errorf("at its time (-want +got):\n%s", diff)
+				t.Errorf("at the end of the grace period (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -130,9 +130,8 @@ func TestPodStates(t *testing.T) {
 	}.run(t)
 }
 
-// TestHintStays has the clock of a node run ahead of the operator's, and pods
-// whose exits are left to the deadline: as the operator's clock comes there, what
-// is said to be wrong stays the same.
+// TestHintStays sets a node's clock ahead of the operator's, with pods whose exits are left to the
+// deadline: the reported hint must stay the same when the operator's clock reaches the node's time.
 func TestHintStays(t *testing.T) {
 	codes := func(pod model.Pod, code int32) model.Pod {
 		pod.Containers[0].LastExit.Code = code
@@ -147,7 +146,7 @@ func TestHintStays(t *testing.T) {
 	}
 }
 
-// TestFailureReport shows failures whole: what they say is all that is left of the pods (R18).
+// TestFailureReport checks whole failure reports: the pods themselves are gone by then (R18).
 func TestFailureReport(t *testing.T) {
 	told := waits("shop-a", "ErrImagePull", 0)
 	told.Containers[0].Message = "manifest unknown"

@@ -25,16 +25,16 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
-// door is a keeper before metrics, and an API server that knows the token
-// "prometheus", which may get /metrics, and "stranger", which may nothing.
+// door is a keeper in front of metrics, and an API server that knows two tokens: "prometheus",
+// which may get /metrics, and "stranger", which has no rights.
 type door struct {
 	http.Handler
 	clock *clocktesting.FakeClock
-	// asked are the questions to the API server.
+	// asked are the requests to the API server.
 	asked []string
-	// broken is what it answers with, instead of an answer.
+	// broken is the API server's error, if any.
 	broken error
-	// seen are the credentials that reached the metrics.
+	// seen are the Authorization headers that reached the metrics.
 	seen []string
 }
 
@@ -68,7 +68,7 @@ func newDoor(t *testing.T) *door {
 	var err error
 	d.Handler, err = k.filter(logr.Discard(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.seen = append(d.seen, r.Header.Get("Authorization"))
-		_, _ = io.WriteString(w, "metrics") // a recorder takes all
+		_, _ = io.WriteString(w, "metrics") // a ResponseRecorder does not fail
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func created[T apiruntime.Object](t *testing.T, action clienttesting.Action) T {
 	return object
 }
 
-// get is the status of the answer to a request.
+// get returns the status of the response to a request.
 func (d *door) get(method, path, authorization string) int {
 	request := httptest.NewRequest(method, path, nil)
 	if authorization != "" {
@@ -134,16 +134,16 @@ func TestFilter(t *testing.T) {
 				t.Errorf("answered with %d, want %d", status, test.status)
 			}
 			if diff := cmp.Diff(test.asked, d.asked); diff != "" {
-				t.Errorf("asked of the API server (-want +got):\n%s", diff)
+				t.Errorf("requests to the API server (-want +got):\n%s", diff)
 			}
 			if strings.Join(d.seen, "") != "" {
-				t.Errorf("the token went on to the metrics: %v", d.seen)
+				t.Errorf("the token was passed on to the metrics: %v", d.seen)
 			}
 		})
 	}
 }
 
-// TestHowLongAnAnswerHolds asks twice, and says how often the API server was asked.
+// TestHowLongAnAnswerHolds sends two requests and counts the requests to the API server.
 func TestHowLongAnAnswerHolds(t *testing.T) {
 	const get, metrics = http.MethodGet, "/metrics"
 	tests := map[string]struct {
@@ -175,7 +175,8 @@ func TestHowLongAnAnswerHolds(t *testing.T) {
 	}
 }
 
-// TestAnAnswerIsOfOneQuestion shows that what one may, another may not by that.
+// TestAnAnswerIsOfOneQuestion checks that an answer is not reused for another token, method or
+// path.
 func TestAnAnswerIsOfOneQuestion(t *testing.T) {
 	d := newDoor(t)
 	for range 2 {
@@ -210,8 +211,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestLongQuestionsTakeNoRoom shows that nobody fills the memory with requests
-// that they need no rights for.
+// TestLongQuestionsTakeNoRoom checks that unauthenticated clients cannot fill the memory with long
+// requests.
 func TestLongQuestionsTakeNoRoom(t *testing.T) {
 	const long, requests = 1 << 20, 16
 	taken := func() uint64 {
@@ -232,15 +233,15 @@ func TestLongQuestionsTakeNoRoom(t *testing.T) {
 		t.Errorf("%d requests take %d MiB", requests, (after-before)/long)
 	}
 	if len(d.asked) != requests {
-		t.Errorf("asked %d times, want once for each", len(d.asked))
+		t.Errorf("the API server was asked %d times, want once per request", len(d.asked))
 	}
 	d.get(strings.Repeat("M", long), "/metrics", "Bearer other")
 	if len(d.asked) != requests {
-		t.Errorf("the answer to the first is not remembered: asked %d times", len(d.asked))
+		t.Errorf("the answer to the first request is not remembered: asked %d times", len(d.asked))
 	}
 }
 
-// TestFilterAsksTheAPIServer shows that the filter is wired to the one of the configuration.
+// TestFilterAsksTheAPIServer checks that the filter uses the API server of the configuration.
 func TestFilterAsksTheAPIServer(t *testing.T) {
 	asked := make(chan string, 1)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -260,6 +261,6 @@ func TestFilterAsksTheAPIServer(t *testing.T) {
 		t.Errorf("answered with %d, want 500", status)
 	}
 	if got := <-asked; got != "POST /apis/authentication.k8s.io/v1/tokenreviews" {
-		t.Errorf("asked %s", got)
+		t.Errorf("request to the API server: %s", got)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// BenchmarkCompute is what it costs to compute the status of a settled stack.
+// BenchmarkCompute measures computing the status of a settled stack.
 func BenchmarkCompute(b *testing.B) {
 	for _, size := range []struct {
 		name    string
@@ -29,7 +29,7 @@ func BenchmarkCompute(b *testing.B) {
 	}
 }
 
-// BenchmarkPressing is what it costs to see that only numbers are new.
+// BenchmarkPressing measures finding that only numbers changed.
 func BenchmarkPressing(b *testing.B) {
 	before := status.Compute(planned(settled()))
 	next := *before.DeepCopy()

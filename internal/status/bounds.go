@@ -106,7 +106,8 @@ func boundedHistory(history []v1alpha1.RolloutStatus) []v1alpha1.RolloutStatus {
 // missing in a record.
 func known(rollout v1alpha1.RolloutStatus) bool {
 	switch rollout.Trigger {
-	case "", v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart:
+	case "", v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart,
+		v1alpha1.TriggerConfigChanged:
 	default:
 		return false
 	}

@@ -24,8 +24,7 @@ import (
 	"github.com/appstack-dev/appstack/test/schema"
 )
 
-// TestBoundsAreTheAPIs shows that each bound of the status's schema is one that is
-// kept, and that no more is cut than has to be.
+// TestBoundsAreTheAPIs checks that the bounds in the code equal those of the status's schema.
 func TestBoundsAreTheAPIs(t *testing.T) {
 	kept := map[string]int64{
 		"image": maxImage, "address": maxAddress, "selector": maxSelector, "readySummary": maxSummary,
@@ -37,11 +36,11 @@ func TestBoundsAreTheAPIs(t *testing.T) {
 		"failure.component": maxName, "failure.pod": maxPodName, "failure.container": maxName,
 		"failure.reason": maxFailureReason, "failure.message": maxFailureMessage,
 		"conditions": maxConditions, "conditions[].reason": maxReason,
-		// the operator's are shorter: maxMessage, and names that are constants
+		// the operator's own limits are smaller: maxMessage, and names that are constants
 		"conditions[].message": 32768, "conditions[].type": 316,
 	}
 	if maxMessage > kept["conditions[].message"] {
-		t.Errorf("a condition's message may have %d characters, and the API takes %d", maxMessage, kept["conditions[].message"])
+		t.Errorf("a condition's message may have %d characters, but the API allows %d", maxMessage, kept["conditions[].message"])
 	}
 	crd, err := schema.Get()
 	if err != nil {
@@ -64,7 +63,7 @@ func TestBoundsAreTheAPIs(t *testing.T) {
 	}
 }
 
-// walk visits a schema and all that are inside it, by their paths.
+// walk visits a schema and all nested ones with their paths.
 func walk(path string, props apiextensionsv1.JSONSchemaProps, visit func(string, apiextensionsv1.JSONSchemaProps)) {
 	visit(path, props)
 	for _, name := range slices.Sorted(maps.Keys(props.Properties)) {
@@ -75,7 +74,7 @@ func walk(path string, props apiextensionsv1.JSONSchemaProps, visit func(string,
 	}
 }
 
-// full is a status that has as much of everything as the API takes.
+// full returns a status at all limits of the API.
 func full() v1alpha1.AppStackStatus {
 	at := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
 	words := strings.Repeat("界", maxWords)
@@ -117,7 +116,7 @@ func full() v1alpha1.AppStackStatus {
 func TestWhatFitsIsShown(t *testing.T) {
 	status := full()
 	if diff := cmp.Diff(*status.DeepCopy(), bounded(status)); diff != "" {
-		t.Errorf("what is within the bounds is another status (-before +after):\n%s", diff)
+		t.Errorf("a status within the bounds changed (-before +after):\n%s", diff)
 	}
 	crd, err := schema.Get()
 	if err != nil {
@@ -126,11 +125,11 @@ func TestWhatFitsIsShown(t *testing.T) {
 	stack := fixture.Stack("shop")
 	stack.Status = full()
 	for _, err := range crd.Validate(t.Context(), stack) {
-		t.Errorf("the fullest status is refused: %v", err)
+		t.Errorf("the largest status is rejected: %v", err)
 	}
 }
 
-// TestWhatIsNeededMostStays shows what is left where there is too much.
+// TestWhatIsNeededMostStays checks what is kept when a status exceeds the bounds.
 func TestWhatIsNeededMostStays(t *testing.T) {
 	status := full()
 	retiring := status.Components[0]
@@ -151,25 +150,26 @@ func TestWhatIsNeededMostStays(t *testing.T) {
 
 	got := bounded(status)
 	if len(got.Components) != maxComponents || got.Components[0].Name != full().Components[0].Name {
-		t.Errorf("%d components, the first of which is %s; want %d, the target's first",
+		t.Errorf("%d components, first %s; want %d, first those of the target revision",
 			len(got.Components), got.Components[0].Name, maxComponents)
 	}
 	if len(got.Components[0].ImageValues) != maxImageValues || got.Components[maxComponents-1].ImageValues != nil {
-		t.Error("the values of the last component go first, where there are too many in all")
+		t.Error("if there are too many image values, the last component's must be dropped first")
 	}
 	if got.History[0].Images == nil || len(got.History) != maxHistory {
-		t.Error("the newest rollouts are shown, with their images where values of images can go instead")
+		t.Error("the newest rollouts must be kept with their images: image values are dropped instead")
 	}
 	if len(got.Conditions) != maxConditions || !slices.ContainsFunc(got.Conditions, isOwn) {
 		t.Errorf("%d conditions, want %d, with the operator's", len(got.Conditions), maxConditions)
 	}
 	if want := strings.Repeat("界", maxFailureMessage-1) + "…"; got.Failure.Message != want {
-		t.Errorf("R18 the message is not cut between two characters, with an ellipsis: it ends with %q",
+		t.Errorf("R18 the message is not truncated at a character with an ellipsis: it ends with %q",
 			got.Failure.Message[len(got.Failure.Message)-9:])
 	}
 }
 
-// TestSelectorOfManyLabels shows that a selector is never cut, which would be another one.
+// TestSelectorOfManyLabels checks that a selector is never truncated, which would select different
+// pods.
 func TestSelectorOfManyLabels(t *testing.T) {
 	component := model.Component{Name: naming.Main, Selector: map[string]string{}}
 	for i := range 60 {
@@ -181,6 +181,6 @@ func TestSelectorOfManyLabels(t *testing.T) {
 	}
 	got, err := labels.Parse(Compute(in).Selector)
 	if err != nil || !got.Matches(labels.Set(naming.Selector("shop", naming.Main))) || got.Matches(labels.Set{"a": "b"}) {
-		t.Errorf("R26 the selector is %q (%v), want one that chooses the stack's pods", got, err)
+		t.Errorf("R26 the selector is %q (%v), want one that selects the stack's pods", got, err)
 	}
 }

@@ -17,9 +17,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/status"
 )
 
-// TestContestedDrift shows that a stack is stalled, and not ready, all the time that
-// somebody else changes an object again and again: before a write has to wait, while one
-// waits, and after it.
+// TestContestedDrift checks that a stack is stalled and not ready while another writer changes an
+// object again and again: before a repair has to wait, while one waits, and after it.
 func TestContestedDrift(t *testing.T) {
 	const words = "DriftContested: Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set " +
 		"again after each repair: stop it; to run another image, set it in the stack's spec"
@@ -59,8 +58,8 @@ func TestContestedDrift(t *testing.T) {
 	}
 }
 
-// TestAdmittedImages shows which image a component runs that the cluster's admission has
-// changed, be it when its revision was made or later, and that this is said.
+// TestAdmittedImages checks the reported image of a component whose image admission has changed,
+// when its revision was created or later, and that the change is reported.
 func TestAdmittedImages(t *testing.T) {
 	const mirror = "mirror.example.com/my-app:1"
 	tests := map[string]struct {

@@ -27,10 +27,10 @@ import (
 	"github.com/appstack-dev/appstack/test/schema"
 )
 
-// dice are thrown by the fuzzer: a byte a throw, and 0 when there are none left.
+// dice provides the fuzzer's random numbers: a byte for each roll, and 0 when none are left.
 type dice []byte
 
-// roll is a number below n, which is at most 256.
+// roll returns a number below n, which is at most 256.
 func (d *dice) roll(n int) int {
 	if len(*d) == 0 {
 		return 0
@@ -42,7 +42,7 @@ func (d *dice) roll(n int) int {
 
 func (d *dice) yes() bool { return d.roll(2) == 1 }
 
-// text is what a cluster, a registry, a webhook or a hand may write.
+// text returns text as a cluster, a registry, a webhook or a user may write it.
 func (d *dice) text() string {
 	parts := []string{
 		"app", "", "main", "CrashLoopBackOff", "x", "é", "界", "😀", "\xff", "\xc3", "\x00", "\x1b[31m", "<&>", "\n", " ", "-a", "a:b,",
@@ -52,7 +52,7 @@ func (d *dice) text() string {
 	return strings.Repeat(parts[d.roll(len(parts))], lengths[d.roll(len(lengths))]) + parts[d.roll(len(parts))]
 }
 
-// name is that of a component: each another, or of whatever form.
+// name returns a component's name: a unique one, or one of any form.
 func (d *dice) name(i int) string {
 	switch {
 	case i == 0:
@@ -131,11 +131,11 @@ func (d *dice) rollout(sequence, revision int64) model.Rollout {
 	return made
 }
 
-// input is a stack that anything may have befallen.
+// input returns a stack in any state.
 func (d *dice) input() status.Input {
 	stack := Stack("shop")
 	stack.Generation = int64(d.roll(3))
-	for i := range d.roll(17) { // as many as the API server takes, by others
+	for i := range d.roll(17) { // conditions of others, up to the API server's limit
 		stack.Status.Conditions = append(stack.Status.Conditions, metav1.Condition{
 			Type: fmt.Sprintf("example.com/%d", i), Status: metav1.ConditionTrue, Reason: "Other", LastTransitionTime: metav1.NewTime(noon),
 		})
@@ -187,8 +187,8 @@ func (d *dice) input() status.Input {
 	return in
 }
 
-// accepts sees that the API server takes the status of whatever it is given, and
-// keeps it as it is: what comes back as it was sent is not written again (R19).
+// accepts checks that the API server accepts the status of any input and stores it unchanged: a
+// status that comes back as it was written is not written again (R19).
 func accepts(t *testing.T, in status.Input) v1alpha1.AppStackStatus {
 	t.Helper()
 	crd, err := schema.Get()
@@ -199,7 +199,7 @@ func accepts(t *testing.T, in status.Input) v1alpha1.AppStackStatus {
 	stack.Status = status.Compute(in)
 	for _, err := range crd.Validate(t.Context(), stack) {
 		text := err.Error()
-		t.Errorf("the API server refuses the status: %s", text[:min(len(text), 300)])
+		t.Errorf("the API server rejects the status: %s", text[:min(len(text), 300)])
 	}
 	raw, err := json.Marshal(stack.Status)
 	if err != nil {
@@ -213,12 +213,12 @@ func accepts(t *testing.T, in status.Input) v1alpha1.AppStackStatus {
 		t.Fatal(err)
 	}
 	if !equality.Semantic.DeepEqual(stack.Status, back) {
-		t.Errorf("R19 it comes back as another one (-sent +back):\n%.2000s", cmp.Diff(stack.Status, back))
+		t.Errorf("R19 it comes back changed (-sent +back):\n%.2000s", cmp.Diff(stack.Status, back))
 	}
 	return stack.Status
 }
 
-// FuzzCompute shows that the API server takes whatever status is computed.
+// FuzzCompute checks that the API server accepts every computed status.
 func FuzzCompute(f *testing.F) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for size := range 12 {
@@ -234,7 +234,7 @@ func FuzzCompute(f *testing.F) {
 	})
 }
 
-// TestHostileInput shows the same of random input, of which each has all that can be in it.
+// TestHostileInput checks the same with random input of maximum size.
 func TestHostileInput(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 40 {

@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// web is an image that serves on port 8080. Its digest is a word, for readers.
+// web is an image that serves on port 8080. Its digest is a readable word.
 func web(digest string) model.Image {
 	return model.Image{
 		Digest:    "sha256:" + digest,
@@ -30,7 +30,7 @@ func web(digest string) model.Image {
 	}
 }
 
-// withRegistry is a world with a registry, in which the stack's first release is over.
+// withRegistry returns a world with a registry, in which the stack's first release is complete.
 func withRegistry(options ...Option) *sim.World {
 	world := sim.New()
 	world.Registry = sim.NewRegistry()
@@ -40,7 +40,7 @@ func withRegistry(options ...Option) *sim.World {
 	return world
 }
 
-// seen is the input for the world as it is.
+// seen returns the input for the world's current state.
 func seen(world *sim.World) status.Input {
 	return planned(status.Input{State: world.State(), Now: world.Now()})
 }
@@ -89,7 +89,7 @@ func TestImagesResolved(t *testing.T) {
 	}
 }
 
-// TestImagesResolvedIsOfWhatRuns follows the condition through the revisions of a stack.
+// TestImagesResolvedIsOfWhatRuns checks the condition across the revisions of a stack.
 func TestImagesResolvedIsOfWhatRuns(t *testing.T) {
 	world := withRegistry()
 	var got []string
@@ -117,14 +117,13 @@ func TestImagesResolvedIsOfWhatRuns(t *testing.T) {
 	}
 }
 
-// byTag asks no registry, and byDigest does.
+// byTag disables registry lookups, and byDigest enables them.
 func byTag(s *v1alpha1.AppStack)    { s.Spec.ImageResolution = v1alpha1.ImageResolutionTag }
 func byDigest(s *v1alpha1.AppStack) { s.Spec.ImageResolution = v1alpha1.ImageResolutionDigest }
 
-// TestImagesResolvedIsOfWhatIsAskedFor shows that the condition says how it stands
-// with what the spec asks for, where that runs already: a revision whose images
-// run as written has the same content whether nobody asked for their digests, or
-// nobody could have them.
+// TestImagesResolvedIsOfWhatIsAskedFor checks that the condition reflects the current spec if its
+// content already runs: a revision with unresolved images has the same content whether no digests
+// were requested or none were available.
 func TestImagesResolvedIsOfWhatIsAskedFor(t *testing.T) {
 	const silent = "False RegistryUnavailable: images run as written; component main: " +
 		"the registry, asked for my-app:1: it does not answer in time"
@@ -152,7 +151,7 @@ func TestImagesResolvedIsOfWhatIsAskedFor(t *testing.T) {
 				t.Errorf("condition (-want +got):\n%s", diff)
 			}
 			if revisions := world.State().Revisions; len(revisions) != 1 {
-				t.Errorf("R3 there are %d revisions of one content", len(revisions))
+				t.Errorf("R3 there are %d revisions of the same content", len(revisions))
 			}
 		})
 	}
@@ -215,8 +214,8 @@ func TestReadyWhileLookingUp(t *testing.T) {
 	}
 }
 
-// TestAStackThatIsLookedAfterDoesNotFlap shows that the same is said as long as
-// nothing happens: while an image is looked up, and afterwards (R19).
+// TestAStackThatIsLookedAfterDoesNotFlap checks that the status is stable while nothing happens:
+// while an image is looked up, and afterwards (R19).
 func TestAStackThatIsLookedAfterDoesNotFlap(t *testing.T) {
 	looking := withRegistry()
 	looking.Registry.Hang()
@@ -232,7 +231,7 @@ func TestAStackThatIsLookedAfterDoesNotFlap(t *testing.T) {
 			first := status.Compute(in)
 			in.State.Stack.Status = first
 			in.Now = in.Now.Add(3 * time.Second)
-			in.State.Answers.Wait -= 3 * time.Second // what there is left of it
+			in.State.Answers.Wait -= 3 * time.Second // the remaining wait
 			if diff := cmp.Diff(first, status.Compute(planned(in))); diff != "" {
 				t.Errorf("(-first +again):\n%s", diff)
 			}
@@ -240,7 +239,7 @@ func TestAStackThatIsLookedAfterDoesNotFlap(t *testing.T) {
 	}
 }
 
-// TestShortImage shows what people see in the column IMAGE.
+// TestShortImage checks the column IMAGE.
 func TestShortImage(t *testing.T) {
 	const digest = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 	tests := map[string]struct{ runs, want string }{
@@ -266,7 +265,7 @@ func TestShortImage(t *testing.T) {
 	}
 }
 
-// TestComponentImages shows what each component runs, and from where its values are.
+// TestComponentImages checks which image each component runs, and the sources of its values.
 func TestComponentImages(t *testing.T) {
 	world := withRegistry(Bare(), Component("worker", 1, nil, "work"))
 	type image struct {
@@ -298,8 +297,8 @@ func TestComponentImages(t *testing.T) {
 	}
 }
 
-// TestHistoryOfImages shows that the history says of which bytes a revision is,
-// and where that is not certain.
+// TestHistoryOfImages checks that the history reports the digests of each revision, and where they
+// are not certain.
 func TestHistoryOfImages(t *testing.T) {
 	world := withRegistry()
 	world.Registry.Push("my-app:1", web("newer"))

@@ -25,7 +25,7 @@ func TestPressing(t *testing.T) {
 		}, false},
 		"others have scaled it": {func(in *status.Input) {
 			in.State.Children.Deployment("shop").Spec.Replicas = ptr.To[int32](4)
-		}, true}, // the spec names the number, and the stack is scaled back
+		}, true}, // the spec sets the number, and the stack is scaled back
 		"Ready turns": {func(in *status.Input) {
 			in.State.Children.Deployment("shop").Status.AvailableReplicas = 2
 		}, true},
@@ -48,8 +48,8 @@ func TestPressing(t *testing.T) {
 	}
 }
 
-// TestPressingWhileScaling shows that the words which count pods are not pressing,
-// and those of a problem are.
+// TestPressingWhileScaling checks that a message that counts pods is not pressing, and a changed
+// problem is.
 func TestPressingWhileScaling(t *testing.T) {
 	in := settled()
 	in.State.Children.Deployment("shop").Status.AvailableReplicas = 1
@@ -57,7 +57,7 @@ func TestPressingWhileScaling(t *testing.T) {
 	in.State.Children.Deployment("shop").Status.AvailableReplicas = 2
 	next := status.Compute(planned(in))
 	if conditions(before)[v1alpha1.ConditionReady] == conditions(next)[v1alpha1.ConditionReady] {
-		t.Fatalf("the words do not count pods: %v", conditions(next))
+		t.Fatalf("the message does not count pods: %v", conditions(next))
 	}
 	if status.Pressing(before, next) {
 		t.Errorf("pressing: %v after %v", conditions(next), conditions(before))
@@ -66,7 +66,7 @@ func TestPressingWhileScaling(t *testing.T) {
 	before = status.Compute(planned(in))
 	problem("then do that")(&in)
 	if !status.Pressing(before, status.Compute(planned(in))) {
-		t.Error("the other words of a problem are not pressing")
+		t.Error("a changed problem message is not pressing")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // that finds something decides.
 func ready(in Input) verdict {
 	for _, check := range []func(Input) (reason, message string, blocked bool){
-		hasProblem, waitsForPredecessor, isRetried, isHeld, looksUp, moves, rollsOut, scales, lacksPods,
+		hasProblem, waitsForPredecessor, isRetried, isHeld, looksUp, gathers, moves, rollsOut, scales, lacksPods,
 	} {
 		if reason, message, blocked := check(in); blocked {
 			return verdict{metav1.ConditionFalse, reason, message}
@@ -61,6 +61,13 @@ func isRetried(in Input) (reason, message string, blocked bool) {
 func looksUp(in Input) (reason, message string, blocked bool) {
 	if in.Plan.LooksUp != "" {
 		return v1alpha1.ReasonProgressing, in.Plan.LooksUp + " is looked up in its registry", true
+	}
+	return "", "", false
+}
+
+func gathers(in Input) (reason, message string, blocked bool) {
+	if in.Plan.Gathers != "" {
+		return v1alpha1.ReasonProgressing, in.Plan.Gathers + ": a release starts unless more changes follow at once", true
 	}
 	return "", "", false
 }

@@ -23,7 +23,7 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// settled is the input for a stack whose first rollout has succeeded.
+// settled returns the input for a stack whose first rollout has succeeded.
 func settled(options ...Option) status.Input {
 	world := sim.New()
 	world.Apply(Stack("shop", options...))
@@ -31,7 +31,7 @@ func settled(options ...Option) status.Input {
 	return status.Input{State: world.State(), Now: noon}
 }
 
-// planned plans for the state as it is now.
+// planned adds the plan for the current state.
 func planned(in status.Input) status.Input {
 	answers := in.State.Answers
 	in.State.Answers = model.Answers{}
@@ -42,7 +42,7 @@ func planned(in status.Input) status.Input {
 	return in
 }
 
-// conditions are lines for people, one a condition.
+// conditions returns each condition as a line.
 func conditions(s v1alpha1.AppStackStatus) map[string]string {
 	lines := map[string]string{}
 	for _, condition := range s.Conditions {
@@ -198,12 +198,12 @@ func TestTransitionTimesAreCarriedOver(t *testing.T) {
 	in.Now = in.Now.Add(time.Hour)
 	again := status.Compute(planned(in))
 	if diff := cmp.Diff(first, again); diff != "" {
-		t.Errorf("R19 an hour later the status is another one (-first +again):\n%s", diff)
+		t.Errorf("R19 an hour later the status differs (-first +again):\n%s", diff)
 	}
 	With(in.State.Stack, Image("my-app:2"))
 	changed := meta.FindStatusCondition(status.Compute(planned(in)).Conditions, v1alpha1.ConditionReady)
 	if !changed.LastTransitionTime.After(before.Time) {
-		t.Errorf("R19 Ready turned %s at %s, which is no later than %s", changed.Status, changed.LastTransitionTime, before)
+		t.Errorf("R19 Ready turned %s at %s, want a time after %s", changed.Status, changed.LastTransitionTime, before)
 	}
 }
 
@@ -255,7 +255,7 @@ func TestAddress(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	in := settled(Annotation(v1alpha1.AnnotationChangeCause, "first release"))
-	in.State.Stack.Status = v1alpha1.AppStackStatus{} // lost
+	in.State.Stack.Status = v1alpha1.AppStackStatus{} // the status was lost
 	got := status.Compute(planned(in)).History
 	start := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
 	end := metav1.NewTime(start.Add(2 * time.Second))

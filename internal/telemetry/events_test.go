@@ -20,10 +20,10 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// event is one that was told.
+// event is a recorded event.
 type event struct{ Related, Kind, Reason, Action, Note string }
 
-// recorder keeps what it is told.
+// recorder records events.
 type recorder struct{ events []event }
 
 func (r *recorder) Eventf(_, related runtime.Object, kind, reason, action, note string, args ...any) {
@@ -34,14 +34,14 @@ func (r *recorder) Eventf(_, related runtime.Object, kind, reason, action, note 
 	r.events = append(r.events, told)
 }
 
-// unresolved is a component that runs an image as it is written.
+// unresolved returns a component that runs an image without a digest.
 func unresolved(name, message string) model.Component {
 	return model.Component{Name: name, Provenance: model.Provenance{
 		Unresolved: &model.Unresolved{Reason: v1alpha1.ReasonRegistryUnavailable, Message: message},
 	}}
 }
 
-// made and there are the record of revision 2: one that is created, and one that is there already.
+// made and there are revision 2 without and with a UID: one to be created, and an existing one.
 var (
 	made  = model.ObjectID{Kind: model.KindRevision, Name: "shop-2"}
 	there = model.ObjectID{Kind: model.KindRevision, Name: "shop-2", UID: "record"}
@@ -109,8 +109,8 @@ func TestUnresolvedImages(t *testing.T) {
 	}
 }
 
-// TestDeletedChildren shows that an object which somebody else deleted is worth a
-// warning, and one that was only changed is not.
+// TestDeletedChildren checks that an object deleted by somebody else causes a warning, and one that
+// was only changed does not.
 func TestDeletedChildren(t *testing.T) {
 	for reason, kind := range map[string]string{
 		v1alpha1.EventRecreated: corev1.EventTypeWarning, v1alpha1.EventDriftRepaired: corev1.EventTypeNormal,
@@ -126,8 +126,8 @@ func TestDeletedChildren(t *testing.T) {
 	}
 }
 
-// TestAProblemHasOneEvent shows when a problem has an event, and that nothing is
-// remembered of it that the status says.
+// TestAProblemHasOneEvent checks when a problem has an event, and that a problem is not remembered
+// once the status shows it.
 func TestAProblemHasOneEvent(t *testing.T) {
 	rejected := func(message string) v1alpha1.AppStackStatus {
 		return v1alpha1.AppStackStatus{Conditions: []metav1.Condition{
@@ -159,6 +159,6 @@ func TestAProblemHasOneEvent(t *testing.T) {
 		}
 	}
 	if mem.Problem != "" {
-		t.Errorf("%q is remembered though the status says it", mem.Problem)
+		t.Errorf("%q is remembered though the status shows it", mem.Problem)
 	}
 }

@@ -25,7 +25,7 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// cache is a reader of these stacks, or of none until it is filled.
+// cache is a reader of these stacks, which fails until it is filled.
 type cache struct {
 	client.Reader
 	stacks []*v1alpha1.AppStack
@@ -46,14 +46,14 @@ func (c *cache) List(_ context.Context, list client.ObjectList, _ ...client.List
 	return nil
 }
 
-// elected is of a manager that leads.
+// elected returns a closed channel, as for a manager that leads.
 func elected() <-chan struct{} {
 	closed := make(chan struct{})
 	close(closed)
 	return closed
 }
 
-// metrics are those of an operator that watches the pods of two stacks.
+// metrics returns the metrics of an operator that watches the pods of two stacks.
 func metrics(t *testing.T, stacks ...*v1alpha1.AppStack) (*telemetry.Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -64,7 +64,8 @@ func metrics(t *testing.T, stacks ...*v1alpha1.AppStack) (*telemetry.Metrics, *p
 	return made, registry
 }
 
-// gathered are the samples of the families, by what a scrape calls them; of a histogram, its count and its sum.
+// gathered returns the samples of the families by series name; for a histogram, its count and its
+// sum.
 func gathered(t *testing.T, registry prometheus.Gatherer, families ...string) map[string]float64 {
 	t.Helper()
 	all, err := registry.Gather()
@@ -101,14 +102,13 @@ func gathered(t *testing.T, registry prometheus.Gatherer, families ...string) ma
 	return samples
 }
 
-// started is a step that starts a rollout.
 func started(trigger v1alpha1.RolloutTrigger) model.StartRollout {
 	return model.StartRollout{Revision: model.Revision{Record: model.Record{
 		Rollouts: []model.Rollout{{Trigger: trigger, StartedAt: noon}},
 	}}}
 }
 
-// left is a step after which a rollout stands like this.
+// left is a step after which the rollout has this outcome.
 func left(outcome v1alpha1.RolloutOutcome, reason string) model.Step {
 	rollout := &model.Rollout{Outcome: outcome, StartedAt: noon}
 	if reason != "" {
@@ -182,8 +182,8 @@ func TestRollouts(t *testing.T) {
 	}
 }
 
-// TestClockIsSetBack shows that the sum of the durations never falls, which would be
-// taken for a restart of the operator.
+// TestClockIsSetBack checks that the sum of durations never decreases, which would look like a
+// restart of the operator.
 func TestClockIsSetBack(t *testing.T) {
 	const duration = "appstack_rollout_duration_seconds"
 	m, registry := metrics(t)
@@ -202,7 +202,7 @@ func TestClockIsSetBack(t *testing.T) {
 func TestRollbacks(t *testing.T) {
 	m, registry := metrics(t)
 	want := map[string]float64{
-		`appstack_rollbacks_total{trigger="AutoRollback"}`: 0, // there before the first, for rates
+		`appstack_rollbacks_total{trigger="AutoRollback"}`: 0, // exists before the first rollback, for rate()
 		`appstack_rollbacks_total{trigger="Rollback"}`:     0,
 	}
 	if diff := cmp.Diff(want, gathered(t, registry, "appstack_rollbacks_total")); diff != "" {
@@ -224,7 +224,7 @@ func TestRollbacks(t *testing.T) {
 	}
 }
 
-// TestOneStepEndsAndBegins is that of a rollback that begins while another rollout goes on.
+// TestOneStepEndsAndBegins checks a rollback that starts while another rollout is in progress.
 func TestOneStepEndsAndBegins(t *testing.T) {
 	m, registry := metrics(t)
 	step := started(v1alpha1.TriggerRollback)
@@ -240,7 +240,7 @@ func TestOneStepEndsAndBegins(t *testing.T) {
 	}
 }
 
-// stack has these conditions, each as type, status and reason.
+// stack returns a stack with these conditions, each as type, status and reason.
 func stack(name string, conditions ...[3]string) *v1alpha1.AppStack {
 	made := Stack(name)
 	for _, c := range conditions {
@@ -270,7 +270,7 @@ func TestStacksByCondition(t *testing.T) {
 	}
 }
 
-// TestScrapeBeforeTheCacheIsFilled gives all other metrics.
+// TestScrapeBeforeTheCacheIsFilled checks that all other metrics are available.
 func TestScrapeBeforeTheCacheIsFilled(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	if _, err := telemetry.NewMetrics(registry, &cache{empty: errors.New("not filled")}, elected(), func() int { return 0 }); err != nil {
@@ -282,7 +282,7 @@ func TestScrapeBeforeTheCacheIsFilled(t *testing.T) {
 	}
 }
 
-// TestOneWaitingToLead does not count what the leader counts.
+// TestOneWaitingToLead checks that a manager that does not lead counts no stacks.
 func TestOneWaitingToLead(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	stacks := &cache{stacks: []*v1alpha1.AppStack{stack("shop", [3]string{"Ready", "True", "Succeeded"})}}
@@ -290,11 +290,11 @@ func TestOneWaitingToLead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := gathered(t, registry, "appstack_stacks"); len(got) > 0 {
-		t.Errorf("a manager that does not lead counts %v", got)
+		t.Errorf("a manager that does not lead reports %v", got)
 	}
 }
 
-// TestLabels fails where the number of series would grow with the number of stacks or of their pods.
+// TestLabels fails if the number of series would grow with the number of stacks or of their pods.
 func TestLabels(t *testing.T) {
 	m, registry := metrics(t, stack("shop", [3]string{"Ready", "True", "Succeeded"}))
 	m.Took(left(v1alpha1.OutcomeProgressing, v1alpha1.FailureCrashLoopBackOff), noon)
@@ -331,7 +331,8 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// TestMetricsAreRegisteredOnce says so, rather than to count into the void.
+// TestMetricsAreRegisteredOnce checks that a second registration is an error, rather than metrics
+// that nobody gathers.
 func TestMetricsAreRegisteredOnce(t *testing.T) {
 	_, registry := metrics(t)
 	if _, err := telemetry.NewMetrics(registry, &cache{}, elected(), func() int { return 0 }); err == nil {

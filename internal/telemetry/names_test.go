@@ -17,11 +17,12 @@ import (
 	"github.com/appstack-dev/appstack/test/golden"
 )
 
-// described is a description's text, of which the name and the labels are needed: there is no other way to them.
+// described matches a description's text: the name and the labels are not accessible otherwise.
 var described = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", .*, variableLabels: \{([^}]*)\}\}$`)
 
-// TestNamesOfMetrics fails where a metric is renamed, by us or by a newer controller-runtime, or gets other labels:
-// alerts and dashboards go by these. hack/monitoring/check compares them with this golden file.
+// TestNamesOfMetrics fails if a metric is renamed or gets other labels, in this project or in
+// controller-runtime: alerts and dashboards use them. hack/monitoring/check compares them with this
+// golden file.
 func TestNamesOfMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	if _, err := telemetry.NewMetrics(registry, &cache{}, elected(), func() int { return 0 }); err != nil {
@@ -31,13 +32,13 @@ func TestNamesOfMetrics(t *testing.T) {
 	if others, ok := runtimemetrics.Registry.(prometheus.Collector); ok {
 		collectors = append(collectors, others)
 	} else {
-		t.Fatal("controller-runtime does not describe its metrics any more")
+		t.Fatal("controller-runtime no longer describes its metrics")
 	}
 	golden.Compare(t, "testdata/metrics.txt", strings.Join(names(t, collectors), "\n")+"\n")
 }
 
-// names are those of the collectors' metrics, with their labels. Those of Go and of the process are left out: they are
-// other ones with each version of Go, and on each system.
+// names returns the names and labels of the collectors' metrics. Those of Go and of the process are
+// left out: they differ between Go versions and platforms.
 func names(t *testing.T, collectors []prometheus.Collector) []string {
 	t.Helper()
 	descriptions := make(chan *prometheus.Desc)
@@ -51,7 +52,7 @@ func names(t *testing.T, collectors []prometheus.Collector) []string {
 	for description := range descriptions {
 		found := described.FindStringSubmatch(description.String())
 		if found == nil {
-			t.Errorf("a description is of another form: %s", description)
+			t.Errorf("unexpected form of a description: %s", description)
 			continue
 		}
 		name, labels := found[1], strings.Split(found[2], ",")

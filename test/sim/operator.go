@@ -79,7 +79,7 @@ func (w *World) pass() []model.Step {
 	if plan.Wait > 0 {
 		w.due = w.now.Add(plan.Wait)
 	}
-	if brief := w.state.Answers.Briefly; brief > 0 {
+	if brief := model.Sooner(w.state.Answers.Briefly, plan.Brief); brief > 0 {
 		w.due = w.now.Add(brief) // no status is written yet, because it would change at once
 	} else {
 		w.show(status.Compute(status.Input{State: w.state, Plan: plan, Now: w.now}))

@@ -13,7 +13,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/compose"
 )
 
-// fromText makes stacks of a Compose file, in the project p.
+// fromText converts a Compose file of project p to stacks.
 func fromText(t *testing.T, text string, options compose.Options) compose.Result {
 	t.Helper()
 	alone(t)
@@ -29,13 +29,13 @@ func fromText(t *testing.T, text string, options compose.Options) compose.Result
 	return result
 }
 
-// TestSpec shows what of the spec of the stack web comes from which fields of the
-// service. An image, and one replica, are in all of them.
+// TestSpec checks how fields of the service map to the spec of stack web. Every case also has an
+// image and one replica.
 func TestSpec(t *testing.T) {
 	tests := map[string]struct {
-		service string // fields of the service web
-		want    string // of the spec
-		notes   string // each on a line
+		service string // fields of service web
+		want    string // fields of the spec
+		notes   string // one per line
 	}{
 		"an image": {},
 		"ports, each once": {
@@ -196,17 +196,17 @@ func TestSpec(t *testing.T) {
 	}
 }
 
-// claimNote is that on the claim of the volume data.
+// claimNote is the note on the claim of volume data.
 const claimNote = "volumes.data: the claim p-data is empty at first, and Docker fills a volume with what the image has there; " +
 	"its root may hold lost+found (set subPath) and belongs to root (for another user set podTemplate.spec.securityContext.fsGroup)"
 
-// published is the note on a TCP port of web that the host offers.
+// published returns the note on a TCP port of web that is published on the host.
 func published(as, address, forwarded string) string {
 	return "web: ports: published as " + as + " on the host: in the cluster it is " + address + "; kubectl port-forward svc/web " +
 		forwarded + ", or set service.type: LoadBalancer"
 }
 
-// file is a Compose file with the service web.
+// file returns a Compose file with service web.
 func file(t *testing.T, service string) string {
 	t.Helper()
 	fields := map[string]any{"image": "web:1"}
@@ -236,12 +236,12 @@ func toMap(t *testing.T, value any) map[string]any {
 	return out
 }
 
-// TestGroup shows which services share a stack, and how all are called.
+// TestGroup checks which services share a stack, and the names of stacks and components.
 func TestGroup(t *testing.T) {
 	tests := map[string]struct {
 		services string
 		options  compose.Options
-		want     map[string][]string // components by stack, the main one aside
+		want     map[string][]string // components by stack, without the main one
 	}{
 		"each its own": {services: "{b: {image: b}, a: {image: a}}", want: map[string][]string{"a": nil, "b": nil}},
 		"a worker of the same image": {

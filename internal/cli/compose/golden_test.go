@@ -13,7 +13,7 @@ import (
 	"github.com/appstack-dev/appstack/test/golden"
 )
 
-// samples are the projects, by the name of what is to come out.
+// samples are the Compose projects, by the name of the golden file.
 var samples = map[string]struct {
 	file    string
 	options compose.Options
@@ -24,7 +24,7 @@ var samples = map[string]struct {
 	"one-stack":    {file: "shop/compose.yaml", options: compose.Options{Stack: "shop"}},
 }
 
-// alone keeps variables of whoever runs the tests away from Compose.
+// alone hides the developer's own Compose environment variables.
 func alone(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -34,7 +34,7 @@ func alone(t *testing.T) {
 	}
 }
 
-// convert makes stacks of the sample.
+// convert converts the sample to stacks.
 func convert(t *testing.T, name string) compose.Result {
 	t.Helper()
 	alone(t)
@@ -50,8 +50,8 @@ func convert(t *testing.T, name string) compose.Result {
 	return result
 }
 
-// TestGolden shows what becomes of projects such as people have. Would a careful
-// person apply it?
+// TestGolden checks the output for realistic projects. A careful reviewer should be willing to
+// apply it.
 func TestGolden(t *testing.T) {
 	for name := range samples {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/compose"
 )
 
-// write makes a folder of files.
+// write creates a directory with the files.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "My.Project")
@@ -30,7 +30,7 @@ func write(t *testing.T, files map[string]string) string {
 	return folder
 }
 
-// TestLoad reads what Docker Compose reads.
+// TestLoad checks that files are loaded as Docker Compose loads them.
 func TestLoad(t *testing.T) {
 	alone(t)
 	t.Setenv("FROM_PROCESS", "process")
@@ -40,7 +40,7 @@ func TestLoad(t *testing.T) {
 		in      string
 		options func(folder string) compose.Options
 		want    map[string]string // images by stack
-		env     map[string]string // of the stack web
+		env     map[string]string // environment of stack web
 	}{
 		"variables of the process and of .env": {
 			files: map[string]string{
@@ -135,7 +135,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// stacks are those of the result, by name.
+// stacks returns the stacks of the result by name.
 func stacks(result compose.Result) map[string]*v1alpha1.AppStack {
 	out := map[string]*v1alpha1.AppStack{}
 	for _, object := range result.Objects {
@@ -146,7 +146,7 @@ func stacks(result compose.Result) map[string]*v1alpha1.AppStack {
 	return out
 }
 
-// TestErrors shows that an error names the file and what is wrong with it.
+// TestErrors checks that an error names the file and the cause.
 func TestErrors(t *testing.T) {
 	alone(t)
 	tests := map[string]struct {
@@ -192,7 +192,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestFiles shows which files of configs become ConfigMaps.
+// TestFiles checks which files of configs become ConfigMaps.
 func TestFiles(t *testing.T) {
 	alone(t)
 	folder := write(t, map[string]string{

@@ -77,7 +77,7 @@ func TestHosts(t *testing.T) {
 		"a parameter that is no host":  {"ghost=db", nil},
 		"a digest":                     {"app@sha256:01ab", nil},
 		"a time":                       {"2026-11-24T17:22:00Z", nil},
-		"mapping of ports to the host": {"8080:80", []host{{"8080", 80, false}}}, // no service is named so
+		"mapping of ports to the host": {"8080:80", []host{{"8080", 80, false}}}, // no service has this name
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,13 +111,13 @@ func TestIsSecret(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsNoted shows that no field of a service disappears: it is carried
-// over, or there is a note on it. A field that Compose gets one day is noted too,
-// and this test asks for a word of its own on it.
+// TestEveryFieldIsNoted checks that no field of a service is dropped silently: it is either
+// converted or has a note. A field that Compose adds later gets a note too, and fails this test
+// until it has a note of its own.
 func TestEveryFieldIsNoted(t *testing.T) {
 	for field := range jsonFields(reflect.TypeFor[types.ServiceConfig]()) {
 		if _, known := serviceFields[field]; !known && !serviceFields.parent(field) {
-			t.Errorf("fields.go says nothing of %s", field)
+			t.Errorf("fields.go has no entry for %s", field)
 		}
 	}
 	tests := map[string]struct {
@@ -162,7 +162,7 @@ func TestEveryFieldIsNoted(t *testing.T) {
 	}
 }
 
-// jsonFields are the names of a struct's fields, those of embedded ones included.
+// jsonFields returns the names of a struct's JSON fields, including those of embedded structs.
 func jsonFields(of reflect.Type) map[string]bool {
 	out := map[string]bool{}
 	for field := range of.Fields() {

@@ -13,13 +13,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/compose"
 )
 
-// TestPorts shows which ports of the service b come from what the service a says
-// of it, and what is noted of them.
+// TestPorts checks which ports service b gets from references to it in service a, and the notes on
+// them.
 func TestPorts(t *testing.T) {
 	tests := map[string]struct {
-		a, b  string // fields beside the image
+		a, b  string // fields besides the image
 		want  []v1alpha1.Port
-		notes []string // of the ports of b
+		notes []string // notes on the ports of b
 	}{
 		"nothing": {},
 		"called, and nothing is named": {
@@ -55,7 +55,7 @@ func TestPorts(t *testing.T) {
 			a: "environment: {A: 'amqp://b', B: 'http://b:15672'}", want: []v1alpha1.Port{{ContainerPort: 15672}, {ContainerPort: 5672}},
 			notes: []string{"port 15672 is taken from environment.B of a", "port 5672 is taken from environment.A of a"},
 		},
-		// a check of a TCP port that nothing listens on would fail for ever
+		// a TCP probe of a port that nothing listens on would never succeed
 		"called by a port that is UDP": {
 			a: "environment: {B: 'b:8125'}", b: "expose: [8125/udp]", want: []v1alpha1.Port{{ContainerPort: 8125, Protocol: "UDP"}},
 		},
@@ -80,7 +80,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// beside makes fields the further ones of a mapping.
+// beside formats fields as further fields of a mapping.
 func beside(fields string) string {
 	if fields == "" {
 		return ""

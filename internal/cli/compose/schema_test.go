@@ -10,7 +10,8 @@ import (
 	"github.com/appstack-dev/appstack/test/schema"
 )
 
-// TestSchema shows that an API server takes what is made, rules of the schema included.
+// TestSchema checks that the API server accepts the generated stacks, including the schema's CEL
+// rules.
 func TestSchema(t *testing.T) {
 	crd, err := schema.Get()
 	if err != nil {

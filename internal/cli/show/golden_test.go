@@ -21,19 +21,18 @@ import (
 	"github.com/appstack-dev/appstack/test/golden"
 )
 
-// compare compares the text with that of a golden file.
 func compare(t *testing.T, name, got string) {
 	t.Helper()
 	golden.Compare(t, filepath.Join("testdata", name+".txt"), got)
 }
 
-// file is a view into a file: as wide as it gets.
+// file is the view when output goes to a file: no width limit.
 var file = show.View{Now: noon}
 
-// narrow is a terminal of 80 columns.
+// narrow is the view on a terminal of 80 columns.
 var narrow = show.View{Now: noon, Look: terminal.Look{Width: 80, Height: 40}}
 
-// in shows the same in several views, one below the other.
+// in renders the same text in several views, one below the other.
 func in(views map[string]show.View, order []string, text func(show.View) string) string {
 	var out strings.Builder
 	for _, name := range order {
@@ -72,7 +71,7 @@ func TestTreeSaysWhatMayNotBeSeen(t *testing.T) {
 	r := ready(t).release()
 	r.DeniedMessages = []string{"vic cannot list pods in namespace shop"}
 	if got := file.Tree(r, false); !strings.Contains(got, "\nnot shown: vic cannot list pods in namespace shop\n") {
-		t.Errorf("the tree does not say what is left out:\n%s", got)
+		t.Errorf("the tree does not report what is left out:\n%s", got)
 	}
 }
 
@@ -141,8 +140,8 @@ func TestWhy(t *testing.T) {
 	}
 }
 
-// TestNarrowClaims has pods mount claims that an update may wait for: that is a warning while all is well, and
-// something to do about it where it is not.
+// TestNarrowClaims checks pods that mount claims which can block an update: a warning while the
+// stack is healthy, and advice while it is not.
 func TestNarrowClaims(t *testing.T) {
 	narrowed := func(s *scene) release.Release {
 		r := s.release()
@@ -156,7 +155,7 @@ func TestNarrowClaims(t *testing.T) {
 	compare(t, "tree-claims", narrow.Tree(narrowed(ready(t)), false))
 }
 
-// TestWhyKnowsWhatToDo fails where a reason is added to the API and nobody says what to do about it.
+// TestWhyKnowsWhatToDo fails if a reason in the API has no advice.
 func TestWhyKnowsWhatToDo(t *testing.T) {
 	for _, reason := range []string{
 		v1alpha1.ReasonProgressing, v1alpha1.ReasonScaling, v1alpha1.ReasonUnavailable, v1alpha1.ReasonPaused,
@@ -170,7 +169,7 @@ func TestWhyKnowsWhatToDo(t *testing.T) {
 		unknown.stack.Status.Conditions = []metav1.Condition{notReady("Unheard", "words")}
 		got := file.Advice(s.release())
 		if got == "" || got == file.Advice(unknown.release()) {
-			t.Errorf("reason %s: nothing in particular is advised: %q", reason, got)
+			t.Errorf("reason %s: only generic advice: %q", reason, got)
 		}
 	}
 }
@@ -186,7 +185,7 @@ func TestDiff(t *testing.T) {
 	}
 	compare(t, "diff", text)
 	if text, err := file.Diff(side(2), side(2)); err != nil || text != "" {
-		t.Errorf("what does not differ is shown as %q, %v", text, err)
+		t.Errorf("equal revisions are shown as %q, %v", text, err)
 	}
 }
 
@@ -223,7 +222,7 @@ func TestShortImage(t *testing.T) {
 	}
 	for image, want := range tests {
 		if got := show.ShortImage(image); got != want {
-			t.Errorf("%s in short is %s, want %s", image, got, want)
+			t.Errorf("%s is shortened to %s, want %s", image, got, want)
 		}
 	}
 }

@@ -23,27 +23,27 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// noon is when everything is looked at.
+// noon is the current time in all views.
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// greeting is content that differs from revision to revision.
+// greeting sets content that differs between revisions.
 func greeting(words string) Option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Env = []corev1.EnvVar{{Name: "GREETING", Value: words}} }
 }
 
-// ago is a time before noon.
+// ago returns the time that long before noon.
 func ago(d time.Duration) metav1.Time { return metav1.NewTime(noon.Add(-d)) }
 
 const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// scene is a stack with its objects, as the API server has them.
+// scene is a stack with its objects as stored in the API server.
 type scene struct {
 	t        *testing.T
 	stack    *v1alpha1.AppStack
 	children release.Children
 }
 
-// newScene is a stack of three components, of which revisions 1 to 2 are of images 1 to 2.
+// newScene returns a stack of three components. Revisions 1 and 2 run images 1 and 2.
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{t: t, stack: Stack("shop", Replicas(2), Component("worker", 1, nil, "work"))}
@@ -61,7 +61,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// revision records the content that the stack has with the options. The stack has it from then on.
+// revision changes the stack with the options and records its content as a revision.
 func (s *scene) revision(number int64, options []Option, rollouts ...model.Rollout) {
 	s.t.Helper()
 	s.stack = With(s.stack, options...)
@@ -78,7 +78,7 @@ func (s *scene) revision(number int64, options []Option, rollouts ...model.Rollo
 	s.children.Revisions = append(s.children.Revisions, *stored)
 }
 
-// template is that of a component in a revision.
+// template returns the component's pod template in a revision.
 func (s *scene) template(component string, number int64) corev1.PodTemplateSpec {
 	s.t.Helper()
 	for i := range s.children.Revisions {
@@ -94,7 +94,7 @@ func (s *scene) template(component string, number int64) corev1.PodTemplateSpec 
 	return corev1.PodTemplateSpec{}
 }
 
-// deploy has the component run the revision.
+// deploy makes the component run the revision.
 func (s *scene) deploy(component string, number int64, desired, updated, ready int32) {
 	name := naming.Object(s.stack.Name, component)
 	s.children.Deployments = append(s.children.Deployments, appsv1.Deployment{
@@ -109,7 +109,6 @@ func (s *scene) deploy(component string, number int64, desired, updated, ready i
 	})
 }
 
-// deployment is that of the component.
 func (s *scene) deployment(component string) *appsv1.Deployment {
 	s.t.Helper()
 	for i := range s.children.Deployments {
@@ -121,19 +120,19 @@ func (s *scene) deployment(component string) *appsv1.Deployment {
 	return nil
 }
 
-// refused has the API server refuse the component's pods.
+// refused makes the API server reject the component's pods.
 func (s *scene) refused(component, message string) {
 	s.deployment(component).Status.Conditions = []appsv1.DeploymentCondition{
 		{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: message},
 	}
 }
 
-// strategy has the component be updated step by step.
+// strategy sets the component's rolling update parameters.
 func (s *scene) strategy(component string, update appsv1.RollingUpdateDeployment) {
 	s.deployment(component).Spec.Strategy.RollingUpdate = &update
 }
 
-// set makes the ReplicaSet of a revision, with pods.
+// set creates the ReplicaSet of a revision, with pods.
 func (s *scene) set(component string, number int64, age time.Duration, pods ...corev1.PodStatus) {
 	name := fmt.Sprintf("%s-%d", naming.Object(s.stack.Name, component), 5550+number)
 	template := s.template(component, number)
@@ -167,7 +166,7 @@ func controlledBy(kind, name string) metav1.OwnerReference {
 	return metav1.OwnerReference{APIVersion: "apps/v1", Kind: kind, Name: name, UID: types.UID(name), Controller: ptr.To(true)}
 }
 
-// status is how the operator sees the stack.
+// status sets the status that the operator reports.
 func (s *scene) status(revision, good int64, ready string, conditions ...metav1.Condition) {
 	s.stack.Status.Revision, s.stack.Status.LastGoodRevision, s.stack.Status.ReadySummary = revision, good, ready
 	s.stack.Status.Address = "shop.shop.svc:80"
@@ -176,7 +175,7 @@ func (s *scene) status(revision, good int64, ready string, conditions ...metav1.
 
 func (s *scene) release() release.Release { return release.New(s.stack, s.children) }
 
-// runningPod is a pod that serves.
+// runningPod returns the status of a ready pod.
 func runningPod(restarts int32) corev1.PodStatus {
 	return corev1.PodStatus{
 		Phase:      corev1.PodRunning,
@@ -187,7 +186,7 @@ func runningPod(restarts int32) corev1.PodStatus {
 	}
 }
 
-// waitingPod is a pod whose container waits.
+// waitingPod returns the status of a pod whose container is waiting.
 func waitingPod(reason, message string, restarts int32) corev1.PodStatus {
 	return corev1.PodStatus{
 		Phase:      corev1.PodPending,
@@ -203,7 +202,7 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: 3}
 }
 
-// notReady is why the stack is not.
+// notReady returns a false Ready condition.
 func notReady(reason, message string) metav1.Condition {
 	return condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, message)
 }
@@ -213,7 +212,7 @@ func stalled(reason, message string) []metav1.Condition {
 	return []metav1.Condition{notReady(reason, message), condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, message)}
 }
 
-// images are those of a revision, in the history.
+// images returns the images of a revision in status.history.
 func images(tag string) []v1alpha1.ImageStatus {
 	return []v1alpha1.ImageStatus{
 		{Component: "main", Image: "shop:" + tag + digest, Pinned: true},
@@ -234,7 +233,7 @@ func rolled(number int64, tag string, trigger v1alpha1.RolloutTrigger, outcome v
 	return rollout
 }
 
-// ready is a stack that is as it should be.
+// ready returns a stack that runs as specified.
 func ready(t *testing.T) *scene {
 	t.Helper()
 	s := newScene(t)
@@ -251,7 +250,7 @@ func ready(t *testing.T) *scene {
 	return s
 }
 
-// rollingOut is a stack on its way to revision 3, whose pods do not start.
+// rollingOut returns a stack that is rolling out revision 3, whose pods do not start.
 func rollingOut(t *testing.T) *scene {
 	t.Helper()
 	s := newScene(t)
@@ -272,7 +271,7 @@ func rollingOut(t *testing.T) *scene {
 	return s
 }
 
-// rolledBack is a stack whose revision 3 failed.
+// rolledBack returns a stack whose revision 3 failed.
 func rolledBack(t *testing.T) *scene {
 	t.Helper()
 	s := newScene(t)

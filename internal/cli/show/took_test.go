@@ -13,8 +13,8 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// TestTook shows how long a rollout took, or has taken until now. Nobody knows where
-// the clock was set back meanwhile.
+// TestTook checks how long a rollout took, or has taken so far. The duration is unknown if the
+// clock was set back meanwhile.
 func TestTook(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	at := func(d time.Duration) *metav1.Time { return ptr.To(metav1.NewTime(noon.Add(d))) }

@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
 )
 
-// env is an environment with these variables only.
+// env returns an environment with these variables only.
 func env(variables map[string]string) func(string) string {
 	return func(name string) string { return variables[name] }
 }
@@ -48,7 +48,7 @@ func TestWrap(t *testing.T) {
 	}
 	long := strings.Repeat("word ", 40)
 	if got := (terminal.Look{}).Wrap("", long); got != strings.TrimRight(long, " ") {
-		t.Errorf("a file's line is broken: %q", got)
+		t.Errorf("a line is wrapped in a file: %q", got)
 	}
 }
 
@@ -113,10 +113,10 @@ func TestClean(t *testing.T) {
 	for given, want := range tests {
 		got := terminal.Clean(given)
 		if strings.ContainsAny(got, "\x1b\a\b\r\u009b") {
-			t.Errorf("%q keeps what commands a terminal: %q", given, got)
+			t.Errorf("%q keeps terminal control characters: %q", given, got)
 		}
 		if !strings.HasPrefix(given, "\u009b") && got != want {
-			t.Errorf("%q is %q, want %q", given, got, want)
+			t.Errorf("%q becomes %q, want %q", given, got, want)
 		}
 	}
 }
