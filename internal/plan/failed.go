@@ -84,7 +84,8 @@ func remedy(failed model.Rollout) string {
 	case failed.Trigger == v1alpha1.TriggerRollback:
 		return "name another revision in rollback.toRevision, or remove rollback"
 	case failed.Trigger == v1alpha1.TriggerConfigChanged:
-		return strings.Join(append(adviceOf(advice), "change the ConfigMap, or the spec, or name another revision in rollback.toRevision"), "; or ")
+		help := "change the ConfigMap, or the spec, or name another revision in rollback.toRevision"
+		return strings.Join(append(adviceOf(advice), help), "; or ")
 	case advice != "":
 		return advice + ", and set restartedAt to try the same content again; or change the spec, or name another revision in rollback.toRevision"
 	}

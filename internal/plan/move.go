@@ -98,6 +98,15 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 		}
 		return moveTo(state, current, rev, begin)
 	}
+	return p.rendered(state, current, timeline, choice, begin)
+}
+
+// rendered is the decision to release the spec's content as it is rendered now: as a new revision, or
+// as an existing one that has the same content.
+func (p Planner) rendered(
+	state model.State, current *model.Revision, timeline []model.Rollout, choice revision.Choice, begin model.Rollout,
+) decision {
+	spec, now := state.Stack.Spec, begin.StartedAt
 	if asks := p.questions(state, choice, now); !asks.None() || state.Answers.Waiting != "" {
 		return decision{asks: asks, looksUp: state.Answers.Waiting, wait: state.Answers.Wait}
 	}

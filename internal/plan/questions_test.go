@@ -227,6 +227,7 @@ func TestAliasesAreSources(t *testing.T) {
 	}
 	hash := revision.SourceHash(state.Stack.Spec)
 	if len(state.Revisions) != 1 || !slices.Contains(state.Revisions[0].Record.Sources, hash) {
-		t.Errorf("R3 %d revisions, first with sources %v; want one revision that includes %s", len(state.Revisions), state.Revisions[0].Record.Sources, hash)
+		t.Errorf("R3 %d revisions, first with sources %v; want one revision that includes %s",
+			len(state.Revisions), state.Revisions[0].Record.Sources, hash)
 	}
 }

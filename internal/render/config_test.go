@@ -196,7 +196,8 @@ func TestNamesOfConfigCopies(t *testing.T) {
 		}
 		seen[name] = strings.Join(of[:], " ")
 	}
-	if got := naming.ConfigCopy(strings.Repeat("s", 63), strings.Repeat("a", 171)+"."+strings.Repeat("b", 81), "0123456789abcdef"); len(got) != 252 {
+	dotted := strings.Repeat("a", 171) + "." + strings.Repeat("b", 81)
+	if got := naming.ConfigCopy(strings.Repeat("s", 63), dotted, "0123456789abcdef"); len(got) != 252 {
 		t.Errorf("R31 got %s, want it without the dot before the hash", got)
 	}
 }

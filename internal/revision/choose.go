@@ -47,31 +47,7 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 			return choice
 		}
 	}
-	choice := Choice{Trigger: v1alpha1.TriggerSpecChanged}
-	best := 0
-	for _, rev := range revisions {
-		if !rev.Record.HasSource(source) {
-			continue
-		}
-		if names := ChangedConfig(rev, config); len(names) > 0 {
-			choice.Base, choice.Changed = rev.Number, names
-			continue
-		}
-		if rank := rankOf(rev, current, config); rank >= best {
-			choice.Number, best = rev.Number, rank
-		}
-	}
-	if choice.Number != 0 {
-		choice.Base, choice.Changed = 0, nil
-		choice.Message = "the spec's content is that of revision " + strconv.FormatInt(choice.Number, 10)
-		if now := Find(revisions, current); now != nil && now.Record.HasSource(source) {
-			choice.Changed = ChangedConfig(*now, config)
-		}
-		if len(choice.Changed) > 0 {
-			choice.Trigger = v1alpha1.TriggerConfigChanged
-			choice.Message = fmt.Sprintf("%s back to the content of revision %d", configMessage(choice.Changed), choice.Number)
-		}
-	}
+	choice := chooseContent(source, revisions, current, config)
 	if restart := pendingRestart(spec, revisions); restart != nil {
 		if choice.Number != 0 || choice.Base != 0 {
 			choice.Trigger = v1alpha1.TriggerRestart
@@ -89,6 +65,38 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, configMessage(choice.Changed)
 	default:
 		choice.Message = "the spec's content changed"
+	}
+	return choice
+}
+
+// chooseContent selects the revision that has the source and the observed ConfigMaps. If there is
+// none, it returns the newest with the source as the base of a new one.
+func chooseContent(source string, revisions []model.Revision, current int64, config ObservedConfig) Choice {
+	choice := Choice{Trigger: v1alpha1.TriggerSpecChanged}
+	best := 0
+	for _, rev := range revisions {
+		if !rev.Record.HasSource(source) {
+			continue
+		}
+		if names := ChangedConfig(rev, config); len(names) > 0 {
+			choice.Base, choice.Changed = rev.Number, names
+			continue
+		}
+		if rank := rankOf(rev, current, config); rank >= best {
+			choice.Number, best = rev.Number, rank
+		}
+	}
+	if choice.Number == 0 {
+		return choice
+	}
+	choice.Base, choice.Changed = 0, nil
+	choice.Message = "the spec's content is that of revision " + strconv.FormatInt(choice.Number, 10)
+	if now := Find(revisions, current); now != nil && now.Record.HasSource(source) {
+		choice.Changed = ChangedConfig(*now, config)
+	}
+	if len(choice.Changed) > 0 {
+		choice.Trigger = v1alpha1.TriggerConfigChanged
+		choice.Message = fmt.Sprintf("%s back to the content of revision %d", configMessage(choice.Changed), choice.Number)
 	}
 	return choice
 }

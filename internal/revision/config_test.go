@@ -31,7 +31,8 @@ func TestChangedConfig(t *testing.T) {
 		changed, deleted []string
 	}{
 		"R32 nothing observed yet":          {copied, nil, nil, nil},
-		"R32 as it was":                     {copied, observed{"web": {Hash: "1"}, "env": {Hash: "1"}, "maybe": {Hash: model.AbsentHash}}, nil, nil},
+		"R32 as it was":                     {copied, observed{"web": {Hash: "1"}, "env": {Hash: "1"}}, nil, nil},
+		"R33 an optional one, still absent": {copied, observed{"maybe": {Hash: model.AbsentHash}}, nil, nil},
 		"R32 two changed":                   {copied, observed{"web": {Hash: "2"}, "env": {Hash: "2"}}, []string{"env", "web"}, nil},
 		"R32 one that it does not name":     {copied, observed{"other": {Hash: "2"}}, nil, nil},
 		"R33 an optional one appears":       {copied, observed{"maybe": {Hash: "2"}}, []string{"maybe"}, nil},
@@ -92,6 +93,8 @@ func TestChooseByConfig(t *testing.T) {
 			Message: fmt.Sprintf("ConfigMap web changed back to the content of revision %d", number),
 		}
 	}
+	fresh := revision.Choice{Trigger: v1alpha1.TriggerSpecChanged, Message: "the spec's content changed"}
+	toFirst := revision.Choice{Number: 1, Trigger: v1alpha1.TriggerRollback, Message: "rollback.toRevision is 1"}
 	later := noon.Add(time.Hour)
 	tests := map[string]struct {
 		options   []Option
@@ -107,10 +110,10 @@ func TestChooseByConfig(t *testing.T) {
 		"R33 a deleted ConfigMap, in what runs":    {[]Option{Image("a")}, all, 1, web(model.AbsentHash), found(1)},
 		"R33 a deleted ConfigMap, something else":  {[]Option{Image("a")}, all, 3, web(model.AbsentHash), found(2)},
 		"R34 not observed yet, in what runs":       {[]Option{Image("a")}, all, 1, nil, found(1)},
-		"R32 new content":                          {[]Option{Image("c")}, all, 3, web("2"), revision.Choice{Trigger: v1alpha1.TriggerSpecChanged, Message: "the spec's content changed"}},
-		"R10 a rollback from what it was":          {[]Option{Image("b"), RollbackTo(1, 3)}, all, 3, web("2"), revision.Choice{Number: 1, Trigger: v1alpha1.TriggerRollback, Message: "rollback.toRevision is 1"}},
+		"R32 new content":                          {[]Option{Image("c")}, all, 3, web("2"), fresh},
+		"R10 a rollback from what it was":          {[]Option{Image("b"), RollbackTo(1, 3)}, all, 3, web("2"), toFirst},
 		"R34 a rollback from before the change":    {[]Option{Image("b"), RollbackTo(1, 3)}, all, 1, web("3"), changed(3)},
-		"R34 a rollback that holds until removed":  {[]Option{Image("b"), RollbackTo(1, 0)}, all, 1, web("3"), revision.Choice{Number: 1, Trigger: v1alpha1.TriggerRollback, Message: "rollback.toRevision is 1"}},
+		"R34 a rollback that holds until removed":  {[]Option{Image("b"), RollbackTo(1, 0)}, all, 1, web("3"), toFirst},
 		"R16a a restart, with the ConfigMap changed": {
 			[]Option{Image("a"), RestartedAt(later)}, all, 2, web("3"),
 			revision.Choice{Trigger: v1alpha1.TriggerRestart, Restart: &later, Message: "restartedAt was set to 2026-01-01T13:00:00Z"},
@@ -135,7 +138,7 @@ func TestConfigMessage(t *testing.T) {
 		"ConfigMaps a, b, c, d, e and 2 more changed": "abcdefg",
 	} {
 		rev, now := of("a")[0], revision.ObservedConfig{}
-		for _, name := range strings.Split(names, "") {
+		for name := range strings.SplitSeq(names, "") {
 			rev.Content.Config = append(rev.Content.Config, model.ConfigCopy{Source: name, Hash: "1"})
 			now[name] = model.ObservedConfig{Hash: "2"}
 		}
