@@ -53,7 +53,7 @@ func (e *execution) sort(step model.Step, err error) error {
 // next plan. If it rejects an automatic rollback, no other rollback target remains (R13).
 func (e *execution) refuse(step model.Step, err error) {
 	words, problem := err.Error(), &model.Problem{Reason: v1alpha1.ReasonRejected}
-	problem.Message = "the API server refuses it: " + words
+	problem.Message = "the API server rejected it: " + words
 	if TooLarge(err) {
 		words = sizeWords(step, err)
 		problem.Message = words
@@ -61,7 +61,7 @@ func (e *execution) refuse(step model.Step, err error) {
 	if start, ok := step.(model.StartRollout); ok && start.Rollout().Trigger == v1alpha1.TriggerAutoRollback {
 		begun := start.Rollout()
 		problem.Reason = v1alpha1.ReasonRollbackFailed
-		problem.Message = fmt.Sprintf("%s; the API server refuses to go back to revision %d: %s", begun.Message, begun.Revision, words)
+		problem.Message = fmt.Sprintf("%s; the API server rejected the rollback to revision %d: %s", begun.Message, begun.Revision, words)
 	}
 	e.outcome.Problem = cmp.Or(e.outcome.Problem, problem)
 	e.remember(step, model.Rejection{Message: words, Problem: *problem, Passing: apierrors.IsForbidden(err)})

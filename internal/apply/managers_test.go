@@ -135,7 +135,7 @@ func TestWhoChangedIt(t *testing.T) {
 	if len(outcome.Done) != 1 {
 		t.Fatalf("R28 done: %v, want a repair", outcome.Done)
 	}
-	const want = "Deployment shop: spec.replicas was changed by kubectl-scale and is put back: " +
+	const want = "Deployment shop: spec.replicas was changed by kubectl-scale and is reverted: " +
 		"to run another number of pods, scale the stack, or leave replicas out of its spec"
 	if step := outcome.Done[0].About(); step.Reason != want || step.Event != v1alpha1.EventDriftRepaired {
 		t.Errorf("R28 %s is reported as %q, want\n%s", step.Event, step.Reason, want)
@@ -169,7 +169,7 @@ func TestARepairDoesNotDependOnWho(t *testing.T) {
 		},
 	})
 	outcome, _ := s.take(t, state)
-	const want = "Deployment shop: spec.replicas was changed by someone else and is put back: " +
+	const want = "Deployment shop: spec.replicas was changed by someone else and is reverted: " +
 		"to run another number of pods, scale the stack, or leave replicas out of its spec"
 	if len(outcome.Done) != 1 || outcome.Done[0].About().Reason != want {
 		t.Errorf("R28 done: %v, want a repair", outcome.Done)

@@ -78,7 +78,7 @@ func selectsByExpressions(object metav1.Object) *model.Problem {
 	}
 	return &model.Problem{
 		Reason: v1alpha1.ReasonNameConflict,
-		Message: fmt.Sprintf("Deployment %q selects its pods by matchExpressions, which cannot be taken over: "+
+		Message: fmt.Sprintf("Deployment %q selects its pods by matchExpressions, which cannot be adopted: "+
 			"delete it with --cascade=orphan, or rename the stack", live.Name),
 	}
 }

@@ -21,7 +21,7 @@ import (
 )
 
 func TestDrift(t *testing.T) {
-	const was = "was changed by someone else and is put back"
+	const was = "was changed by someone else and is reverted"
 	shop := func(edit func(*appsv1.Deployment)) func(*model.State) {
 		return func(s *model.State) { edit(s.Children.Deployment("shop")) }
 	}
@@ -110,11 +110,11 @@ func TestDrift(t *testing.T) {
 		},
 		"R26 a child without controller": {
 			shop(func(d *appsv1.Deployment) { d.OwnerReferences = nil }),
-			"Update Deployment shop: Deployment shop is taken back: it has the stack's labels and no controller",
+			"Update Deployment shop: Deployment shop is adopted: it has the stack's labels and no controller",
 		},
 		"R26 a revision without controller": {
 			func(s *model.State) { s.Revisions[0].Orphan = true },
-			"Update ControllerRevision shop-1: taken back: it has the stack's labels and no controller",
+			"Update ControllerRevision shop-1: adopted: it has the stack's labels and no controller",
 		},
 	}
 	for name, test := range tests {
@@ -189,7 +189,7 @@ func TestARefusedMoveStopsNoUpkeep(t *testing.T) {
 	state.Children.Remove(model.KindService, "shop")
 	want := []string{
 		"Move: Create ControllerRevision shop-2: revision 2: the spec's content changed",
-		"Update Deployment shop: the stack's spec changed what it is to be",
+		"Update Deployment shop: the stack's spec changed it",
 		"Create Service shop: Service shop was deleted by someone else and is created again: its cluster IP may have changed",
 	}
 	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {

@@ -55,16 +55,16 @@ func failureProblem(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model
 	if origin := revision.RolledBackFrom(timeline); origin != nil {
 		return &model.Problem{
 			Reason: v1alpha1.ReasonRollbackFailed,
-			Message: fmt.Sprintf("revision %d failed (%s), and so did going back to revision %d (%s): %s",
+			Message: fmt.Sprintf("revision %d failed (%s), and so did the rollback to revision %d (%s): %s",
 				origin.Revision, origin.Failure.Summary(), failed.Revision, failed.Failure.Summary(), remedy(*origin)),
 		}
 	}
-	why, help := "there is no other good revision to go back to", remedy(failed)
+	why, help := "there is no other good revision to roll back to", remedy(failed)
 	switch {
 	case holds(spec):
 		why = "rollout.onFailure is Hold"
 	case spec.Paused:
-		why, help = "paused is set", "remove paused to go back to the last good revision, or change the spec"
+		why, help = "paused is set", "remove paused to roll back to the last good revision, or change the spec"
 	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonRolloutFailed,
@@ -109,7 +109,7 @@ func abandoned(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model.Prob
 	}
 	problem := rolledBack(back.From, revision.RolledBackFrom(timeline), back.Revision)
 	if spec.Paused && back.Open() {
-		problem.Message += "; the way back is held up, as paused is set"
+		problem.Message += "; the rollback is on hold because paused is set"
 	}
 	return problem
 }
@@ -123,6 +123,6 @@ func rolledBack(from int64, failed *model.Rollout, to int64) *model.Problem {
 	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonRolledBack,
-		Message: fmt.Sprintf("revision %d failed%s, and the stack went back to revision %d: %s", from, why, to, help),
+		Message: fmt.Sprintf("revision %d failed%s, and the stack was rolled back to revision %d: %s", from, why, to, help),
 	}
 }

@@ -109,16 +109,16 @@ func TestWhileWaiting(t *testing.T) {
 		"R21 a change":        {changed(released(), Image("my-app:3")), nil},
 		"R1 the number of pods": {
 			changed(released(), Image("my-app:3"), Replicas(5)),
-			[]string{"Update Deployment shop: the stack's spec changed what it is to be"},
+			[]string{"Update Deployment shop: the stack's spec changed it"},
 		},
-		"R28 a change made by hand is put back": {
+		"R28 a change made by hand is reverted": {
 			func() model.State {
 				state := changed(released(), Image("my-app:3"))
 				state.Children.Deployment("shop").Spec.Template.Spec.Containers[0].Image = "by-hand:1"
 				return state
 			}(),
 			[]string{"Update Deployment shop: Deployment shop: " +
-				"spec.template.spec.containers[app].image was changed by someone else and is put back: " +
+				"spec.template.spec.containers[app].image was changed by someone else and is reverted: " +
 				"to run another image, set it in the stack's spec"},
 		},
 		"R28 what is deleted is made again": {
@@ -144,7 +144,7 @@ func TestWhileWaiting(t *testing.T) {
 		"R8 what is beyond the limit is deleted": {
 			changed(after(Image("my-app:2"), Image("my-app:4")).State(), Image("my-app:3"), HistoryLimit(1)),
 			[]string{
-				"Update Deployment shop: the stack's spec changed what it is to be",
+				"Update Deployment shop: the stack's spec changed it",
 				"Delete ControllerRevision shop-1: beyond the 1 revisions that the stack keeps",
 				"Delete ControllerRevision shop-2: beyond the 1 revisions that the stack keeps",
 			},

@@ -54,7 +54,7 @@ func Conflict(stack *v1alpha1.AppStack, kind *kinds.Kind, object metav1.Object) 
 		if model.Adopts(stack) {
 			return nil
 		}
-		remedy = fmt.Sprintf("delete it, rename the stack, or set the annotation %s=true on the stack to take it over",
+		remedy = fmt.Sprintf("delete it, rename the stack, or set the annotation %s=true on the stack to adopt it",
 			v1alpha1.AnnotationAdopt)
 		if kind.Without != "" {
 			remedy += "; or " + kind.Without
@@ -87,7 +87,7 @@ func removals(state model.State, children []*kinds.Child) []model.Delete {
 			continue
 		}
 		steps = append(steps, model.Delete{ObjectID: id, Why: model.Why{
-			Reason: fmt.Sprintf("%s %s is not needed any more", id.Kind, id.Name), Event: v1alpha1.EventRemoved,
+			Reason: fmt.Sprintf("%s %s is no longer needed", id.Kind, id.Name), Event: v1alpha1.EventRemoved,
 		}})
 	}
 	return steps

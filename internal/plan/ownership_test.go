@@ -52,7 +52,7 @@ func TestConflict(t *testing.T) {
 		"R26 a Service that can be adopted, not asked for": {
 			nil, Children(&corev1.Service{ObjectMeta: with(nil, nil)}),
 			`Service "shop" is there and does not belong to this stack: delete it, rename the stack, or set the annotation ` +
-				`apps.appstack.dev/adopt=true on the stack to take it over; or set ports to [] to have no Service`,
+				`apps.appstack.dev/adopt=true on the stack to adopt it; or set ports to [] to have no Service`,
 		},
 		"R26 a copy with the stack's labels is not the stack's": {
 			nil, Children(&policyv1.PodDisruptionBudget{ObjectMeta: with(nil, naming.Labels("shop", "worker"))}),
@@ -65,7 +65,7 @@ func TestConflict(t *testing.T) {
 					{Key: "app", Operator: metav1.LabelSelectorOpExists},
 				}}},
 			}),
-			`Deployment "shop" selects its pods by matchExpressions, which cannot be taken over: ` +
+			`Deployment "shop" selects its pods by matchExpressions, which cannot be adopted: ` +
 				`delete it with --cascade=orphan, or rename the stack`,
 		},
 	}
@@ -136,7 +136,7 @@ func TestRemovalsSpareCopies(t *testing.T) {
 	stray := state.Children.Deployment("shop").DeepCopy()
 	stray.Name = "shop-stray"
 	state.Children.Put(model.KindDeployment, stray)
-	want := []string{"Delete Deployment shop-stray: Deployment shop-stray is not needed any more"}
+	want := []string{"Delete Deployment shop-stray: Deployment shop-stray is no longer needed"}
 	if diff := cmp.Diff(want, stepsOf(state)); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}

@@ -38,7 +38,7 @@ func explained(state model.State, child *kinds.Child, rollout model.Rollout) mod
 		step.Event = v1alpha1.EventAdopted
 		return step
 	case model.Orphaned:
-		step.Reason = fmt.Sprintf("%s %s is taken back: it has the stack's labels and no controller", step.Kind, step.Name)
+		step.Reason = fmt.Sprintf("%s %s is adopted: it has the stack's labels and no controller", step.Kind, step.Name)
 		step.Event = v1alpha1.EventAdopted
 		return step
 	case model.Owned, model.Inherited, model.Foreign:
@@ -51,7 +51,7 @@ func explained(state model.State, child *kinds.Child, rollout model.Rollout) mod
 	case earlier != "" && earlier != wanted:
 		step.Reason = fmt.Sprintf("from revision %s to revision %s", earlier, wanted)
 	default:
-		step.Reason = "the stack's spec changed what it is to be"
+		step.Reason = "the stack's spec changed it"
 	}
 	return step
 }
@@ -70,7 +70,7 @@ func undone(state model.State, child *kinds.Child) bool {
 // Repair returns the reason of a repair: what was changed, by whom, and how to make that change
 // through the stack's spec.
 func Repair(stack *v1alpha1.AppStack, step model.WriteChild) string {
-	reason := fmt.Sprintf("%s %s: %s was changed by %s and is put back", step.Kind, step.Name,
+	reason := fmt.Sprintf("%s %s: %s was changed by %s and is reverted", step.Kind, step.Name,
 		step.Undone.Field, cmp.Or(step.Undone.Manager, "someone else"))
 	if advice := instead(stack, step.Undone.Field); advice != "" {
 		reason += ": " + advice

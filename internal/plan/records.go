@@ -69,7 +69,7 @@ func (r *records) declare(rollout model.Rollout, spec v1alpha1.AppStackSpec) {
 func (r *records) adopt() {
 	for _, rev := range r.all {
 		if rev.Orphan {
-			r.change(rev.Number, rev, "taken back: it has the stack's labels and no controller")
+			r.change(rev.Number, rev, "adopted: it has the stack's labels and no controller")
 		}
 	}
 }

@@ -134,7 +134,7 @@ func TestPortsOfAServiceThatWasThere(t *testing.T) {
 		want    serving
 	}{
 		"R26 the image's are left out, which is said": {
-			service, nil, exposing, serving{Value: "Image:  (there is a Service of this name: set ports to take it over)"},
+			service, nil, exposing, serving{Value: "Image:  (there is a Service of this name: set ports to adopt it)"},
 		},
 		"R26 the spec's": {
 			service, []Option{Ports(80)}, exposing,

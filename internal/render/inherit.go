@@ -47,7 +47,7 @@ func inherit(component v1alpha1.Component, image model.Facts, adopted Adoption) 
 	if own && component.Ports == nil && !given.Ports {
 		component.Ports, brought.portsNote = imageconfig.Ports(image.Config)
 		if adopted.Service && len(component.Ports) > 0 { // clients use the existing Service's ports, which only the user knows
-			component.Ports, brought.portsNote = nil, "there is a Service of this name: set ports to take it over"
+			component.Ports, brought.portsNote = nil, "there is a Service of this name: set ports to adopt it"
 		}
 		brought.ports = len(component.Ports) > 0
 	}

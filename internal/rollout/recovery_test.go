@@ -28,7 +28,7 @@ func TestRecovery(t *testing.T) {
 			rollout.Verdict{Waits: "shop: 1 of 3 new pods created"},
 		},
 		"R13 nor by a refused write": {
-			900, []change{refused}, rollout.Verdict{Waits: "component main: the API server refuses it"},
+			900, []change{refused}, rollout.Verdict{Waits: "component main: the API server rejected it"},
 		},
 		"R14 all pods have been ready for 10 s": {830, []change{runs(0), three}, rollout.Verdict{Complete: true}},
 		"R14 all but one have": {

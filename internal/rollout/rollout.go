@@ -135,7 +135,7 @@ func (v Verdict) and(other Verdict) Verdict {
 // waitsFor describes what the component is waiting for; it returns "" if the component is complete.
 func waitsFor(component Component) string {
 	if component.Refusal != nil {
-		return "component " + component.Name + ": the API server refuses it"
+		return "component " + component.Name + ": the API server rejected it"
 	}
 	if component.Deployment == nil || !component.Written {
 		return "component " + component.Name + ": its Deployment is not written yet"

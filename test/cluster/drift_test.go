@@ -42,14 +42,14 @@ var _ = Describe("A change made by hand", func() {
 					"-o", "jsonpath={.items[*].message}")
 			}).Should(ContainSubstring("Deployment my-app: spec.template." + told))
 		},
-		Entry("kubectl set image", "spec.containers[app].image was changed by kubectl-set and is put back: to run another image",
+		Entry("kubectl set image", "spec.containers[app].image was changed by kubectl-set and is reverted: to run another image",
 			"set", "image", "deployment/my-app", "app=other:1"),
 		Entry("kubectl rollout restart", "metadata.annotations.kubectl.kubernetes.io/restartedAt was changed by kubectl-rollout "+
-			"and is put back: to restart all pods, set spec.restartedAt of the stack, or run: kubectl appstack restart my-app",
+			"and is reverted: to restart all pods, set spec.restartedAt of the stack, or run: kubectl appstack restart my-app",
 			"rollout", "restart", "deployment/my-app"),
-		Entry("kubectl set env", "spec.containers[app].env was changed by kubectl-set and is put back",
+		Entry("kubectl set env", "spec.containers[app].env was changed by kubectl-set and is reverted",
 			"set", "env", "deployment/my-app", "DEBUG=1"),
-		Entry("kubectl patch", "spec.containers[app].readinessProbe was changed by someone else and is put back",
+		Entry("kubectl patch", "spec.containers[app].readinessProbe was changed by someone else and is reverted",
 			"patch", "deployment/my-app", "--type=json",
 			`-p=[{"op":"remove","path":"/spec/template/spec/containers/0/readinessProbe"}]`),
 	)

@@ -47,7 +47,7 @@ var _ = Describe("A release that fails", func() {
 		Expect(err).NotTo(HaveOccurred())
 		message := w.Stalls(ctx, v1alpha1.ReasonRolledBack)
 		Expect(message).To(And(ContainSubstring("revision 2 failed"), ContainSubstring("CrashLoopBackOff, exit code 2"),
-			ContainSubstring("the stack went back to revision 1")))
+			ContainSubstring("the stack was rolled back to revision 1")))
 
 		By("serving as before, from the pods that were there")
 		after := w.rolledBack(ctx)
@@ -175,7 +175,7 @@ var _ = Describe("A release that fails", func() {
 			message = w.Stalls(ctx, v1alpha1.ReasonRollbackFailed)
 		}).WithTimeout(2 * time.Minute).Should(Succeed())
 		Expect(message).To(And(ContainSubstring("revision 2 failed"), ContainSubstring("ErrImagePull"),
-			ContainSubstring("so did going back to revision 1"), ContainSubstring("ReplicaFailure")))
+			ContainSubstring("so did the rollback to revision 1"), ContainSubstring("ReplicaFailure")))
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: "))
 
 		world.MarkNow().Quiet(ctx, w.World) // the last of it may be on its way

@@ -139,7 +139,7 @@ func (w scene) liveAWholeLife(ctx context.Context) {
 		return w.series(ctx)
 	}).Should(ContainElement(v1alpha1.EventDriftRepaired))
 
-	By("pruning, and dropping what is not needed any more")
+	By("pruning, and dropping what is no longer needed")
 	w.Apply(fixture.With(stack, fixture.NoRollback(), fixture.Image("my-app:3"), fixture.HistoryLimit(1), fixture.WithoutComponents(),
 		fixture.Ports(), func(s *v1alpha1.AppStack) { s.Spec.DisruptionBudget = &v1alpha1.DisruptionBudget{Disabled: true} }))
 	w.BecomesReady(ctx)

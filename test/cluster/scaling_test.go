@@ -72,7 +72,7 @@ var _ = Describe("The number of pods", func() {
 		Expect(w.ReadyPods(ctx)).To(HaveLen(5))
 	})
 
-	It("of a Deployment scaled by hand is put back where replicas says it, and left where nothing does (R28)",
+	It("of a Deployment scaled by hand is reverted where replicas says it, and left where nothing does (R28)",
 		func(ctx SpecContext) {
 			w := newScene(ctx)
 			stack := fixture.Stack(app)

@@ -61,7 +61,7 @@ var _ = Describe("a foreign writer", Serial, func() {
 		Expect(seen.foreignWhileReady(foreign)).To(BeNumerically("<", soon), "Ready=True while the foreign image was live")
 		Expect(seen.turns()).To(Equal([]string{"True Succeeded", "False DriftContested"}), "R19 Ready does not flap")
 		Expect(seen.messages(v1alpha1.ReasonDriftContested)).To(HaveLen(1), "R19 the message stays")
-		expectEvent(contested, corev1.EventTypeNormal, v1alpha1.EventDriftRepaired, "was changed by "+manager+" and is put back")
+		expectEvent(contested, corev1.EventTypeNormal, v1alpha1.EventDriftRepaired, "was changed by "+manager+" and is reverted")
 		expectEvent(contested, corev1.EventTypeWarning, v1alpha1.ReasonDriftContested, manager)
 
 		By("stopping")

@@ -154,7 +154,7 @@ var _ = Describe("drift", func() {
 		Expect(k8s.Patch(ctx, deployment(app), client.RawPatch(types.StrategicMergePatchType, restart),
 			client.FieldOwner("kubectl-rollout"))).To(Succeed())
 		expectEvent(stack, corev1.EventTypeNormal, v1alpha1.EventDriftRepaired,
-			"spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt was changed by kubectl-rollout and is put back: "+
+			"spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt was changed by kubectl-rollout and is reverted: "+
 				"to restart all pods, set spec.restartedAt of the stack, or run: kubectl appstack restart my-app")
 		Expect(deployment(app).Spec.Template.Annotations).NotTo(HaveKey("kubectl.kubernetes.io/restartedAt"))
 	})

@@ -86,7 +86,7 @@ var _ = Describe("an object of a needed name", func() {
 	It("R26 names the annotation for adoption where it would help", func() {
 		Expect(k8s.Create(ctx, legacyService(app))).To(Succeed())
 		create()
-		stalled(v1alpha1.ReasonNameConflict, "set the annotation apps.appstack.dev/adopt=true on the stack to take it over")
+		stalled(v1alpha1.ReasonNameConflict, "set the annotation apps.appstack.dev/adopt=true on the stack to adopt it")
 	})
 
 	It("R26 does not name it where it would not", func() {

@@ -165,7 +165,7 @@ func (w *World) take(step model.Step) {
 		w.write("    refused: %s", message)
 		refusal, _ := model.Rejection{
 			Asked: step.Asked(), Message: message, At: w.now,
-			Problem: model.Problem{Reason: v1alpha1.ReasonRejected, Message: "the API server refuses it: " + message},
+			Problem: model.Problem{Reason: v1alpha1.ReasonRejected, Message: "the API server rejected it: " + message},
 		}.After(w.state.Rejected[target])
 		if w.state.Rejected == nil {
 			w.state.Rejected = map[model.Target]model.Rejection{}

@@ -113,7 +113,7 @@ func TestWhy(t *testing.T) {
 		"Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set again after each repair: "+
 			"stop it; to run another image, set it in the stack's spec")
 	quota := failed(v1alpha1.ReasonRolledBack,
-		"revision 3 failed (component worker: ReplicaFailure (exceeded quota: pods)), and the stack went back to revision 2: change the spec")
+		"revision 3 failed (component worker: ReplicaFailure (exceeded quota: pods)), and the stack was rolled back to revision 2: change the spec")
 	quota.stack.Status.Failure = &v1alpha1.FailureStatus{
 		Revision: 3, Component: "worker", Reason: v1alpha1.FailureReplicaFailure, FailedAt: ago(3 * time.Minute),
 		Message: `pods "shop-worker-5553-x" is forbidden: exceeded quota: pods`,
@@ -126,7 +126,7 @@ func TestWhy(t *testing.T) {
 		"ready": ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
 		"moved-on": moved, "not-reconciled": notReconciled,
 		"rollback-failed": failed(v1alpha1.ReasonRollbackFailed,
-			"revision 3 failed (component worker, container app: CrashLoopBackOff), and so did going back to revision 2"),
+			"revision 3 failed (component worker, container app: CrashLoopBackOff), and so did the rollback to revision 2"),
 		"revision-not-found": failed(v1alpha1.ReasonRevisionNotFound,
 			"rollback.toRevision names revision 9, which does not exist: name one of 1, 2, 3, or remove rollback"),
 		"name-conflict": failed(v1alpha1.ReasonNameConflict, `Deployment "shop" is there and does not belong to this stack`),

@@ -286,7 +286,7 @@ func rolledBack(t *testing.T) *scene {
 	s.set("worker", 2, 25*time.Hour, runningPod(0))
 	s.set("worker", 3, 4*time.Minute, waitingPod("CrashLoopBackOff", "back-off 10s restarting failed container", 3))
 	s.status(2, 2, "3/3", stalled(v1alpha1.ReasonRolledBack,
-		"revision 3 failed (component worker, container app: CrashLoopBackOff, exit code 2), and the stack went back to revision 2: "+
+		"revision 3 failed (component worker, container app: CrashLoopBackOff, exit code 2), and the stack was rolled back to revision 2: "+
 			"change the spec, name another revision in rollback.toRevision, or set restartedAt to try the same content again")...)
 	s.stack.Status.Failure = &v1alpha1.FailureStatus{
 		Revision: 3, Component: "worker", Pod: "shop-worker-5553-pod0", Container: "app", Reason: v1alpha1.FailureCrashLoopBackOff,
