@@ -113,7 +113,8 @@ func TestWhy(t *testing.T) {
 		"Deployment shop: spec.template.spec.containers[app].image is changed by kubectl-set again after each repair: "+
 			"stop it; to run another image, set it in the stack's spec")
 	quota := failed(v1alpha1.ReasonRolledBack,
-		"revision 3 failed (component worker: ReplicaFailure (exceeded quota: pods)), and the stack was rolled back to revision 2: change the spec")
+		"revision 3 failed (component worker: ReplicaFailure (exceeded quota: pods)), "+
+			"and the stack was rolled back to revision 2: change the spec")
 	quota.stack.Status.Failure = &v1alpha1.FailureStatus{
 		Revision: 3, Component: "worker", Reason: v1alpha1.FailureReplicaFailure, FailedAt: ago(3 * time.Minute),
 		Message: `pods "shop-worker-5553-x" is forbidden: exceeded quota: pods`,
