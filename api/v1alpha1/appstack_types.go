@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// AppStack runs a container image: as Deployments and Services, with a history
-// of what ran, and a way back to it.
+// AppStack runs a container image as Deployments and Services, and keeps a history
+// of revisions for rollbacks.
 //
 // The fields at the top of the spec describe the main component, whose
 // Deployment and Service carry the stack's name. Further components, such as
@@ -39,11 +39,11 @@ type AppStack struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// What is to run. The operator never writes here.
+	// The desired state. The operator never writes to it.
 	// +required
 	Spec AppStackSpec `json:"spec,omitzero"`
 
-	// What runs, as last observed, and the history of rollouts.
+	// The observed state, and the history of rollouts.
 	// +optional
 	Status AppStackStatus `json:"status,omitzero"`
 }
@@ -62,9 +62,9 @@ type AppStackList struct {
 	Items []AppStack `json:"items"`
 }
 
-// AppStackSpec says what is to run.
+// AppStackSpec is the desired state of an AppStack.
 type AppStackSpec struct {
-	// Image that the main component runs, and every component that names none:
+	// Image of the main component, and of every component that sets none:
 	// a reference such as nginx:1.29 or registry.example.com/team/app:1.4.2.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -87,72 +87,71 @@ type AppStackSpec struct {
 	Components []Component `json:"components,omitempty"`
 
 	// Names of Secrets of type kubernetes.io/dockerconfigjson in this namespace,
-	// with which the nodes pull the images. The operator looks private images up
-	// with them where an administrator lets it read them.
+	// with which the nodes pull the images. The operator resolves private images with
+	// them if an administrator allows it to read them.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=20
 	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
 
-	// ServiceAccount that the pods run as. Left out, pods run as "default" and
-	// get no token for the Kubernetes API.
+	// ServiceAccount of the pods. If it is not set, pods run as "default" and get no
+	// token for the Kubernetes API.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 
-	// How an image tag becomes what runs. Digest (the default) looks the image up in
-	// its registry once, when a revision is made: pods run the digest that the tag
-	// has then, so that a moved tag changes nothing that runs, and what the spec
-	// leaves out (ports, readinessProbe, the user) is what the image says. A registry
-	// that does not answer within 10 seconds holds nothing up: the image runs as
-	// written, and the condition ImagesResolved says why. Tag asks no registry.
+	// How image tags are resolved. Digest (the default) resolves a tag in its registry
+	// once, when a revision is created: pods run the digest that the tag has then, so
+	// that a moved tag does not change running pods; and the image's own config sets
+	// what the spec does not (ports, readinessProbe, the user). If a registry does not
+	// answer within 10 seconds, the image runs as written, and the condition
+	// ImagesResolved has the reason. Tag contacts no registry.
 	// +optional
 	ImageResolution ImageResolution `json:"imageResolution,omitempty"`
 
-	// How a new revision replaces the one that runs. The defaults lose no request.
+	// How a new revision replaces the running one. With the defaults no request is lost.
 	// +optional
 	Rollout *RolloutPolicy `json:"rollout,omitempty"`
 
-	// Runs an earlier revision in place of this spec's content, until removed.
+	// Runs an earlier revision instead of this spec's content, until it is removed.
 	// +optional
 	Rollback *Rollback `json:"rollback,omitempty"`
 
-	// A time later than any given here before releases the same content anew:
-	// all pods are replaced. Removing or lowering it does nothing.
+	// A later time than any before releases the same content again: all pods are
+	// replaced. Removing it, or setting an earlier time, does nothing.
 	// +optional
 	RestartedAt *metav1.Time `json:"restartedAt,omitempty"`
 
-	// Stops rollouts: none starts, and one that is under way goes no further.
+	// Pauses rollouts: none starts, and one that is in progress stops where it is.
 	// Scaling still works. Defaults to false.
 	// +optional
 	Paused bool `json:"paused,omitempty"` //nolint:kubeapilinter // a switch, as in apps/v1 Deployment
 
 	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. Those
-	// that never succeeded are removed first, and push out none that did. The revision
-	// that runs, the last good one, the newest, the one that an automatic rollback
-	// left, the one that status.failure is about, and those that rollback names are
-	// always kept.
+	// that never succeeded are removed first. The running revision, the last good one,
+	// the newest, the one that was automatically rolled back, the one in
+	// status.failure, and those that rollback names are always kept.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 
-// ImageResolution says how an image tag becomes what runs.
+// ImageResolution is how image tags are resolved.
 //
 // +kubebuilder:validation:Enum=Digest;Tag
 type ImageResolution string
 
-// How an image tag becomes what runs.
+// How image tags are resolved.
 const (
 	ImageResolutionDigest ImageResolution = "Digest"
 	ImageResolutionTag    ImageResolution = "Tag"
 )
 
-// RolloutPolicy says how a new revision replaces the one that runs. It is
-// not part of a revision: changing it replaces no pod.
+// RolloutPolicy is how a new revision replaces the running one. It is not part
+// of a revision: changing it replaces no pod.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.strategy) || self.strategy != 'Recreate' || (!has(self.maxSurge) && !has(self.maxUnavailable))",message="maxSurge and maxUnavailable belong to strategy RollingUpdate: remove them, or the strategy Recreate"
 // +kubebuilder:validation:XValidation:rule="!(has(self.maxSurge) && string(self.maxSurge) in ['0', '0%'] && (!has(self.maxUnavailable) || string(self.maxUnavailable) in ['0', '0%']))",message="maxSurge and maxUnavailable cannot both be 0, as no pod could ever be replaced (maxUnavailable defaults to 0): raise one of them"
@@ -163,7 +162,7 @@ type RolloutPolicy struct {
 	// +optional
 	Strategy RolloutStrategy `json:"strategy,omitempty"`
 
-	// Pods that may run in excess of the desired number during an update: a
+	// Pods that may run in addition to the desired number during an update: a
 	// number or a percentage, rounded up. Defaults to 25%.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
@@ -171,71 +170,71 @@ type RolloutPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^[0-9]{1,4}%$') : self >= 0",message="maxSurge must be a number of pods, such as 1, or a percentage, such as 25%"
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
 
-	// Pods that may be missing from the desired number during an update: a
-	// number or a percentage, rounded down. Defaults to 0, so that no request is lost.
+	// Pods of the desired number that may be unavailable during an update: a number
+	// or a percentage, rounded down. Defaults to 0, so that no request is lost.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="maxUnavailable must be a number of pods, such as 1, or a percentage up to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
-	// Seconds that a new pod has to stay ready before it counts as available.
-	// Defaults to 0, and to 10 for a component that has no readiness probe, so
-	// that one that dies at its start is noticed.
+	// Seconds that a new pod has to be ready before it counts as available.
+	// Defaults to 0, and to 10 for a component without a readiness probe, so that
+	// a pod that exits shortly after its start is detected.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
 
-	// Seconds that a component may stay without progress in a rollout before the
-	// rollout counts as failed. Must be greater than minReadySeconds. Defaults to
-	// 600. The time does not run while the stack is paused.
+	// Seconds without progress of a component after which its rollout fails. Must
+	// be greater than minReadySeconds. Defaults to 600. The time does not run while
+	// the stack is paused.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=86400
 	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
 
-	// What follows a failed rollout. Rollback (the default) is to go back to the
-	// revision whose rollout succeeded last; Hold is to leave everything as it is.
-	// The content that failed is not tried again until it changes, restartedAt
-	// grows, or the spec leaves it and comes back.
+	// What happens after a failed rollout. Rollback (the default) rolls back to the
+	// revision whose rollout succeeded last; Hold leaves everything as it is. The
+	// content that failed is not released again until it changes, restartedAt is set
+	// to a later time, or the spec changes to other content and back.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 
-	// What is made of the states of new pods. PodState (the default) is to fail the
-	// rollout where waiting does not help: at once for an image name that is invalid
-	// and for the third exit of a container, after 60 seconds where an image cannot be
-	// pulled or a container not be created. DeadlineOnly is to leave whatever the pods
-	// show to progressDeadlineSeconds. In either case a rollout fails after 30 seconds
-	// in which no pod can be created and no room is about to come, and at once where
-	// the API server refuses an object.
+	// Whether the states of new pods can fail a rollout. With PodState (the default)
+	// it fails if waiting does not help: at once for an invalid image name and for the
+	// third exit of a container, after 60 seconds if an image cannot be pulled or a
+	// container cannot be created. With DeadlineOnly only progressDeadlineSeconds
+	// counts. In both cases a rollout fails after 30 seconds in which no pod can be
+	// created and none of the stack's own pods is about to make room, and at once if
+	// the API server rejects an object.
 	// +optional
 	FailureDetection FailureDetection `json:"failureDetection,omitempty"`
 }
 
-// RolloutStrategy says how old pods make room for new ones.
+// RolloutStrategy is how new pods replace old ones.
 //
 // +kubebuilder:validation:Enum=RollingUpdate;Recreate
 type RolloutStrategy string
 
-// How old pods make room for new ones.
+// How new pods replace old ones.
 const (
 	RolloutStrategyRollingUpdate RolloutStrategy = "RollingUpdate"
 	RolloutStrategyRecreate      RolloutStrategy = "Recreate"
 )
 
-// FailurePolicy says what follows a failed rollout.
+// FailurePolicy is what happens after a failed rollout.
 //
 // +kubebuilder:validation:Enum=Rollback;Hold
 type FailurePolicy string
 
-// What follows a failed rollout.
+// What happens after a failed rollout.
 const (
 	FailurePolicyRollback FailurePolicy = "Rollback"
 	FailurePolicyHold     FailurePolicy = "Hold"
 )
 
-// FailureDetection says what makes a rollout fail.
+// FailureDetection is what makes a rollout fail.
 //
 // +kubebuilder:validation:Enum=PodState;DeadlineOnly
 type FailureDetection string
@@ -246,7 +245,7 @@ const (
 	FailureDetectionDeadlineOnly FailureDetection = "DeadlineOnly"
 )
 
-// Rollback runs an earlier revision in place of the spec's content.
+// Rollback runs an earlier revision instead of the spec's content.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.fromRevision) || self.fromRevision != self.toRevision",message="rollback.fromRevision and rollback.toRevision must differ: name the revision to leave in fromRevision, and the one to run in toRevision"
 type Rollback struct {
@@ -262,8 +261,8 @@ type Rollback struct {
 	// +kubebuilder:validation:Minimum=1
 	FromRevision *int64 `json:"fromRevision,omitempty"`
 
-	// Why, or by whom: the history shows it with the rollout, in place of the
-	// cause that the revision was made with.
+	// Reason for the rollback. The history shows it with the rollout, instead of the
+	// cause with which the revision was created.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Cause string `json:"cause,omitempty"`

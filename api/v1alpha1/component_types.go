@@ -20,7 +20,7 @@ type Component struct {
 	// +kubebuilder:validation:XValidation:rule="self != 'main'",message="the component name main is taken by the fields at the top of the spec: choose another name"
 	Name string `json:"name,omitempty"`
 
-	// Image that the component runs. Left out, it runs the main component's.
+	// Image that the component runs. Defaults to the image of the main component.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -33,33 +33,33 @@ type Component struct {
 	ComponentSpec `json:",inline"`
 }
 
-// ComponentSpec is what the main component and the further ones have in common.
+// ComponentSpec has the fields that the main component and all other components have.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas and autoscaling exclude each other: remove replicas to let the autoscaler own the number, or remove autoscaling"
 type ComponentSpec struct {
 	// When the nodes pull the image: Always, IfNotPresent or Never. Defaults to
-	// IfNotPresent, and to Always for the tag latest where it is not pinned by a
-	// digest. An image that is never pulled is not looked up in a registry either.
+	// IfNotPresent, and to Always for the tag latest if it is not pinned to a
+	// digest. With Never the image is not resolved in a registry either.
 	// +optional
 	// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
 
-	// Program to run in place of the image's ENTRYPOINT. Setting it leaves the
-	// image's CMD out too. $(NAME) is replaced by the variable's value.
+	// Program to run instead of the image's ENTRYPOINT. If it is set, the image's
+	// CMD is ignored too. $(NAME) is replaced by the variable's value.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MaxLength=131072
 	Command []string `json:"command,omitempty"`
 
-	// Arguments in place of the image's CMD. $(NAME) is replaced by the variable's value.
+	// Arguments to use instead of the image's CMD. $(NAME) is replaced by the variable's value.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MaxLength=131072
 	Args []string `json:"args,omitempty"`
 
-	// Folder to start in, in place of the image's WORKDIR.
+	// Working directory, instead of the image's WORKDIR.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
@@ -72,19 +72,19 @@ type ComponentSpec struct {
 	// +kubebuilder:validation:MaxItems=512
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
-	// ConfigMaps and Secrets of which every entry becomes an environment
-	// variable. A variable in env wins over one from here.
+	// ConfigMaps and Secrets whose entries all become environment variables. A
+	// variable of the same name in env takes precedence.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
 
 	// Ports that the container listens on. A component with ports gets a Service
-	// and, where readinessProbe is left out, a check that the first TCP port is open.
-	// Left out, they are those that the image EXPOSEs, unless command or args is set.
-	// An empty list is no ports, whatever the image says. Callers know a port by its
-	// number and protocol on the Service: while a change of the rest is rolled out, it
-	// reaches old and new pods.
+	// and, unless readinessProbe is set, a check that the first TCP port is open.
+	// Defaults to the ports that the image EXPOSEs, unless command or args is set. An
+	// empty list means no ports, whatever the image declares. Clients use a port by its
+	// number and protocol on the Service: while a change of its other fields is rolled
+	// out, the port reaches old and new pods.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
@@ -92,39 +92,41 @@ type ComponentSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(p, self.exists_one(q, (has(q.servicePort) ? q.servicePort : q.containerPort) == (has(p.servicePort) ? p.servicePort : p.containerPort) && (has(q.protocol) ? q.protocol : 'TCP') == (has(p.protocol) ? p.protocol : 'TCP')))",message="two ports are the same on the Service: give each entry of ports another servicePort (it defaults to containerPort) or protocol"
 	Ports []Port `json:"ports,omitzero"`
 
-	// How the component's Service is exposed. It has an effect where there are ports.
+	// How the component's Service is exposed. It has no effect on a component without ports.
 	// +optional
 	Service *ServiceSpec `json:"service,omitempty"`
 
-	// Number of pods. Left out, the number is not managed: an outside autoscaler
-	// or kubectl scale of the Deployment owns it, and it starts at 1.
+	// Number of pods. If it is not set, the operator does not manage the number: an
+	// external autoscaler or kubectl scale of the Deployment does, starting at 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// Lets a HorizontalPodAutoscaler choose the number of pods. Excludes replicas.
+	// Lets a HorizontalPodAutoscaler choose the number of pods. It cannot be set
+	// together with replicas.
 	// +optional
 	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
 
-	// CPU, memory and other resources that a pod asks for and may use at most.
+	// Requests and limits of CPU, memory and other resources of a pod.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
-	// When a pod gets requests. Left out, it is the image's HEALTHCHECK, unless
-	// command or args is set; without one, a component with a TCP port is ready once
+	// Decides whether a pod gets requests. Defaults to the image's HEALTHCHECK, unless
+	// command or args is set; without one, a component with TCP ports is ready once
 	// the first of them is open.
 	// +optional
 	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
 
-	// When a container is restarted. Left out, only when its process ends.
+	// Decides whether a container is restarted. If it is not set, a container is
+	// restarted only when its process exits.
 	// +optional
 	LivenessProbe *corev1.Probe `json:"livenessProbe,omitempty"`
 
-	// When a container has started; the other probes wait for it.
+	// Decides whether a container has started. The other probes wait for it.
 	// +optional
 	StartupProbe *corev1.Probe `json:"startupProbe,omitempty"`
 
-	// Volumes, each with the place where the container sees it.
+	// Volumes, each with its mount path in the container.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -132,14 +134,14 @@ type ComponentSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(v, self.exists_one(w, w.mountPath == v.mountPath))",message="two volumes have the same mountPath: give each entry of volumes a mountPath of its own"
 	Volumes []Volume `json:"volumes,omitempty"`
 
-	// How many pods may be missing while nodes are drained. Left out, one at a
-	// time, where there may be two or more.
+	// How many pods may be unavailable while nodes are drained. If it is not set, one
+	// pod may, for a component with two or more pods.
 	// +optional
 	DisruptionBudget *DisruptionBudget `json:"disruptionBudget,omitempty"`
 
-	// Anything else that Kubernetes offers for pods: a partial PodTemplateSpec,
-	// merged over the generated one as kubectl patch would (strategic merge), with
-	// container ports told apart by number and protocol. The container that runs the
+	// Any other settings of pods: a partial PodTemplateSpec that is merged over the
+	// generated one as kubectl patch would (strategic merge), with container ports
+	// identified by number and protocol. The container that runs the
 	// image is named "app". For affinity, tolerations, init containers, sidecars, pod
 	// annotations and so on.
 	// +optional
@@ -151,9 +153,9 @@ type ComponentSpec struct {
 
 // Port is a port that a container listens on and its Service offers.
 type Port struct {
-	// Name of the port, for probes and NetworkPolicies. Left out, it is named by its
+	// Name of the port, for probes and NetworkPolicies. Defaults to a name made of its
 	// port on the Service: port-80, port-53-udp. A port that an earlier version of the
-	// operator named by its place in the list, such as port-0, keeps that name.
+	// operator named by its position in the list, such as port-0, keeps that name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=15
@@ -224,14 +226,14 @@ type Autoscaling struct {
 	// +kubebuilder:validation:Minimum=1
 	MaxReplicas int32 `json:"maxReplicas,omitempty"`
 
-	// Average CPU use to aim for, in percent of what resources.requests asks for.
-	// Defaults to 80 where targetMemoryUtilization is left out too.
+	// Target for the average CPU use, in percent of resources.requests.
+	// Defaults to 80 if targetMemoryUtilization is not set either.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	TargetCPUUtilization *int32 `json:"targetCPUUtilization,omitempty"`
 
-	// Average memory use to aim for, in percent of what resources.requests asks
-	// for. Left out, memory does not count.
+	// Target for the average memory use, in percent of what resources.requests asks
+	// for. If it is not set, memory is not considered.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	TargetMemoryUtilization *int32 `json:"targetMemoryUtilization,omitempty"`
@@ -248,20 +250,20 @@ type Volume struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name,omitempty"`
 
-	// Path in the container where the volume is seen.
+	// Path in the container at which the volume is mounted.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="!self.contains(':')",message="volumes[].mountPath must not hold a ':': choose another path"
 	MountPath string `json:"mountPath,omitempty"`
 
-	// Path inside the volume to mount in place of its root.
+	// Path inside the volume to mount instead of its root.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	SubPath string `json:"subPath,omitempty"`
 
-	// Whether the container may only read. Defaults to false.
+	// Mounts the volume read-only. Defaults to false.
 	// +optional
 	ReadOnly bool `json:"readOnly,omitempty"` //nolint:kubeapilinter // as in core/v1 VolumeMount
 
@@ -273,7 +275,7 @@ type Volume struct {
 	// +optional
 	Secret *corev1.SecretVolumeSource `json:"secret,omitempty"`
 
-	// An empty folder that lives as long as the pod.
+	// A folder that is empty at first and exists as long as the pod.
 	// +optional
 	EmptyDir *corev1.EmptyDirVolumeSource `json:"emptyDir,omitempty"`
 
@@ -282,25 +284,25 @@ type Volume struct {
 	PersistentVolumeClaim *corev1.PersistentVolumeClaimVolumeSource `json:"persistentVolumeClaim,omitempty"`
 }
 
-// DisruptionBudget limits how many pods may be missing while nodes are drained.
+// DisruptionBudget limits how many pods may be unavailable while nodes are drained.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.maxUnavailable), has(self.minAvailable), has(self.disabled) && self.disabled].filter(x, x).size() <= 1",message="disruptionBudget takes one of maxUnavailable, minAvailable and disabled: remove the others"
 type DisruptionBudget struct {
-	// Pods that may be missing: a number or a percentage. Defaults to 1.
+	// Pods that may be unavailable: a number or a percentage. Defaults to 1.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="disruptionBudget.maxUnavailable must be a number of pods, such as 1, or a percentage up to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
-	// Pods that must stay: a number or a percentage.
+	// Pods that must stay available: a number or a percentage.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^(100|[0-9]{1,2})%$') : self >= 0",message="disruptionBudget.minAvailable must be a number of pods, such as 1, or a percentage up to 100%"
 	MinAvailable *intstr.IntOrString `json:"minAvailable,omitempty"`
 
-	// Makes no PodDisruptionBudget. Defaults to false.
+	// Creates no PodDisruptionBudget. Defaults to false.
 	// +optional
 	Disabled bool `json:"disabled,omitempty"` //nolint:kubeapilinter // a switch
 }

@@ -7,16 +7,16 @@ package v1alpha1
 // Flux and Helm understand them: Ready and Available are always there,
 // Reconciling and Stalled only while true.
 const (
-	// ConditionReady says that all that the spec asks for runs.
+	// ConditionReady reports whether everything in the spec runs.
 	ConditionReady = "Ready"
-	// ConditionAvailable says that every component that is to run has a pod that serves.
+	// ConditionAvailable reports whether every component has a pod that serves.
 	ConditionAvailable = "Available"
-	// ConditionReconciling says that a change is under way.
+	// ConditionReconciling reports that a change is in progress.
 	ConditionReconciling = "Reconciling"
-	// ConditionStalled says that someone has to act.
+	// ConditionStalled reports that a user has to fix something.
 	ConditionStalled = "Stalled"
-	// ConditionImagesResolved says whether all images of the revision that runs
-	// were looked up in their registries when it was made. It is there where any was.
+	// ConditionImagesResolved reports whether all images of the running revision were
+	// resolved in their registries when it was created. It exists only if images had to be.
 	ConditionImagesResolved = "ImagesResolved"
 )
 
@@ -55,7 +55,7 @@ const (
 	ReasonInvalidPodTemplate = "InvalidPodTemplate"
 	// ReasonNameConflict is an object of a needed name that belongs to someone else.
 	ReasonNameConflict = "NameConflict"
-	// ReasonRejected is an object that the API server refuses.
+	// ReasonRejected is an object that the API server rejects.
 	ReasonRejected = "Rejected"
 	// ReasonRevisionNotFound is a rollback that names a revision which does not
 	// exist, or a revision that runs and whose record is gone.

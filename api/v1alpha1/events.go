@@ -15,7 +15,7 @@ const (
 	// EventImagesUnresolved tells that a new revision runs an image as it is
 	// written, because its registry could not be asked: it is a warning.
 	EventImagesUnresolved = "ImagesUnresolved"
-	// EventDriftRepaired tells that a change made by somebody else was put back, and by
+	// EventDriftRepaired reports that a change made by somebody else was reverted, and by
 	// which field manager it was made, where that is known.
 	EventDriftRepaired = "DriftRepaired"
 	// EventRecreated tells that an object which somebody else deleted was created

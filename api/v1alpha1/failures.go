@@ -9,7 +9,7 @@ const (
 	FailureProgressDeadlineExceeded = "ProgressDeadlineExceeded"
 	// FailureReplicaFailure is pods that cannot be created: a quota, Pod Security, a webhook.
 	FailureReplicaFailure = "ReplicaFailure"
-	// FailureRejected is a Deployment or a Service that the API server refuses.
+	// FailureRejected is a Deployment or a Service that the API server rejects.
 	FailureRejected = "Rejected"
 	// FailureCrashLoopBackOff is a container that has exited three times.
 	FailureCrashLoopBackOff = "CrashLoopBackOff"

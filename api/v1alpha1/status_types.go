@@ -7,9 +7,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AppStackStatus is what the operator last observed.
+// AppStackStatus is the observed state of an AppStack.
 type AppStackStatus struct {
-	// Generation of the spec that this status speaks of.
+	// Generation of the spec that this status is based on.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -64,15 +64,15 @@ type AppStackStatus struct {
 	// +kubebuilder:validation:MaxItems=20
 	History []RolloutStatus `json:"history,omitempty"`
 
-	// Why a rollout failed: kept after its pods are gone, until another rollout
-	// succeeds. The automatic rollback that follows does not count.
+	// Report of the last failed rollout. It is kept after its pods are gone, until
+	// another rollout succeeds that is not the automatic rollback.
 	// +optional
 	Failure *FailureStatus `json:"failure,omitempty"`
 
-	// Ready: all that the spec asks for runs. Available: every component that is
-	// to run has a pod that serves. Reconciling, only while true: a change is
-	// under way. Stalled, only while true: someone has to act; the message says how.
-	// ImagesResolved, where any image was to be looked up: whether all were.
+	// Ready: everything in the spec runs. Available: every component has a pod that
+	// serves. Reconciling (only while true): a change is in progress. Stalled (only
+	// while true): a user has to fix something; the message says what.
+	// ImagesResolved (only if images had to be resolved): whether all were.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -93,16 +93,16 @@ type ComponentStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Image string `json:"image,omitempty"`
 
-	// Values that can come from the spec, from the image or from a default, each
-	// with where it came from when the revision was made. Left out where the values
-	// of all components have more than 128 KiB.
+	// Values that can come from the spec, from the image or from a default, each with
+	// its source when the revision was created. Not set if the values of all components
+	// exceed 128 KiB.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	ImageValues []ImageValue `json:"imageValues,omitempty"`
 
-	// Pods that are wanted.
+	// Desired number of pods.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	DesiredReplicas *int32 `json:"desiredReplicas,omitempty"`
@@ -133,44 +133,44 @@ type ComponentStatus struct {
 	Address string `json:"address,omitempty"`
 }
 
-// ImageValue is a value of a component, and where it came from.
+// ImageValue is a value of a component with its source.
 type ImageValue struct {
-	// What it is a value of: ports, readinessProbe, user, platforms, volumes or stopSignal.
+	// Name of the value: ports, readinessProbe, user, platforms, volumes or stopSignal.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 
-	// The value, in short. Left out where there is none.
+	// The value, abbreviated. Not set if there is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Value string `json:"value,omitempty"`
 
-	// Where it came from: Spec, Image or Default. What the spec says always wins.
+	// Source of the value: Spec, Image or Default. The spec always takes precedence.
 	// +required
 	Source ImageValueSource `json:"source,omitempty"`
 
-	// What is worth knowing of it.
+	// Details of the value.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 }
 
-// ImageValueSource says where a value came from.
+// ImageValueSource is the source of a value.
 //
 // +kubebuilder:validation:Enum=Spec;Image;Default
 type ImageValueSource string
 
-// Where a value came from.
+// Sources of a value.
 const (
 	ImageValueSourceSpec    ImageValueSource = "Spec"
 	ImageValueSourceImage   ImageValueSource = "Image"
 	ImageValueSourceDefault ImageValueSource = "Default"
 )
 
-// RolloutStatus is one move of the stack to a revision.
+// RolloutStatus is a rollout of the stack to a revision.
 type RolloutStatus struct {
-	// Revision that was moved to.
+	// Revision that was rolled out.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	Revision int64 `json:"revision,omitempty"`
@@ -182,8 +182,8 @@ type RolloutStatus struct {
 	// +kubebuilder:validation:MaxItems=21
 	Images []ImageStatus `json:"images,omitempty"`
 
-	// Cause that the user gave: for a rollback by hand in spec.rollback.cause, else for
-	// the revision, in the annotation kubernetes.io/change-cause.
+	// Change cause given by the user: in spec.rollback.cause for a manual rollback,
+	// otherwise in the annotation kubernetes.io/change-cause for the revision.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Cause string `json:"cause,omitempty"`
@@ -192,9 +192,9 @@ type RolloutStatus struct {
 	// +required
 	Trigger RolloutTrigger `json:"trigger,omitempty"`
 
-	// How the rollout stands, or ended. One that failed and is left as it is
-	// (onFailure: Hold, or nothing good to go back to) stays Progressing until it
-	// recovers or another one begins.
+	// State of the rollout, or its result. One that failed and was not rolled back
+	// (onFailure: Hold, or no good revision) stays Progressing until it recovers or
+	// another one starts.
 	// +required
 	Outcome RolloutOutcome `json:"outcome,omitempty"`
 
@@ -202,11 +202,11 @@ type RolloutStatus struct {
 	// +required
 	StartedAt metav1.Time `json:"startedAt,omitzero"`
 
-	// When the rollout ended. Left out while it has not.
+	// When the rollout ended. Not set while it is in progress.
 	// +optional
 	EndedAt *metav1.Time `json:"endedAt,omitempty"`
 
-	// How it came about, in words.
+	// Reason for the rollout.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
@@ -226,8 +226,8 @@ type ImageStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Image string `json:"image,omitempty"`
 
-	// Whether the image is pinned by a digest: only then is it certain that a
-	// rollback brings back the same bytes.
+	// Whether the image is pinned to a digest: only then a rollback certainly runs
+	// the same bytes.
 	// +optional
 	Pinned bool `json:"pinned"` //nolint:kubeapilinter // false is worth showing
 }
@@ -257,28 +257,28 @@ type FailureStatus struct {
 	// Reason in one word: CrashLoopBackOff, ImagePullBackOff, ErrImagePull,
 	// ErrImageNeverPull, InvalidImageName, CreateContainerConfigError,
 	// CreateContainerError, RunContainerError, ReplicaFailure (no pod can be
-	// created), Rejected (the API server refuses a Deployment or a Service) or
+	// created), Rejected (the API server rejects a Deployment or a Service) or
 	// ProgressDeadlineExceeded.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// Exit code of the container, where it ended.
+	// Exit code of the container, if it exited.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
-	// What went wrong in words, with the last lines of the container's log where there are any.
+	// Description of the failure, with the last lines of the container's log if there are any.
 	// +optional
 	// +kubebuilder:validation:MaxLength=8192
 	Message string `json:"message,omitempty"`
 
-	// When the rollout was found to have failed.
+	// When the failure of the rollout was detected.
 	// +required
 	FailedAt metav1.Time `json:"failedAt,omitzero"`
 }
 
-// RolloutTrigger says what started a rollout.
+// RolloutTrigger is what started a rollout.
 //
 // +kubebuilder:validation:Enum=SpecChanged;Rollback;AutoRollback;Restart;ConfigChanged
 type RolloutTrigger string
@@ -297,12 +297,12 @@ const (
 	TriggerConfigChanged RolloutTrigger = "ConfigChanged"
 )
 
-// RolloutOutcome says how a rollout stands, or ended.
+// RolloutOutcome is the state of a rollout, or its result.
 //
 // +kubebuilder:validation:Enum=Progressing;Succeeded;Failed;Superseded
 type RolloutOutcome string
 
-// How a rollout stands, or ended.
+// States and results of rollouts.
 const (
 	// OutcomeProgressing is a rollout that is under way.
 	OutcomeProgressing RolloutOutcome = "Progressing"

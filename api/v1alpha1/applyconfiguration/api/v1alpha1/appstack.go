@@ -17,8 +17,8 @@ import (
 // AppStackApplyConfiguration represents a declarative configuration of the AppStack type for use
 // with apply.
 //
-// AppStack runs a container image: as Deployments and Services, with a history
-// of what ran, and a way back to it.
+// AppStack runs a container image as Deployments and Services, and keeps a history
+// of revisions for rollbacks.
 //
 // The fields at the top of the spec describe the main component, whose
 // Deployment and Service carry the stack's name. Further components, such as
@@ -28,9 +28,9 @@ type AppStackApplyConfiguration struct {
 	// Standard object metadata. The name is also the name of the main
 	// component's Deployment and Service: at most 63 characters, a DNS label.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// What is to run. The operator never writes here.
+	// The desired state. The operator never writes to it.
 	Spec *AppStackSpecApplyConfiguration `json:"spec,omitempty"`
-	// What runs, as last observed, and the history of rollouts.
+	// The observed state, and the history of rollouts.
 	Status *AppStackStatusApplyConfiguration `json:"status,omitempty"`
 }
 

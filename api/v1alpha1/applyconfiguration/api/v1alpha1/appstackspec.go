@@ -15,9 +15,9 @@ import (
 // AppStackSpecApplyConfiguration represents a declarative configuration of the AppStackSpec type for use
 // with apply.
 //
-// AppStackSpec says what is to run.
+// AppStackSpec is the desired state of an AppStack.
 type AppStackSpecApplyConfiguration struct {
-	// Image that the main component runs, and every component that names none:
+	// Image of the main component, and of every component that sets none:
 	// a reference such as nginx:1.29 or registry.example.com/team/app:1.4.2.
 	Image                           *string `json:"image,omitempty"`
 	ComponentSpecApplyConfiguration `json:""`
@@ -26,34 +26,33 @@ type AppStackSpecApplyConfiguration struct {
 	// rolled back together. At most 20.
 	Components []ComponentApplyConfiguration `json:"components,omitempty"`
 	// Names of Secrets of type kubernetes.io/dockerconfigjson in this namespace,
-	// with which the nodes pull the images. The operator looks private images up
-	// with them where an administrator lets it read them.
+	// with which the nodes pull the images. The operator resolves private images with
+	// them if an administrator allows it to read them.
 	ImagePullSecrets []v1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
-	// ServiceAccount that the pods run as. Left out, pods run as "default" and
-	// get no token for the Kubernetes API.
+	// ServiceAccount of the pods. If it is not set, pods run as "default" and get no
+	// token for the Kubernetes API.
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
-	// How an image tag becomes what runs. Digest (the default) looks the image up in
-	// its registry once, when a revision is made: pods run the digest that the tag
-	// has then, so that a moved tag changes nothing that runs, and what the spec
-	// leaves out (ports, readinessProbe, the user) is what the image says. A registry
-	// that does not answer within 10 seconds holds nothing up: the image runs as
-	// written, and the condition ImagesResolved says why. Tag asks no registry.
+	// How image tags are resolved. Digest (the default) resolves a tag in its registry
+	// once, when a revision is created: pods run the digest that the tag has then, so
+	// that a moved tag does not change running pods; and the image's own config sets
+	// what the spec does not (ports, readinessProbe, the user). If a registry does not
+	// answer within 10 seconds, the image runs as written, and the condition
+	// ImagesResolved has the reason. Tag contacts no registry.
 	ImageResolution *apiv1alpha1.ImageResolution `json:"imageResolution,omitempty"`
-	// How a new revision replaces the one that runs. The defaults lose no request.
+	// How a new revision replaces the running one. With the defaults no request is lost.
 	Rollout *RolloutPolicyApplyConfiguration `json:"rollout,omitempty"`
-	// Runs an earlier revision in place of this spec's content, until removed.
+	// Runs an earlier revision instead of this spec's content, until it is removed.
 	Rollback *RollbackApplyConfiguration `json:"rollback,omitempty"`
-	// A time later than any given here before releases the same content anew:
-	// all pods are replaced. Removing or lowering it does nothing.
+	// A later time than any before releases the same content again: all pods are
+	// replaced. Removing it, or setting an earlier time, does nothing.
 	RestartedAt *metav1.Time `json:"restartedAt,omitempty"`
-	// Stops rollouts: none starts, and one that is under way goes no further.
+	// Pauses rollouts: none starts, and one that is in progress stops where it is.
 	// Scaling still works. Defaults to false.
 	Paused *bool `json:"paused,omitempty"`
 	// Number of revisions to keep for rollbacks, 1 to 100. Defaults to 10. Those
-	// that never succeeded are removed first, and push out none that did. The revision
-	// that runs, the last good one, the newest, the one that an automatic rollback
-	// left, the one that status.failure is about, and those that rollback names are
-	// always kept.
+	// that never succeeded are removed first. The running revision, the last good one,
+	// the newest, the one that was automatically rolled back, the one in
+	// status.failure, and those that rollback names are always kept.
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 

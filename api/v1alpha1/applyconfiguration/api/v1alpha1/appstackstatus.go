@@ -12,9 +12,9 @@ import (
 // AppStackStatusApplyConfiguration represents a declarative configuration of the AppStackStatus type for use
 // with apply.
 //
-// AppStackStatus is what the operator last observed.
+// AppStackStatus is the observed state of an AppStack.
 type AppStackStatusApplyConfiguration struct {
-	// Generation of the spec that this status speaks of.
+	// Generation of the spec that this status is based on.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// Revision that runs, or is being rolled out.
 	Revision *int64 `json:"revision,omitempty"`
@@ -36,13 +36,13 @@ type AppStackStatusApplyConfiguration struct {
 	Components []ComponentStatusApplyConfiguration `json:"components,omitempty"`
 	// Rollouts, newest first: at most 20.
 	History []RolloutStatusApplyConfiguration `json:"history,omitempty"`
-	// Why a rollout failed: kept after its pods are gone, until another rollout
-	// succeeds. The automatic rollback that follows does not count.
+	// Report of the last failed rollout. It is kept after its pods are gone, until
+	// another rollout succeeds that is not the automatic rollback.
 	Failure *FailureStatusApplyConfiguration `json:"failure,omitempty"`
-	// Ready: all that the spec asks for runs. Available: every component that is
-	// to run has a pod that serves. Reconciling, only while true: a change is
-	// under way. Stalled, only while true: someone has to act; the message says how.
-	// ImagesResolved, where any image was to be looked up: whether all were.
+	// Ready: everything in the spec runs. Available: every component has a pod that
+	// serves. Reconciling (only while true): a change is in progress. Stalled (only
+	// while true): a user has to fix something; the message says what.
+	// ImagesResolved (only if images had to be resolved): whether all were.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 

@@ -14,11 +14,11 @@ type AutoscalingApplyConfiguration struct {
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 	// Largest number of pods.
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
-	// Average CPU use to aim for, in percent of what resources.requests asks for.
-	// Defaults to 80 where targetMemoryUtilization is left out too.
+	// Target for the average CPU use, in percent of resources.requests.
+	// Defaults to 80 if targetMemoryUtilization is not set either.
 	TargetCPUUtilization *int32 `json:"targetCPUUtilization,omitempty"`
-	// Average memory use to aim for, in percent of what resources.requests asks
-	// for. Left out, memory does not count.
+	// Target for the average memory use, in percent of what resources.requests asks
+	// for. If it is not set, memory is not considered.
 	TargetMemoryUtilization *int32 `json:"targetMemoryUtilization,omitempty"`
 }
 

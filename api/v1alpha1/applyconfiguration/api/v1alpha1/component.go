@@ -18,7 +18,7 @@ type ComponentApplyConfiguration struct {
 	// Name of the component; its Deployment and Service are named
 	// <stack>-<name>. "main" is the component that the top of the spec describes.
 	Name *string `json:"name,omitempty"`
-	// Image that the component runs. Left out, it runs the main component's.
+	// Image that the component runs. Defaults to the image of the main component.
 	Image                           *string `json:"image,omitempty"`
 	ComponentSpecApplyConfiguration `json:""`
 }

@@ -13,56 +13,58 @@ import (
 // ComponentSpecApplyConfiguration represents a declarative configuration of the ComponentSpec type for use
 // with apply.
 //
-// ComponentSpec is what the main component and the further ones have in common.
+// ComponentSpec has the fields that the main component and all other components have.
 type ComponentSpecApplyConfiguration struct {
 	// When the nodes pull the image: Always, IfNotPresent or Never. Defaults to
-	// IfNotPresent, and to Always for the tag latest where it is not pinned by a
-	// digest. An image that is never pulled is not looked up in a registry either.
+	// IfNotPresent, and to Always for the tag latest if it is not pinned to a
+	// digest. With Never the image is not resolved in a registry either.
 	ImagePullPolicy *v1.PullPolicy `json:"imagePullPolicy,omitempty"`
-	// Program to run in place of the image's ENTRYPOINT. Setting it leaves the
-	// image's CMD out too. $(NAME) is replaced by the variable's value.
+	// Program to run instead of the image's ENTRYPOINT. If it is set, the image's
+	// CMD is ignored too. $(NAME) is replaced by the variable's value.
 	Command []string `json:"command,omitempty"`
-	// Arguments in place of the image's CMD. $(NAME) is replaced by the variable's value.
+	// Arguments to use instead of the image's CMD. $(NAME) is replaced by the variable's value.
 	Args []string `json:"args,omitempty"`
-	// Folder to start in, in place of the image's WORKDIR.
+	// Working directory, instead of the image's WORKDIR.
 	WorkingDir *string `json:"workingDir,omitempty"`
 	// Environment variables: values, or references to ConfigMaps, Secrets and pod fields.
 	Env []v1.EnvVar `json:"env,omitempty"`
-	// ConfigMaps and Secrets of which every entry becomes an environment
-	// variable. A variable in env wins over one from here.
+	// ConfigMaps and Secrets whose entries all become environment variables. A
+	// variable of the same name in env takes precedence.
 	EnvFrom []v1.EnvFromSource `json:"envFrom,omitempty"`
 	// Ports that the container listens on. A component with ports gets a Service
-	// and, where readinessProbe is left out, a check that the first TCP port is open.
-	// Left out, they are those that the image EXPOSEs, unless command or args is set.
-	// An empty list is no ports, whatever the image says. Callers know a port by its
-	// number and protocol on the Service: while a change of the rest is rolled out, it
-	// reaches old and new pods.
+	// and, unless readinessProbe is set, a check that the first TCP port is open.
+	// Defaults to the ports that the image EXPOSEs, unless command or args is set. An
+	// empty list means no ports, whatever the image declares. Clients use a port by its
+	// number and protocol on the Service: while a change of its other fields is rolled
+	// out, the port reaches old and new pods.
 	Ports []PortApplyConfiguration `json:"ports,omitempty"`
-	// How the component's Service is exposed. It has an effect where there are ports.
+	// How the component's Service is exposed. It has no effect on a component without ports.
 	Service *ServiceSpecApplyConfiguration `json:"service,omitempty"`
-	// Number of pods. Left out, the number is not managed: an outside autoscaler
-	// or kubectl scale of the Deployment owns it, and it starts at 1.
+	// Number of pods. If it is not set, the operator does not manage the number: an
+	// external autoscaler or kubectl scale of the Deployment does, starting at 1.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// Lets a HorizontalPodAutoscaler choose the number of pods. Excludes replicas.
+	// Lets a HorizontalPodAutoscaler choose the number of pods. It cannot be set
+	// together with replicas.
 	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
-	// CPU, memory and other resources that a pod asks for and may use at most.
+	// Requests and limits of CPU, memory and other resources of a pod.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
-	// When a pod gets requests. Left out, it is the image's HEALTHCHECK, unless
-	// command or args is set; without one, a component with a TCP port is ready once
+	// Decides whether a pod gets requests. Defaults to the image's HEALTHCHECK, unless
+	// command or args is set; without one, a component with TCP ports is ready once
 	// the first of them is open.
 	ReadinessProbe *v1.Probe `json:"readinessProbe,omitempty"`
-	// When a container is restarted. Left out, only when its process ends.
+	// Decides whether a container is restarted. If it is not set, a container is
+	// restarted only when its process exits.
 	LivenessProbe *v1.Probe `json:"livenessProbe,omitempty"`
-	// When a container has started; the other probes wait for it.
+	// Decides whether a container has started. The other probes wait for it.
 	StartupProbe *v1.Probe `json:"startupProbe,omitempty"`
-	// Volumes, each with the place where the container sees it.
+	// Volumes, each with its mount path in the container.
 	Volumes []VolumeApplyConfiguration `json:"volumes,omitempty"`
-	// How many pods may be missing while nodes are drained. Left out, one at a
-	// time, where there may be two or more.
+	// How many pods may be unavailable while nodes are drained. If it is not set, one
+	// pod may, for a component with two or more pods.
 	DisruptionBudget *DisruptionBudgetApplyConfiguration `json:"disruptionBudget,omitempty"`
-	// Anything else that Kubernetes offers for pods: a partial PodTemplateSpec,
-	// merged over the generated one as kubectl patch would (strategic merge), with
-	// container ports told apart by number and protocol. The container that runs the
+	// Any other settings of pods: a partial PodTemplateSpec that is merged over the
+	// generated one as kubectl patch would (strategic merge), with container ports
+	// identified by number and protocol. The container that runs the
 	// image is named "app". For affinity, tolerations, init containers, sidecars, pod
 	// annotations and so on.
 	PodTemplate *runtime.RawExtension `json:"podTemplate,omitempty"`

@@ -14,11 +14,11 @@ type ComponentStatusApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// Image that the component runs, with its digest where it is pinned.
 	Image *string `json:"image,omitempty"`
-	// Values that can come from the spec, from the image or from a default, each
-	// with where it came from when the revision was made. Left out where the values
-	// of all components have more than 128 KiB.
+	// Values that can come from the spec, from the image or from a default, each with
+	// its source when the revision was created. Not set if the values of all components
+	// exceed 128 KiB.
 	ImageValues []ImageValueApplyConfiguration `json:"imageValues,omitempty"`
-	// Pods that are wanted.
+	// Desired number of pods.
 	DesiredReplicas *int32 `json:"desiredReplicas,omitempty"`
 	// Pods that exist.
 	Replicas *int32 `json:"replicas,omitempty"`

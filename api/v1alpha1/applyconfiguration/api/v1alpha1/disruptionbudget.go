@@ -12,13 +12,13 @@ import (
 // DisruptionBudgetApplyConfiguration represents a declarative configuration of the DisruptionBudget type for use
 // with apply.
 //
-// DisruptionBudget limits how many pods may be missing while nodes are drained.
+// DisruptionBudget limits how many pods may be unavailable while nodes are drained.
 type DisruptionBudgetApplyConfiguration struct {
-	// Pods that may be missing: a number or a percentage. Defaults to 1.
+	// Pods that may be unavailable: a number or a percentage. Defaults to 1.
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
-	// Pods that must stay: a number or a percentage.
+	// Pods that must stay available: a number or a percentage.
 	MinAvailable *intstr.IntOrString `json:"minAvailable,omitempty"`
-	// Makes no PodDisruptionBudget. Defaults to false.
+	// Creates no PodDisruptionBudget. Defaults to false.
 	Disabled *bool `json:"disabled,omitempty"`
 }
 

@@ -25,14 +25,14 @@ type FailureStatusApplyConfiguration struct {
 	// Reason in one word: CrashLoopBackOff, ImagePullBackOff, ErrImagePull,
 	// ErrImageNeverPull, InvalidImageName, CreateContainerConfigError,
 	// CreateContainerError, RunContainerError, ReplicaFailure (no pod can be
-	// created), Rejected (the API server refuses a Deployment or a Service) or
+	// created), Rejected (the API server rejects a Deployment or a Service) or
 	// ProgressDeadlineExceeded.
 	Reason *string `json:"reason,omitempty"`
-	// Exit code of the container, where it ended.
+	// Exit code of the container, if it exited.
 	ExitCode *int32 `json:"exitCode,omitempty"`
-	// What went wrong in words, with the last lines of the container's log where there are any.
+	// Description of the failure, with the last lines of the container's log if there are any.
 	Message *string `json:"message,omitempty"`
-	// When the rollout was found to have failed.
+	// When the failure of the rollout was detected.
 	FailedAt *v1.Time `json:"failedAt,omitempty"`
 }
 

@@ -14,8 +14,8 @@ type ImageStatusApplyConfiguration struct {
 	Component *string `json:"component,omitempty"`
 	// Image as the pods run it, with its digest where it is pinned.
 	Image *string `json:"image,omitempty"`
-	// Whether the image is pinned by a digest: only then is it certain that a
-	// rollback brings back the same bytes.
+	// Whether the image is pinned to a digest: only then a rollback certainly runs
+	// the same bytes.
 	Pinned *bool `json:"pinned,omitempty"`
 }
 

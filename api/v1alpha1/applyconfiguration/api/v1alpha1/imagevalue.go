@@ -12,15 +12,15 @@ import (
 // ImageValueApplyConfiguration represents a declarative configuration of the ImageValue type for use
 // with apply.
 //
-// ImageValue is a value of a component, and where it came from.
+// ImageValue is a value of a component with its source.
 type ImageValueApplyConfiguration struct {
-	// What it is a value of: ports, readinessProbe, user, platforms, volumes or stopSignal.
+	// Name of the value: ports, readinessProbe, user, platforms, volumes or stopSignal.
 	Name *string `json:"name,omitempty"`
-	// The value, in short. Left out where there is none.
+	// The value, abbreviated. Not set if there is none.
 	Value *string `json:"value,omitempty"`
-	// Where it came from: Spec, Image or Default. What the spec says always wins.
+	// Source of the value: Spec, Image or Default. The spec always takes precedence.
 	Source *apiv1alpha1.ImageValueSource `json:"source,omitempty"`
-	// What is worth knowing of it.
+	// Details of the value.
 	Message *string `json:"message,omitempty"`
 }
 

@@ -14,9 +14,9 @@ import (
 //
 // Port is a port that a container listens on and its Service offers.
 type PortApplyConfiguration struct {
-	// Name of the port, for probes and NetworkPolicies. Left out, it is named by its
+	// Name of the port, for probes and NetworkPolicies. Defaults to a name made of its
 	// port on the Service: port-80, port-53-udp. A port that an earlier version of the
-	// operator named by its place in the list, such as port-0, keeps that name.
+	// operator named by its position in the list, such as port-0, keeps that name.
 	Name *string `json:"name,omitempty"`
 	// Port that the container listens on, 1 to 65535.
 	ContainerPort *int32 `json:"containerPort,omitempty"`

@@ -8,7 +8,7 @@ package v1alpha1
 // RollbackApplyConfiguration represents a declarative configuration of the Rollback type for use
 // with apply.
 //
-// Rollback runs an earlier revision in place of the spec's content.
+// Rollback runs an earlier revision instead of the spec's content.
 type RollbackApplyConfiguration struct {
 	// Number of the revision to run, as status.history shows it.
 	ToRevision *int64 `json:"toRevision,omitempty"`
@@ -16,8 +16,8 @@ type RollbackApplyConfiguration struct {
 	// spec's content is that revision's: as soon as the content changes, the new
 	// content is released. Without it the rollback holds until it is removed.
 	FromRevision *int64 `json:"fromRevision,omitempty"`
-	// Why, or by whom: the history shows it with the rollout, in place of the
-	// cause that the revision was made with.
+	// Reason for the rollback. The history shows it with the rollout, instead of the
+	// cause with which the revision was created.
 	Cause *string `json:"cause,omitempty"`
 }
 

@@ -13,38 +13,38 @@ import (
 // RolloutPolicyApplyConfiguration represents a declarative configuration of the RolloutPolicy type for use
 // with apply.
 //
-// RolloutPolicy says how a new revision replaces the one that runs. It is
-// not part of a revision: changing it replaces no pod.
+// RolloutPolicy is how a new revision replaces the running one. It is not part
+// of a revision: changing it replaces no pod.
 type RolloutPolicyApplyConfiguration struct {
 	// RollingUpdate (the default) replaces pods step by step. Recreate stops all
 	// old pods before it starts new ones.
 	Strategy *apiv1alpha1.RolloutStrategy `json:"strategy,omitempty"`
-	// Pods that may run in excess of the desired number during an update: a
+	// Pods that may run in addition to the desired number during an update: a
 	// number or a percentage, rounded up. Defaults to 25%.
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
-	// Pods that may be missing from the desired number during an update: a
-	// number or a percentage, rounded down. Defaults to 0, so that no request is lost.
+	// Pods of the desired number that may be unavailable during an update: a number
+	// or a percentage, rounded down. Defaults to 0, so that no request is lost.
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
-	// Seconds that a new pod has to stay ready before it counts as available.
-	// Defaults to 0, and to 10 for a component that has no readiness probe, so
-	// that one that dies at its start is noticed.
+	// Seconds that a new pod has to be ready before it counts as available.
+	// Defaults to 0, and to 10 for a component without a readiness probe, so that
+	// a pod that exits shortly after its start is detected.
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
-	// Seconds that a component may stay without progress in a rollout before the
-	// rollout counts as failed. Must be greater than minReadySeconds. Defaults to
-	// 600. The time does not run while the stack is paused.
+	// Seconds without progress of a component after which its rollout fails. Must
+	// be greater than minReadySeconds. Defaults to 600. The time does not run while
+	// the stack is paused.
 	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
-	// What follows a failed rollout. Rollback (the default) is to go back to the
-	// revision whose rollout succeeded last; Hold is to leave everything as it is.
-	// The content that failed is not tried again until it changes, restartedAt
-	// grows, or the spec leaves it and comes back.
+	// What happens after a failed rollout. Rollback (the default) rolls back to the
+	// revision whose rollout succeeded last; Hold leaves everything as it is. The
+	// content that failed is not released again until it changes, restartedAt is set
+	// to a later time, or the spec changes to other content and back.
 	OnFailure *apiv1alpha1.FailurePolicy `json:"onFailure,omitempty"`
-	// What is made of the states of new pods. PodState (the default) is to fail the
-	// rollout where waiting does not help: at once for an image name that is invalid
-	// and for the third exit of a container, after 60 seconds where an image cannot be
-	// pulled or a container not be created. DeadlineOnly is to leave whatever the pods
-	// show to progressDeadlineSeconds. In either case a rollout fails after 30 seconds
-	// in which no pod can be created and no room is about to come, and at once where
-	// the API server refuses an object.
+	// Whether the states of new pods can fail a rollout. With PodState (the default)
+	// it fails if waiting does not help: at once for an invalid image name and for the
+	// third exit of a container, after 60 seconds if an image cannot be pulled or a
+	// container cannot be created. With DeadlineOnly only progressDeadlineSeconds
+	// counts. In both cases a rollout fails after 30 seconds in which no pod can be
+	// created and none of the stack's own pods is about to make room, and at once if
+	// the API server rejects an object.
 	FailureDetection *apiv1alpha1.FailureDetection `json:"failureDetection,omitempty"`
 }
 

@@ -13,26 +13,26 @@ import (
 // RolloutStatusApplyConfiguration represents a declarative configuration of the RolloutStatus type for use
 // with apply.
 //
-// RolloutStatus is one move of the stack to a revision.
+// RolloutStatus is a rollout of the stack to a revision.
 type RolloutStatusApplyConfiguration struct {
-	// Revision that was moved to.
+	// Revision that was rolled out.
 	Revision *int64 `json:"revision,omitempty"`
 	// Images of the revision's components.
 	Images []ImageStatusApplyConfiguration `json:"images,omitempty"`
-	// Cause that the user gave: for a rollback by hand in spec.rollback.cause, else for
-	// the revision, in the annotation kubernetes.io/change-cause.
+	// Change cause given by the user: in spec.rollback.cause for a manual rollback,
+	// otherwise in the annotation kubernetes.io/change-cause for the revision.
 	Cause *string `json:"cause,omitempty"`
 	// What started the rollout.
 	Trigger *apiv1alpha1.RolloutTrigger `json:"trigger,omitempty"`
-	// How the rollout stands, or ended. One that failed and is left as it is
-	// (onFailure: Hold, or nothing good to go back to) stays Progressing until it
-	// recovers or another one begins.
+	// State of the rollout, or its result. One that failed and was not rolled back
+	// (onFailure: Hold, or no good revision) stays Progressing until it recovers or
+	// another one starts.
 	Outcome *apiv1alpha1.RolloutOutcome `json:"outcome,omitempty"`
 	// When the rollout started.
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
-	// When the rollout ended. Left out while it has not.
+	// When the rollout ended. Not set while it is in progress.
 	EndedAt *v1.Time `json:"endedAt,omitempty"`
-	// How it came about, in words.
+	// Reason for the rollout.
 	Message *string `json:"message,omitempty"`
 }
 

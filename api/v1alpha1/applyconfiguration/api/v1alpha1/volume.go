@@ -16,17 +16,17 @@ import (
 type VolumeApplyConfiguration struct {
 	// Name of the volume, a DNS label.
 	Name *string `json:"name,omitempty"`
-	// Path in the container where the volume is seen.
+	// Path in the container at which the volume is mounted.
 	MountPath *string `json:"mountPath,omitempty"`
-	// Path inside the volume to mount in place of its root.
+	// Path inside the volume to mount instead of its root.
 	SubPath *string `json:"subPath,omitempty"`
-	// Whether the container may only read. Defaults to false.
+	// Mounts the volume read-only. Defaults to false.
 	ReadOnly *bool `json:"readOnly,omitempty"`
 	// Files from a ConfigMap.
 	ConfigMap *v1.ConfigMapVolumeSource `json:"configMap,omitempty"`
 	// Files from a Secret.
 	Secret *v1.SecretVolumeSource `json:"secret,omitempty"`
-	// An empty folder that lives as long as the pod.
+	// A folder that is empty at first and exists as long as the pod.
 	EmptyDir *v1.EmptyDirVolumeSource `json:"emptyDir,omitempty"`
 	// A PersistentVolumeClaim in this namespace.
 	PersistentVolumeClaim *v1.PersistentVolumeClaimVolumeSource `json:"persistentVolumeClaim,omitempty"`
