@@ -39,7 +39,7 @@ var _ = Describe("the resource", func() {
 	})
 
 	It("is explained by kubectl at every level of its own", func() {
-		Expect(kubectl("explain", "appstack.spec")).To(ContainSubstring("Image that the main component runs"))
+		Expect(kubectl("explain", "appstack.spec")).To(ContainSubstring("Image of the main component"))
 		Expect(kubectl("explain", "appstack.spec.components.ports")).To(ContainSubstring("Port that the Service offers"))
 		walk("", *readCRD().Spec.Versions[0].Schema.OpenAPIV3Schema, func(path string, schema apiextensionsv1.JSONSchemaProps) {
 			for name, field := range schema.Properties {
