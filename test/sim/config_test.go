@@ -4,11 +4,16 @@
 package sim_test
 
 import (
+	"strconv"
+
 	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/sim"
 )
 
 // envFrom makes the main component use ConfigMaps as its environment.
@@ -93,4 +98,33 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.RemoveConfig(s.Copies()[0])
 		s.settle()
 	}),
+	Entry("R2 R32 a revision from before copies keeps its pods, and a change is a release", "config-upgrade", func(s story) {
+		s.apply("kubectl apply to an operator without copies: image my-app:1, with ConfigMap web", envFrom("web"))
+		s.settle()
+		s.Say("the operator is upgraded; ConfigMap web is there")
+		s.SetConfig("web", "")
+		s.settle()
+		s.Say("ConfigMap web changes")
+		s.SetConfig("web", "more")
+		s.settle()
+		s.apply("rollback: {toRevision: 1}, which names ConfigMap web itself", RollbackTo(1, 0))
+		s.settle()
+	}),
 )
+
+var _ = It("R32 holds a stack whose ConfigMap changes again and again", func() {
+	s := story{sim.New()}
+	s.SetConfig("web", "0")
+	s.apply("kubectl apply", envFrom("web"))
+	s.settle()
+	for n := range 13 {
+		s.SetConfig("web", strconv.Itoa(n+1))
+		s.Wait(60)
+	}
+	ready := meta.FindStatusCondition(s.Stack().Status.Conditions, v1alpha1.ConditionReady)
+	Expect(ready.Reason).To(Equal(v1alpha1.ReasonConfigContested), ready.Message)
+	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(13))
+	s.Wait(3600)
+	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(14), "the last change is released when the hour is over:\n%s", s.Transcript())
+	Expect(s.Violations()).To(BeEmpty())
+})
