@@ -201,8 +201,8 @@ func missingCopies(state model.State, rev model.Revision) []model.ConfigCopy {
 }
 
 // recreated returns the steps that create the revision's missing copies, from ConfigMaps that still
-// have their content. If the content has to be read first, it returns the questions; if it is gone,
-// the problem (R37).
+// have their content. As long as these have not been read, it returns the questions; if the content
+// is gone, the problem (R37).
 func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model.Questions, *model.Problem) {
 	if state.Config == nil {
 		return nil, model.Questions{}, nil
@@ -217,7 +217,7 @@ func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model
 				Why:  model.Why{Reason: fmt.Sprintf("revision %d has this content of ConfigMap %s", rev.Number, copied.Source)},
 				Copy: copied, Content: *found,
 			})
-		case !answered && state.Config.Observed[copied.Source].Hash == copied.Hash:
+		case !answered:
 			asks = append(asks, copied.Source)
 		default:
 			lost = append(lost, fmt.Sprintf("%s (of ConfigMap %s)", copied.Name, copied.Source))
