@@ -48,6 +48,10 @@ type server struct {
 	later   map[string]chan client.Object
 	// without is a resource that may not be read.
 	without string
+	// extra are kinds that are cached besides the usual ones.
+	extra []*kind
+	// accepted is the Accept header of the last request for each resource.
+	accepted map[string]string
 	// missing is a resource whose API is not installed until install is called.
 	missing string
 	// noWatchList makes it reject a watch that begins with the existing objects. It serves lists of
@@ -67,6 +71,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resource := parts[len(parts)-1]
 	s.mu.Lock()
 	s.asked = append(s.asked, r.URL.Path+" "+r.URL.Query().Get("labelSelector"))
+	if s.accepted == nil {
+		s.accepted = map[string]string{}
+	}
+	s.accepted[resource] = r.Header.Get("Accept")
 	s.mu.Unlock()
 	query := r.URL.Query()
 	listed := query.Get("watch") == ""
@@ -103,7 +111,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		send("ADDED", object)
 	}
 	for _, object := range s.objects[resource+"/sample"] {
-		last = object
+		last = object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // watches of several namespaces share it
 	}
 	last.SetResourceVersion("7")
 	last.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
@@ -152,6 +160,7 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kinds = append(kinds, s.extra...)
 	if s.objects == nil {
 		s.objects = map[string][]client.Object{}
 	}
@@ -159,6 +168,9 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 		resource := k.resource.Resource
 		k.optional = resource == s.missing
 		gvks, _, err := options.Scheme.ObjectKinds(k.fresh())
+		if k.metadata {
+			gvks, err = []schema.GroupVersionKind{metav1.SchemeGroupVersion.WithKind("PartialObjectMetadata")}, nil
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
