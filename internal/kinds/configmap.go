@@ -12,8 +12,9 @@ import (
 // Copies is the kind of a stack's copies of ConfigMaps. They belong to revisions, not to
 // components, so the kind is not in All.
 var Copies = &Kind{
-	Name:     model.KindConfigMap,
-	Resource: corev1.SchemeGroupVersion.WithResource("configmaps"),
-	New:      func() Object { return &corev1.ConfigMap{} },
-	Content:  true,
+	Name:         model.KindConfigMap,
+	Resource:     corev1.SchemeGroupVersion.WithResource("configmaps"),
+	New:          func() Object { return &corev1.ConfigMap{} },
+	MetadataOnly: true,
+	Content:      true,
 }

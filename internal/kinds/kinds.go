@@ -34,6 +34,9 @@ type Kind struct {
 	New func() Object
 	// Optional says that the API may be missing in a cluster, and be installed later.
 	Optional bool
+	// MetadataOnly says that the cache holds only the metadata of the objects, because their content
+	// may be large.
+	MetadataOnly bool
 	// Content says that objects of the kind are content of a revision, not operation of a
 	// component (R1).
 	Content bool

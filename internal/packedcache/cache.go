@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -23,14 +22,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -70,37 +67,22 @@ func newCache(kinds []*kind, config *rest.Config, options cache.Options) (*Cache
 		namespaces = []string{metav1.NamespaceAll}
 	}
 	for _, kind := range kinds {
-		getter, err := getter(kind, config, options.Scheme, options.HTTPClient)
+		lists, err := lists(kind, config, options.Scheme, options.HTTPClient)
 		if err != nil {
 			return nil, err
 		}
 		for _, namespace := range namespaces {
-			c.add(kind, getter, namespace, options)
+			c.add(kind, lists(namespace), options)
 		}
 	}
 	return c, nil
 }
 
-// getter returns a client for the API of the kind.
-func getter(kind *kind, config *rest.Config, scheme *runtime.Scheme, http *http.Client) (toolscache.Getter, error) {
-	gvk, err := apiutil.GVKForObject(kind.fresh(), scheme)
-	if err != nil {
-		return nil, fmt.Errorf("watching %s: %w", kind.resource.Resource, err)
-	}
-	api, err := apiutil.RESTClientForGVK(gvk, false, false, config, serializer.NewCodecFactory(scheme), http)
-	if err != nil {
-		return nil, fmt.Errorf("building the client for %s: %w", kind.resource.Resource, err)
-	}
-	return api, nil
-}
-
 // Namespaces returns the cached namespaces; empty means all.
 func (c *Cache) Namespaces() []string { return c.namespaces }
 
-func (c *Cache) add(kind *kind, getter toolscache.Getter, namespace string, options cache.Options) {
+func (c *Cache) add(kind *kind, lists *toolscache.ListWatch, options cache.Options) {
 	kept := &store{kind: kind, entries: c.entries, filled: make(chan struct{})}
-	lists := toolscache.NewFilteredListWatchFromClient(getter, kind.resource.Resource, namespace,
-		func(options *metav1.ListOptions) { options.LabelSelector = kind.selector.String() })
 	list := lists.ListWithContextFunc
 	lists.ListWithContextFunc = paging.List(list,
 		func(object runtime.Object) (runtime.Object, error) { return kept.itemOf(object) })

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
@@ -30,6 +31,8 @@ type kind struct {
 	fresh func() client.Object
 	// selector selects the objects to cache.
 	selector labels.Selector
+	// metadata reports whether only the metadata of the objects is read.
+	metadata bool
 	// optional reports whether the cluster may lack the API.
 	optional bool
 	*packer
@@ -56,18 +59,35 @@ func newKinds() ([]*kind, error) {
 		{resource: stackResource, fresh: func() client.Object { return &v1alpha1.AppStack{} }, selector: labels.Everything()},
 	}
 	for _, k := range append([]*kinds.Kind{kinds.Revisions}, kinds.All...) {
-		kept = append(kept, &kind{
-			name: k.Name, resource: k.Resource, fresh: func() client.Object { return k.New() }, selector: belonging, optional: k.Optional,
-		})
+		kept = append(kept, ofTable(k, belonging))
 	}
 	for _, k := range kept {
-		sample, err := k.sample()
-		if err != nil {
+		if err := k.prepare(); err != nil {
 			return nil, err
 		}
-		k.packer = newPacker(sample)
 	}
 	return kept, nil
+}
+
+// ofTable returns the cached kind for an entry of the table of kinds.
+func ofTable(k *kinds.Kind, selector labels.Selector) *kind {
+	fresh := func() client.Object { return k.New() }
+	if k.MetadataOnly {
+		fresh = func() client.Object { return &metav1.PartialObjectMetadata{} }
+	}
+	return &kind{
+		name: k.Name, resource: k.Resource, fresh: fresh, selector: selector, metadata: k.MetadataOnly, optional: k.Optional,
+	}
+}
+
+// prepare reads the sample of the kind.
+func (k *kind) prepare() error {
+	sample, err := k.sample()
+	if err != nil {
+		return err
+	}
+	k.packer = newPacker(sample)
+	return nil
 }
 
 // sample returns the sample of the kind, encoded like the objects to compress.
