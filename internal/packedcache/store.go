@@ -137,8 +137,8 @@ func (s *store) Replace(objects []any, _ string) error {
 		}
 	}
 	s.entries.mu.Unlock()
-	s.fill()
 	s.entries.tell(changed, queue.Change)
+	s.fill() // last: whoever has waited for it is told of later changes only
 	return nil
 }
 
