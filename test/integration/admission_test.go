@@ -59,7 +59,7 @@ var _ = Describe("a policy of the cluster that changes images", func() {
 	})
 })
 
-// touchDeployment changes nothing that the stack decides: a write after which admission has its say.
+// touchDeployment writes the Deployment without changing anything that the stack sets, so that admission control runs.
 func touchDeployment(g Gomega) {
 	live := deployment(app)
 	before := live.DeepCopy()
@@ -67,7 +67,7 @@ func touchDeployment(g Gomega) {
 	g.Expect(k8s.Patch(ctx, live, client.MergeFrom(before), client.FieldOwner(user))).To(Succeed())
 }
 
-// replaceImages has the API server put the image into all Deployments of the spec's namespace.
+// replaceImages makes admission control replace the image of all Deployments in the spec's namespace.
 func replaceImages(image string) {
 	GinkgoHelper()
 	policy := &admissionv1.MutatingAdmissionPolicy{

@@ -21,7 +21,7 @@ import (
 )
 
 var _ = Describe("adoption", func() {
-	// legacy makes a Deployment and a Service that were there before the stack.
+	// legacy creates a Deployment and a Service that exist before the stack.
 	legacy := func(edits ...func(*corev1.Service)) (*appsv1.Deployment, *corev1.Service) {
 		GinkgoHelper()
 		deployment, service := legacyDeployment(app).(*appsv1.Deployment), legacyService(app).(*corev1.Service)

@@ -23,7 +23,7 @@ import (
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
-// skipping is a clock that skips the time that a spec would have to wait.
+// skipping is a clock that can be advanced instead of waiting.
 type skipping struct {
 	clock.RealClock
 	ahead atomic.Int64
@@ -93,7 +93,7 @@ var _ = Describe("the bounds of the API", func() {
 	})
 })
 
-// forbid has the Deployment say that its pods cannot be created.
+// forbid sets the Deployment's condition that its pods cannot be created.
 func forbid(message string) {
 	GinkgoHelper()
 	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {

@@ -25,7 +25,7 @@ import (
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
-// adjustable is a clock that can be set forward.
+// adjustable is a clock that can be advanced.
 type adjustable struct {
 	clock.RealClock
 	ahead *atomic.Int64
@@ -39,7 +39,7 @@ func (a adjustable) Since(then time.Time) time.Duration { return a.Now().Sub(the
 
 var _ = Describe("a foreign writer", Serial, func() {
 	const foreign, manager = "evil:1", "kubectl-set"
-	// a status that is written at once takes this long to be seen, on a busy machine too
+	// the time after which a status that is written at once has been observed, also on a busy machine
 	const soon = time.Second
 
 	It("R19 R28 keeps the stack from being Ready, until it stops", func() {
@@ -75,14 +75,14 @@ var _ = Describe("a foreign writer", Serial, func() {
 	})
 })
 
-// observations is what a watch has shown at a time: of the Deployment its image, or of the stack its condition Ready.
+// observations is an event of a watch: the Deployment's image, or the stack's condition Ready.
 type observations struct {
 	at    time.Time
 	image string
 	ready *metav1.Condition
 }
 
-// sights are those of a spec's stack and its Deployment, in their order.
+// sights are the events of a spec's stack and its Deployment, in order.
 type sights struct {
 	mu    sync.Mutex
 	noted []observations
@@ -117,14 +117,14 @@ func (s *sights) note(event watch.Event) {
 	}
 }
 
-// all are those so far.
+// all returns the events so far.
 func (s *sights) all() []observations {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.noted)
 }
 
-// foreignWhileReady is for how long on end the stack was Ready while the image was live.
+// foreignWhileReady returns the longest time for which the stack was Ready while the image was live.
 func (s *sights) foreignWhileReady(image string) (longest time.Duration) {
 	var live string
 	var ready bool
@@ -149,7 +149,7 @@ func (s *sights) foreignWhileReady(image string) (longest time.Duration) {
 	return longest
 }
 
-// turns are how the condition Ready stood, one after the other.
+// turns returns the successive values of the condition Ready.
 func (s *sights) turns() (turns []string) {
 	for _, next := range s.all() {
 		if next.ready == nil {
@@ -163,7 +163,7 @@ func (s *sights) turns() (turns []string) {
 	return turns
 }
 
-// messages are those of Ready with the reason.
+// messages returns the messages of Ready with the reason.
 func (s *sights) messages(reason string) map[string]bool {
 	messages := map[string]bool{}
 	for _, next := range s.all() {

@@ -97,7 +97,7 @@ var _ = Describe("the resource", func() {
 	})
 })
 
-// kubectl runs it as the administrator and gives its output.
+// kubectl runs kubectl as the administrator and returns its output.
 func kubectl(arguments ...string) string {
 	GinkgoHelper()
 	admin, err := environment.ControlPlane.AddUser(adminUser, nil)
@@ -115,7 +115,7 @@ func kubectl(arguments ...string) string {
 
 var adminUser = envtest.User{Name: "admin", Groups: []string{"system:masters"}}
 
-// scaleOf is the stack's scale subresource.
+// scaleOf returns the stack's scale subresource.
 func scaleOf(stack *v1alpha1.AppStack) *autoscalingv1.Scale {
 	GinkgoHelper()
 	scale := &autoscalingv1.Scale{}

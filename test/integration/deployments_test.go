@@ -16,17 +16,17 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// What the Deployment controller and the garbage collector would do.
+// This file plays the Deployment controller and the garbage collector.
 
-// pods are those of a Deployment, as its status counts them.
+// pods are the numbers of pods in a Deployment's status.
 type pods struct {
 	total, updated, ready, available int32
 }
 
-// all says that every pod runs the template and serves.
+// all returns numbers with which every pod runs the template and is available.
 func all(n int32) pods { return pods{n, n, n, n} }
 
-// report writes the status of a Deployment that has seen its newest spec.
+// report writes the status of a Deployment for its newest generation.
 func report(name string, p pods) {
 	GinkgoHelper()
 	Expect(tryReport(name, func(*appsv1.Deployment) pods { return p })).To(Succeed())
@@ -48,7 +48,7 @@ func tryReport(name string, count func(*appsv1.Deployment) pods) error {
 	})
 }
 
-// rollOut lets all Deployments of the stack that are not paused come to their end.
+// rollOut completes the rollouts of all Deployments of the stack that are not paused.
 func rollOut(g Gomega) {
 	var deployments appsv1.DeploymentList
 	g.Expect(k8s.List(ctx, &deployments, client.InNamespace(namespace),
@@ -81,7 +81,7 @@ func ready() *v1alpha1.AppStack {
 	return stack
 }
 
-// released changes the stack and lets it become Ready.
+// released changes the stack and waits until it is Ready.
 func released(options ...option) *v1alpha1.AppStack {
 	GinkgoHelper()
 	change(options...)
@@ -106,7 +106,7 @@ func orphan() {
 	}
 }
 
-// collectGarbage does what deleting a stack leads to: what it owned goes.
+// collectGarbage deletes the objects that a deleted stack owned.
 func collectGarbage() {
 	GinkgoHelper()
 	for _, object := range owned() {
@@ -114,7 +114,7 @@ func collectGarbage() {
 	}
 }
 
-// deleteStack deletes the stack and sees that it is gone at once: it has no finalizer (R27).
+// deleteStack deletes the stack and checks that it is gone at once: it has no finalizer (R27).
 func deleteStack() {
 	GinkgoHelper()
 	stack := current()

@@ -24,7 +24,7 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// eachChild are the children of a stack that is autoscaled.
+// eachChild has an entry for each child of a stack with an autoscaler.
 var eachChild = []TableEntry{
 	Entry("Deployment", &appsv1.Deployment{}, app),
 	Entry("Service", &corev1.Service{}, app),

@@ -108,7 +108,7 @@ var _ = Describe("a rollout that fails", func() {
 	})
 })
 
-// healed lets the Deployments roll out until an automatic rollback is over.
+// healed completes rollouts until an automatic rollback has ended.
 func healed() *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -124,7 +124,7 @@ func healed() *v1alpha1.AppStack {
 	return stack
 }
 
-// replicaSetOf makes the ReplicaSet that the Deployment controller would make.
+// replicaSetOf creates the ReplicaSet that the Deployment controller would create.
 func replicaSetOf(deployment *appsv1.Deployment) *appsv1.ReplicaSet {
 	GinkgoHelper()
 	const hash = appsv1.DefaultDeploymentUniqueLabelKey
@@ -146,7 +146,7 @@ func replicaSetOf(deployment *appsv1.Deployment) *appsv1.ReplicaSet {
 	return set
 }
 
-// podOf makes a pod of the ReplicaSet, or one that has no owner.
+// podOf creates a pod of the ReplicaSet, or one without an owner.
 func podOf(set *appsv1.ReplicaSet) *corev1.Pod {
 	GinkgoHelper()
 	pod := &corev1.Pod{
@@ -162,7 +162,7 @@ func podOf(set *appsv1.ReplicaSet) *corev1.Pod {
 	return pod
 }
 
-// fails gives the pod a status that fails a rollout at once.
+// fails sets a status of the pod that fails a rollout at once.
 func fails(pod *corev1.Pod) {
 	GinkgoHelper()
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
@@ -174,7 +174,7 @@ func fails(pod *corev1.Pod) {
 	Expect(k8s.Status().Update(ctx, pod)).To(Succeed())
 }
 
-// deny has the API server refuse Deployments with the image, but on trial.
+// deny makes the API server reject Deployments with the image, except in dry runs.
 func deny(image string) {
 	GinkgoHelper()
 	name := "deny-" + namespace

@@ -29,7 +29,7 @@ var _ = Describe("the guard of the CRD", func() {
 
 		crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "appstacks.apps.appstack.dev"}}
 		attempt := func() error { return k8s.Delete(ctx, crd.DeepCopy(), client.DryRunAll) }
-		// a policy that was just made is not yet known to the API server's admission
+		// a new policy takes a moment to be in force
 		Eventually(attempt).Should(MatchError(And(
 			ContainSubstring("delete every AppStack"), ContainSubstring("--cascade=orphan"), ContainSubstring("allow-deletion=true"))))
 		Consistently(attempt).Should(HaveOccurred())

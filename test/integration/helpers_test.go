@@ -38,7 +38,7 @@ const (
 	app = "my-app"
 	// worker is the name of the Deployment of a component named so.
 	worker = "my-app-worker"
-	// user is the field manager of the spec's own writes.
+	// user is the field manager of writes by the specs.
 	user = "user"
 )
 
@@ -56,7 +56,7 @@ func create(options ...option) *v1alpha1.AppStack {
 	return stack
 }
 
-// created creates the stack and lets it become Ready.
+// created creates the stack and waits until it is Ready.
 func created(options ...option) *v1alpha1.AppStack {
 	GinkgoHelper()
 	create(options...)
@@ -84,7 +84,7 @@ func edit[T client.Object](object T, by func(T)) {
 	})).To(Succeed())
 }
 
-// touch makes the operator look at the stack again.
+// touch triggers a reconcile of the stack.
 func touch() { change(fixture.Annotation("example.com/touched", time.Now().Format(time.RFC3339Nano))) }
 
 // find reads an object of the spec's namespace.
@@ -114,13 +114,13 @@ func budget(name string) *policyv1.PodDisruptionBudget {
 	return find(Default, &policyv1.PodDisruptionBudget{}, name)
 }
 
-// current is the stack as it is.
+// current returns the live stack.
 func current() *v1alpha1.AppStack {
 	GinkgoHelper()
 	return find(Default, &v1alpha1.AppStack{}, app)
 }
 
-// observed is the stack, whose status has to speak of its newest spec.
+// observed returns the stack, whose status must be of its newest generation.
 func observed(g Gomega) *v1alpha1.AppStack {
 	stack := find(g, &v1alpha1.AppStack{}, app)
 	g.Expect(stack.Status.ObservedGeneration).To(Equal(stack.Generation), "status.observedGeneration")
@@ -176,12 +176,12 @@ func haveType(conditionType string) types.GomegaMatcher {
 	}).WithTemplate("Expected {{.To}} have condition {{.Data}}, but it has\n{{format .Actual.Status.Conditions 1}}", conditionType)
 }
 
-// gone is what reading an object that is not there leads to.
+// gone matches the error of reading an object that does not exist.
 func gone(object client.Object, name string) func() bool {
 	return func() bool { return apierrors.IsNotFound(k8s.Get(ctx, key(name), object)) }
 }
 
-// revisions are those of the stack by number.
+// revisions returns the stack's revisions by number.
 func revisions() []model.Revision {
 	GinkgoHelper()
 	var list appsv1.ControllerRevisionList
@@ -196,7 +196,7 @@ func revisions() []model.Revision {
 	return all
 }
 
-// numbers are those of the revisions that are there.
+// numbers returns the numbers of the existing revisions.
 func numbers() []int64 {
 	GinkgoHelper()
 	numbers := []int64{}
@@ -206,7 +206,7 @@ func numbers() []int64 {
 	return numbers
 }
 
-// content is what the revision of that number decides.
+// content returns the content of the revision with the number.
 func content(number int64) model.Content {
 	GinkgoHelper()
 	rev := revision.Find(revisions(), number)
@@ -214,7 +214,7 @@ func content(number int64) model.Content {
 	return rev.Content
 }
 
-// bytesOf is the JSON form of a value.
+// bytesOf returns the JSON form of a value.
 func bytesOf(value any) string {
 	GinkgoHelper()
 	raw, err := json.Marshal(value)
@@ -222,7 +222,7 @@ func bytesOf(value any) string {
 	return string(raw)
 }
 
-// owned are all objects that carry the stack's label.
+// owned returns all objects with the stack's label.
 func owned() []client.Object {
 	GinkgoHelper()
 	var objects []client.Object
@@ -239,7 +239,7 @@ func owned() []client.Object {
 	return objects
 }
 
-// rollouts are what the history shows, newest first, as "revision trigger outcome".
+// rollouts returns the history, newest first, as "revision trigger outcome".
 func rollouts(stack *v1alpha1.AppStack) []string {
 	var all []string
 	for _, rollout := range stack.Status.History {

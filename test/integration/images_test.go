@@ -29,7 +29,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 		Expect(err).NotTo(HaveOccurred(), "pushing")
 		return hub.Host() + "/" + repository + ":" + tag, digest
 	}
-	// bare is a stack of which the spec says nothing but the image.
+	// bare is a stack whose spec sets nothing but the image.
 	bare := func(image string) option {
 		return func(s *v1alpha1.AppStack) { s.Spec = v1alpha1.AppStackSpec{Image: image} }
 	}

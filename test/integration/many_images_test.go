@@ -60,7 +60,7 @@ var _ = Describe("A thousand stacks", Serial, func() {
 		}
 		Expect(group.Wait()).To(Succeed())
 	}
-	// released are the stacks that have a revision.
+	// released returns the stacks that have a revision.
 	released := func() (all []v1alpha1.AppStack) {
 		GinkgoHelper()
 		var list v1alpha1.AppStackList

@@ -17,12 +17,12 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// autoscaled hands the number of pods over to an autoscaler.
+// autoscaled sets autoscaling instead of replicas.
 func autoscaled(by v1alpha1.Autoscaling) option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Replicas, s.Spec.Autoscaling = nil, &by }
 }
 
-// notAutoscaled takes the number of pods back from the autoscaler, and leaves it open.
+// notAutoscaled removes autoscaling, and sets no replicas.
 func notAutoscaled() option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Autoscaling = nil }
 }
@@ -40,7 +40,7 @@ func ports(of ...v1alpha1.Port) option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Ports = of }
 }
 
-// asking sets what a pod asks for.
+// asking sets the resource requests of a pod.
 func asking(cpu string) option {
 	return func(s *v1alpha1.AppStack) {
 		s.Spec.Resources = &corev1.ResourceRequirements{
@@ -49,7 +49,7 @@ func asking(cpu string) option {
 	}
 }
 
-// workers sets the further components, by their names.
+// workers sets the additional components by name.
 func workers(names ...string) option {
 	return func(s *v1alpha1.AppStack) {
 		s.Spec.Components = nil
@@ -59,7 +59,7 @@ func workers(names ...string) option {
 	}
 }
 
-// adopting lets the stack take over what was there before it.
+// adopting lets the stack adopt existing objects.
 func adopting() option { return fixture.Annotation(v1alpha1.AnnotationAdopt, "true") }
 
 // hour is a time of the past; a higher number is later.

@@ -140,7 +140,7 @@ func versionsOf(objects []client.Object) map[string]string {
 	return all
 }
 
-// templatesOf are the pod templates of the Deployments among the objects.
+// templatesOf returns the pod templates of the Deployments among the objects.
 func templatesOf(objects []client.Object) map[string]string {
 	all := map[string]string{}
 	for _, object := range objects {

@@ -131,7 +131,7 @@ var _ = Describe("an object of a needed name", func() {
 	})
 })
 
-// What was in a namespace before the stack.
+// Objects that exist in a namespace before the stack.
 
 var legacyLabels = map[string]string{"app": "legacy"}
 

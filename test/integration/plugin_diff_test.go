@@ -17,7 +17,7 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// changed are the lines that a diff adds and removes, without their indentation.
+// changed returns the lines that a diff adds and removes, without their indentation.
 func changed(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

@@ -22,7 +22,7 @@ import (
 )
 
 var _ = Describe("the plugin: export", func() {
-	// objects are those of the text.
+	// objects returns the objects in the text.
 	objects := func(text string) []*unstructured.Unstructured {
 		GinkgoHelper()
 		var all []*unstructured.Unstructured
@@ -38,14 +38,14 @@ var _ = Describe("the plugin: export", func() {
 		}
 		return names
 	}
-	// applied applies the text as its first lines say.
+	// applied applies the text as its header says.
 	applied := func(text string) {
 		GinkgoHelper()
 		file := filepath.Join(GinkgoT().TempDir(), "my-app.yaml")
 		Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
 		kubectl("apply", "-f", file)
 	}
-	// shop is a stack with all that there can be.
+	// shop is a stack with every feature.
 	shop := func() {
 		GinkgoHelper()
 		create(fixture.Env("A", "b"), func(s *v1alpha1.AppStack) {

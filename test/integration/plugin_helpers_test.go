@@ -47,7 +47,7 @@ type plugin struct {
 	clock clock.WithTicker
 }
 
-// run runs a command line in the namespace of the spec; it is the exit code.
+// run runs a command line in the namespace of the spec and returns its exit code.
 func (p plugin) run(ctx context.Context, args ...string) int {
 	GinkgoHelper()
 	if p.kubeconfig == "" {
@@ -66,7 +66,7 @@ func (p plugin) run(ctx context.Context, args ...string) int {
 	return made.Run(ctx, append(append([]string{args[0]}, flags...), args[1:]...))
 }
 
-// output runs a command line and is what it writes.
+// output runs a command line and returns its output.
 func (p plugin) output(args ...string) (stdout, stderr string, code int) {
 	GinkgoHelper()
 	var out, err bytes.Buffer
@@ -87,7 +87,7 @@ func appstackAs(user string, args ...string) (stdout, stderr string, code int) {
 	return plugin{}.output(append([]string{args[0], "--as", user}, args[1:]...)...)
 }
 
-// does runs the plugin, which succeeds, and is what it writes to the standard output.
+// does runs the plugin, which must succeed, and returns its standard output.
 func does(args ...string) string {
 	GinkgoHelper()
 	stdout, stderr, code := appstack(args...)
@@ -95,7 +95,7 @@ func does(args ...string) string {
 	return stdout
 }
 
-// refuses runs the plugin, which fails, and is what it writes to the standard error.
+// refuses runs the plugin, which must fail, and returns its standard error.
 func refuses(args ...string) string {
 	GinkgoHelper()
 	stdout, stderr, code := appstack(args...)
@@ -104,7 +104,7 @@ func refuses(args ...string) string {
 	return stderr
 }
 
-// changesNothing runs something that leaves the stack as it is.
+// changesNothing checks that a function does not change the stack.
 func changesNothing(run func()) {
 	GinkgoHelper()
 	before := current()
@@ -114,7 +114,7 @@ func changesNothing(run func()) {
 	Expect(after.Annotations).To(Equal(before.Annotations))
 }
 
-// ended is what a command left behind.
+// ended is the result of a command.
 type ended struct {
 	stdout, stderr string
 	code           int
@@ -148,7 +148,7 @@ func read[T any](text string) T {
 	return value
 }
 
-// cause is why the stack's content was changed.
+// cause returns the change cause of the stack.
 func cause(stack *v1alpha1.AppStack) string { return stack.Annotations[v1alpha1.AnnotationChangeCause] }
 
 // brokenRelease releases my-app:2, which fails and is rolled back from. It gives the pod that failed.

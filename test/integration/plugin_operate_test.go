@@ -16,7 +16,7 @@ import (
 )
 
 var _ = Describe("the plugin: restart", func() {
-	// moment is a clock that stands still.
+	// moment is a clock that does not advance.
 	moment := func() *clocktesting.FakeClock { return clocktesting.NewFakeClock(hour(1).Add(300 * time.Millisecond)) }
 
 	It("releases the same content anew, each time that it is asked to, twice in a second too", func() {

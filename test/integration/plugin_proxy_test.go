@@ -73,7 +73,7 @@ func ofStacks(r *http.Request) (read, watch bool) {
 }
 
 var _ = Describe("the plugin: an API server that is not at its best", func() {
-	// underWay leaves a stack whose rollout is under way.
+	// underWay creates a stack whose rollout is in progress.
 	underWay := func() {
 		GinkgoHelper()
 		created()

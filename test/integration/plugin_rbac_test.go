@@ -42,11 +42,11 @@ func granted(user string, role *rbacv1.ClusterRole) {
 }
 
 const (
-	// vic may look at stacks and what they consist of.
+	// vic may read stacks and their objects.
 	vic = "vic"
-	// ed may change stacks besides.
+	// ed may also change stacks.
 	ed = "ed"
-	// wes may look at stacks, and nothing else.
+	// wes may read stacks, and nothing else.
 	wes = "wes"
 	// sam may do nothing.
 	sam = "sam"
@@ -70,7 +70,7 @@ var writes = []asked{
 	{"patch", []string{"scale", app, "5"}},
 }
 
-// reads are commands that look at that stack.
+// reads are commands that read that stack.
 var reads = []asked{
 	{"get", []string{"status", app}},
 	{"get", []string{"status", app, "-o", "yaml"}},
@@ -102,7 +102,7 @@ var _ = Describe("the plugin: permissions", func() {
 		return who + " cannot " + verb + " appstacks.apps.appstack.dev in namespace " + namespace
 	}
 
-	// suffices says that the user can run the command, and is shown all there is.
+	// suffices checks that the user can run the command and is shown everything.
 	suffices := func(user string, command asked) {
 		GinkgoHelper()
 		By(strings.Join(command.args, " "))
@@ -111,7 +111,7 @@ var _ = Describe("the plugin: permissions", func() {
 		Expect(stdout).NotTo(BeEmpty())
 		Expect(stdout + stderr).NotTo(ContainSubstring("ask an administrator"))
 	}
-	// refused says that the user is told that he lacks the permission, and changes nothing.
+	// refused checks that the user is told that the permission is missing, and changes nothing.
 	refused := func(user, verb string, args ...string) {
 		GinkgoHelper()
 		By(strings.Join(args, " "))

@@ -18,7 +18,7 @@ import (
 )
 
 var _ = Describe("the plugin: rollback", func() {
-	// three leaves a stack that has run three revisions.
+	// three creates a stack that has run three revisions.
 	three := func() {
 		GinkgoHelper()
 		created()

@@ -92,7 +92,7 @@ var _ = Describe("the plugin: list", func() {
 		}
 		return all
 	}
-	// another is a stack that never gets ready, as its Deployments are nobody's.
+	// another creates a stack that never becomes ready, because nothing handles its Deployments.
 	another := func(name string, options ...option) {
 		GinkgoHelper()
 		options = append([]option{fixture.InNamespace(namespace)}, options...)

@@ -14,10 +14,10 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// going is a command that runs on.
+// going is a running command.
 type going struct {
 	out, err *gbytes.Buffer
-	// code is sent when it ends.
+	// code receives the exit code when it ends.
 	code chan int
 	// interrupt does what Ctrl-C does.
 	interrupt func()

@@ -18,7 +18,7 @@ import (
 )
 
 var _ = Describe("the plugin: why", func() {
-	// told is what why says under each title.
+	// told returns the text of why under each title.
 	told := func() map[string]string {
 		GinkgoHelper()
 		parts := map[string]string{}

@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// sendsTo is what the Service offers, as "name number to target".
+// sendsTo returns the ports of the Service, as "name number to target".
 func sendsTo() []string {
 	var all []string
 	for _, port := range service(app).Spec.Ports {

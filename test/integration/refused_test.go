@@ -22,11 +22,11 @@ import (
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
-// refusedContent is content that the API server refuses in a dry run.
+// refusedContent is content that the API server rejects in a dry run.
 func refusedContent() option { return fixture.Env("a=b", "c") }
 
 var _ = Describe("a release that is refused", Serial, func() {
-	// counted runs an operator whose dry runs are counted.
+	// counted runs an operator and counts its dry runs.
 	counted := func() *dryRuns {
 		GinkgoHelper()
 		counted := &dryRuns{}
@@ -35,7 +35,7 @@ var _ = Describe("a release that is refused", Serial, func() {
 		instead(observedConfig, operator.Options{})
 		return counted
 	}
-	// nudge has something unrelated happen to the stack: a pod comes and goes.
+	// nudge triggers a reconcile by something unrelated: a pod is created and deleted.
 	nudge := func(times int) {
 		GinkgoHelper()
 		reconciled := operator.Reconciled()
@@ -116,7 +116,7 @@ func (d *dryRuns) transport(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// since is how many there were since it was last called.
+// since returns how many there were since its last call.
 func (d *dryRuns) since() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,7 +125,7 @@ func (d *dryRuns) since() int {
 	return count
 }
 
-// followed are the conditions that a stack has had since.
+// followed collects the conditions that a stack has had since.
 type followed struct {
 	mu   sync.Mutex
 	seen []string
@@ -164,7 +164,7 @@ func (f *followed) see(conditions []metav1.Condition) {
 	}
 }
 
-// states are the different ones that were seen.
+// states returns the different ones that were observed.
 func (f *followed) states() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

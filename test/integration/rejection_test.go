@@ -13,7 +13,7 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// eachBad is content that is refused, with the reason and what the message says.
+// eachBad is content that is rejected, with the expected reason and message.
 var eachBad = []TableEntry{
 	Entry("an unknown field of podTemplate",
 		fixture.PodTemplate(`{"spec":{"afinity":{}}}`), v1alpha1.ReasonInvalidPodTemplate, `unknown field "spec.afinity"`),

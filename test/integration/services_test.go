@@ -150,7 +150,7 @@ var _ = Describe("what a revision adds and drops", func() {
 	})
 })
 
-// portNames reads the names of a Service's ports.
+// portNames returns the names of a Service's ports.
 func portNames(name string) func() []string {
 	return func() []string {
 		var names []string

@@ -59,7 +59,7 @@ var _ = Describe("a settled stack", func() {
 	)
 })
 
-// requests notes what is asked of the API server, watches and leases apart.
+// requests records the requests to the API server, except watches and leases.
 type requests struct {
 	mu    sync.Mutex
 	noted []string
@@ -79,7 +79,7 @@ func (r *requests) transport(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// since are the requests since it was last called.
+// since returns the requests since its last call.
 func (r *requests) since() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

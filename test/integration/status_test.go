@@ -124,7 +124,7 @@ var _ = Describe("the status", func() {
 	})
 })
 
-// conditions are the stack's, as "type=status reason", sorted.
+// conditions returns the stack's conditions, as "type=status reason", sorted.
 func conditions(stack *v1alpha1.AppStack) []string {
 	var all []string
 	for _, c := range stack.Status.Conditions {

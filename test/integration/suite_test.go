@@ -30,18 +30,18 @@ import (
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
-// root is the repository's.
+// root is the folder of the repository.
 var root = filepath.Join("..", "..")
 
 var (
 	ctx         context.Context
 	environment *envtest.Environment
 	config      *rest.Config
-	// k8s reads and writes past any cache.
+	// k8s reads and writes without a cache.
 	k8s client.WithWatch
-	// namespace is that of the running spec alone.
+	// namespace is the namespace of the running spec.
 	namespace string
-	// stopOperator stops the one that most specs share.
+	// stopOperator stops the operator that most specs share.
 	stopOperator func() error
 )
 
@@ -111,7 +111,7 @@ func assets() string {
 	return strings.TrimSpace(string(folder))
 }
 
-// start starts an operator; the returned function stops it, once.
+// start starts an operator; the returned function stops it.
 func start(config *rest.Config, options operator.Options) (stop func() error) {
 	GinkgoHelper()
 	stop, err := operator.Start(ctx, config, options)

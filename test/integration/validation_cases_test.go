@@ -11,21 +11,21 @@ import (
 
 // rule is a case for a CEL rule: specs, as YAML, that it accepts and rejects.
 type rule struct {
-	// field is the path that the error names.
+	// field is the path in the expected error.
 	field string
-	// message is the rule's, in full.
+	// message is the whole message of the rule.
 	message string
 	// acceptedName and rejectedName are the stack's, where it is not my-app.
 	acceptedName, rejectedName string
-	// component says that the rule is one of a component, wherever it stands.
+	// component says that the rule applies to every component.
 	component          bool
 	accepted, rejected string
 }
 
-// chars is a name of n characters.
+// chars returns a name of n characters.
 func chars(n int) string { return strings.Repeat("a", n) }
 
-// nested is the rule in a further component.
+// nested returns the rule for an additional component.
 func (r rule) nested() (rule, bool) {
 	r.field = strings.Replace(r.field, "spec", "spec.components[0]", 1)
 	r.accepted, r.rejected = asComponent(r.accepted), asComponent(r.rejected)
@@ -275,7 +275,7 @@ var schemaCases = []schemaCase{
 	{"spec.podTemplate", "must be of type object", `{image: a, podTemplate: text}`},
 }
 
-// everything sets every field that goes together.
+// everything sets all fields that can be set together.
 const everything = `
 image: registry.example.com/team/app:1.4.2
 imagePullPolicy: IfNotPresent

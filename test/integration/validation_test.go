@@ -73,7 +73,7 @@ var _ = Describe("validation", func() {
 	})
 })
 
-// decides sees that the rule accepts and rejects what it is to.
+// decides checks what the rule accepts and rejects.
 func decides(c rule) {
 	GinkgoHelper()
 	Expect(admit(cmp.Or(c.acceptedName, app), c.accepted)).To(Succeed())
@@ -82,7 +82,7 @@ func decides(c rule) {
 	Expect(err).To(MatchError(ContainSubstring(c.field)))
 }
 
-// admit asks the API server what it thinks of a stack with the spec, given as YAML.
+// admit makes a dry run of a stack with the spec, given as YAML.
 func admit(name, spec string) error {
 	GinkgoHelper()
 	var fields map[string]any
@@ -128,7 +128,7 @@ func crdPath() string {
 	return filepath.Join(root, "config", "crd", "bases", "apps.appstack.dev_appstacks.yaml")
 }
 
-// walk visits a schema and all that are inside it.
+// walk visits a schema and all nested ones.
 func walk(path string, schema apiextensionsv1.JSONSchemaProps, visit func(string, apiextensionsv1.JSONSchemaProps)) {
 	visit(path, schema)
 	for name, property := range schema.Properties {

@@ -23,7 +23,7 @@ import (
 // Mark is a point in the audit log.
 type Mark int64
 
-// MarkNow is the end of the audit log.
+// MarkNow returns the current end of the audit log.
 func MarkNow() Mark {
 	GinkgoHelper()
 	info, err := os.Stat(auditLog)
@@ -62,7 +62,7 @@ func (m Mark) RequestsIn(w World) []string {
 	})
 }
 
-// Watches are how many the operator has opened since the mark.
+// Watches returns how many watches the operator has opened since the mark.
 func (m Mark) Watches() int {
 	GinkgoHelper()
 	opened := 0
@@ -77,10 +77,10 @@ func (m Mark) Watches() int {
 // entry is a line of the audit log.
 type entry struct{ Stage, UserAgent, Verb, RequestURI string }
 
-// opens says whether the entry is the first of a watch, and not its end.
+// opens reports whether the entry is the start of a watch, not its end.
 func (e entry) opens() bool { return e.Stage == "ResponseStarted" }
 
-// entries are the operator's since the mark.
+// entries returns the operator's entries since the mark.
 func (m Mark) entries() []entry {
 	GinkgoHelper()
 	var all []entry

@@ -24,16 +24,16 @@ import (
 )
 
 const (
-	// OperatorAgent is how the API server's audit log names the operator under test.
+	// OperatorAgent is the user agent of the operator under test in the audit log.
 	OperatorAgent = "appstack-cluster-test-operator"
-	// testAgent is how it names what the tests themselves ask.
+	// testAgent is the user agent of the tests' own requests.
 	testAgent = "appstack-cluster-test"
 )
 
 var (
-	// Kube is the tests' own way to the API server, without a cache.
+	// Kube is the tests' own client, without a cache.
 	Kube client.WithWatch
-	// auditLog is where the API server writes down every request.
+	// auditLog is the API server's audit log of every request.
 	auditLog string
 )
 

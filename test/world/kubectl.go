@@ -12,20 +12,20 @@ import (
 	"github.com/appstack-dev/appstack/test/kubectl"
 )
 
-// Kubectl runs it in the namespace of the spec.
+// Kubectl runs kubectl in the namespace of the spec.
 func (w World) Kubectl(args ...string) string {
 	GinkgoHelper()
 	return kubectl.Run(append([]string{"--namespace", w.Namespace}, args...)...)
 }
 
-// KubectlApply applies the text, as written to a file.
+// KubectlApply applies the text as a file.
 func (w World) KubectlApply(text string) {
 	GinkgoHelper()
 	_, stderr, err := kubectl.Attempt(text, "--namespace", w.Namespace, "apply", "-f", "-")
 	Expect(err).NotTo(HaveOccurred(), stderr)
 }
 
-// Refusal is what kubectl apply tells the user whose text the API server refuses.
+// Refusal returns the error of kubectl apply for text that the API server rejects.
 func (w World) Refusal(text string) string {
 	GinkgoHelper()
 	_, stderr, err := kubectl.Attempt(text, "--namespace", w.Namespace, "apply", "-f", "-")

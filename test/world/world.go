@@ -26,16 +26,16 @@ import (
 	"github.com/appstack-dev/appstack/test/kubectl"
 )
 
-// namespacePrefix opens the names of all namespaces that the tests make.
+// namespacePrefix starts the names of all namespaces that the tests create.
 const namespacePrefix = "appstack-test-"
 
-// App is the name of the stack that specs are about.
+// App is the name of the stack in the specs.
 const App = "my-app"
 
-// World is where a spec takes place: a namespace of its own.
+// World is the namespace of one spec.
 type World struct{ Namespace string }
 
-// New makes a namespace, and removes it after the spec.
+// New creates a namespace, and deletes it after the spec.
 func New(ctx context.Context) World {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: namespacePrefix}}
@@ -50,7 +50,7 @@ func New(ctx context.Context) World {
 	return World{Namespace: namespace.Name}
 }
 
-// Get is the object of that name.
+// Get returns the object of that name.
 func Get[T any, P interface {
 	*T
 	client.Object
@@ -60,7 +60,7 @@ func Get[T any, P interface {
 	return object, err
 }
 
-// List are all objects of the kind in the namespace.
+// List returns all objects of the kind in the namespace.
 func List[L any, P interface {
 	*L
 	client.ObjectList
@@ -71,12 +71,12 @@ func List[L any, P interface {
 	return objects
 }
 
-// Stack is the stack of the spec.
+// Stack returns the stack of the spec.
 func (w World) Stack(ctx context.Context) (*v1alpha1.AppStack, error) {
 	return Get[v1alpha1.AppStack](ctx, w.Namespace, App)
 }
 
-// Deployment is the Deployment of that name, which has to be there.
+// Deployment returns the Deployment of that name, which must exist.
 func (w World) Deployment(ctx context.Context, name string) *appsv1.Deployment {
 	GinkgoHelper()
 	deployment, err := Get[appsv1.Deployment](ctx, w.Namespace, name)
@@ -84,7 +84,7 @@ func (w World) Deployment(ctx context.Context, name string) *appsv1.Deployment {
 	return deployment
 }
 
-// Service is the Service of that name, which has to be there.
+// Service returns the Service of that name, which must exist.
 func (w World) Service(ctx context.Context, name string) *corev1.Service {
 	GinkgoHelper()
 	service, err := Get[corev1.Service](ctx, w.Namespace, name)
@@ -92,52 +92,52 @@ func (w World) Service(ctx context.Context, name string) *corev1.Service {
 	return service
 }
 
-// Deployments are the names of all Deployments.
+// Deployments returns the names of all Deployments.
 func (w World) Deployments(ctx context.Context) []string {
 	GinkgoHelper()
 	return Names(List[appsv1.DeploymentList](ctx, w.Namespace).Items)
 }
 
-// Revisions are the names of all recorded revisions.
+// Revisions returns the names of all revisions.
 func (w World) Revisions(ctx context.Context) []string {
 	GinkgoHelper()
 	return Names(List[appsv1.ControllerRevisionList](ctx, w.Namespace).Items)
 }
 
-// ReplicaSets are the UIDs of all ReplicaSets.
+// ReplicaSets returns the UIDs of all ReplicaSets.
 func (w World) ReplicaSets(ctx context.Context) []types.UID {
 	GinkgoHelper()
 	return UIDs(List[appsv1.ReplicaSetList](ctx, w.Namespace).Items)
 }
 
-// ActiveReplicaSets are the UIDs of those that have pods.
+// ActiveReplicaSets returns the UIDs of those that have pods.
 func (w World) ActiveReplicaSets(ctx context.Context) []types.UID {
 	GinkgoHelper()
 	return UIDs(slices.DeleteFunc(List[appsv1.ReplicaSetList](ctx, w.Namespace).Items,
 		func(set appsv1.ReplicaSet) bool { return set.Status.Replicas == 0 }))
 }
 
-// Pods are all that are not about to go.
+// Pods returns all pods that are not being deleted.
 func (w World) Pods(ctx context.Context) []corev1.Pod {
 	GinkgoHelper()
 	return slices.DeleteFunc(List[corev1.PodList](ctx, w.Namespace).Items,
 		func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
-// ReadyPods are those of the pods that get requests.
+// ReadyPods returns the pods that are ready.
 func (w World) ReadyPods(ctx context.Context) []corev1.Pod {
 	GinkgoHelper()
 	return slices.DeleteFunc(w.Pods(ctx), func(pod corev1.Pod) bool { return !IsReady(pod) })
 }
 
-// IsReady says whether the pod gets requests.
+// IsReady reports whether the pod is ready.
 func IsReady(pod corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
 }
 
-// Endpoints are how many ready pods the Service has on each of their port numbers.
+// Endpoints returns how many ready pods the Service has for each port number.
 func (w World) Endpoints(ctx context.Context, service string) map[int32]int {
 	GinkgoHelper()
 	var slicesOf discoveryv1.EndpointSliceList
@@ -180,13 +180,13 @@ func (w World) IsHalfWayTo(ctx context.Context, image string) {
 	}).Should(BeNumerically(">", 0))
 }
 
-// BecomesReady waits until the stack as it is written now is ready.
+// BecomesReady waits until the stack is ready in its newest generation.
 func (w World) BecomesReady(ctx context.Context) *v1alpha1.AppStack {
 	GinkgoHelper()
 	return w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded)
 }
 
-// Becomes waits until a condition of the stack as it is written now stands so.
+// Becomes waits until a condition of the stack has the status in its newest generation.
 func (w World) Becomes(ctx context.Context, conditionType string, status metav1.ConditionStatus, reason string) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -202,14 +202,14 @@ func (w World) Becomes(ctx context.Context, conditionType string, status metav1.
 	return stack
 }
 
-// Stalls waits until the stack is stalled for the reason, and is what its condition says.
+// Stalls waits until the stack is stalled for the reason, and returns the message of the condition.
 func (w World) Stalls(ctx context.Context, reason string) string {
 	GinkgoHelper()
 	stack := w.Becomes(ctx, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason)
 	return meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionStalled).Message
 }
 
-// History is the stack's, newest first, a line for each rollout.
+// History returns the stack's history, newest first, a line for each rollout.
 func History(stack *v1alpha1.AppStack) []string {
 	var lines []string
 	for _, rollout := range stack.Status.History {
@@ -218,13 +218,13 @@ func History(stack *v1alpha1.AppStack) []string {
 	return lines
 }
 
-// named is what objects have in common.
+// named is the common interface of objects.
 type named[T any] interface {
 	*T
 	metav1.Object
 }
 
-// Names are those of the objects.
+// Names returns the names of the objects.
 func Names[T any, P named[T]](items []T) []string {
 	all := make([]string, 0, len(items))
 	for i := range items {
@@ -233,7 +233,7 @@ func Names[T any, P named[T]](items []T) []string {
 	return all
 }
 
-// UIDs are those of the objects.
+// UIDs returns the UIDs of the objects.
 func UIDs[T any, P named[T]](items []T) []types.UID {
 	all := make([]types.UID, 0, len(items))
 	for i := range items {
