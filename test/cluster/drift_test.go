@@ -15,7 +15,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// soon is how fast a change made by hand has to be put back.
+// soon is the time within which a change made by hand must be reverted.
 const soon = 5 * time.Second
 
 var _ = Describe("A change made by hand", func() {

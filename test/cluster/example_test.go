@@ -71,7 +71,7 @@ var _ = Describe("The first example", func() {
 	})
 })
 
-// timed is the time from the begin of an action until it is done.
+// timed returns the duration of an action.
 func timed(act func(), done func() bool) time.Duration {
 	GinkgoHelper()
 	start := time.Now()

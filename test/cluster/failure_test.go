@@ -205,7 +205,7 @@ func (w scene) rolledBack(ctx context.Context) *v1alpha1.AppStack {
 	return stack
 }
 
-// kstatus is what Flux makes of the stack.
+// kstatus returns the stack's status as Flux computes it.
 func (w scene) kstatus(ctx context.Context) string {
 	GinkgoHelper()
 	command := exec.CommandContext(ctx, filepath.Join(world.Root(), "bin", "kstatus"))
@@ -217,7 +217,7 @@ func (w scene) kstatus(ctx context.Context) string {
 	return string(out)
 }
 
-// specManagers are those of all but the status.
+// specManagers returns the field managers of everything but the status.
 func specManagers(stack *v1alpha1.AppStack) []string {
 	var all []string
 	for _, entry := range stack.ManagedFields {
@@ -228,7 +228,7 @@ func specManagers(stack *v1alpha1.AppStack) []string {
 	return all
 }
 
-// mend has pods that run become ready.
+// mend makes running pods ready.
 func (w scene) mend(ctx context.Context) {
 	GinkgoHelper()
 	for _, pod := range w.Pods(ctx) {
@@ -248,7 +248,7 @@ func (w scene) mend(ctx context.Context) {
 	}
 }
 
-// forbidPods has a quota allow no further pod.
+// forbidPods creates a quota that allows no further pod.
 func (w scene) forbidPods(ctx context.Context) {
 	GinkgoHelper()
 	quota := &corev1.ResourceQuota{
@@ -262,7 +262,7 @@ func (w scene) forbidPods(ctx context.Context) {
 	}).ShouldNot(BeEmpty(), "it is in force")
 }
 
-// counted are the values of the counters and gauges, by name and labels.
+// counted returns the values of counters and gauges, by name and labels.
 func counted(registry prometheus.Gatherer) map[string]float64 {
 	GinkgoHelper()
 	families, err := registry.Gather()

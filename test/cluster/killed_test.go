@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// mostWrites is more than an operator needs for a failing release and the way back.
+// mostWrites is more than an operator needs for a failing release and its rollback.
 const mostWrites = 40
 
 var _ = Describe("An operator that is killed between any two of its writes", Serial, func() {
@@ -80,7 +80,7 @@ func (w scene) failWith(ctx context.Context, writes int) (killed bool) {
 	return killed
 }
 
-// endState is what a failed release and its rollback left, in words.
+// endState describes the state after a failed release and its rollback.
 func (w scene) endState(ctx context.Context) string {
 	GinkgoHelper()
 	stack, err := w.Stack(ctx)

@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// stackText is a stack as a user writes it.
+// stackText returns a stack as a user writes it.
 func stackText(name, spec string) string {
 	return "apiVersion: apps.appstack.dev/v1alpha1\nkind: AppStack\nmetadata:\n  name: " + name + "\nspec:\n" + spec
 }

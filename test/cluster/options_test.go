@@ -16,12 +16,12 @@ func withoutProbeDelay(s *v1alpha1.AppStack) {
 	s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}
 }
 
-// slowStart makes the simulated nodes take their time until a pod is ready.
+// slowStart delays the readiness of simulated pods.
 func slowStart(duration string) fixture.Option {
 	return fixture.PodTemplate(`{"metadata":{"annotations":{"appstack.dev/ready-after":"` + duration + `"}}}`)
 }
 
-// scaledByItself lets an autoscaler own the main component's number of pods.
+// scaledByItself sets autoscaling of the main component.
 func scaledByItself(least, most int32) fixture.Option {
 	return func(s *v1alpha1.AppStack) {
 		s.Spec.Replicas, s.Spec.Autoscaling = nil, &v1alpha1.Autoscaling{MinReplicas: &least, MaxReplicas: most}

@@ -23,7 +23,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// said is how a command of the plugin ended, and what it said.
+// said is the result of a command of the plugin.
 type said struct {
 	stdout, stderr string
 	code           int
@@ -53,7 +53,7 @@ func (w scene) succeeds(ctx context.Context, args ...string) string {
 	return result.stdout
 }
 
-// failureReport is what the standard error says of a release in a crash loop.
+// failureReport matches the failure report of a crash loop on the standard error.
 func failureReport(revision int) OmegaMatcher {
 	return And(
 		ContainSubstring("Revision %d failed", revision), ContainSubstring("CrashLoopBackOff, exit code 2"),
@@ -161,7 +161,7 @@ var _ = Describe("kubectl appstack", func() {
 	})
 })
 
-// bindClaims makes a volume for each claim, as the provisioner of a real cluster does.
+// bindClaims creates a volume for each claim, as the provisioner of a real cluster does.
 func (w scene) bindClaims(ctx context.Context) {
 	GinkgoHelper()
 	for _, claim := range world.List[corev1.PersistentVolumeClaimList](ctx, w.Namespace).Items {

@@ -24,9 +24,9 @@ import (
 
 var _ = Describe("A quota without a pod to spare", func() {
 	const (
-		// keeps is a finalizer, with which a simulated pod takes its time to end.
+		// keeps is a finalizer that delays the termination of a simulated pod.
 		keeps = "test.appstack.dev/keeps"
-		// lingers is for how long: more than the 30 seconds in which pods may be refused.
+		// lingers is the delay: more than the 30 seconds for which pods may be rejected.
 		lingers = 40 * time.Second
 	)
 
@@ -84,7 +84,7 @@ var _ = Describe("A quota without a pod to spare", func() {
 	}, SpecTimeout(4*time.Minute))
 })
 
-// allowPods has a quota allow so many pods.
+// allowPods creates a quota for the number of pods.
 func (w scene) allowPods(ctx context.Context, pods int64) {
 	GinkgoHelper()
 	quota := &corev1.ResourceQuota{
@@ -98,7 +98,7 @@ func (w scene) allowPods(ctx context.Context, pods int64) {
 	}).ShouldNot(BeEmpty(), "it is in force")
 }
 
-// keep has the pod stay until it is let go, or the spec ends.
+// keep delays the termination of the pod until letGo, or the end of the spec.
 func (w scene) keep(ctx context.Context, pod corev1.Pod, finalizer string) {
 	GinkgoHelper()
 	DeferCleanup(func(ctx SpecContext) { w.letGo(ctx, pod, finalizer) })
@@ -107,7 +107,7 @@ func (w scene) keep(ctx context.Context, pod corev1.Pod, finalizer string) {
 	Expect(world.Kube.Patch(ctx, kept, client.MergeFrom(&pod))).To(Succeed())
 }
 
-// letGo has nothing keep the pod any more.
+// letGo lets the pod terminate.
 func (w scene) letGo(ctx context.Context, pod corev1.Pod, finalizer string) {
 	GinkgoHelper()
 	kept, err := world.Get[corev1.Pod](ctx, w.Namespace, pod.Name)

@@ -27,20 +27,20 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// deadlineSeconds is the progress deadline of the stacks that are left to it.
+// deadlineSeconds is the progress deadline of stacks that fail by it.
 const deadlineSeconds = 20
 
 // breakage is a way in which a release fails.
 type breakage struct {
-	// reason is what the failure report says.
+	// reason is the reason in the failure report.
 	reason string
 	// by breaks the stack.
 	by fixture.Option
-	// grace is how long after the first sign the release fails.
+	// grace is the time from the first sign until the release fails.
 	grace time.Duration
 }
 
-// breakages are by the name of their stacks.
+// breakages are the ways to fail, by the name of their stacks.
 var breakages = map[string]breakage{
 	"crash":   {v1alpha1.FailureCrashLoopBackOff, fixture.Image(crash), 0},
 	"invalid": {v1alpha1.FailureInvalidImageName, waits("InvalidImageName"), 0},
@@ -84,10 +84,10 @@ var _ = Describe("A failing release of each reason", func() {
 	}, SpecTimeout(6*time.Minute))
 })
 
-// stackName is that of the i-th stack of a breakage.
+// stackName returns the name of the i-th stack of a breakage.
 func stackName(breakage string, i int) string { return fmt.Sprintf("%s-%d", breakage, i) }
 
-// start has stacks become Ready.
+// start creates stacks and waits until they are Ready.
 func (w scene) start(ctx context.Context, all map[string]breakage, each int) {
 	GinkgoHelper()
 	for name := range all {
@@ -137,10 +137,10 @@ func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[
 	return times
 }
 
-// failures are the moments, by stack, that a test sees.
+// failures are the times that a test observes, by stack.
 type failures struct {
 	mu sync.Mutex
-	// released says that the Deployment was seen at another revision than the first.
+	// released says that the Deployment was observed at another revision than the first.
 	released map[string]bool
 	// shown is when the cause was first seen; progressed is the Deployment's word on when it last made progress.
 	shown, progressed, patched map[string]time.Time
@@ -154,7 +154,7 @@ func (f *failures) isReleased(stack string) bool {
 	return f.released[stack]
 }
 
-// isPatched says whether the Deployment of the stack was written back.
+// isPatched reports whether the Deployment of the stack was rolled back.
 func (f *failures) isPatched(stack string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -235,7 +235,7 @@ func (f *failures) noteDeployment(deployment *appsv1.Deployment, now time.Time) 
 	}
 }
 
-// shows says whether the pod shows why its release fails.
+// shows reports whether the pod shows why its release fails.
 func shows(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(status corev1.ContainerStatus) bool {
 		waiting := status.State.Waiting

@@ -44,7 +44,7 @@ func (r request) right() (_ granted.Right, ok bool) {
 	return right, true
 }
 
-// requests are an account's, told by the right that each takes.
+// requests are the requests of an account, by the right that each needs.
 type requests struct {
 	count   map[granted.Right]int
 	refused []string
@@ -81,7 +81,7 @@ func requestsSince(start world.Mark, by account) requests {
 	return all
 }
 
-// counts are how many requests took the right.
+// counts is the number of requests that needed the right.
 func (r requests) counts(right granted.Right) int {
 	total := 0
 	for asked, n := range r.count {
@@ -95,7 +95,7 @@ func (r requests) counts(right granted.Right) int {
 	return total
 }
 
-// table has a line for each resource: what the account may do with it, and how often it did.
+// table returns a line for each resource: the account's rights, and how often each was used.
 func (r requests) table(rights []granted.Right) string {
 	cells := map[string][]string{}
 	for _, right := range rights {

@@ -32,14 +32,14 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// account is a service account with the rights that config/rbac gives the operator.
+// account is a service account with the operator's rights in config/rbac.
 type account struct {
 	user   string
 	config *rest.Config
 	rights []granted.Right
 }
 
-// operatorAccount makes one, with the right to lead in the namespace of the spec.
+// operatorAccount creates an account, with the right to lead in the namespace of the spec.
 func (w scene) operatorAccount(ctx context.Context) account {
 	GinkgoHelper()
 	made := account{config: w.as(ctx, "operator"), user: "system:serviceaccount:" + w.Namespace + ":operator"}
@@ -74,7 +74,7 @@ func (w scene) areKnown(ctx context.Context, config *rest.Config, rights []grant
 	Eventually(ctx, func() []granted.Right { return rightsOf(ctx, config, w.Namespace) }).Should(ContainElements(here))
 }
 
-// as makes a service account, and is the way to the API server as it.
+// as creates a service account and returns a client with its rights.
 func (w scene) as(ctx context.Context, name string) *rest.Config {
 	GinkgoHelper()
 	serviceAccount := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: name}}
@@ -116,7 +116,7 @@ func readRBAC(file string, into any) {
 	Expect(yaml.UnmarshalStrict(text, into)).To(Succeed())
 }
 
-// rightsOf are those that the API server says somebody has in a namespace.
+// rightsOf returns the rights that a user has in a namespace, according to the API server.
 func rightsOf(ctx context.Context, config *rest.Config, namespace string) []granted.Right {
 	GinkgoHelper()
 	asking, err := client.New(config, client.Options{})
@@ -136,13 +136,13 @@ func rightsOf(ctx context.Context, config *rest.Config, namespace string) []gran
 	return granted.Rights("", rules)
 }
 
-// process is a manager that runs as users run it.
+// process is a running manager.
 type process struct {
 	session *gexec.Session
 	metrics string
 }
 
-// buildManager is the file of the manager that users run.
+// buildManager builds the manager and returns its file.
 func buildManager() string {
 	GinkgoHelper()
 	program, err := gexec.Build("github.com/appstack-dev/appstack/cmd")
@@ -192,13 +192,13 @@ func (p process) serves() bool {
 	return !taken
 }
 
-// stop has the manager end as it does when its pod is deleted.
+// stop ends the manager as the deletion of its pod does.
 func (p process) stop() {
 	GinkgoHelper()
 	Expect(p.session.Terminate().Wait("30s")).To(gexec.Exit(0))
 }
 
-// kubeconfig is a file that says how the API server is reached.
+// kubeconfig writes a kubeconfig and returns its file.
 func kubeconfig(config *rest.Config) string {
 	GinkgoHelper()
 	file := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
@@ -214,7 +214,7 @@ func kubeconfig(config *rest.Config) string {
 	return file
 }
 
-// freeAddress is one on loopback that nobody listens at.
+// freeAddress returns an unused address on loopback.
 func freeAddress() string {
 	GinkgoHelper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -94,13 +94,13 @@ var _ = Describe("The operator's rights", func() {
 	})
 })
 
-// adopting is the stack of the story: with a worker, and adopting what is there.
+// adopting is the stack of the story: with a worker, and adopting existing objects.
 func adopting() *v1alpha1.AppStack {
 	return fixture.Stack(app, fixture.Annotation(v1alpha1.AnnotationAdopt, "true"), withoutProbeDelay,
 		fixture.Component("worker", 2, func(c *v1alpha1.Component) { c.Ports = []v1alpha1.Port{{ContainerPort: 9000}} }, "work"))
 }
 
-// isAdopted has a stack take over a Deployment and a Service.
+// isAdopted makes a stack adopt a Deployment and a Service.
 func (w scene) isAdopted(ctx context.Context) {
 	GinkgoHelper()
 	By("adopting a Deployment and a Service")
@@ -109,7 +109,7 @@ func (w scene) isAdopted(ctx context.Context) {
 	w.BecomesReady(ctx)
 }
 
-// liveAWholeLife has the stack live through all that an operator does for one.
+// liveAWholeLife takes the stack through every operation.
 func (w scene) liveAWholeLife(ctx context.Context) {
 	GinkgoHelper()
 	stack := adopting()
@@ -163,7 +163,7 @@ func (w scene) liveAWholeLife(ctx context.Context) {
 	w.isGone(ctx, &appsv1.Deployment{}, app)
 }
 
-// series are the reasons of events that happened more than once.
+// series returns the reasons of events that occurred more than once.
 func (w scene) series(ctx context.Context) []string {
 	GinkgoHelper()
 	var reasons []string
@@ -183,7 +183,7 @@ func (w scene) isGone(ctx context.Context, object client.Object, name string) {
 	}).Should(Satisfy(apierrors.IsNotFound), "%T %s", object, name)
 }
 
-// legacy is what ran before there was a stack.
+// legacy are objects that exist before the stack.
 const legacy = `
 apiVersion: apps/v1
 kind: Deployment

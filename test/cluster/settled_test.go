@@ -17,7 +17,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// settledFor is how long a settled stack is looked at.
+// settledFor is how long a settled stack is observed.
 func settledFor() time.Duration {
 	GinkgoHelper()
 	duration, err := time.ParseDuration(cmp.Or(os.Getenv("APPSTACK_SETTLED_DURATION"), "20s"))

@@ -18,10 +18,10 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// app is the name of the stack that specs are about.
+// app is the name of the stack in the specs.
 const app = world.App
 
-// scene is where a spec takes place, with what the specs of this suite do there.
+// scene is the world of a spec, with the helpers of this suite.
 type scene struct{ world.World }
 
 func newScene(ctx context.Context) scene {

@@ -80,7 +80,7 @@ func version(tag string) func(*v1alpha1.AppStack) {
 	return func(s *v1alpha1.AppStack) { s.Spec.Image = images + tag }
 }
 
-// deadline is a version that fails by the deadline, which is soon.
+// deadline is a version that fails by a short deadline.
 func deadline(tag string) func(*v1alpha1.AppStack) {
 	return func(s *v1alpha1.AppStack) {
 		version(tag)(s)

@@ -91,7 +91,7 @@ func helm(ctx context.Context, args ...string) (string, error) {
 	return string(output), err
 }
 
-// may says whether the operator's account has the right in the namespace.
+// may reports whether the operator's account has the right in the namespace.
 func may(verb, resource, namespace string) bool {
 	GinkgoHelper()
 	stdout, _, _ := kubectl.Attempt("", "auth", "can-i", verb, resource, "-n", namespace,

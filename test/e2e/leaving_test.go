@@ -20,7 +20,7 @@ import (
 )
 
 var _ = Describe("leaving", Serial, func() {
-	// twoRevisions is a stack with a past.
+	// twoRevisions creates a stack with two revisions.
 	twoRevisions := func(ctx context.Context, w world) []life {
 		GinkgoHelper()
 		w.apply(oneLine("v1", replicas(2)))

@@ -20,7 +20,7 @@ import (
 const metricsURL = "https://appstack-controller-manager-metrics." + operatorNamespace + ".svc.cluster.local:8443/metrics"
 
 var _ = Describe("the metrics", func() {
-	// token is that of a new account in the namespace of the spec.
+	// token returns the token of a new account in the namespace of the spec.
 	token := func(w world, account string) string {
 		GinkgoHelper()
 		w.kubectl("create", "serviceaccount", account)
@@ -66,7 +66,7 @@ var _ = Describe("the metrics", func() {
 	})
 })
 
-// mayReadMetrics gives the account of the namespace the right, until the spec ends.
+// mayReadMetrics grants the account the right to read metrics, until the spec ends.
 func (w world) mayReadMetrics(account string) {
 	GinkgoHelper()
 	name := w.namespace + "-metrics"
@@ -75,10 +75,10 @@ func (w world) mayReadMetrics(account string) {
 	DeferCleanup(func(context.Context) { kubectl.Run("delete", "clusterrolebinding", name) })
 }
 
-// metricName is how the operator's own metrics, and those of its libraries, are called.
+// metricName matches the names of the operator's metrics and those of its libraries.
 var metricName = regexp.MustCompile(`\b(appstack|controller_runtime|leader_election|workqueue|rest_client|process|go)_[a-z_]+\b`)
 
-// asked are the metrics that config/prometheus and config/grafana ask for.
+// asked returns the metrics in the queries of config/prometheus and config/grafana.
 func asked() sets.Set[string] {
 	GinkgoHelper()
 	all := sets.New[string]()

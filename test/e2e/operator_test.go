@@ -29,7 +29,7 @@ const (
 	crd                = "appstacks.apps.appstack.dev"
 )
 
-// current is what the operator of this tree is installed from.
+// current is the chart of this tree.
 var current = filepath.Join("test", "e2e", "operator")
 
 // install installs the operator of this tree as users do, and waits for both managers.
@@ -44,7 +44,7 @@ func installFrom(ctx context.Context, folder string) {
 	operatorRuns(ctx)
 }
 
-// restart has both managers replaced.
+// restart replaces both managers.
 func restart(ctx context.Context) {
 	GinkgoHelper()
 	kubectl.Run("-n", operatorNamespace, "rollout", "restart", "deployment/"+operatorDeployment)
@@ -60,14 +60,14 @@ func operatorRuns(ctx context.Context) {
 	}).Should(Succeed())
 }
 
-// managers are the pods of the operator that are not about to go.
+// managers returns the operator's pods that are not being deleted.
 func managers(ctx context.Context) []corev1.Pod {
 	GinkgoHelper()
 	return podsOf(ctx, operatorNamespace, client.MatchingLabels{
 		"app.kubernetes.io/name": "appstack", "app.kubernetes.io/component": "manager"})
 }
 
-// leader is who holds the lease: a pod's name, and after _ what tells its processes apart.
+// leader returns the holder of the lease: a pod's name, and after _ an identifier of its process.
 func leader(ctx context.Context) string {
 	GinkgoHelper()
 	held, err := get[coordinationv1.Lease](ctx, operatorNamespace, lease)
@@ -75,7 +75,7 @@ func leader(ctx context.Context) string {
 	return ptr.Deref(held.Spec.HolderIdentity, "")
 }
 
-// podOf is the pod's name in the identity of a leader.
+// podOf returns the pod's name from the identity of a leader.
 func podOf(leader string) string {
 	name, _, _ := strings.Cut(leader, "_")
 	return name
@@ -102,7 +102,7 @@ func onNode(ctx context.Context, node string, command ...string) {
 	Expect(err).NotTo(HaveOccurred(), "%s: %s", node, output)
 }
 
-// operatorImage is that which the operator's Deployment names.
+// operatorImage returns the image of the operator's Deployment.
 func operatorImage(ctx context.Context) string {
 	GinkgoHelper()
 	deployment, err := get[appsv1.Deployment](ctx, operatorNamespace, operatorDeployment)

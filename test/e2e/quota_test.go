@@ -48,12 +48,12 @@ var _ = Describe("a quota without a pod to spare", func() {
 	}, SpecTimeout(longSpec))
 })
 
-// oldPodsFirst has an old pod go before a new one comes.
+// oldPodsFirst deletes an old pod before it creates a new one.
 func oldPodsFirst(s *v1alpha1.AppStack) {
 	s.Spec.Rollout = &v1alpha1.RolloutPolicy{MaxSurge: ptr.To(intstr.FromInt32(0)), MaxUnavailable: ptr.To(intstr.FromInt32(1))}
 }
 
-// slowEnd has pods end 40 seconds after they are told to.
+// slowEnd makes pods terminate 40 seconds after their deletion.
 func slowEnd(s *v1alpha1.AppStack) {
 	s.Spec.PodTemplate = &runtime.RawExtension{Raw: []byte(`{"spec":{"terminationGracePeriodSeconds":70,"containers":[
 		{"name":"app","lifecycle":{"preStop":{"sleep":{"seconds":40}}}}]}}`)}

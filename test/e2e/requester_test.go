@@ -62,7 +62,7 @@ func startRequester(ctx context.Context) {
 	}).Should(BeTrue(), "the requester is ready")
 }
 
-// ask is a request to the requester itself.
+// ask sends a request to the requester itself.
 func ask(verb, path string) *rest.Request {
 	return core.CoreV1().RESTClient().Verb(verb).Namespace(requesterNamespace).Resource("pods").
 		Name(fmt.Sprintf("%s:%d", requester, requesterPort)).SubResource("proxy").Suffix(path)
@@ -89,7 +89,7 @@ func fetch(ctx context.Context, url, token string) fetched {
 	return answer
 }
 
-// answers is what a Gomega assertion asks for the text of a page.
+// answers returns a function for Gomega that returns the text of a page.
 func answers(ctx context.Context, url string) func() string {
 	return func() string {
 		got := fetch(ctx, url, "")
@@ -148,7 +148,7 @@ func startLoad(ctx context.Context, url string, rate int) (stop func(context.Con
 	return stop
 }
 
-// soFar is how many requests of the load were answered.
+// soFar returns how many requests of the load were answered.
 func soFar(ctx context.Context) int {
 	GinkgoHelper()
 	raw, err := ask("GET", "/load").DoRaw(ctx)

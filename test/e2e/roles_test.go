@@ -18,7 +18,7 @@ var _ = Describe("the built-in roles", func() {
 		const editor, viewer, stranger = "erin", "vic", "sam"
 		w.kubectl("create", "rolebinding", "editors", "--clusterrole=edit", "--user="+editor)
 		w.kubectl("create", "rolebinding", "viewers", "--clusterrole=view", "--user="+viewer)
-		// as is kubectl by that user, in the namespace of the spec.
+		// as returns kubectl as that user, in the namespace of the spec.
 		as := func(user, input string, args ...string) (string, error) {
 			GinkgoHelper()
 			stdout, stderr, err := kubectl.Attempt(input, append([]string{"--namespace", w.namespace, "--as", user}, args...)...)

@@ -26,9 +26,9 @@ import (
 )
 
 var (
-	// config is how the tests reach the cluster.
+	// config is the client configuration for the cluster.
 	config *rest.Config
-	// kube is the tests' own way to the API server, without a cache.
+	// kube is the tests' own client, without a cache.
 	kube client.WithWatch
 	// core reaches what kube does not: the proxy to pods, and their logs.
 	core kubernetes.Interface

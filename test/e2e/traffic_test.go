@@ -18,7 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// perSecond is the rate of the load where losing nothing is the point.
+// perSecond is the rate of the load in specs that must lose no request.
 const perSecond = 220
 
 var _ = Describe("a steady load", func() {

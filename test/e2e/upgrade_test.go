@@ -78,7 +78,7 @@ func (w world) isLeftAlone(ctx context.Context, before []life) {
 	Consistently(ctx, func() []life { return w.lives(ctx) }).Should(ConsistOf(before))
 }
 
-// templates are those that the Deployments make pods of.
+// templates returns the pod templates of the Deployments.
 func (w world) templates(ctx context.Context) map[string]corev1.PodTemplateSpec {
 	GinkgoHelper()
 	var deployments appsv1.DeploymentList

@@ -26,20 +26,20 @@ import (
 )
 
 const (
-	// app is the name of the stack that specs are about.
+	// app is the name of the stack in the specs.
 	app = "shop"
-	// images are where the test image is, in its versions.
+	// images is the repository of the test image with all its versions.
 	images = "appstack-registry:5000/app:"
-	// port is what the test image listens on, and says so in EXPOSE.
+	// port is the port that the test image listens on and EXPOSEs.
 	port = "8080"
-	// longSpec is the time that a spec of several rollouts may take.
+	// longSpec is the timeout of a spec with several rollouts.
 	longSpec = 20 * time.Minute
 )
 
-// world is where a spec takes place: a namespace of its own.
+// world is the namespace of one spec.
 type world struct{ namespace string }
 
-// newWorld makes a namespace with the labels, and removes it after the spec.
+// newWorld creates a namespace with the labels, and deletes it after the spec.
 func newWorld(ctx context.Context, labels map[string]string) world {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "appstack-e2e-", Labels: labels}}
@@ -95,7 +95,7 @@ func (w world) patch(format string, args ...any) {
 	w.kubectl("patch", "aps", app, "--type=merge", "-p", fmt.Sprintf(format, args...))
 }
 
-// stack is the stack of the spec.
+// stack returns the stack of the spec.
 func (w world) stack(ctx context.Context) *v1alpha1.AppStack {
 	GinkgoHelper()
 	stack, err := get[v1alpha1.AppStack](ctx, w.namespace, app)
@@ -123,12 +123,12 @@ func (w world) becomes(ctx context.Context, conditionType string, status metav1.
 	return stack
 }
 
-// url is that of a Service's port 8080, by its name in DNS.
+// url returns the URL of a Service's port 8080, by its DNS name.
 func (w world) url(service string) string {
 	return fmt.Sprintf("http://%s.%s.svc.cluster.local:%s/", service, w.namespace, port)
 }
 
-// pods are those of the component's Deployment that are not about to go.
+// pods returns the pods of the component's Deployment that are not being deleted.
 func (w world) pods(ctx context.Context, component string) []corev1.Pod {
 	GinkgoHelper()
 	return podsOf(ctx, w.namespace, client.MatchingLabels{naming.LabelStack: app, naming.LabelComponent: component})
@@ -141,14 +141,14 @@ func podsOf(ctx context.Context, namespace string, labels client.MatchingLabels)
 	return slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
-// life is what tells a pod that was started again, or is another one.
+// life identifies a start of a pod.
 type life struct {
 	Name     string
 	UID      types.UID
 	Restarts int32
 }
 
-// lives are those of all the pods of the namespace, by name.
+// lives returns the starts of all pods of the namespace, by name.
 func (w world) lives(ctx context.Context) []life {
 	GinkgoHelper()
 	var pods corev1.PodList
@@ -183,7 +183,7 @@ func isReady(pod corev1.Pod) bool {
 	})
 }
 
-// hasBegunTo says whether there are pods of the version.
+// hasBegunTo reports whether there are pods of the version.
 func (w world) hasBegunTo(ctx context.Context, tag string) bool {
 	GinkgoHelper()
 	return slices.ContainsFunc(w.pods(ctx, naming.Main), func(pod corev1.Pod) bool {
@@ -191,7 +191,7 @@ func (w world) hasBegunTo(ctx context.Context, tag string) bool {
 	})
 }
 
-// history is the stack's, newest first, a line for each rollout.
+// history returns the stack's history, newest first, a line for each rollout.
 func history(stack *v1alpha1.AppStack) []string {
 	var lines []string
 	for _, rollout := range stack.Status.History {
@@ -208,7 +208,7 @@ func names(pods []corev1.Pod) []string {
 	return all
 }
 
-// oneLine is the smallest stack: its image.
+// oneLine is the smallest stack: only an image.
 func oneLine(version string, edits ...func(*v1alpha1.AppStack)) *v1alpha1.AppStack {
 	stack := &v1alpha1.AppStack{
 		ObjectMeta: metav1.ObjectMeta{Name: app},

@@ -23,7 +23,7 @@ const (
 
 var behaviors = []string{good, slowStart, crashAtStart, crashLater, neverReady, wrongPort}
 
-// config is what the environment says to the server.
+// config is the server's configuration from the environment.
 type config struct {
 	version    string        // VERSION
 	behavior   string        // BEHAVIOR

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// patience ends tests that would hang. Nothing waits for as long.
+// patience is the timeout for tests that would hang.
 const patience = 30 * time.Second
 
 // process is a program that runs in the test's process.
@@ -67,7 +67,7 @@ func receive[T any](t *testing.T, what string, from <-chan T) T {
 	}
 }
 
-// eventually asks until the answer is yes.
+// eventually polls until the condition is true.
 func eventually(t *testing.T, what string, yes func() bool) {
 	t.Helper()
 	ticks := time.NewTicker(20 * time.Millisecond)
@@ -97,7 +97,7 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// answer is what a request to a server of a test came back with.
+// answer is the response to a request.
 type answer struct {
 	status int
 	body   string

@@ -165,7 +165,7 @@ func (l *load) report() Report {
 	}
 }
 
-// attack is one stream of requests, and the count of what came of them.
+// attack is one stream of requests with the counts of their results.
 type attack struct {
 	attacker  *vegeta.Attacker
 	transport *countedTransport

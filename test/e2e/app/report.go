@@ -31,7 +31,7 @@ type Report struct {
 	NewConnections AttackReport `json:"newConnections"`
 }
 
-// AttackReport is about the requests that have ended, well or not.
+// AttackReport is the result of all completed requests.
 type AttackReport struct {
 	Requests uint64 `json:"requests"`
 	// Errors are requests without a whole answer, and with another status than 200.
