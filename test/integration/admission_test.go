@@ -59,7 +59,8 @@ var _ = Describe("a policy of the cluster that changes images", func() {
 	})
 })
 
-// touchDeployment writes the Deployment without changing a field that the stack sets, so that admission control runs.
+// touchDeployment writes the Deployment without changing a field that the stack sets, so that
+// admission control runs.
 func touchDeployment(g Gomega) {
 	live := deployment(app)
 	before := live.DeepCopy()

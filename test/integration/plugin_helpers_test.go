@@ -152,7 +152,8 @@ func read[T any](text string) T {
 // cause returns the change cause of the stack.
 func cause(stack *v1alpha1.AppStack) string { return stack.Annotations[v1alpha1.AnnotationChangeCause] }
 
-// brokenRelease releases my-app:2, which fails and is rolled back. It returns the name of the failed pod.
+// brokenRelease releases my-app:2, which fails and is rolled back. It returns the name of the
+// failed pod.
 func brokenRelease(by ...option) (pod string) {
 	GinkgoHelper()
 	by = append([]option{fixture.Image("my-app:2")}, by...)

@@ -48,7 +48,8 @@ var _ = Describe("the plugin: version", func() {
 })
 
 var _ = Describe("the plugin: completion", func() {
-	// completes returns the completions for the shell, followed by the number of cobra's completion directive.
+	// completes returns the completions for the shell, followed by the number of cobra's
+	// completion directive.
 	completes := func(args ...string) string {
 		GinkgoHelper()
 		return does(append([]string{"__complete"}, args...)...)

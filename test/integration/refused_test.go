@@ -35,7 +35,8 @@ var _ = Describe("a release that is refused", Serial, func() {
 		instead(observedConfig, operator.Options{})
 		return counted
 	}
-	// nudge triggers reconciles by something unrelated: it changes the pod counts of the Deployment's status.
+	// nudge triggers reconciles by something unrelated: it changes the pod counts of the
+	// Deployment's status.
 	nudge := func(times int) {
 		GinkgoHelper()
 		reconciled := operator.Reconciled()

@@ -48,7 +48,8 @@ func Open(ctx SpecContext) {
 	expectNoOtherOperator(ctx)
 }
 
-// Reach creates the client of the cluster. Each process of a suite calls it; in the first one, Open does.
+// Reach creates the client of the cluster. Each process of a suite calls it; in the first one,
+// Open does.
 func Reach() {
 	GinkgoHelper()
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
