@@ -103,7 +103,7 @@ var _ = Describe("Deleting a stack", func() {
 		Eventually(ctx, func(g Gomega) {
 			for _, kind := range kinds() {
 				g.Expect(world.Kube.List(ctx, kind, client.InNamespace(w.Namespace))).To(Succeed())
-				g.Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: there was none to begin with", kind)
+				g.Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: no object existed before the deletion", kind)
 			}
 		}).Should(Succeed())
 

@@ -339,6 +339,6 @@ func TestIndexCosts(t *testing.T) {
 	reference, digest := push(t, open, repository+":1", content)
 	wantDigest(t, start(t, image.Options{}, open).resolve(shop, reference), digest)
 	if got := askedOf(open, repository); got.manifests > 4 || got.configs != 1 {
-		t.Errorf("R21 an index of %d images cost the requests %+v", len(entries), got)
+		t.Errorf("R21 an index of %d images needed the requests %+v", len(entries), got)
 	}
 }

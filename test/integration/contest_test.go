@@ -64,7 +64,7 @@ var _ = Describe("a foreign writer", Serial, func() {
 		expectEvent(contested, corev1.EventTypeNormal, v1alpha1.EventDriftRepaired, "was changed by "+manager+" and is reverted")
 		expectEvent(contested, corev1.EventTypeWarning, v1alpha1.ReasonDriftContested, manager)
 
-		By("stopping")
+		By("ending the contest")
 		Eventually(func() string { return deployment(app).Spec.Template.Spec.Containers[0].Image }).Should(Equal("my-app:1"))
 		touch()
 		Consistently(current).Should(haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDriftContested))

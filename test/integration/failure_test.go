@@ -216,5 +216,5 @@ func deny(image string) {
 			},
 		},
 	}
-	Eventually(func() bool { return apierrors.IsInvalid(k8s.Create(ctx, probe.DeepCopy())) }).Should(BeTrue(), "the policy is in force")
+	Eventually(func() bool { return apierrors.IsInvalid(k8s.Create(ctx, probe.DeepCopy())) }).Should(BeTrue(), "the policy is not in force")
 }
