@@ -26,9 +26,9 @@ var _ = Describe("kubectl", func() {
 		}{{"5", 5}, {"2", 2}, {"3", 3}} {
 			w.Kubectl("scale", "appstack/my-app", "--replicas="+step.replicas)
 			w.Kubectl("wait", "--for=condition=Ready", "aps/my-app", "--timeout=30s")
-			// wait does not return before the new number is reached
+			// kubectl wait returns only after the new number is reached
 			Expect(len(w.ReadyPods(ctx))).To(BeNumerically(">=", step.pods))
-			// pods beyond it may be there, and counted, for a moment longer
+			// surplus pods may exist, and be counted, for a moment longer
 			Eventually(ctx, func(g Gomega) {
 				g.Expect(w.ReadyPods(ctx)).To(HaveLen(step.pods))
 				g.Expect(w.Kubectl("get", "aps/my-app", "-o", "jsonpath={.status.readySummary}")).

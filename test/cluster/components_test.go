@@ -23,7 +23,7 @@ var _ = Describe("Components", func() {
 		Expect(w.Deployment(ctx, "my-app-worker").Spec.Template.Spec.Containers).To(ConsistOf(
 			And(HaveField("Image", "my-app:1"), HaveField("Args", []string{"work"}))))
 		Expect(w.ReadyPods(ctx)).To(HaveLen(5))
-		// the Service of one does not find the pods of the other
+		// the Service of one component does not select the pods of the other
 		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
 
 		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
@@ -51,14 +51,14 @@ var _ = Describe("Components", func() {
 			w.Apply(stack)
 			w.BecomesReady(ctx)
 
-			By("scaling the worker, which makes no revision")
+			By("scaling the worker, which creates no revision")
 			w.Apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("worker", 4, nil, "work")))
 			after := w.BecomesReady(ctx)
 			Expect(after.Status.Revision).To(BeEquivalentTo(1))
 			Expect(w.ReadyPods(ctx)).To(HaveLen(7))
 			worker1 := w.Deployment(ctx, "my-app-worker")
 
-			By("dropping it, and adding another one, in a rollout that does not get anywhere")
+			By("replacing the worker by another component in a rollout that makes no progress")
 			w.Apply(fixture.With(stack, fixture.WithoutComponents(), fixture.Component("scheduler", 1, nil, "schedule"),
 				fixture.Image("my-app:unready")))
 			w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
@@ -72,7 +72,7 @@ var _ = Describe("Components", func() {
 				g.Expect(w.ReadyPods(ctx)).To(HaveLen(7))
 			}).Should(Succeed())
 
-			By("mending the image")
+			By("fixing the image")
 			w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
 			after = w.BecomesReady(ctx)
 			Expect(world.History(after)).To(Equal([]string{
@@ -81,7 +81,7 @@ var _ = Describe("Components", func() {
 			Eventually(ctx, func() []string { return w.Deployments(ctx) }).Should(ConsistOf("my-app", "my-app-scheduler"))
 			Eventually(ctx, func() int { return len(w.Pods(ctx)) }).Should(Equal(4))
 
-			By("rolling back to the revision that had it")
+			By("rolling back to the revision with the worker")
 			w.Apply(fixture.With(stack, fixture.RollbackTo(1, 0)))
 			after = w.BecomesReady(ctx)
 			Expect(after.Status.Revision).To(BeEquivalentTo(1))
@@ -134,7 +134,7 @@ var _ = Describe("Ports", func() {
 			Eventually(ctx, ports).Should(ConsistOf(during))
 			Consistently(ctx, ports).Should(ConsistOf(during))
 			for _, port := range before {
-				// Kubernetes tries again after a second or more where its view of them is behind
+				// the endpoint controllers retry after a second or more when their caches are stale
 				Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(HaveKeyWithValue(port.ContainerPort, 3))
 			}
 

@@ -57,7 +57,7 @@ var _ = Describe("Deleting a stack", func() {
 		identity, sets := identities(), w.ReplicaSets(ctx)
 		Expect(identity).To(HaveLen(5))
 
-		By("deleting the stack alone")
+		By("deleting the stack and orphaning its objects")
 		w.Kubectl("delete", "aps/my-app", "--cascade=orphan")
 		Expect(owners()).To(BeEmpty())
 		Consistently(ctx, func(g Gomega) {
@@ -65,7 +65,7 @@ var _ = Describe("Deleting a stack", func() {
 			g.Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
 		}).Should(Succeed())
 
-		By("making it again")
+		By("recreating the stack")
 		w.Apply(fixture.Stack(app, fixture.Image("my-app:2")))
 		after := w.BecomesReady(ctx)
 		Expect(after.UID).NotTo(Equal(before.UID))
@@ -76,7 +76,7 @@ var _ = Describe("Deleting a stack", func() {
 		Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
 		Eventually(ctx, owners).Should(And(HaveLen(5), HaveEach(HaveField("UID", after.UID))))
 
-		By("going back to a revision of the stack that was deleted")
+		By("rolling back to a revision of the deleted stack")
 		w.Apply(fixture.Stack(app, fixture.Image("my-app:2"), fixture.RollbackTo(1, 0)))
 		w.BecomesReady(ctx)
 		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
@@ -103,7 +103,7 @@ var _ = Describe("Deleting a stack", func() {
 		Eventually(ctx, func(g Gomega) {
 			for _, kind := range kinds() {
 				g.Expect(world.Kube.List(ctx, kind, client.InNamespace(w.Namespace))).To(Succeed())
-				g.Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: there was none to begin with", kind)
+				g.Expect(meta.LenList(kind)).NotTo(BeZero(), "%T: no object existed before the deletion", kind)
 			}
 		}).Should(Succeed())
 
@@ -126,7 +126,7 @@ var _ = Describe("Deleting a stack", func() {
 		w.KubectlApply(example)
 		after := w.BecomesReady(ctx)
 		Expect(world.History(after)).To(Equal([]string{"1 SpecChanged Succeeded"}))
-		// those of the old one are deleted after its Deployment, in their own time
+		// the pods of the old stack are garbage-collected some time after its Deployment
 		Eventually(ctx, func() []types.UID { return world.UIDs(w.ReadyPods(ctx)) }).Should(
 			And(HaveLen(3), HaveEach(Not(BeElementOf(pods)))))
 		Consistently(ctx, func() []corev1.Pod { return w.ReadyPods(ctx) }).Should(HaveLen(3))
@@ -138,7 +138,7 @@ var _ = Describe("Deleting a stack", func() {
 		before := w.BecomesReady(ctx)
 		pods := world.UIDs(w.Pods(ctx))
 
-		// without waiting: kubectl would wait for the ReplicaSet, which has the same name when it is made again
+		// without waiting: kubectl would wait for the ReplicaSet, which is recreated with the same name
 		Expect(w.Kubectl("delete", "all", "--all", "--wait=false")).NotTo(ContainSubstring("apps.appstack.dev"))
 		Eventually(ctx, func(g Gomega) {
 			g.Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(3), HaveEach(Not(BeElementOf(pods)))))

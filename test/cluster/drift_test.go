@@ -30,7 +30,7 @@ var _ = Describe("A change made by hand", func() {
 			w.Kubectl(command...)
 			Eventually(ctx, func(g Gomega) {
 				deployment := w.Deployment(ctx, app)
-				g.Expect(deployment.Generation).To(BeNumerically(">", generation+1), "changed, and changed back")
+				g.Expect(deployment.Generation).To(BeNumerically(">", generation+1), "changed and reverted")
 				g.Expect(deployment.Spec.Template).To(Equal(template))
 			}).WithTimeout(soon).Should(Succeed())
 			after := w.BecomesReady(ctx)
@@ -74,7 +74,8 @@ var _ = Describe("A change made by hand", func() {
 			return w.Kubectl("get", "events", "--field-selector=involvedObject.kind=AppStack,reason=Recreated,type=Warning",
 				"-o", "jsonpath={.items[*].message}")
 		}).Should(ContainSubstring("Service my-app was deleted by someone else and is created again"))
-		// these are not the operator's: Kubernetes tries again after 1 s, 2 s and 4 s where its view of them is behind
+		// the endpoint controllers, which write these, retry after 1 s, 2 s and 4 s when their
+		// caches are stale
 		Eventually(ctx, func() map[int32]int { return w.Endpoints(ctx, app) }).Should(Equal(map[int32]int{80: 3}))
 		w.BecomesReady(ctx)
 	})

@@ -18,7 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// example is the smallest useful stack, as the documentation has it.
+// example is the smallest useful stack, as in the documentation.
 const example = `apiVersion: apps.appstack.dev/v1alpha1
 kind: AppStack
 metadata:
@@ -71,7 +71,7 @@ var _ = Describe("The first example", func() {
 	})
 })
 
-// timed returns the duration of an action.
+// timed returns the time from the start of the action until done returns true.
 func timed(act func(), done func() bool) time.Duration {
 	GinkgoHelper()
 	start := time.Now()
@@ -80,7 +80,7 @@ func timed(act func(), done func() bool) time.Duration {
 	return time.Since(start)
 }
 
-// bareCopy is a Deployment of the same pods that belongs to no stack.
+// bareCopy returns the manifest of a Deployment with the same pods that belongs to no stack.
 func bareCopy(deployment *appsv1.Deployment) string {
 	GinkgoHelper()
 	labels := map[string]string{"app": "bare"}

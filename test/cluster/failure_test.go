@@ -28,7 +28,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// crash is the image of which the simulated nodes make a crash loop.
+// crash is the image that crash-loops on the simulated nodes.
 const crash = "my-app:crash"
 
 var _ = Describe("A release that fails", func() {
@@ -49,7 +49,7 @@ var _ = Describe("A release that fails", func() {
 		Expect(message).To(And(ContainSubstring("revision 2 failed"), ContainSubstring("CrashLoopBackOff, exit code 2"),
 			ContainSubstring("the stack was rolled back to revision 1")))
 
-		By("serving as before, from the pods that were there")
+		By("serving from the same pods as before")
 		after := w.rolledBack(ctx)
 		Expect(world.History(after)).To(Equal([]string{"1 AutoRollback Succeeded", "2 SpecChanged Failed", "1 SpecChanged Succeeded"}))
 		Eventually(ctx, func() []types.UID { return world.UIDs(w.Pods(ctx)) }).Should(ConsistOf(pods))
@@ -67,12 +67,12 @@ var _ = Describe("A release that fails", func() {
 		Expect(failure.ExitCode).To(HaveValue(BeEquivalentTo(2)))
 		Expect(failure.Message).To(HaveSuffix("listening on :80\npanic: no route to the database"))
 
-		By("leaving the spec and its managers as the user made them")
+		By("leaving the spec and its field managers unchanged")
 		Expect(after.Generation).To(Equal(applied.Generation))
 		Expect(after.Spec).To(Equal(applied.Spec))
 		Expect(specManagers(after)).To(Equal(specManagers(applied)))
 
-		By("telling other tools")
+		By("reporting to other tools")
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: revision 2 failed"))
 		Expect(w.Kubectl("get", "aps", "-o", "wide")).To(MatchRegexp(`my-app +my-app:1 +1 +False +RolledBack +3/3 .* 2\n`))
 		Eventually(ctx, func() string { return w.Kubectl("events", "--for", "appstack/my-app") }).Should(And(
@@ -84,7 +84,7 @@ var _ = Describe("A release that fails", func() {
 			HaveKeyWithValue("appstack_stacks condition=Stalled reason=RolledBack status=True", BeNumerically(">", 0)),
 			HaveKey("appstack_pod_watches")))
 
-		By("releasing the mended content, and forgetting the failure with its success")
+		By("releasing the fixed content and removing the failure report once it succeeds")
 		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
 		mended := w.BecomesReady(ctx)
 		Expect(mended.Status.Failure).To(BeNil())
@@ -100,20 +100,20 @@ var _ = Describe("A release that fails", func() {
 		w.Apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName")))
 		w.rolledBack(ctx)
 
-		By("scaling, which is no other content")
+		By("scaling, which does not change the content")
 		w.Apply(fixture.With(stack, fixture.Replicas(2)))
 		Expect(world.History(w.rolledBack(ctx))).To(HaveLen(3))
 
-		By("an operator that starts anew")
+		By("restarting the operator")
 		withOperator(operator.Options{})
 		Expect(world.History(w.rolledBack(ctx))).To(HaveLen(3))
 
-		By("a restart, which is the retry")
+		By("restarting the stack, which retries the release")
 		w.Apply(fixture.With(stack, fixture.RestartedAt(time.Now())))
 		Eventually(ctx, func() []string { return world.History(w.rolledBack(ctx)) }).Should(HaveLen(5))
 		Expect(world.History(w.rolledBack(ctx))[:2]).To(Equal([]string{"1 AutoRollback Succeeded", "3 Restart Failed"}))
 
-		By("a rollback to what runs, which makes it the declared state")
+		By("declaring the running revision with spec.rollback")
 		w.Apply(fixture.With(stack, fixture.RollbackTo(1, 3)))
 		Expect(world.History(w.BecomesReady(ctx))).To(HaveLen(5))
 	})
@@ -144,7 +144,7 @@ var _ = Describe("A release that fails", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(held.Status.Failure.Reason).To(Equal(v1alpha1.FailureProgressDeadlineExceeded))
 
-		By("the pods, which become ready one after the other")
+		By("making the pods ready one after another")
 		Eventually(ctx, func() []corev1.Pod {
 			w.mend(ctx)
 			return w.Pods(ctx)
@@ -178,18 +178,18 @@ var _ = Describe("A release that fails", func() {
 			ContainSubstring("so did the rollback to revision 1"), ContainSubstring("ReplicaFailure")))
 		Expect(w.kstatus(ctx)).To(HavePrefix("Failed: "))
 
-		world.MarkNow().Quiet(ctx, w.World) // the last of it may be on its way
+		world.MarkNow().Quiet(ctx, w.World) // the last requests may not be in the audit log yet
 		start := world.MarkNow()
 		Consistently(ctx, func() []string { return start.RequestsIn(w.World) }).WithTimeout(10 * time.Second).Should(BeEmpty())
 	}, SpecTimeout(4*time.Minute))
 })
 
-// runs matches a pod of the image.
+// runs matches a pod that runs the image.
 func runs(image string) gomegatypes.GomegaMatcher {
 	return HaveField("Spec.Containers", ConsistOf(HaveField("Image", image)))
 }
 
-// rolledBack waits until the stack as it is written now was rolled back, and the rollback is over.
+// rolledBack waits until the current generation of the stack is rolled back and the rollback has ended.
 func (w scene) rolledBack(ctx context.Context) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -205,7 +205,7 @@ func (w scene) rolledBack(ctx context.Context) *v1alpha1.AppStack {
 	return stack
 }
 
-// kstatus returns the stack's status as Flux computes it.
+// kstatus returns the stack's status as kstatus, which Flux uses, computes it.
 func (w scene) kstatus(ctx context.Context) string {
 	GinkgoHelper()
 	command := exec.CommandContext(ctx, filepath.Join(world.Root(), "bin", "kstatus"))
@@ -217,7 +217,7 @@ func (w scene) kstatus(ctx context.Context) string {
 	return string(out)
 }
 
-// specManagers returns the field managers of everything but the status.
+// specManagers returns the field managers of everything except the status.
 func specManagers(stack *v1alpha1.AppStack) []string {
 	var all []string
 	for _, entry := range stack.ManagedFields {
@@ -243,7 +243,7 @@ func (w scene) mend(ctx context.Context) {
 				pod.Status.Conditions[i].LastTransitionTime = metav1.Now()
 			}
 		}
-		// whatever else of the pod others write meanwhile
+		// a patch, as others write the pod's status concurrently
 		Expect(world.Kube.Status().Patch(ctx, &pod, client.StrategicMergeFrom(before))).To(Succeed())
 	}
 }
@@ -259,10 +259,10 @@ func (w scene) forbidPods(ctx context.Context) {
 	Eventually(ctx, func() (corev1.ResourceList, error) {
 		quota, err := world.Get[corev1.ResourceQuota](ctx, w.Namespace, "none")
 		return quota.Status.Hard, err
-	}).ShouldNot(BeEmpty(), "it is in force")
+	}).ShouldNot(BeEmpty(), "the quota is not in force")
 }
 
-// counted returns the values of counters and gauges, by name and labels.
+// counted returns the values of counters and gauges by name and labels.
 func counted(registry prometheus.Gatherer) map[string]float64 {
 	GinkgoHelper()
 	families, err := registry.Gather()

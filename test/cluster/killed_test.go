@@ -35,7 +35,7 @@ var _ = Describe("An operator that is killed between any two of its writes", Ser
 			}
 			Expect(state).To(Equal(expected), "killed after %d writes", writes)
 			if !killed {
-				Expect(writes).To(BeNumerically(">", 6), "it was killed after each write")
+				Expect(writes).To(BeNumerically(">", 6), "fewer writes than a failing release and its rollback need")
 				AddReportEntry("writes of a failing release and the way back, all told", writes)
 				return
 			}
@@ -44,8 +44,8 @@ var _ = Describe("An operator that is killed between any two of its writes", Ser
 	}, SpecTimeout(8*time.Minute))
 })
 
-// failWith has a release fail under an operator that is gone after so many
-// writes. What it could not do is done by another one. It tells whether it was killed.
+// failWith fails a release under an operator that is killed after that many writes;
+// another operator completes its work. It reports whether the operator was killed.
 func (w scene) failWith(ctx context.Context, writes int) (killed bool) {
 	GinkgoHelper()
 	stack := fixture.Stack(app, fixture.Component("worker", 1, nil, "work"), withoutProbeDelay)

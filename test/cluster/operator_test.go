@@ -19,11 +19,11 @@ import (
 )
 
 var _ = Describe("An operator that starts again", Serial, func() {
-	// expectUntouched starts an operator and expects that it writes nothing but,
-	// at most, events, and changes no Deployment.
+	// expectUntouched starts an operator, expects that it only reads and changes no
+	// Deployment, and returns its requests.
 	expectUntouched := func(ctx SpecContext, w scene, options operator.Options) []string {
 		GinkgoHelper()
-		world.MarkNow().Quiet(ctx, w.World) // all that the operator before it asked for is written down
+		world.MarkNow().Quiet(ctx, w.World) // all requests of the previous operator are in the audit log
 		deployments := func() []appsv1.DeploymentSpec {
 			var specs []appsv1.DeploymentSpec
 			for _, deployment := range world.List[appsv1.DeploymentList](ctx, w.Namespace).Items {
@@ -48,7 +48,7 @@ var _ = Describe("An operator that starts again", Serial, func() {
 		Expect(generations()).To(Equal(generation))
 		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
 		Expect(world.UIDs(w.ReadyPods(ctx))).To(ConsistOf(pods))
-		Expect(requests).To(ContainElement(ContainSubstring("/deployments")), "the cache is filled")
+		Expect(requests).To(ContainElement(ContainSubstring("/deployments")), "the cache was not filled")
 		for _, request := range requests {
 			Expect(request).To(Or(HavePrefix("get "), HavePrefix("list ")), "a settled stack was written to")
 		}
@@ -88,7 +88,7 @@ var _ = Describe("An operator that starts again", Serial, func() {
 		Expect(after.Status.Revision).To(BeEquivalentTo(2))
 		Expect(w.Deployment(ctx, app).Spec.Template.Spec).To(haveGraceAndPreStop(57, 17))
 
-		By("going back to the content that was made with the old ones")
+		By("applying the content of revision 1 again, which keeps the old values")
 		w.Apply(fixture.With(stack, fixture.Image("my-app:1")))
 		after = w.BecomesReady(ctx)
 		Expect(after.Status.Revision).To(BeEquivalentTo(1))
@@ -103,7 +103,7 @@ var _ = Describe("An operator that starts again", Serial, func() {
 		w.BecomesReady(ctx)
 
 		w.Apply(fixture.With(stack, fixture.Image("my-app:2"), slowStart("3s")))
-		// its pods may be ahead of the status
+		// the pods may be ahead of the status
 		Eventually(ctx, w.Stack).Should(WithTransform(world.History, HaveExactElements("2 SpecChanged Progressing", "1 SpecChanged Succeeded")))
 		w.IsHalfWayTo(ctx, "my-app:2")
 		withoutOperator()
@@ -137,7 +137,7 @@ var _ = Describe("An operator that starts again", Serial, func() {
 	})
 })
 
-// haveGraceAndPreStop matches a pod with these times to end.
+// haveGraceAndPreStop matches a pod with this termination grace period and preStop sleep.
 func haveGraceAndPreStop(grace, preStop int64) types.GomegaMatcher {
 	return And(
 		HaveField("TerminationGracePeriodSeconds", HaveValue(Equal(grace))),

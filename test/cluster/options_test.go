@@ -10,8 +10,8 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// withoutProbeDelay has pods without a readiness probe count as available at
-// once, so that specs about other things need not wait 10 s (R24).
+// withoutProbeDelay makes pods without a readiness probe available at once, so that
+// specs that do not test this need not wait 10 s (R24).
 func withoutProbeDelay(s *v1alpha1.AppStack) {
 	s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}
 }
@@ -21,14 +21,14 @@ func slowStart(duration string) fixture.Option {
 	return fixture.PodTemplate(`{"metadata":{"annotations":{"appstack.dev/ready-after":"` + duration + `"}}}`)
 }
 
-// scaledByItself sets autoscaling of the main component.
+// scaledByItself enables autoscaling of the main component.
 func scaledByItself(least, most int32) fixture.Option {
 	return func(s *v1alpha1.AppStack) {
 		s.Spec.Replicas, s.Spec.Autoscaling = nil, &v1alpha1.Autoscaling{MinReplicas: &least, MaxReplicas: most}
 	}
 }
 
-// notScaled leaves the main component's number of pods to others.
+// notScaled sets neither replicas nor autoscaling of the main component.
 func notScaled(s *v1alpha1.AppStack) {
 	s.Spec.Replicas, s.Spec.Autoscaling = nil, nil
 }

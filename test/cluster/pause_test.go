@@ -25,7 +25,7 @@ var _ = Describe("A paused stack", func() {
 		sets := w.ReplicaSets(ctx)
 
 		w.Apply(fixture.With(stack, fixture.Paused(true)))
-		w.BecomesReady(ctx) // nothing is due
+		w.BecomesReady(ctx) // nothing is left to roll out
 		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
 		w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPaused)
 		Consistently(ctx, func(g Gomega) {
@@ -59,7 +59,7 @@ var _ = Describe("A paused stack", func() {
 			deployment := w.Deployment(ctx, app)
 			g.Expect(deployment.Spec.Paused).To(BeTrue())
 			g.Expect(deployment.Status.ObservedGeneration).To(Equal(deployment.Generation))
-			// what was on its way has come about and is counted
+			// changes in flight are complete and counted
 			for _, set := range world.List[appsv1.ReplicaSetList](ctx, w.Namespace).Items {
 				g.Expect(set.Status.ObservedGeneration).To(Equal(set.Generation))
 				g.Expect(set.Spec.Replicas).To(HaveValue(Equal(set.Status.Replicas)))
@@ -67,7 +67,7 @@ var _ = Describe("A paused stack", func() {
 					g.Expect(deployment.Status.UpdatedReplicas).To(Equal(set.Status.Replicas))
 				}
 			}
-			// so that nothing but the pause keeps it from going on
+			// so that only the pause stops the rollout
 			g.Expect(deployment.Status.AvailableReplicas).To(Equal(deployment.Status.Replicas))
 		}).Should(Succeed())
 		held := updated()
@@ -97,7 +97,7 @@ var _ = Describe("A restart", func() {
 		Expect(world.UIDs(w.ReadyPods(ctx))).To(And(HaveLen(4), Not(ContainElements(pods))))
 		Expect(w.ReplicaSets(ctx)).To(HaveLen(4))
 
-		By("lowering and removing the time, which does nothing")
+		By("lowering and removing restartedAt, which does nothing")
 		sets := w.ReplicaSets(ctx)
 		w.Apply(fixture.With(stack, fixture.RestartedAt(at.Add(-time.Hour))))
 		w.BecomesReady(ctx)
@@ -106,7 +106,7 @@ var _ = Describe("A restart", func() {
 		Expect(world.History(after)).To(HaveLen(2))
 		Expect(w.ReplicaSets(ctx)).To(ConsistOf(sets))
 
-		By("changing the content, which is no restart")
+		By("changing the content, which is not a restart")
 		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
 		after = w.BecomesReady(ctx)
 		Expect(world.History(after)[0]).To(Equal("3 SpecChanged Succeeded"))

@@ -23,13 +23,13 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// said is the result of a command of the plugin.
+// said is the result of a plugin command.
 type said struct {
 	stdout, stderr string
 	code           int
 }
 
-// appstack runs the plugin, as kubectl does, for someone whose locale has UTF-8.
+// appstack runs the plugin, as kubectl does, in a UTF-8 locale.
 func (w scene) appstack(ctx context.Context, args ...string) said {
 	GinkgoHelper()
 	var out, errs bytes.Buffer
@@ -45,7 +45,7 @@ func (w scene) appstack(ctx context.Context, args ...string) said {
 	return said{out.String(), errs.String(), command.ProcessState.ExitCode()}
 }
 
-// succeeds runs the plugin, which has to succeed, and is what it prints.
+// succeeds runs the plugin, which must succeed, and returns its standard output.
 func (w scene) succeeds(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	result := w.appstack(ctx, args...)
@@ -73,13 +73,13 @@ var _ = Describe("kubectl appstack", func() {
 		Expect(failed.stdout).To(ContainSubstring("Progressing: revision 2"))
 		Expect(failed.stderr).To(And(failureReport(2), ContainSubstring("kubectl appstack restart my-app"),
 			MatchRegexp(`error: my-app: \S+ RolledBack: revision 2 failed`)))
-		Expect(w.appstack(ctx, "set-image", app, crash, "--wait").code).To(Equal(1), "what failed is not tried again")
+		Expect(w.appstack(ctx, "set-image", app, crash, "--wait").code).To(Equal(1), "a failed release is not retried")
 		w.rolledBack(ctx)
 		Expect(w.succeeds(ctx, "why", app)).To(And(ContainSubstring("Revision 1 runs"), failureReport(2)))
 		Expect(w.succeeds(ctx, "history", app)).To(MatchRegexp(`(?s)AutoRollback.*\n2 +✖ Failed .*a new driver`))
 		Expect(w.succeeds(ctx, "diff", app, "1", "2")).To(ContainSubstring("+    - image: " + crash))
 
-		By("declaring what runs")
+		By("declaring the running revision")
 		pods := world.UIDs(w.Pods(ctx))
 		Expect(w.succeeds(ctx, "rollback", app, "--yes", "--wait", "--cause", "the driver leaks")).To(And(
 			ContainSubstring("already runs revision 1"), ContainSubstring("Ready: revision 1 runs")))
@@ -113,7 +113,7 @@ var _ = Describe("kubectl appstack", func() {
 		Expect(result.code).To(Equal(2))
 		Expect(result.stderr).To(ContainSubstring("not ready after 3s"))
 
-		By("saying what was waited for, once that is known")
+		By("reporting what it waited for, once that is known")
 		const newPods = "0 of 1 new pods"
 		Eventually(ctx, w.Stack).Should(HaveField("Status.Conditions", ContainElement(And(
 			HaveField("Type", v1alpha1.ConditionReady), HaveField("Message", ContainSubstring(newPods))))))
@@ -136,7 +136,7 @@ var _ = Describe("kubectl appstack", func() {
 		Expect(world.Names(world.List[v1alpha1.AppStackList](ctx, w.Namespace).Items)).To(ConsistOf(stacks))
 		for _, stack := range world.List[v1alpha1.AppStackList](ctx, w.Namespace).Items {
 			_, err := world.Get[corev1.Service](ctx, w.Namespace, stack.Name)
-			Expect(err).NotTo(HaveOccurred(), "the others reach it by this name")
+			Expect(err).NotTo(HaveOccurred(), "the other services reach it by this name")
 		}
 	},
 		Entry("a shop: web, worker, database, cache", "shop", []string{"web", "db", "cache"}),
@@ -161,7 +161,7 @@ var _ = Describe("kubectl appstack", func() {
 	})
 })
 
-// bindClaims creates a volume for each claim, as the provisioner of a real cluster does.
+// bindClaims creates a volume for each claim, as the provisioner in a real cluster does.
 func (w scene) bindClaims(ctx context.Context) {
 	GinkgoHelper()
 	for _, claim := range world.List[corev1.PersistentVolumeClaimList](ctx, w.Namespace).Items {

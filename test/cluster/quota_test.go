@@ -55,7 +55,7 @@ var _ = Describe("A quota without a pod to spare", func() {
 		}
 		Consistently(ctx, failure).WithTimeout(lingers).Should(BeNil())
 
-		By("the old pod being gone, which the ReplicaSet controller notices with its next try")
+		By("removing the old pod, which the ReplicaSet controller notices with its next retry")
 		w.letGo(ctx, old, keeps)
 		Eventually(ctx, func() []string {
 			stack, err := w.Stack(ctx)
@@ -77,14 +77,14 @@ var _ = Describe("A quota without a pod to spare", func() {
 		failed := w.rolledBack(ctx)
 		Expect(failed.Status.Failure.Message).To(And(ContainSubstring("exceeded quota"), ContainSubstring(remedy)))
 
-		By("that and another try")
+		By("applying the suggested change and retrying")
 		policy := v1alpha1.RolloutPolicy{MaxSurge: ptr.To(intstr.FromInt32(0)), MaxUnavailable: ptr.To(intstr.FromInt32(1))}
 		w.Apply(fixture.With(stack, fixture.Rollout(policy), fixture.RestartedAt(time.Now())))
 		w.BecomesReady(ctx)
 	}, SpecTimeout(4*time.Minute))
 })
 
-// allowPods creates a quota for the number of pods.
+// allowPods creates a quota that limits the number of pods.
 func (w scene) allowPods(ctx context.Context, pods int64) {
 	GinkgoHelper()
 	quota := &corev1.ResourceQuota{
@@ -95,10 +95,10 @@ func (w scene) allowPods(ctx context.Context, pods int64) {
 	Eventually(ctx, func() (corev1.ResourceList, error) {
 		quota, err := world.Get[corev1.ResourceQuota](ctx, w.Namespace, "pods")
 		return quota.Status.Used, err
-	}).ShouldNot(BeEmpty(), "it is in force")
+	}).ShouldNot(BeEmpty(), "the quota is not in force")
 }
 
-// keep delays the termination of the pod until letGo, or the end of the spec.
+// keep delays the termination of the pod until letGo or the end of the spec.
 func (w scene) keep(ctx context.Context, pod corev1.Pod, finalizer string) {
 	GinkgoHelper()
 	DeferCleanup(func(ctx SpecContext) { w.letGo(ctx, pod, finalizer) })

@@ -27,7 +27,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// deadlineSeconds is the progress deadline of stacks that fail by it.
+// deadlineSeconds is the progress deadline of stacks that exceed it.
 const deadlineSeconds = 20
 
 // breakage is a way in which a release fails.
@@ -36,11 +36,11 @@ type breakage struct {
 	reason string
 	// by breaks the stack.
 	by fixture.Option
-	// grace is the time from the first sign until the release fails.
+	// grace is the time from the first symptom until the release fails.
 	grace time.Duration
 }
 
-// breakages are the ways to fail, by the name of their stacks.
+// breakages are the ways to fail, by the name prefix of their stacks.
 var breakages = map[string]breakage{
 	"crash":   {v1alpha1.FailureCrashLoopBackOff, fixture.Image(crash), 0},
 	"invalid": {v1alpha1.FailureInvalidImageName, waits("InvalidImageName"), 0},
@@ -57,7 +57,7 @@ var breakages = map[string]breakage{
 	},
 }
 
-// waits is an image whose containers wait for the reason.
+// waits sets an image whose containers are waiting with the reason.
 func waits(reason string) fixture.Option { return fixture.Image("my-app:waits-" + reason) }
 
 var _ = Describe("A failing release of each reason", func() {
@@ -105,8 +105,8 @@ func (w scene) start(ctx context.Context, all map[string]breakage, each int) {
 		ContainElement(And(HaveField("Type", v1alpha1.ConditionReady), HaveField("Status", metav1.ConditionTrue))))))
 }
 
-// fail breaks the stacks, waits until each is rolled back for its reason, and is
-// how long each took from when it qualified until its Deployment was patched back.
+// fail breaks the stacks, waits until each is rolled back for its reason, and returns
+// the times from when the failure is due until the Deployment was rolled back.
 func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[string][]time.Duration {
 	GinkgoHelper()
 	seen := w.watchFailures(ctx)
@@ -115,7 +115,7 @@ func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[
 			stack, err := world.Get[v1alpha1.AppStack](ctx, w.Namespace, stackName(name, i))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(world.Kube.Patch(ctx, fixture.With(stack.DeepCopy(), breakage.by), client.MergeFrom(stack))).To(Succeed())
-			// one after the other, as it is not the queue that is measured
+			// one after another: the test does not measure the queue
 			Eventually(ctx, func() bool { return seen.isReleased(stack.Name) }).Should(BeTrue())
 		}
 	}
@@ -137,17 +137,17 @@ func (w scene) fail(ctx context.Context, all map[string]breakage, each int) map[
 	return times
 }
 
-// failures are the times that a test observes, by stack.
+// failures holds the times that a test observes, by stack.
 type failures struct {
 	mu sync.Mutex
-	// released says that the Deployment was observed at another revision than the first.
+	// released is set if the Deployment was observed at another revision than the first.
 	released map[string]bool
-	// shown is when the cause was first seen; progressed is the Deployment's word on when it last made progress.
+	// shown is when the cause was first seen; progressed is the Deployment's last reported progress.
 	shown, progressed, patched map[string]time.Time
 }
 
-// isReleased says whether the Deployment of the stack has been written since. It
-// may be back at the first revision by now.
+// isReleased reports whether the Deployment of the stack was changed to a new revision.
+// It may be back at the first revision by now.
 func (f *failures) isReleased(stack string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -162,22 +162,22 @@ func (f *failures) isPatched(stack string) bool {
 	return patched
 }
 
-// took is the time from when the release of the stack qualified as failed until
-// its Deployment was patched back.
+// took returns the time from when the failure of the release is due until the Deployment
+// of the stack was rolled back.
 func (f *failures) took(ctx context.Context, stack string, grace time.Duration) time.Duration {
 	GinkgoHelper()
-	// the history may be ahead of the watch
+	// the history may be ahead of the watch event
 	Eventually(ctx, func() bool { return f.isPatched(stack) }).Should(BeTrue())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	shown, ok := f.shown[stack]
 	if !ok {
-		shown = f.progressed[stack] // left to the deadline
+		shown = f.progressed[stack] // the failure shows by the progress deadline only
 	}
 	return f.patched[stack].Sub(shown.Add(grace))
 }
 
-// watchFailures watches the pods and Deployments from now on.
+// watchFailures starts to watch the pods and Deployments.
 func (w scene) watchFailures(ctx context.Context) *failures {
 	GinkgoHelper()
 	f := &failures{
@@ -217,7 +217,7 @@ func (f *failures) note(event watch.Event) {
 func (f *failures) noteDeployment(deployment *appsv1.Deployment, now time.Time) {
 	name := deployment.Name
 	if deployment.Annotations[naming.AnnotationRevision] == "1" {
-		if _, known := f.patched[name]; !known && f.released[name] { // it was at revision 1 before the release, too
+		if _, known := f.patched[name]; !known && f.released[name] { // before the release it was at revision 1 too
 			f.patched[name] = now
 		}
 		return
@@ -228,14 +228,14 @@ func (f *failures) noteDeployment(deployment *appsv1.Deployment, now time.Time) 
 		case appsv1.DeploymentReplicaFailure:
 			f.shown[name] = condition.LastTransitionTime.Time
 		case appsv1.DeploymentProgressing:
-			if condition.Status == corev1.ConditionTrue { // else it is the verdict on that
+			if condition.Status == corev1.ConditionTrue { // False reports the exceeded deadline
 				f.progressed[name] = condition.LastUpdateTime.Time
 			}
 		}
 	}
 }
 
-// shows reports whether the pod shows why its release fails.
+// shows reports whether the pod shows the cause of the failure.
 func shows(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(status corev1.ContainerStatus) bool {
 		waiting := status.State.Waiting

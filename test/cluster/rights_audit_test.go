@@ -29,8 +29,8 @@ type request struct {
 	Annotations             map[string]string
 }
 
-// right is what somebody has to have for the request; not ok where everybody has
-// it, as for what tells which kinds there are.
+// right returns the permission that the request needs; ok is false if it needs none,
+// such as a discovery request.
 func (r request) right() (_ granted.Right, ok bool) {
 	if r.ObjectRef == nil {
 		return granted.Right{}, false
@@ -44,13 +44,13 @@ func (r request) right() (_ granted.Right, ok bool) {
 	return right, true
 }
 
-// requests are the requests of an account, by the right that each needs.
+// requests holds the requests of an account by the permission that each needs.
 type requests struct {
 	count   map[granted.Right]int
 	refused []string
 }
 
-// requestsSince are those of the account that the API server has begun to answer since the mark.
+// requestsSince returns the account's requests that the API server has begun to answer since the mark.
 func requestsSince(start world.Mark, by account) requests {
 	GinkgoHelper()
 	all := requests{count: map[granted.Right]int{}}
@@ -63,7 +63,7 @@ func requestsSince(start world.Mark, by account) requests {
 		if read.User.Username != by.user || read.Verb == "watch" && read.Stage != "ResponseStarted" {
 			continue
 		}
-		// and not by its code alone: in a namespace that is being deleted nothing may be made
+		// not by the code 403, which creating an object in a terminating namespace returns too
 		if read.Annotations["authorization.k8s.io/decision"] == "forbid" {
 			all.refused = append(all.refused, read.Verb+" "+read.RequestURI)
 		}
@@ -73,15 +73,15 @@ func requestsSince(start world.Mark, by account) requests {
 		}
 		all.count[right]++
 		if right.Verb == "patch" && read.ResponseStatus.Code == http.StatusCreated {
-			right.Verb = "create" // who applies what is not there yet has to have that right too
+			right.Verb = "create" // to apply an object that does not exist needs this permission too
 			all.count[right]++
 		}
 	}
-	Expect(all.count).NotTo(BeEmpty(), "the audit log tells nothing of %s", by.user)
+	Expect(all.count).NotTo(BeEmpty(), "the audit log has no requests of %s", by.user)
 	return all
 }
 
-// counts is the number of requests that needed the right.
+// counts returns the number of requests that needed the permission.
 func (r requests) counts(right granted.Right) int {
 	total := 0
 	for asked, n := range r.count {
@@ -95,7 +95,7 @@ func (r requests) counts(right granted.Right) int {
 	return total
 }
 
-// table returns a line for each resource: the account's rights, and how often each was used.
+// table returns a line for each resource: the account's permissions and how often each was used.
 func (r requests) table(rights []granted.Right) string {
 	cells := map[string][]string{}
 	for _, right := range rights {

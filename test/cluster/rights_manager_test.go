@@ -32,14 +32,14 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// account is a service account with the operator's rights in config/rbac.
+// account is a service account with the operator's permissions in config/rbac.
 type account struct {
 	user   string
 	config *rest.Config
 	rights []granted.Right
 }
 
-// operatorAccount creates an account, with the right to lead in the namespace of the spec.
+// operatorAccount creates an account that may also use leader election in the spec's namespace.
 func (w scene) operatorAccount(ctx context.Context) account {
 	GinkgoHelper()
 	made := account{config: w.as(ctx, "operator"), user: "system:serviceaccount:" + w.Namespace + ":operator"}
@@ -61,9 +61,8 @@ func (w scene) operatorAccount(ctx context.Context) account {
 	return made
 }
 
-// areKnown waits until the API server says that somebody has the rights in the
-// namespace of the spec: of a binding it hears as everyone does, a moment after
-// it was made.
+// areKnown waits until the API server grants the permissions in the spec's namespace:
+// its authorizer watches the bindings, and observes a new one after a moment.
 func (w scene) areKnown(ctx context.Context, config *rest.Config, rights []granted.Right) {
 	GinkgoHelper()
 	var here []granted.Right
@@ -74,7 +73,7 @@ func (w scene) areKnown(ctx context.Context, config *rest.Config, rights []grant
 	Eventually(ctx, func() []granted.Right { return rightsOf(ctx, config, w.Namespace) }).Should(ContainElements(here))
 }
 
-// as creates a service account and returns a client with its rights.
+// as creates a service account and returns a client config with its permissions.
 func (w scene) as(ctx context.Context, name string) *rest.Config {
 	GinkgoHelper()
 	serviceAccount := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: name}}
@@ -90,8 +89,8 @@ func (w scene) subjects(name string) []rbacv1.Subject {
 	return []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: name}}
 }
 
-// grant gives a service account of the spec what a ClusterRole in config/rbac
-// says, until the spec ends, and is that.
+// grant binds a service account of the spec to a ClusterRole in config/rbac until the
+// spec ends, and returns the rules.
 func (w scene) grant(ctx context.Context, file, name string) []rbacv1.PolicyRule {
 	GinkgoHelper()
 	var role rbacv1.ClusterRole
@@ -116,7 +115,7 @@ func readRBAC(file string, into any) {
 	Expect(yaml.UnmarshalStrict(text, into)).To(Succeed())
 }
 
-// rightsOf returns the rights that a user has in a namespace, according to the API server.
+// rightsOf returns a user's permissions in a namespace, as the API server reports them.
 func rightsOf(ctx context.Context, config *rest.Config, namespace string) []granted.Right {
 	GinkgoHelper()
 	asking, err := client.New(config, client.Options{})
@@ -142,7 +141,7 @@ type process struct {
 	metrics string
 }
 
-// buildManager builds the manager and returns its file.
+// buildManager builds the manager and returns the path of the binary.
 func buildManager() string {
 	GinkgoHelper()
 	program, err := gexec.Build("github.com/appstack-dev/appstack/cmd")
@@ -151,9 +150,8 @@ func buildManager() string {
 	return program
 }
 
-// startManager runs the manager as the account, as config/manager does: with
-// metrics, and a lease, which is in the namespace of the spec. The environment
-// has the variables, too.
+// startManager runs the manager as the account, with metrics and leader election as in
+// config/manager. The lease is in the spec's namespace; variables are added to the environment.
 func (w scene) startManager(program string, as account, variables ...string) process {
 	GinkgoHelper()
 	config := kubeconfig(as.config)
@@ -173,8 +171,8 @@ func (w scene) startManager(program string, as account, variables ...string) pro
 	}
 }
 
-// serves waits until the manager listens. It does not where something else has
-// taken its address since that was free: any connection out of this machine may.
+// serves waits until the manager listens. It returns false if another socket has taken the
+// address in the meantime, such as that of any outgoing connection.
 func (p process) serves() bool {
 	GinkgoHelper()
 	taken := false
@@ -192,13 +190,13 @@ func (p process) serves() bool {
 	return !taken
 }
 
-// stop ends the manager as the deletion of its pod does.
+// stop terminates the manager as the deletion of its pod does.
 func (p process) stop() {
 	GinkgoHelper()
 	Expect(p.session.Terminate().Wait("30s")).To(gexec.Exit(0))
 }
 
-// kubeconfig writes a kubeconfig and returns its file.
+// kubeconfig writes a kubeconfig and returns its path.
 func kubeconfig(config *rest.Config) string {
 	GinkgoHelper()
 	file := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
@@ -223,7 +221,7 @@ func freeAddress() string {
 	return listener.Addr().String()
 }
 
-// readMetrics reads the metrics as somebody who may, and as somebody who may not.
+// readMetrics reads the metrics with and without the permission.
 func (w scene) readMetrics(ctx context.Context, from process) {
 	GinkgoHelper()
 	stranger, reader := w.as(ctx, "stranger"), w.as(ctx, "reader")
@@ -232,7 +230,7 @@ func (w scene) readMetrics(ctx context.Context, from process) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+from.metrics+"/metrics", http.NoBody)
 		Expect(err).NotTo(HaveOccurred())
 		request.Header.Set("Authorization", "Bearer "+as.BearerToken)
-		// the manager has made its certificate itself
+		// the manager's certificate is self-signed
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 		defer client.CloseIdleConnections()
 		response, err := client.Do(request)

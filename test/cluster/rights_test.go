@@ -28,12 +28,12 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// notAsked are rights that no request of the operator shows, and why it has them
-// all the same.
+// notAsked holds permissions that no request of the operator needs in this suite, and why
+// the operator has them.
 var notAsked = map[string]string{
-	"update appstacks.apps.appstack.dev/finalizers": "clusters that check who sets blockOwnerDeletion ask for it as they admit a child " +
-		"(OwnerReferencesPermissionEnforcement): the API server of the integration tests does",
-	"get controllerrevisions.apps": "whose the record is that has the number of a new revision already is asked only then",
+	"update appstacks.apps.appstack.dev/finalizers": "clusters that restrict blockOwnerDeletion check it when they admit a child " +
+		"(OwnerReferencesPermissionEnforcement), as the API server of the integration tests does",
+	"get controllerrevisions.apps": "read only when a revision with the number of a new revision exists already",
 }
 
 var _ = Describe("The operator's rights", func() {
@@ -46,7 +46,7 @@ var _ = Describe("The operator's rights", func() {
 		manager := home.startManager(program, account)
 		w.isAdopted(ctx)
 		manager.stop()
-		// as where the API server does not stream lists
+		// as with an API server that does not support streaming lists
 		manager = home.startManager(program, account, "KUBE_FEATURE_WatchListClient=false")
 		w.liveAWholeLife(ctx)
 		home.readMetrics(ctx, manager)
@@ -54,25 +54,25 @@ var _ = Describe("The operator's rights", func() {
 
 		var asked requests
 		words := func(right granted.Right) string { return strings.ReplaceAll(right.String(), home.Namespace, "HOME") }
-		// the API server writes a request down after it has answered it
+		// the API server logs a request after answering it
 		Eventually(ctx, func(g Gomega) {
 			asked = requestsSince(start, account)
 			for _, right := range account.rights {
 				if _, excused := notAsked[words(right)]; !excused {
-					g.Expect(asked.counts(right)).NotTo(BeZero(), "%s: it is not used, and there is no reason why not", words(right))
+					g.Expect(asked.counts(right)).NotTo(BeZero(), "%s is not used, and notAsked has no reason for it", words(right))
 				}
 			}
 		}).Should(Succeed())
 		AddReportEntry("what the operator may do, and how often it did", asked.table(account.rights))
-		Expect(asked.refused).To(BeEmpty(), "what the operator asks for, and may not do")
+		Expect(asked.refused).To(BeEmpty(), "requests that were forbidden")
 		excuses := maps.Clone(notAsked)
 		for _, right := range account.rights {
 			if _, excused := notAsked[words(right)]; excused {
-				Expect(asked.counts(right)).To(BeZero(), "%s: it is used, and there is a reason why it is not", words(right))
+				Expect(asked.counts(right)).To(BeZero(), "%s is used, but notAsked has a reason why it is not", words(right))
 			}
 			delete(excuses, words(right))
 		}
-		Expect(excuses).To(BeEmpty(), "reasons for rights that the operator does not have")
+		Expect(excuses).To(BeEmpty(), "notAsked has permissions that the operator does not have")
 	}, SpecTimeout(3*time.Minute))
 
 	It("are what the API server says, too", func(ctx SpecContext) {
@@ -94,7 +94,7 @@ var _ = Describe("The operator's rights", func() {
 	})
 })
 
-// adopting is the stack of the story: with a worker, and adopting existing objects.
+// adopting returns a stack with a worker that adopts existing objects.
 func adopting() *v1alpha1.AppStack {
 	return fixture.Stack(app, fixture.Annotation(v1alpha1.AnnotationAdopt, "true"), withoutProbeDelay,
 		fixture.Component("worker", 2, func(c *v1alpha1.Component) { c.Ports = []v1alpha1.Port{{ContainerPort: 9000}} }, "work"))
@@ -113,7 +113,7 @@ func (w scene) isAdopted(ctx context.Context) {
 func (w scene) liveAWholeLife(ctx context.Context) {
 	GinkgoHelper()
 	stack := adopting()
-	By("updating, scaling, and having an autoscaler do so")
+	By("updating, scaling, and autoscaling")
 	w.Apply(fixture.With(stack, fixture.Image("my-app:2"), fixture.Replicas(4)))
 	w.BecomesReady(ctx)
 	w.Apply(fixture.With(stack, scaledByItself(2, 5)))
@@ -124,13 +124,13 @@ func (w scene) liveAWholeLife(ctx context.Context) {
 	w.Apply(fixture.With(stack, notScaled))
 	w.isGone(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, app)
 
-	By("failing, and going back")
+	By("failing and rolling back")
 	w.Apply(fixture.With(stack, fixture.Image("my-app:waits-InvalidImageName")))
 	w.Stalls(ctx, v1alpha1.ReasonRolledBack)
 	w.Apply(fixture.With(stack, fixture.RollbackTo(1, 0)))
 	Expect(w.BecomesReady(ctx).Status.Revision).To(BeEquivalentTo(1))
 
-	By("putting right what is changed by hand, until that is one event with a series")
+	By("reverting drift until its event becomes a series")
 	Eventually(ctx, func(g Gomega) []string {
 		w.Kubectl("patch", "pdb/"+app, "--type=merge", `--patch={"spec":{"maxUnavailable":2}}`)
 		g.Eventually(ctx, func() (*policyv1.PodDisruptionBudget, error) {
@@ -139,7 +139,7 @@ func (w scene) liveAWholeLife(ctx context.Context) {
 		return w.series(ctx)
 	}).Should(ContainElement(v1alpha1.EventDriftRepaired))
 
-	By("pruning, and dropping what is no longer needed")
+	By("pruning, and deleting objects that are no longer needed")
 	w.Apply(fixture.With(stack, fixture.NoRollback(), fixture.Image("my-app:3"), fixture.HistoryLimit(1), fixture.WithoutComponents(),
 		fixture.Ports(), func(s *v1alpha1.AppStack) { s.Spec.DisruptionBudget = &v1alpha1.DisruptionBudget{Disabled: true} }))
 	w.BecomesReady(ctx)
@@ -148,7 +148,7 @@ func (w scene) liveAWholeLife(ctx context.Context) {
 	w.isGone(ctx, &policyv1.PodDisruptionBudget{}, app)
 	Eventually(ctx, func() []string { return w.Revisions(ctx) }).Should(HaveLen(1))
 
-	By("being left with its orphans, and taking them back, one without its label")
+	By("orphaning the objects, adopting them again, and restoring a removed label")
 	w.Kubectl("delete", "aps/"+app, "--cascade=orphan")
 	Expect(w.Deployment(ctx, app).OwnerReferences).To(BeEmpty())
 	stack.Annotations = nil
@@ -175,7 +175,7 @@ func (w scene) series(ctx context.Context) []string {
 	return reasons
 }
 
-// isGone waits until there is no such object any more.
+// isGone waits until the object does not exist.
 func (w scene) isGone(ctx context.Context, object client.Object, name string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {

@@ -19,10 +19,10 @@ var _ = Describe("Rolling back to revision 1 of 3", func() {
 	var (
 		w     scene
 		stack *v1alpha1.AppStack
-		// of revision 1, when it was the newest
+		// template and pods are the pod template and the active ReplicaSets of revision 1
 		template string
 		pods     []types.UID
-		// of all three
+		// sets are the ReplicaSets of all three revisions
 		sets []types.UID
 	)
 	podTemplate := func() string { return w.Kubectl("get", "deployment/my-app", "-o", "jsonpath={.spec.template}") }
@@ -42,7 +42,7 @@ var _ = Describe("Rolling back to revision 1 of 3", func() {
 		Expect(podTemplate()).NotTo(Equal(template))
 	})
 
-	// rollBack rolls back and expects all that is promised of it.
+	// rollBack rolls back to revision 1 and checks all guarantees of a rollback.
 	rollBack := func(ctx context.Context, from int64) {
 		GinkgoHelper()
 		w.Apply(fixture.With(stack, fixture.RollbackTo(1, from)))
@@ -83,7 +83,7 @@ var _ = Describe("Rolling back to revision 1 of 3", func() {
 		Expect(after.Status.Image).To(Equal("my-app:4"))
 		Expect(w.Revisions(ctx)).To(ConsistOf("my-app-1", "my-app-2", "my-app-3", "my-app-4"))
 
-		By("coming back to the content of revision 3, which engages the rollback again")
+		By("restoring the content of revision 3, which rolls back again")
 		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
 		after = w.BecomesReady(ctx)
 		Expect(after.Status.Revision).To(BeEquivalentTo(1))

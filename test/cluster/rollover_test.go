@@ -67,8 +67,8 @@ var _ = Describe("A rollout", func() {
 	})
 })
 
-// watchReady watches the pods, which have to number at least atLeast ready ones
-// now. What it returns ends it, and is the smallest number there was.
+// watchReady watches the pods, of which at least atLeast must be ready. The returned
+// function ends the watch and returns the lowest number of ready pods.
 func (w scene) watchReady(ctx context.Context, atLeast int) (lowest func() int) {
 	GinkgoHelper()
 	pods := world.List[corev1.PodList](ctx, w.Namespace)
@@ -79,7 +79,7 @@ func (w scene) watchReady(ctx context.Context, atLeast int) (lowest func() int) 
 		}
 	}
 	Expect(len(ready)).To(BeNumerically(">=", atLeast))
-	// from there on, so that no change is missed
+	// from the version of the list on, so that no change is missed
 	events, err := world.Kube.Watch(ctx, &corev1.PodList{}, client.InNamespace(w.Namespace),
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: pods.ResourceVersion}})
 	Expect(err).NotTo(HaveOccurred())
@@ -94,7 +94,7 @@ func (w scene) watchReady(ctx context.Context, atLeast int) (lowest func() int) 
 		for event := range events.ResultChan() {
 			pod, ok := event.Object.(*corev1.Pod)
 			if !ok {
-				return // a watch that breaks off; noticed by the number of pods below
+				return // the watch broke off, which the check below reports
 			}
 			delete(ready, pod.UID)
 			if event.Type != watch.Deleted && world.IsReady(*pod) {

@@ -56,7 +56,7 @@ var _ = Describe("The number of pods", func() {
 		w.Apply(stack)
 		w.BecomesReady(ctx)
 		w.Apply(fixture.With(stack, scaledByItself(4, 6)))
-		// the autoscaler of Kubernetes looks every 15 s
+		// the HPA controller syncs every 15 s
 		Eventually(ctx, replicas(ctx, w)).WithTimeout(time.Minute).Should(BeEquivalentTo(4))
 		w.BecomesReady(ctx)
 		Expect(w.ReadyPods(ctx)).To(HaveLen(4))
@@ -65,7 +65,7 @@ var _ = Describe("The number of pods", func() {
 		Consistently(ctx, replicas(ctx, w)).Should(BeEquivalentTo(5))
 		w.BecomesReady(ctx)
 
-		By("releasing something new meanwhile")
+		By("releasing a new image in the meantime")
 		w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
 		w.BecomesReady(ctx)
 		Expect(replicas(ctx, w)()).To(BeEquivalentTo(5))

@@ -21,7 +21,7 @@ import (
 func settledFor() time.Duration {
 	GinkgoHelper()
 	duration, err := time.ParseDuration(cmp.Or(os.Getenv("APPSTACK_SETTLED_DURATION"), "20s"))
-	Expect(err).NotTo(HaveOccurred(), "APPSTACK_SETTLED_DURATION is a duration, such as 10m")
+	Expect(err).NotTo(HaveOccurred(), "APPSTACK_SETTLED_DURATION must be a duration, such as 10m")
 	return duration
 }
 
@@ -38,7 +38,7 @@ var _ = Describe("A settled stack", Serial, func() {
 		Expect(start.Quiet(ctx, w.World)).To(ContainElements(
 			HavePrefix("create /apis/apps/v1/namespaces/"+w.Namespace+"/deployments"),
 			HavePrefix("patch /apis/apps.appstack.dev/v1alpha1/namespaces/"+w.Namespace+"/appstacks/my-app/status")),
-			"the audit log shows what a change costs")
+			"the audit log must show the requests of a change")
 
 		settled, passes, begun := world.MarkNow(), operator.Reconciled(), time.Now()
 		Consistently(ctx, func() []string { return settled.Requests(w.World) }).

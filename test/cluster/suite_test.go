@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package cluster_test tells a stack's life against a whole control plane: the
-// real controllers, scheduler and garbage collector, with simulated nodes.
+// Package cluster_test tests the operator against a whole control plane: the real
+// controllers, scheduler and garbage collector, with simulated nodes.
 package cluster_test
 
 import (
@@ -21,7 +21,7 @@ import (
 // app is the name of the stack in the specs.
 const app = world.App
 
-// scene is the world of a spec, with the helpers of this suite.
+// scene extends the World of a spec with the helpers of this suite.
 type scene struct{ world.World }
 
 func newScene(ctx context.Context) scene {
@@ -29,14 +29,14 @@ func newScene(ctx context.Context) scene {
 	return scene{world.New(ctx)}
 }
 
-// stopOperator stops the operator of all specs, which runs in the first of the suite's
-// processes. A spec that takes another one is Serial, and so runs there, and alone.
+// stopOperator stops the shared operator, which runs in the first of the suite's processes.
+// A spec that replaces the operator is Serial, and so runs in that process, alone.
 var stopOperator func() error
 
 func TestCluster(t *testing.T) {
 	RegisterFailHandler(Fail)
 	format.MaxLength = 4000
-	SetDefaultEventuallyTimeout(90 * time.Second) // on a machine with much else to do
+	SetDefaultEventuallyTimeout(90 * time.Second) // for a busy machine
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(time.Second)
@@ -54,14 +54,14 @@ var _ = SynchronizedAfterSuite(func() {}, endOperator)
 // startOperator runs the operator in this process.
 func startOperator(options operator.Options) {
 	GinkgoHelper()
-	Expect(stopOperator).To(BeNil(), "the operator runs already")
-	// it outlives the node that starts it
+	Expect(stopOperator).To(BeNil(), "the operator already runs")
+	// the operator outlives the Ginkgo node that starts it
 	stop, err := operator.Start(context.Background(), world.Connection(world.OperatorAgent), options)
 	Expect(err).NotTo(HaveOccurred())
 	stopOperator = stop
 }
 
-// endOperator stops it, if it runs.
+// endOperator stops the operator if it runs.
 func endOperator() {
 	GinkgoHelper()
 	if stopOperator == nil {
@@ -72,18 +72,18 @@ func endOperator() {
 	Expect(stop()).To(Succeed())
 }
 
-// withOperator runs the rest of the spec with an operator of these options.
+// withOperator runs the rest of the spec with an operator with these options.
 func withOperator(options operator.Options) {
 	GinkgoHelper()
 	withoutOperator()
 	startOperator(options)
 }
 
-// withoutOperator runs the rest of the spec without an operator. The specs after
-// it have the usual one.
+// withoutOperator stops the operator for the rest of the spec. Later specs get the
+// default one.
 func withoutOperator() {
 	GinkgoHelper()
-	Expect(CurrentSpecReport().IsSerial).To(BeTrue(), "the operator is that of other specs too: make this one Serial")
+	Expect(CurrentSpecReport().IsSerial).To(BeTrue(), "the operator is shared with other specs: mark this spec Serial")
 	DeferCleanup(func() {
 		endOperator()
 		startOperator(operator.Options{})

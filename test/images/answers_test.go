@@ -23,11 +23,11 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// userless is what a test expects where no config is to be read.
+// userless is the expected user if no config is read.
 const userless = "none"
 
-// imageFor is an image for the platform whose user is the platform too: the tests
-// see by the user whose config was read.
+// imageFor returns an image for the platform. Its user is the platform too, which shows
+// the tests whose config was read.
 func imageFor(platform string, options ...registry.ImageOption) v1.Image {
 	return registry.Image(append([]registry.ImageOption{registry.Platform(platform), registry.User(platform)}, options...)...)
 }
@@ -36,7 +36,7 @@ func entryFor(platform string, options ...registry.ImageOption) registry.Entry {
 	return registry.For(platform, imageFor(platform, options...))
 }
 
-// user is that of the config, or userless.
+// user returns the user in the config, or userless.
 func user(found model.Image) string {
 	if found.Config == nil {
 		return userless
@@ -99,7 +99,7 @@ func TestAnswers(t *testing.T) {
 			), []string{"linux/amd64", "linux/arm64"}, "linux/amd64",
 		},
 		"R21 a manifest list by a tool that says what the images are": {
-			// as crane and ko do: they name the type of the config as that of the artifact
+			// as crane and ko do: they set artifactType to the media type of the config
 			registry.Index(docker, registry.For("linux/amd64", imageFor("linux/amd64", registry.Docker()))),
 			[]string{"linux/amd64"}, "linux/amd64",
 		},
@@ -144,12 +144,12 @@ func TestAnswers(t *testing.T) {
 			found := start(t, image.Options{}, open).resolve(shop, reference)
 			wantDigest(t, found, digest)
 			if got := platforms(found); !slices.Equal(got, test.platforms) {
-				t.Errorf("it is for %v, want %v", got, test.platforms)
+				t.Errorf("the platforms are %v, want %v", got, test.platforms)
 			}
 			if got := user(found); got != test.user {
 				t.Errorf("the config of %s was read, want %s", got, test.user)
 			}
-			// by its digest it is the same, with the tag before it and without
+			// a reference by digest, with or without the tag, has the same result
 			for _, pinned := range []string{open.Host() + "/answers@" + digest, reference + "@" + digest} {
 				again := start(t, image.Options{}, open).resolve(shop, pinned)
 				wantDigest(t, again, digest)
@@ -168,11 +168,11 @@ func TestStartInterval(t *testing.T) {
 		[]byte(`{"config":{"Healthcheck":{"Test":["CMD","true"],"StartInterval":5000000000}}}`), registry.DockerTypes))
 	found := b.resolve(shop, reference)
 	if found.Config == nil || found.Config.Healthcheck == nil || found.Config.Healthcheck.StartInterval != 5*time.Second {
-		t.Errorf("R21 the check is %+v", found.Config)
+		t.Errorf("R21 the config is %+v, want a health check with a start interval of 5s", found.Config)
 	}
 }
 
-// The platforms are those of a real index, of which the parts are made up.
+// The index has the platforms of a real one; its images are generated.
 func TestSixPlatforms(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(filepath.Join("..", "..", "internal", "imageconfig", "testdata", "index-six-platforms.json"))
@@ -207,22 +207,22 @@ func TestSixPlatforms(t *testing.T) {
 	}
 	slices.Sort(want)
 	if got := platforms(found); !slices.Equal(got, want) {
-		t.Errorf("R21 it is for %v, want %v", got, want)
+		t.Errorf("R21 the platforms are %v, want %v", got, want)
 	}
 	if got := user(found); got != "linux/amd64" {
-		t.Errorf("R21 the config of %s was read", got)
+		t.Errorf("R21 the config of %s was read, want linux/amd64", got)
 	}
 	if n := r.Count(asks(repository, registry.Blob, http.MethodGet)); n != 1 {
 		t.Errorf("R21 %d blobs were read, want the one config", n)
 	}
 }
 
-// Layers are never read, whatever they are.
+// Layers are never read.
 func TestReadsNoLayer(t *testing.T) {
 	t.Parallel()
 	r, b, repository := open, start(t, image.Options{}, open), fresh("app")
 	reference, digest := push(t, r, repository+":1", registry.Image(registry.User("1000")))
-	layer, err := static.NewLayer(make([]byte, 1024), "").Digest() // what all images of the tests have
+	layer, err := static.NewLayer(make([]byte, 1024), "").Digest() // the layer of all images in the tests
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestReadsNoLayer(t *testing.T) {
 	}
 }
 
-// The digest of a tag that points elsewhere by now is not asked for.
+// A reference with a tag and a digest resolves to the digest even if the tag has moved.
 func TestTagAndDigest(t *testing.T) {
 	t.Parallel()
 	r, b, repository := open, start(t, image.Options{}, open), fresh("app")
@@ -249,11 +249,11 @@ func TestTagAndDigest(t *testing.T) {
 		t.Errorf("R21 the config of the %s image was read", got)
 	}
 	if n := r.Count(func(q registry.Request) bool { return q.Path == "/v2/"+repository+"/manifests/1" }); n != 0 {
-		t.Errorf("R21 the tag was asked for")
+		t.Errorf("R21 the tag was requested")
 	}
 }
 
-// Where an index does not say for what its images are, they are no reason to keep pods off the nodes of one.
+// If an index lacks the platforms of its images, pods must not be kept off nodes of any of them.
 func TestIndexWithoutPlatforms(t *testing.T) {
 	t.Parallel()
 	arm64, amd64 := imageFor("linux/arm64"), imageFor("linux/amd64")
@@ -267,13 +267,13 @@ func TestIndexWithoutPlatforms(t *testing.T) {
 			found := start(t, image.Options{}, open).resolve(shop, reference)
 			wantDigest(t, found, digest)
 			if got := platforms(found); len(got) != 0 && !slices.Equal(got, []string{"linux/amd64", "linux/arm64"}) {
-				t.Errorf("it is for %v, want both or what nobody knows", got)
+				t.Errorf("the platforms are %v, want both or none", got)
 			}
 		})
 	}
 }
 
-// Of an index that is read in part only, the platforms are not known, or all of them are.
+// The platforms of an index that is read only in part are either complete or unknown.
 func TestIndexReadInPart(t *testing.T) {
 	t.Parallel()
 	var many []registry.Entry
@@ -295,13 +295,13 @@ func TestIndexReadInPart(t *testing.T) {
 			found := start(t, image.Options{}, open).resolve(shop, reference)
 			wantDigest(t, found, digest)
 			if got := platforms(found); len(got) == 1 {
-				t.Errorf("it is for %v only, want both or what nobody knows", got)
+				t.Errorf("the platforms are only %v, want both or none", got)
 			}
 		})
 	}
 }
 
-// Some registries add to the type what has no meaning for JSON; container runtimes ignore it.
+// Some registries add a parameter to the media type, which container runtimes ignore.
 func TestTypeWithParameter(t *testing.T) {
 	t.Parallel()
 	content, err := imageFor("linux/arm64").RawManifest()
@@ -323,5 +323,5 @@ func TestTypeWithParameter(t *testing.T) {
 	}
 }
 
-// tagOf makes a tag of a name.
+// tagOf converts a name to a tag.
 func tagOf(name string) string { return strings.ReplaceAll(name, " ", "-") }

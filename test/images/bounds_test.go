@@ -20,7 +20,7 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// crowd counts the requests that are under way, and keeps them back until they are let go.
+// crowd counts the requests in progress and blocks them until they are released.
 type crowd struct {
 	mu         sync.Mutex
 	now, most  int
@@ -31,7 +31,7 @@ type crowd struct {
 
 func newCrowd() *crowd { return &crowd{hosts: map[string]int{}, letGo: make(chan struct{})} }
 
-// handle is what servers do: nothing, until the request is let go or given up.
+// handle blocks a server's request until it is released or canceled.
 func (c *crowd) handle(w http.ResponseWriter, r *http.Request) bool {
 	c.mu.Lock()
 	c.now++
@@ -60,7 +60,7 @@ func (c *crowd) is() (now, most, came, hosts int) {
 	return c.now, c.most, c.came, len(c.hosts)
 }
 
-// many are stacks with an image of their own each.
+// many returns n stacks, each with an image of its own.
 func many(n int, host string) map[types.NamespacedName]model.Questions {
 	stacks := map[types.NamespacedName]model.Questions{}
 	for i := range n {
@@ -70,7 +70,7 @@ func many(n int, host string) map[types.NamespacedName]model.Questions {
 	return stacks
 }
 
-// prove has the registry answer once, with 404: those that have not may be asked less.
+// prove makes the registry answer once, with 404: one that never answered gets fewer requests.
 func (c *crowd) prove(b *bench, host string) {
 	b.t.Helper()
 	stack := types.NamespacedName{Namespace: "default", Name: "before"}
@@ -79,7 +79,7 @@ func (c *crowd) prove(b *bench, host string) {
 	select {
 	case c.letGo <- struct{}{}:
 	case <-time.After(patience):
-		b.t.Fatal("no request came")
+		b.t.Fatal("no request arrived")
 	}
 	b.eventually("the first look-up", func() bool { return len(b.results()) > ended })
 	b.Forget(stack)
@@ -99,11 +99,11 @@ func TestPerRegistry(t *testing.T) {
 	close(crowded.letGo)
 	b.eventually("all look-ups", func() bool { return len(b.results()) == 1+stacks })
 	if _, most, came, _ := crowded.is(); most != 4 || came != 1+stacks {
-		t.Errorf("R23 %d of %d requests were under way at once, want 4 of %d", most, came, 1+stacks)
+		t.Errorf("R23 %d of %d requests were in progress at once, want 4 of %d", most, came, 1+stacks)
 	}
 }
 
-// A registry that did not answer is asked one question at a time, until it does.
+// A registry that did not answer gets one request at a time until it answers.
 func TestPerSilentRegistry(t *testing.T) {
 	t.Parallel()
 	const stacks = 12
@@ -123,9 +123,9 @@ func TestPerSilentRegistry(t *testing.T) {
 		return crowded.left >= 1+4
 	})
 	b.eventually("further look-ups", func() bool { return len(b.results()) >= 1+8 })
-	// the server may not have seen the end of one before the next one begins
+	// the server may not have seen the end of a request before the next one begins
 	if _, most, _, _ := crowded.is(); most > 2 {
-		t.Errorf("R23 a silent registry was asked %d questions at once", most)
+		t.Errorf("R23 a silent registry got %d requests at once", most)
 	}
 	close(crowded.letGo)
 	b.eventually("all look-ups", func() bool { return len(b.results()) >= stacks })
@@ -155,11 +155,11 @@ func TestOverall(t *testing.T) {
 	const all = registries * (1 + each)
 	b.eventually("all look-ups", func() bool { return len(b.results()) == all })
 	if _, most, came, asked := crowded.is(); most != overall || came != all || asked != registries {
-		t.Errorf("R23 %d of %d requests to %d registries were under way at once, want %d", most, came, asked, overall)
+		t.Errorf("R23 %d of %d requests to %d registries were in progress at once, want %d", most, came, asked, overall)
 	}
 }
 
-// Hosts that never answer are not to keep all others from being asked, however many images name them.
+// Hosts that never answer must not block requests to others, no matter how many images name them.
 func TestSilentRegistriesLeaveRoom(t *testing.T) {
 	t.Parallel()
 	crowded := newCrowd()
@@ -179,11 +179,11 @@ func TestSilentRegistriesLeaveRoom(t *testing.T) {
 	reference, _ := push(t, open, "room:1", registry.Image())
 	b.begin(shop, wanting(reference))
 	if !within(2*time.Second, func() bool { return len(b.wakes(shop)) > 0 }) {
-		t.Errorf("R23 64 images of 16 registries that do not answer keep a healthy one from being asked")
+		t.Errorf("R23 64 images of 16 registries that do not answer block requests to a healthy one")
 	}
 }
 
-// What nobody waits for any more is not asked.
+// Queued look-ups that no stack waits for are dropped.
 func TestForgetDropsQuestions(t *testing.T) {
 	t.Parallel()
 	crowded := newCrowd()
@@ -202,11 +202,11 @@ func TestForgetDropsQuestions(t *testing.T) {
 	close(crowded.letGo)
 	b.eventually("the last look-up", func() bool { return len(b.results()) == 1+4+1 })
 	if _, _, came, _ := crowded.is(); came != 1+4+1 {
-		t.Errorf("R23 %d questions were asked, want the first, the 4 that were under way and the last one", came)
+		t.Errorf("R23 %d requests were made, want the first, the 4 in progress and the last one", came)
 	}
 }
 
-// Where nobody waits any more nothing is tried again; who comes back is answered.
+// A look-up that no stack waits for is not retried; a stack that asks again gets an answer.
 func TestForgetEndsRetries(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -223,17 +223,17 @@ func TestForgetEndsRetries(t *testing.T) {
 		end()
 		c.Step(time.Hour)
 		if c.HasWaiters() {
-			t.Error("R23 something is still planned")
+			t.Error("R23 a retry is still scheduled")
 		}
 	}
 	heal(t, r)
 	wantDigest(t, b.resolve(shop, reference), digest)
 	if n := r.Count(asks("app", registry.Manifest, http.MethodGet)); n != 2 {
-		t.Errorf("R23 the manifest was asked for %d times, want once before and once after", n)
+		t.Errorf("R23 the manifest was requested %d times, want once before and once after", n)
 	}
 }
 
-// goroutines are those that run code of the package.
+// goroutines returns the stack traces of goroutines that run code of the package.
 func goroutines() []string {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
@@ -246,7 +246,7 @@ func goroutines() []string {
 	return found
 }
 
-// When the operator ends, so does all that it began. This test runs before those that run in parallel.
+// When the operator stops, all its goroutines end. This test runs before the parallel ones.
 func TestEnds(t *testing.T) {
 	f := newFront(t, nil, false, hangs)
 	b := start(t, image.Options{Clock: newClock(), Timeout: forever, Registries: image.Registries{PlainHTTP: []string{f.host()}}}, open)
@@ -260,18 +260,19 @@ func TestEnds(t *testing.T) {
 	}
 	b.eventually("requests", func() bool { return len(f.requests()) > 0 && len(b.results()) == 1 })
 	if len(goroutines()) == 0 {
-		t.Fatal("nothing runs, or this test does not see it")
+		t.Fatal("no goroutine runs code of the package, or this test does not find it")
 	}
 	cancel()
 	if !within(patience, func() bool { return len(goroutines()) == 0 }) {
-		t.Errorf("R23 these go on:\n%s", strings.Join(goroutines(), "\n\n"))
+		t.Errorf("R23 these goroutines still run:\n%s", strings.Join(goroutines(), "\n\n"))
 	}
 	if n := len(f.requests()); n > 8 {
-		t.Errorf("R23 %d requests came, also after the end", n)
+		t.Errorf("R23 %d requests arrived, want at most 8", n)
 	}
 }
 
-// Passes of many stacks, look-ups that fail and that do not, and stacks that go away, all at once: for the race detector.
+// Concurrent reconciles of many stacks, failing and successful look-ups, and deleted stacks,
+// for the race detector.
 func TestAllAtOnce(t *testing.T) {
 	t.Parallel()
 	const controllers, stacks = 4, 5

@@ -28,12 +28,12 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// auth is what a Secret says of a user.
+// auth returns the entry of a user in a pull Secret.
 func auth(user, password string) string {
 	return fmt.Sprintf(`{"auth":%q}`, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 }
 
-// pullSecret is a Secret of the current type with one entry.
+// pullSecret returns a kubernetes.io/dockerconfigjson Secret with one entry.
 func pullSecret(name, host, auth string) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: name},
@@ -42,7 +42,7 @@ func pullSecret(name, host, auth string) *corev1.Secret {
 	}
 }
 
-// oldPullSecret is one of the type before it.
+// oldPullSecret returns a kubernetes.io/dockercfg Secret with one entry.
 func oldPullSecret(name, host, auth string) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: name},
@@ -51,7 +51,7 @@ func oldPullSecret(name, host, auth string) *corev1.Secret {
 	}
 }
 
-// account is a ServiceAccount with pull secrets.
+// account returns a ServiceAccount with pull secrets.
 func account(name string, secrets ...string) *corev1.ServiceAccount {
 	a := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: name}}
 	for _, secret := range secrets {
@@ -60,7 +60,7 @@ func account(name string, secrets ...string) *corev1.ServiceAccount {
 	return a
 }
 
-// forbidding is an API server that lets the operator read nothing of a kind, until it is allowed.
+// forbidding is an API server that forbids all reads until allowed is set.
 type forbidding struct {
 	client.WithWatch
 	allowed atomic.Bool
@@ -127,7 +127,7 @@ func TestCredentials(t *testing.T) {
 			model.ImageRequest{PullSecrets: "missing,elsewhere,wrong,opaque,old,right"},
 		},
 		"R21 in the second entry of one": {
-			// a kubelet tries the entry for the repository, and then that for the registry
+			// a kubelet tries the entry for the repository, then the one for the registry
 			[]client.Object{&corev1.Secret{
 				ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "s"},
 				Type:       corev1.SecretTypeDockerConfigJson,
@@ -147,7 +147,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// Secrets of the same name in other namespaces are others.
+// Secrets with the same name in other namespaces are not used.
 func TestCredentialsOfOthers(t *testing.T) {
 	t.Parallel()
 	reference, digest := push(t, private, "others:1", registry.Image())
@@ -160,7 +160,7 @@ func TestCredentialsOfOthers(t *testing.T) {
 	b.wake(shop)
 	wantDigest(t, the(t, b.look(shop, want), request), digest)
 
-	// neither by the tag nor by the digest is it shown to others, however fresh the answer is
+	// other namespaces get the answer neither by tag nor by digest, however fresh it is
 	stranger := types.NamespacedName{Namespace: "elsewhere", Name: "shop"}
 	want.Since = c.Now().Add(-time.Hour)
 	for _, reference := range []string{reference, private.Host() + "/others@" + digest} {
@@ -174,7 +174,7 @@ func TestCredentialsOfOthers(t *testing.T) {
 	}
 }
 
-// Without the right to read Secrets what is public is looked up, and what is not is given up at once.
+// Without permission to read Secrets, public images resolve and private ones fail at once.
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	closed, _ := push(t, private, "forbidden:1", registry.Image())
@@ -195,7 +195,7 @@ func TestForbidden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			live := newForbidding(pullSecret("s", private.Host(), auth("ann", users["ann"])))
-			c := newClock() // which stands still: nothing is waited for
+			c := newClock() // never advanced: the release does not wait
 			b := start(t, image.Options{Live: live, Clock: c, Identity: test.identity}, open, private)
 			requests := []model.ImageRequest{{Reference: closed, PullSecrets: "s"}, {Reference: public, PullSecrets: "s"}}
 			want := model.Questions{Release: "1", Images: requests}
@@ -214,7 +214,7 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// A registry that says 403 is the same as one that says 401.
+// A 403 of a registry is handled like a 401.
 func TestForbiddenByTheRegistry(t *testing.T) {
 	t.Parallel()
 	f := newFront(t, nil, false, func(w http.ResponseWriter, r *http.Request) bool {
@@ -234,7 +234,7 @@ func TestForbiddenByTheRegistry(t *testing.T) {
 		"answers 403 Forbidden;", "kubectl create role")
 }
 
-// Every stack of a namespace is told at once, not only the first one that asks.
+// Every stack of a namespace gets the error at once, not only the first one.
 func TestForbiddenAgain(t *testing.T) {
 	t.Parallel()
 	reference, _ := push(t, private, "again:1", registry.Image())
@@ -251,7 +251,7 @@ func TestForbiddenAgain(t *testing.T) {
 			}
 			c.Step(100 * time.Millisecond)
 			if c.Since(began) > 2*imageWait {
-				t.Fatal("it waits without end")
+				t.Fatal("the release never ends its wait")
 			}
 		}
 		found := the(t, b.look(stack, want), want.Images[0])
@@ -260,14 +260,14 @@ func TestForbiddenAgain(t *testing.T) {
 			t.Errorf("R23 the release of stack %d was held for %s, want none", i+1, waited)
 		}
 		wantUnresolved(t, found, v1alpha1.ReasonImageUnauthorized, "kubectl create role")
-		c.Step(time.Second) // and then comes the next one
+		c.Step(time.Second) // before the next stack
 		if t.Failed() {
 			return
 		}
 	}
 }
 
-// Credentials that are refused are read again while a release waits: the right ones may be on their way.
+// Rejected credentials are read again while a release waits: the right ones may follow.
 func TestCredentialsComeLater(t *testing.T) {
 	t.Parallel()
 	reference, digest := push(t, private, "later:1", registry.Image())
@@ -284,7 +284,7 @@ func TestCredentialsComeLater(t *testing.T) {
 			want := model.Questions{Release: "1", Images: []model.ImageRequest{request}}
 			images := b.begin(shop, want)
 			if len(before) == 0 || !strings.Contains(name, "malformed") {
-				b.wake(shop) // it was refused
+				b.wake(shop) // the credentials were rejected
 				images = b.begin(shop, want)
 			}
 			right := pullSecret("s", private.Host(), auth("ann", users["ann"]))
@@ -301,7 +301,7 @@ func TestCredentialsComeLater(t *testing.T) {
 	}
 }
 
-// Every release reads the Secrets anew.
+// Every release reads the Secrets again.
 func TestSecretsAreNotCached(t *testing.T) {
 	t.Parallel()
 	reference, digest := push(t, private, "cached:1", registry.Image())
@@ -328,7 +328,8 @@ func TestSecretsAreNotCached(t *testing.T) {
 	wantUnresolved(t, the(t, b.look(shop, want), request), v1alpha1.ReasonImageUnauthorized, "401 Unauthorized")
 }
 
-// An administrator who does what the message says, and restarts the stack as it says, is not told the same again.
+// The error is gone after an administrator grants the permission and restarts the stack, as
+// the message says.
 func TestGrantedAfterwards(t *testing.T) {
 	t.Parallel()
 	reference, digest := push(t, private, "granted:1", registry.Image())
@@ -350,7 +351,7 @@ func TestGrantedAfterwards(t *testing.T) {
 	wantDigest(t, the(t, b.look(shop, want), request), digest)
 }
 
-// What the API server does not tell at the first try is asked again, before the wait is over.
+// A failed read from the API server is retried before the wait ends.
 func TestAPIServerFailsOnce(t *testing.T) {
 	t.Parallel()
 	reference, digest := push(t, open, "once:1", registry.Image())
@@ -370,11 +371,11 @@ func TestAPIServerFailsOnce(t *testing.T) {
 	found := b.resolve(shop, reference)
 	wantDigest(t, found, digest)
 	if took := time.Since(began); took > 6*time.Second {
-		t.Errorf("R21 it took %s", took)
+		t.Errorf("R21 the release took %s, want at most 6s", took)
 	}
 }
 
-// A malformed Secret is told as such, and nothing of it is shown.
+// A malformed Secret is reported as malformed, without any of its content.
 func TestMalformedSecret(t *testing.T) {
 	t.Parallel()
 	reference, _ := push(t, private, "malformed:1", registry.Image())
@@ -403,7 +404,7 @@ func TestMalformedSecret(t *testing.T) {
 	}
 }
 
-// A host to which the registry sends the operator gets no password.
+// The target of a registry's redirect gets no credentials.
 func TestRedirectGetsNoCredentials(t *testing.T) {
 	t.Parallel()
 	_, digest := push(t, private, "sent-away:1", registry.Image())
@@ -426,12 +427,12 @@ func TestRedirectGetsNoCredentials(t *testing.T) {
 	}
 	for _, request := range elsewhere.requests() {
 		if header := request.Header.Get("Authorization"); header != "" {
-			t.Errorf("R29 another host got %q", header)
+			t.Errorf("R29 another host got the Authorization header %q", header)
 		}
 	}
 }
 
-// tokens is a registry whose users get a token from a service at the address.
+// tokens runs a registry whose users get a token from the token service at the realm.
 func tokens(t *testing.T, tls bool, realm func(self string) string) *front {
 	t.Helper()
 	var f *front
@@ -482,7 +483,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// Where tokens come from is the registry's say, but passwords are not sent there without TLS.
+// The registry names the token service, but passwords are not sent to it without TLS.
 func TestTokenWithoutTLS(t *testing.T) {
 	t.Parallel()
 	service := newFront(t, nil, false, nil)
@@ -505,7 +506,7 @@ func TestTokenWithoutTLS(t *testing.T) {
 			c.Step(imageWait)
 			wantUnresolved(t, the(t, b.look(shop, want), request), v1alpha1.ReasonRegistryUnavailable)
 			if requests := service.requests(); len(requests) > 0 {
-				t.Errorf("the token service was asked, with %q", requests[0].Header.Get("Authorization"))
+				t.Errorf("the token service got a request with the Authorization header %q", requests[0].Header.Get("Authorization"))
 			}
 		})
 	}

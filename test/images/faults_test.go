@@ -14,12 +14,12 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// status is a fault of every request for a manifest.
+// status returns a fault for every manifest request.
 func status(code int, header http.Header) func(registry.Request) registry.Fault {
 	return of(registry.OfKind(registry.Manifest), registry.Status(code, header))
 }
 
-// Each fault has its reason and its words. Once it is over, the stack that waits gets its answer by itself.
+// Each fault has its own reason and message.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -98,18 +98,18 @@ func TestFaults(t *testing.T) {
 					}
 					images := b.begin(shop, want)
 					if images.Wait <= 0 || images.Wait > imageWait {
-						t.Errorf("it waits %s, want more than 0 and no more than %s", images.Wait, imageWait)
+						t.Errorf("the release waits %s, want more than 0 and at most %s", images.Wait, imageWait)
 					}
 					b.fails(c)
 					if n := r.Count(asks(repository, registry.Manifest, http.MethodGet)); n > 1 {
-						t.Errorf("one look-up asks %d times: %v", n, r.Requests())
+						t.Errorf("one look-up made %d manifest requests: %v", n, r.Requests())
 					}
 					c.Step(imageWait)
 					found := the(t, b.look(shop, want), want.Images[0])
 					wantUnresolved(t, found, test.reason, reference+": ", test.message)
 					for _, word := range []string{"fault of the test", "requested digest", "http://"} {
 						if found.Unresolved != nil && strings.Contains(found.Unresolved.Message, word) {
-							t.Errorf("the message shows what is not its own: %s", found.Unresolved.Message)
+							t.Errorf("the message shows internal or foreign text: %s", found.Unresolved.Message)
 						}
 					}
 					b.made(shop)
@@ -119,7 +119,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Nodes could not pull by the digest of what is sent; by that of the header they would get it too.
+// A manifest whose digest differs from that of the header or the reference is damaged: nodes
+// could not pull it by its digest, and would get it by the other one.
 func TestAnotherManifest(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -138,7 +139,7 @@ func TestAnotherManifest(t *testing.T) {
 	}
 }
 
-// A stack that waits is woken once the registry is well again.
+// A waiting stack is woken once the registry has recovered.
 func TestHeals(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -168,18 +169,18 @@ func TestHeals(t *testing.T) {
 			}
 			b.begin(shop, want)
 			b.fails(c)
-			b.begin(shop, want) // it still waits
+			b.begin(shop, want) // the release still waits
 
 			heal(t, r)
 			b.clear(shop)
-			c.Step(time.Second) // the first retry is after half of that
+			c.Step(time.Second) // the first retry comes after half of that
 			b.wake(shop)
 			wantDigest(t, the(t, b.look(shop, want), want.Images[0]), digest)
 		})
 	}
 }
 
-// The registry says how long it wants to be left alone; until then nothing is asked.
+// No request is made before the registry's Retry-After has passed.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -201,11 +202,11 @@ func TestRetryAfter(t *testing.T) {
 
 			c.Step(6900 * time.Millisecond)
 			if c.Waiters() == 0 {
-				t.Error("the retry is under way before it is time")
+				t.Error("the retry began before Retry-After had passed")
 			}
-			b.begin(shop, want) // a pass asks no earlier either
+			b.begin(shop, want) // a reconcile makes no earlier request either
 			if n := r.Count(nil); n != 0 {
-				t.Errorf("the registry was asked before its time was over: %v", r.Requests())
+				t.Errorf("requests were made before Retry-After had passed: %v", r.Requests())
 			}
 			c.Step(100 * time.Millisecond)
 			b.wake(shop)
@@ -214,7 +215,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// A registry that wants to be left alone means all that is asked of it, not the one image.
+// Retry-After applies to all requests to the registry, not only to those for one image.
 func TestRetryAfterIsForAllImages(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -228,11 +229,11 @@ func TestRetryAfterIsForAllImages(t *testing.T) {
 	r.Reset()
 	b.begin(blog, wanting(second))
 	if within(300*time.Millisecond, func() bool { return r.Count(nil) > 0 }) {
-		t.Errorf("R23 the registry was asked %v within the minute for which it wanted to be left alone", r.Requests())
+		t.Errorf("R23 the registry got the requests %v within its Retry-After of one minute", r.Requests())
 	}
 }
 
-// Once the time is over for which a registry wanted to be left alone, a new release has it asked, whatever failed before.
+// Once Retry-After has passed, a new release makes a request, regardless of earlier failures.
 func TestRetryAfterEnds(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -244,7 +245,7 @@ func TestRetryAfterEnds(t *testing.T) {
 			b := start(t, image.Options{Clock: c, Wait: imageWait}, r)
 			r.Fault(status(http.StatusServiceUnavailable, nil))
 			b.begin(shop, wanting(first))
-			for range 5 { // so that the next try is far away
+			for range 5 { // so that the next retry is far in the future
 				b.fails(c)
 				c.Step(time.Minute)
 			}
@@ -267,7 +268,7 @@ func TestRetryAfterEnds(t *testing.T) {
 				c.Step(3 * time.Second)
 			}
 			if !within(time.Second, func() bool { return len(b.wakes(blog)) > 0 }) {
-				t.Fatal("the registry is not asked though its time is over")
+				t.Fatal("no request was made after Retry-After had passed")
 			}
 			wantDigest(t, the(t, b.look(blog, want), want.Images[0]), digest)
 		})

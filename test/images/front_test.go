@@ -18,25 +18,25 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// secret is what no message may hold: answers of hosts that are not asked on
-// purpose are full of it.
+// secret must not appear in any message: it fills the answers of hosts that are
+// not registries.
 const secret = "the-secret-of-another-service"
 
-// front is a server for what no registry does, before a real one or alone.
+// front is a server that misbehaves as no registry does, standalone or as a proxy of a real one.
 type front struct {
 	*httptest.Server
 	mu   sync.Mutex
 	seen []*http.Request
 }
 
-// newFront runs a server that answers by itself where handle says that it did,
-// and asks the registry, if there is one, otherwise.
+// newFront runs a server that forwards a request to the registry, if there is one,
+// unless handle has answered it and returns true.
 func newFront(t *testing.T, r *registry.Registry, tls bool, handle func(w http.ResponseWriter, r *http.Request) bool) *front {
 	t.Helper()
 	behind := http.NotFoundHandler()
 	if r != nil {
 		proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: r.Direct()})
-		proxy.ErrorLog = log.New(io.Discard, "", 0) // clients may go
+		proxy.ErrorLog = log.New(io.Discard, "", 0) // clients may disconnect
 		behind = proxy
 	}
 	f := &front{}
@@ -60,19 +60,19 @@ func newFront(t *testing.T, r *registry.Registry, tls bool, handle func(w http.R
 	return f
 }
 
-// host is the server's address as it stands in names of images.
+// host returns the server's address as in image references.
 func (f *front) host() string {
 	return strings.TrimPrefix(strings.TrimPrefix(f.URL, "http://"), "https://")
 }
 
-// requests are those that came so far.
+// requests returns the requests so far.
 func (f *front) requests() []*http.Request {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]*http.Request(nil), f.seen...)
 }
 
-// authority is the certificate by which the server is trusted.
+// authority returns the server's certificate, for use as a trusted CA.
 func (f *front) authority() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.Certificate().Raw})
 }
@@ -80,5 +80,5 @@ func (f *front) authority() []byte {
 // says answers with the content.
 func says(w http.ResponseWriter, contentType string, content []byte) {
 	w.Header().Set("Content-Type", contentType)
-	_, _ = w.Write(content) // the client may have gone
+	_, _ = w.Write(content) // the client may have disconnected
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// Images of registries that are not asked run as written: nothing is known of them, and nothing waits.
+// Images of skipped registries run as written: nothing is resolved, and no release waits.
 func TestSkip(t *testing.T) {
 	t.Parallel()
 	reference, digest := push(t, open, "skipped:1", registry.Image())
@@ -19,7 +19,7 @@ func TestSkip(t *testing.T) {
 	for name, test := range map[string]struct {
 		skip   []string
 		images []string
-		known  bool // the one of the registry that is not skipped
+		known  bool // whether the image of the other registry resolves
 	}{
 		"R23 one host":       {[]string{f.host()}, []string{skipped, reference}, true},
 		"R23 two hosts":      {[]string{"registry.example.com", f.host()}, []string{skipped, reference}, true},
@@ -36,27 +36,27 @@ func TestSkip(t *testing.T) {
 			images := b.look(shop, want)
 			if test.known {
 				if images.Waiting != reference {
-					t.Errorf("it waits for %q, want %q", images.Waiting, reference)
+					t.Errorf("the release waits for %q, want %q", images.Waiting, reference)
 				}
 				b.wake(shop)
 				images = b.look(shop, want)
 			}
 			if images.Waiting != "" || images.Wait != 0 {
-				t.Errorf("it waits for %q", images.Waiting)
+				t.Errorf("the release waits for %q, want no wait", images.Waiting)
 			}
 			for _, request := range want.Images {
 				found := images.Images[request]
 				if test.known && request.Reference == reference {
 					wantDigest(t, found, digest)
 				} else if found.Digest != "" || found.Config != nil || found.Platforms != nil || found.Unresolved != nil {
-					t.Errorf("%s is known: %+v", request.Reference, found)
+					t.Errorf("%s was looked up: %+v", request.Reference, found)
 				}
 			}
 		})
 	}
 	t.Cleanup(func() {
 		if n := len(f.requests()); n > 0 {
-			t.Errorf("R23 the registry was asked %d times", n)
+			t.Errorf("R23 a skipped registry got %d requests", n)
 		}
 	})
 }
@@ -76,7 +76,7 @@ func TestCertificates(t *testing.T) {
 			t.Parallel()
 			_, err := image.New(image.Options{Registries: image.Registries{CA: test.content}, Clock: newClock()})
 			if (err != nil) != test.fails {
-				t.Errorf("got %v", err)
+				t.Errorf("the error is %v", err)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// asked is what a registry was asked for.
+// asked counts the requests to a registry by kind.
 type asked struct{ manifests, heads, configs int }
 
 func askedOf(r *registry.Registry, repository string) asked {
@@ -32,7 +32,7 @@ func askedOf(r *registry.Registry, repository string) asked {
 	}
 }
 
-// What many stacks want to know is asked once.
+// Look-ups are shared by all stacks that need the same image.
 func TestThousandStacks(t *testing.T) {
 	t.Parallel()
 	const stacks, images, controllers = 1000, 20, 4
@@ -71,15 +71,15 @@ func TestThousandStacks(t *testing.T) {
 		b.made(stack)
 	}
 	if got, most := askedOf(r, "app"), (asked{images, 0, images}); got != most {
-		t.Errorf("R21 the registry was asked for %+v, want %+v", got, most)
+		t.Errorf("R21 the registry got the requests %+v, want %+v", got, most)
 	}
 }
 
-// held is a server before the registry which keeps manifests back until it is told to go on.
+// held is a proxy of a registry that blocks manifest requests until goOn.
 type held struct {
 	*front
-	arrived chan struct{} // one for each request that is kept back
-	goOn    chan struct{} // closed, or one for each request
+	arrived chan struct{} // one value for each blocked request
+	goOn    chan struct{} // closed, or one value for each request
 }
 
 func hold(t *testing.T, answer func(w http.ResponseWriter) bool) *held {
@@ -99,7 +99,7 @@ func hold(t *testing.T, answer func(w http.ResponseWriter) bool) *held {
 	return h
 }
 
-// manifests is how many requests for manifests came.
+// manifests returns the number of manifest requests so far.
 func (h *held) manifests() int {
 	n := 0
 	for _, r := range h.requests() {
@@ -115,11 +115,11 @@ func (h *held) arrives(t *testing.T) {
 	select {
 	case <-h.arrived:
 	case <-time.After(patience):
-		t.Fatal("no request came")
+		t.Fatal("no request arrived")
 	}
 }
 
-// Who comes while the question is under way waits for the same answer.
+// Stacks that need an image during its look-up wait for the same answer.
 func TestJoins(t *testing.T) {
 	t.Parallel()
 	_, digest := push(t, open, "joined:1", registry.Image())
@@ -145,11 +145,11 @@ func TestJoins(t *testing.T) {
 		wantDigest(t, the(t, b.look(stack(i), want), want.Images[0]), digest)
 	}
 	if n := h.manifests(); n != 1 {
-		t.Errorf("R21 the manifest was asked for %d times", n)
+		t.Errorf("R21 the manifest was requested %d times, want once", n)
 	}
 }
 
-// A restart is made to get what the tag points to now: a question from before is none of its own.
+// A restart resolves the tag again: it does not join a look-up from before the restart.
 func TestRestartDoesNotJoin(t *testing.T) {
 	t.Parallel()
 	_, old := push(t, open, "unjoined:1", registry.Image(registry.User("old")))
@@ -216,7 +216,7 @@ func TestNextRelease(t *testing.T) {
 			wantDigest(t, the(t, b.look(shop, want), want.Images[0]), digest)
 			b.made(shop)
 			if got, first := askedOf(open, repository), (asked{manifests: 1, configs: 1}); got != first {
-				t.Errorf("the first time %+v was asked, want %+v", got, first)
+				t.Errorf("the first release made the requests %+v, want %+v", got, first)
 			}
 
 			c.Step(5 * time.Second)
@@ -236,13 +236,13 @@ func TestNextRelease(t *testing.T) {
 			test.want.manifests++
 			test.want.configs++
 			if got := askedOf(open, repository); got != test.want {
-				t.Errorf("all in all %+v was asked, want %+v", got, test.want)
+				t.Errorf("both releases made the requests %+v, want %+v", got, test.want)
 			}
 		})
 	}
 }
 
-// A registry that has no HEAD is asked by GET.
+// GET is used with a registry that does not support HEAD.
 func TestWithoutHead(t *testing.T) {
 	t.Parallel()
 	_, digest := push(t, open, "headless:1", registry.Image())
@@ -265,7 +265,7 @@ func TestWithoutHead(t *testing.T) {
 	}
 }
 
-// Each of the credentials is asked with, though the image is the same: the registry has to let it in.
+// Each set of credentials makes its own request for the same image: the registry must accept it.
 func TestTwoCredentials(t *testing.T) {
 	t.Parallel()
 	repository := fresh("two")
@@ -282,7 +282,7 @@ func TestTwoCredentials(t *testing.T) {
 	for _, step := range []struct {
 		namespace string
 		waits     bool
-		want      asked // all in all, without those that were refused as nobody
+		want      asked // in total, without the rejected anonymous requests
 	}{
 		{ann.Namespace, true, asked{manifests: 1, configs: 1}},
 		{annAgain.Namespace, false, asked{manifests: 1, configs: 1}},
@@ -292,7 +292,7 @@ func TestTwoCredentials(t *testing.T) {
 		stack := types.NamespacedName{Namespace: step.namespace, Name: "shop"}
 		images := b.look(stack, want)
 		if waits := images.Waiting != ""; waits != step.waits {
-			t.Errorf("R21 in namespace %s it waits: %t, want %t", step.namespace, waits, step.waits)
+			t.Errorf("R21 the release in namespace %s waits: %t, want %t", step.namespace, waits, step.waits)
 		}
 		if images.Waiting != "" {
 			b.wake(stack)
@@ -301,12 +301,12 @@ func TestTwoCredentials(t *testing.T) {
 		wantDigest(t, the(t, images, request), digest)
 		b.made(stack)
 		if got := askedOf(private, repository); got != step.want {
-			t.Errorf("R21 after namespace %s %+v was asked, want %+v", step.namespace, got, step.want)
+			t.Errorf("R21 after namespace %s the requests are %+v, want %+v", step.namespace, got, step.want)
 		}
 	}
 }
 
-// The pods' credentials are read once for a release, not once for each of its images.
+// The pods' credentials are read once per release, not once per image.
 func TestReadsCredentialsOnce(t *testing.T) {
 	t.Parallel()
 	const images = 20
@@ -325,7 +325,8 @@ func TestReadsCredentialsOnce(t *testing.T) {
 	}
 }
 
-// An index in which many manifests are better than those before costs a few requests, not one for each.
+// An index in which each manifest is preferred to the one before costs a few requests, not one
+// per manifest.
 func TestIndexCosts(t *testing.T) {
 	t.Parallel()
 	var entries []registry.Entry
@@ -338,6 +339,6 @@ func TestIndexCosts(t *testing.T) {
 	reference, digest := push(t, open, repository+":1", content)
 	wantDigest(t, start(t, image.Options{}, open).resolve(shop, reference), digest)
 	if got := askedOf(open, repository); got.manifests > 4 || got.configs != 1 {
-		t.Errorf("R21 an index of %d images cost %+v", len(entries), got)
+		t.Errorf("R21 an index of %d images needed the requests %+v", len(entries), got)
 	}
 }

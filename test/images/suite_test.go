@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package images tests how images are looked up, against a real registry and
-// what can go wrong on the way to it. The tests play the controller: they look,
-// wait until the Resolver wakes the stack or the wait is over, and look again.
+// Package images tests image look-ups against a real registry and its faults. The tests
+// act as the controller: they reconcile, wait until the Resolver wakes the stack or the
+// wait ends, and reconcile again.
 package images
 
 import (
@@ -28,13 +28,13 @@ import (
 )
 
 const (
-	// patience is how long a test waits for what is to happen at once.
+	// patience is how long a test waits for something that happens at once.
 	patience = 20 * time.Second
-	// poll is how often it looks whether it did.
+	// poll is the interval between its checks.
 	poll = 2 * time.Millisecond
-	// imageWait is how long releases wait for their images where the clock stands still.
+	// imageWait is how long releases wait for their images under a fake clock.
 	imageWait = 10 * time.Second
-	// operatorUser is who the operator is to the API server.
+	// operatorUser is the operator's user name at the API server.
 	operatorUser = "system:serviceaccount:appstack-system:appstack-controller-manager"
 )
 
@@ -43,11 +43,11 @@ var (
 	blog = types.NamespacedName{Namespace: "default", Name: "blog"}
 )
 
-// The registries that tests share which do them no harm: one for everybody, one
-// with users, and one that speaks TLS.
+// The registries shared by the tests that inject no faults: an anonymous one, one with
+// users, and one with TLS.
 var open, private, secure *registry.Registry
 
-// users are those of private, with their passwords.
+// users are the users of private and their passwords.
 var users = map[string]string{"ann": "wonderland", "bob": "builder"}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -82,7 +82,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// startRegistry runs a registry until the test ends: one for faults, or to count all of its requests.
+// startRegistry runs a registry until the test ends, to inject faults or to count all requests.
 func startRegistry(t *testing.T, options registry.Options) *registry.Registry {
 	t.Helper()
 	r, err := registry.Start(t.Context(), options)
@@ -97,7 +97,8 @@ func startRegistry(t *testing.T, options registry.Options) *registry.Registry {
 	return r
 }
 
-// push pushes to repository:tag, and returns the reference behind the door and the digest.
+// push pushes to repository:tag and returns the reference, by the address that can have
+// faults, and the digest.
 func push(t *testing.T, r *registry.Registry, where string, content remote.Taggable) (reference, digest string) {
 	t.Helper()
 	repository, tag, _ := strings.Cut(where, ":")
@@ -108,10 +109,10 @@ func push(t *testing.T, r *registry.Registry, where string, content remote.Tagga
 	return r.Host() + "/" + where, digest
 }
 
-// named counts the repositories that were named.
+// named counts the calls of fresh.
 var named atomic.Int64
 
-// fresh is the name of a repository that nobody asked for before, also when the tests run several times.
+// fresh returns the name of an unused repository, also when the tests run several times.
 func fresh(name string) string { return fmt.Sprintf("%s-%d", name, named.Add(1)) }
 
 func heal(t *testing.T, r *registry.Registry) {
@@ -121,12 +122,12 @@ func heal(t *testing.T, r *registry.Registry) {
 	}
 }
 
-// always is a fault of every request.
+// always returns a fault for every request.
 func always(fault registry.Fault) func(registry.Request) registry.Fault {
 	return func(registry.Request) registry.Fault { return fault }
 }
 
-// of is a fault of the requests that match.
+// of returns a fault for the requests that match.
 func of(match func(registry.Request) bool, fault registry.Fault) func(registry.Request) registry.Fault {
 	return func(request registry.Request) registry.Fault {
 		if match(request) {
@@ -136,15 +137,15 @@ func of(match func(registry.Request) bool, fault registry.Fault) func(registry.R
 	}
 }
 
-// asks is true for requests of the kind with the method, for something in the repository.
+// asks matches requests in the repository of the kind and with the method.
 func asks(repository string, kind registry.Kind, method string) func(registry.Request) bool {
 	return func(r registry.Request) bool {
 		return r.Kind == kind && r.Method == method && strings.HasPrefix(r.Path, "/v2/"+repository+"/")
 	}
 }
 
-// fakeClock stands still until it is told to go on. Unlike the one that it is made
-// of it calls back once the time is set: the Resolver asks for the time then.
+// fakeClock advances only by Step. Unlike the embedded clock, it calls back after the step,
+// as the Resolver reads the time in its callbacks.
 type fakeClock struct {
 	*clocktesting.FakeClock
 	mu  sync.Mutex
@@ -164,7 +165,7 @@ func (c *fakeClock) AfterFunc(d time.Duration, f func()) clock.Timer {
 	})
 }
 
-// Step lets time pass. What was to happen meanwhile has begun when it returns.
+// Step advances the clock. Callbacks that are due have been called when it returns.
 func (c *fakeClock) Step(d time.Duration) {
 	c.FakeClock.Step(d)
 	c.mu.Lock()
@@ -176,18 +177,18 @@ func (c *fakeClock) Step(d time.Duration) {
 	}
 }
 
-// bench is a Resolver that runs, and what it tells.
+// bench is a running Resolver and what it reports.
 type bench struct {
 	*image.Resolver
 	t *testing.T
 
 	mu    sync.Mutex
 	woken map[types.NamespacedName]chan struct{}
-	ended []string // how look-ups ended, in their order
+	ended []string // the results of look-ups, in order
 }
 
-// start starts a Resolver that may ask the registries without TLS, where they
-// have none. Nobody has credentials, unless the options say so.
+// start starts a Resolver that may use plain HTTP with those of the registries that have
+// no TLS. There are no credentials unless the options have them.
 func start(t *testing.T, options image.Options, registries ...*registry.Registry) *bench {
 	t.Helper()
 	b := &bench{t: t, woken: map[types.NamespacedName]chan struct{}{}}
@@ -218,13 +219,13 @@ func start(t *testing.T, options image.Options, registries ...*registry.Registry
 	b.Start(t.Context(), func(stack types.NamespacedName) {
 		select {
 		case b.wakes(stack) <- struct{}{}:
-		default: // it is to wake already
+		default: // a wake-up is pending already
 		}
 	})
 	return b
 }
 
-// wakes tells when the stack is woken.
+// wakes returns the channel that receives when the stack is woken.
 func (b *bench) wakes(stack types.NamespacedName) chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -234,20 +235,20 @@ func (b *bench) wakes(stack types.NamespacedName) chan struct{} {
 	return b.woken[stack]
 }
 
-// results are how look-ups ended so far.
+// results returns the results of look-ups so far.
 func (b *bench) results() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]string(nil), b.ended...)
 }
 
-// look makes one pass for the stack.
+// look reconciles the stack once.
 func (b *bench) look(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	return b.Answer(b.t.Context(), stack, want)
 }
 
-// begin makes the first pass, after which the stack is to wait.
+// begin reconciles the stack once, after which its release must wait.
 func (b *bench) begin(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	images := b.look(stack, want)
@@ -257,7 +258,7 @@ func (b *bench) begin(stack types.NamespacedName, want model.Questions) model.An
 	return images
 }
 
-// clear forgets that the stack was woken.
+// clear drops a pending wake-up of the stack.
 func (b *bench) clear(stack types.NamespacedName) {
 	select {
 	case <-b.wakes(stack):
@@ -275,7 +276,7 @@ func (b *bench) wake(stack types.NamespacedName) {
 	}
 }
 
-// release makes passes for the stack as the controller does, until its release waits for nothing.
+// release reconciles the stack, as the controller does, until its release no longer waits.
 func (b *bench) release(stack types.NamespacedName, want model.Questions) model.Answers {
 	b.t.Helper()
 	return b.goOn(stack, want, b.look(stack, want))
@@ -296,15 +297,15 @@ func (b *bench) goOn(stack types.NamespacedName, want model.Questions, images mo
 	return images
 }
 
-// made says that the stack's release is made: there is nothing to look up any more.
+// made reports that the stack's release is made: nothing is left to look up.
 func (b *bench) made(stack types.NamespacedName) {
 	b.t.Helper()
 	if images := b.look(stack, model.Questions{}); images.Waiting != "" || len(images.Images) > 0 {
-		b.t.Errorf("with nothing to look up: %+v", images)
+		b.t.Errorf("nothing to look up, but the answers are %+v", images)
 	}
 }
 
-// resolve makes a release of one image, and returns what is known of it.
+// resolve makes a release of one image and returns the result of its look-up.
 func (b *bench) resolve(stack types.NamespacedName, reference string) model.Image {
 	b.t.Helper()
 	defer b.made(stack)
@@ -312,7 +313,7 @@ func (b *bench) resolve(stack types.NamespacedName, reference string) model.Imag
 	return the(b.t, b.release(stack, want), want.Images[0])
 }
 
-// eventually waits until it is so.
+// eventually waits until the condition is true.
 func (b *bench) eventually(what string, so func() bool) {
 	b.t.Helper()
 	if !within(patience, so) {
@@ -320,13 +321,13 @@ func (b *bench) eventually(what string, so func() bool) {
 	}
 }
 
-// fails waits until a look-up has failed, and its retry is planned: nothing else waits for the clock.
+// fails waits until a look-up has failed and its retry is scheduled: nothing else waits for the clock.
 func (b *bench) fails(c *fakeClock) {
 	b.t.Helper()
 	b.eventually("a failed look-up", c.HasWaiters)
 }
 
-// givesUp makes a release of one image whose look-up fails, and returns what it is made with.
+// givesUp makes a release of one image whose look-up fails, and returns its result.
 func (b *bench) givesUp(c *fakeClock, reference string) model.Image {
 	b.t.Helper()
 	defer b.made(shop)
@@ -352,7 +353,7 @@ func within(limit time.Duration, so func() bool) bool {
 	return true
 }
 
-// wanting is a release of images whose pods have no credentials of their own.
+// wanting returns a release of images whose pods have no pull secrets.
 func wanting(references ...string) model.Questions {
 	want := model.Questions{Release: "1"}
 	for _, reference := range references {
@@ -361,17 +362,17 @@ func wanting(references ...string) model.Questions {
 	return want
 }
 
-// the is what is known of the image.
+// the returns the result for the image.
 func the(t *testing.T, images model.Answers, request model.ImageRequest) model.Image {
 	t.Helper()
 	found, ok := images.Images[request]
 	if !ok {
-		t.Fatalf("nothing is known of %+v: %+v", request, images)
+		t.Fatalf("no result for %+v: %+v", request, images)
 	}
 	return found
 }
 
-// wantDigest wants an image that was found.
+// wantDigest checks that the image was resolved to the digest.
 func wantDigest(t *testing.T, found model.Image, digest string) {
 	t.Helper()
 	if found.Unresolved != nil {
@@ -381,7 +382,7 @@ func wantDigest(t *testing.T, found model.Image, digest string) {
 	}
 }
 
-// wantUnresolved wants an image that was not found, for the reason and with words in the message.
+// wantUnresolved checks that the image was not resolved, with the reason and the words in the message.
 func wantUnresolved(t *testing.T, found model.Image, reason string, words ...string) {
 	t.Helper()
 	if found.Unresolved == nil {
@@ -392,14 +393,14 @@ func wantUnresolved(t *testing.T, found model.Image, reason string, words ...str
 		t.Errorf("the reason is %s, want %s: %s", found.Unresolved.Reason, reason, found.Unresolved.Message)
 	}
 	if strings.Contains(found.Unresolved.Message, secret) {
-		t.Errorf("the message shows the answer: %s", found.Unresolved.Message)
+		t.Errorf("the message shows content of the answer: %s", found.Unresolved.Message)
 	}
 	for _, word := range words {
 		if !strings.Contains(found.Unresolved.Message, word) {
-			t.Errorf("the message %q does not say %q", found.Unresolved.Message, word)
+			t.Errorf("the message %q does not contain %q", found.Unresolved.Message, word)
 		}
 	}
 	if found.Digest != "" || found.Config != nil || found.Platforms != nil {
-		t.Errorf("something is known of an image that was not found: %+v", found)
+		t.Errorf("an unresolved image has a result: %+v", found)
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// forever is a time within which no test is to end.
+// forever is longer than any test runs.
 const forever = 10 * time.Minute
 
-// A registry that hangs holds up those that wait for it, for a bounded time, and nobody else.
+// A registry that hangs delays only the releases that need it, and only for a bounded time.
 func TestHangingRegistry(t *testing.T) {
 	t.Parallel()
 	const waiters, healthy = 200, 20
@@ -45,12 +45,12 @@ func TestHangingRegistry(t *testing.T) {
 		b.wake(stack)
 		wantDigest(t, the(t, b.look(stack, want), want.Images[0]), digest)
 	}
-	// the clock stands still: all of the others wait, and none of their look-ups has ended
+	// the clock has not advanced: all other releases wait, and none of their look-ups has ended
 	if ended := b.results(); len(ended) != healthy {
 		t.Errorf("R23 look-ups ended: %v, want those of the healthy registry only", ended)
 	}
 	if n := hanging.Count(nil); n < 1 || n > 4 {
-		t.Errorf("R23 the registry that hangs was asked %d times at once, want 4 at most", n)
+		t.Errorf("R23 the registry that hangs got %d requests at once, want 1 to 4", n)
 	}
 
 	c.Step(imageWait - time.Second)
@@ -67,7 +67,7 @@ func TestHangingRegistry(t *testing.T) {
 	}
 }
 
-// What is known is not lost with what is not.
+// Images that resolve are kept although another one hangs.
 func TestHangingImage(t *testing.T) {
 	t.Parallel()
 	hanging := newFront(t, nil, false, hangs)
@@ -81,26 +81,26 @@ func TestHangingImage(t *testing.T) {
 	b.wake(shop)
 	images := b.begin(shop, want)
 	if images.Waiting != want.Images[0].Reference {
-		t.Errorf("R23 it waits for %s, want %s", images.Waiting, want.Images[0].Reference)
+		t.Errorf("R23 the release waits for %s, want %s", images.Waiting, want.Images[0].Reference)
 	}
 	wantDigest(t, the(t, images, want.Images[1]), digest)
 	wantUnresolved(t, the(t, images, want.Images[2]), v1alpha1.ReasonImageInvalid, `"no image" is no image reference: `)
 	c.Step(imageWait)
 	images = b.look(shop, want)
 	if images.Waiting != "" || images.Wait != 0 {
-		t.Errorf("R23 it still waits for %s, for %s", images.Waiting, images.Wait)
+		t.Errorf("R23 the release still waits for %s, for %s", images.Waiting, images.Wait)
 	}
 	wantUnresolved(t, the(t, images, want.Images[0]), v1alpha1.ReasonRegistryUnavailable, "does not answer in time")
 	wantDigest(t, the(t, images, want.Images[1]), digest)
 }
 
-// hangs answers nothing until the client goes.
+// hangs does not answer until the client disconnects.
 func hangs(_ http.ResponseWriter, r *http.Request) bool {
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// The same with a clock that goes: the pass that gives up comes by itself, as the wait says.
+// The same with a real clock: the release gives up with the reconcile after the wait.
 func TestWaitIsBounded(t *testing.T) {
 	t.Parallel()
 	const wait = time.Second
@@ -115,7 +115,7 @@ func TestWaitIsBounded(t *testing.T) {
 	}
 }
 
-// A registry that failed all night is asked as often as a new one when the next release comes.
+// Failures during an earlier release do not delay the retries of the next one.
 func TestFailuresOfLastReleaseDoNotCount(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -133,7 +133,7 @@ func TestFailuresOfLastReleaseDoNotCount(t *testing.T) {
 	b.made(shop)
 	c.Step(8 * time.Hour)
 
-	// the next release meets one failure, and then a registry that is well
+	// the next release sees one failure, then a healthy registry
 	ended := len(b.results())
 	want.Release = "2"
 	b.begin(shop, want)
@@ -142,13 +142,13 @@ func TestFailuresOfLastReleaseDoNotCount(t *testing.T) {
 	b.clear(shop)
 	c.Step(imageWait - time.Second)
 	if !within(time.Second, func() bool { return len(b.wakes(shop)) > 0 }) {
-		t.Errorf("R23 one failure, and the registry is not asked again within %s", imageWait-time.Second)
+		t.Errorf("R23 after one failure the registry got no request within %s", imageWait-time.Second)
 	}
 	c.Step(time.Second)
 	wantDigest(t, the(t, b.look(shop, want), want.Images[0]), digest)
 }
 
-// A release is not held for a registry that is not even asked, and not told that it does not answer.
+// A release whose image waits for a later retry reports the last failure, not a timeout.
 func TestOthersFailures(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, registry.Options{})
@@ -169,7 +169,7 @@ func TestOthersFailures(t *testing.T) {
 			b := start(t, image.Options{Clock: c, Wait: imageWait}, r)
 			want := wanting(reference)
 			b.begin(shop, want)
-			for range 5 { // so that the next retry is not within the wait of the other stack
+			for range 5 { // so that the next retry is after the wait of the other stack
 				b.fails(c)
 				c.Step(20 * time.Second)
 			}

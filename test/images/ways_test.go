@@ -19,15 +19,15 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// tooLarge is more than is read of any answer.
+// tooLarge exceeds the limit for any answer.
 const tooLarge = 4<<20 + 1
 
-// padded is JSON with so many bytes.
+// padded returns the content, padded with spaces to the size.
 func padded(content string, size int) []byte {
 	return append(bytes.Repeat([]byte{' '}, size-len(content)), content...)
 }
 
-// Without TLS nothing is asked that is not allowed by name: not even what a registry is.
+// Plain HTTP is used only with registries that are allowed by name, not even for /v2/.
 func TestPlainHTTP(t *testing.T) {
 	t.Parallel()
 	f := newFront(t, open, false, nil)
@@ -39,7 +39,7 @@ func TestPlainHTTP(t *testing.T) {
 	b := start(t, image.Options{Clock: c, Registries: others})
 	wantUnresolved(t, b.givesUp(c, reference), v1alpha1.ReasonRegistryUnavailable, reference+": ", "--registry-plain-http")
 	if requests := f.requests(); len(requests) > 0 {
-		t.Errorf("R23 it was asked %d times without TLS", len(requests))
+		t.Errorf("R23 the registry got %d requests without TLS", len(requests))
 	}
 
 	b = start(t, image.Options{Registries: image.Registries{PlainHTTP: []string{f.host()}}})
@@ -63,11 +63,12 @@ func TestTLS(t *testing.T) {
 	b := start(t, image.Options{Registries: image.Registries{CA: secure.CA()}})
 	wantDigest(t, b.resolve(shop, reference), digest)
 	if n := secure.Count(asks(repository, registry.Manifest, http.MethodGet)); n != 1 {
-		t.Errorf("R23 the manifest was asked for %d times, want only with trust", n)
+		t.Errorf("R23 the manifest was requested %d times, want once, with the trusted CA", n)
 	}
 }
 
-// Addresses such as 127.0.0.1 and 10.0.0.5 are no reason to advise plain HTTP: what is wrong is something else.
+// For addresses such as 127.0.0.1 and 10.0.0.5 the message must not suggest plain HTTP: the
+// cause is another one.
 func TestRefusedWithTLS(t *testing.T) {
 	t.Parallel()
 	f := newFront(t, nil, true, nil)
@@ -78,7 +79,7 @@ func TestRefusedWithTLS(t *testing.T) {
 	wantUnresolved(t, b.givesUp(c, reference), v1alpha1.ReasonRegistryUnavailable, reference+": ", "refuses connections")
 }
 
-// What no registry would answer says nothing of itself, and is no image.
+// Answers that no registry gives are no image, and messages show none of their content.
 func TestOddAnswers(t *testing.T) {
 	t.Parallel()
 	page := []byte("<html>" + secret + "</html>")
@@ -96,11 +97,11 @@ func TestOddAnswers(t *testing.T) {
 		return func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", contentType)
 			w.WriteHeader(code)
-			_, _ = w.Write(content) // the client may have gone
+			_, _ = w.Write(content) // the client may have disconnected
 		}
 	}
 	wrong := fmt.Appendf(nil, `{"errors":[{"code":%q,"message":%q,"detail":%q}]}`, secret, secret, secret)
-	// messages are kept in the stack's status, which takes so much and no more
+	// messages are stored in the stack's status, whose fields are limited
 	const longest = 1024
 	for name, test := range map[string]struct {
 		handle  func(http.ResponseWriter, *http.Request) bool
@@ -108,7 +109,7 @@ func TestOddAnswers(t *testing.T) {
 		message string
 	}{
 		"R23 a page for whatever is asked": {
-			// as the portal of a network does, or a proxy that wants a login
+			// as a captive portal or a proxy with a login page does
 			func(w http.ResponseWriter, _ *http.Request) bool { says(w, "text/html", page); return true },
 			[]string{v1alpha1.ReasonRegistryUnavailable, v1alpha1.ReasonImageDamaged}, "",
 		},
@@ -195,7 +196,7 @@ func TestOddAnswers(t *testing.T) {
 			want := wanting(reference)
 			b.look(shop, want)
 			b.eventually("the look-up", func() bool { return len(b.results()) > 0 && (c.HasWaiters() || b.results()[0] == "Pinned") })
-			// one look-up asks once, but that clients repeat a request on a connection that was cut
+			// one look-up makes one request, which clients repeat after a broken connection
 			asked := 0
 			for _, request := range f.requests() {
 				if request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/manifests/") {
@@ -203,7 +204,7 @@ func TestOddAnswers(t *testing.T) {
 				}
 			}
 			if asked > 2 {
-				t.Errorf("one look-up asks %d times", asked)
+				t.Errorf("one look-up made %d manifest requests", asked)
 			}
 			c.Step(imageWait)
 			found := the(t, b.look(shop, want), want.Images[0])
@@ -212,8 +213,8 @@ func TestOddAnswers(t *testing.T) {
 				t.Fatalf("resolved: %+v", found)
 			}
 			if n := len(found.Unresolved.Message); n > longest {
-				t.Errorf("the message has %d bytes", n)
-				found.Unresolved.Message = found.Unresolved.Message[:longest] // it is shown below
+				t.Errorf("the message has %d bytes, which is too long", n)
+				found.Unresolved.Message = found.Unresolved.Message[:longest] // it is printed below
 			}
 			reason := found.Unresolved.Reason
 			if !slices.Contains(test.reason, reason) {
@@ -224,7 +225,7 @@ func TestOddAnswers(t *testing.T) {
 	}
 }
 
-// What is read of an image is bounded, also where all is as it should be.
+// The size of a config is limited even if it is valid.
 func TestLargeConfig(t *testing.T) {
 	t.Parallel()
 	const config = `{"os":"linux","architecture":"amd64","config":{"User":"1000"}}`
@@ -232,7 +233,7 @@ func TestLargeConfig(t *testing.T) {
 	found := start(t, image.Options{}, open).resolve(shop, reference)
 	wantDigest(t, found, digest)
 	if got := user(found); got != "1000" {
-		t.Errorf("R21 the config of %s was read", got)
+		t.Errorf("R21 the user in the config is %s, want 1000", got)
 	}
 
 	reference, _ = push(t, open, "large:2", registry.RawImage(padded(config, tooLarge), registry.OCITypes))
@@ -241,7 +242,7 @@ func TestLargeConfig(t *testing.T) {
 	wantUnresolved(t, b.givesUp(c, reference), v1alpha1.ReasonImageDamaged, "answers with more than ")
 }
 
-// A registry may send the operator elsewhere, but not where plain HTTP would show what is asked.
+// A registry may redirect the operator, but not to plain HTTP.
 func TestRedirectToPlainHTTP(t *testing.T) {
 	t.Parallel()
 	push(t, open, "redirected:1", registry.Image())
@@ -271,20 +272,20 @@ func TestRedirectToPlainHTTP(t *testing.T) {
 					return
 				}
 				if message := found.Unresolved.Message; tls && strings.Contains(message, "speaks no TLS") {
-					t.Errorf("the message says of a registry with TLS: %s", message)
+					t.Errorf("the message reports a registry with TLS as one without: %s", message)
 				}
 				if requests := elsewhere.requests(); len(requests) > 0 {
-					t.Errorf("the other host was asked for %s", requests[0].URL)
+					t.Errorf("the redirect target got a request for %s", requests[0].URL)
 				}
 				if len(f.requests()) == 0 {
-					t.Error("the registry itself was not asked")
+					t.Error("the registry itself got no request")
 				}
 			})
 		}
 	}
 }
 
-// A registry that sends the operator round and round is left after a few turns.
+// A redirect loop is abandoned after a few redirects.
 func TestRedirectLoop(t *testing.T) {
 	t.Parallel()
 	f := newFront(t, open, false, func(w http.ResponseWriter, r *http.Request) bool {

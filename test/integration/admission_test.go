@@ -27,7 +27,7 @@ var _ = Describe("a policy of the cluster that changes images", func() {
 	It("R20 R28 is accepted where it was added later: the status shows what runs, and says so", func() {
 		created()
 		replaceImages(replaced)
-		Eventually(func(g Gomega) { // until the API server has taken the policy up
+		Eventually(func(g Gomega) { // until the policy is in force
 			touchDeployment(g)
 			g.Expect(image()).To(Equal(replaced))
 		}).Should(Succeed())
@@ -47,7 +47,7 @@ var _ = Describe("a policy of the cluster that changes images", func() {
 
 	It("R20 is shown where it was there before", func() {
 		replaceImages(replaced)
-		Eventually(func(g Gomega) { // until the API server has taken the policy up
+		Eventually(func(g Gomega) { // until the policy is in force
 			probe := legacyDeployment("probe").(*appsv1.Deployment)
 			g.Expect(k8s.Create(ctx, probe, client.DryRunAll)).To(Succeed())
 			g.Expect(probe.Spec.Template.Spec.Containers[0].Image).To(Equal(replaced))
@@ -59,7 +59,8 @@ var _ = Describe("a policy of the cluster that changes images", func() {
 	})
 })
 
-// touchDeployment writes the Deployment without changing anything that the stack sets, so that admission control runs.
+// touchDeployment writes the Deployment without changing a field that the stack sets, so that
+// admission control runs.
 func touchDeployment(g Gomega) {
 	live := deployment(app)
 	before := live.DeepCopy()

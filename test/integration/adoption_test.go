@@ -40,7 +40,7 @@ var _ = Describe("adoption", func() {
 		create(adopting(), fixture.Ports(80))
 		stack := moved(1)
 
-		By("replacing the template whole, under the selector that cannot be changed")
+		By("replacing the whole template and keeping the immutable selector")
 		live := deployment(app)
 		Expect(live.UID).To(Equal(old.UID))
 		Expect(metav1.IsControlledBy(live, stack)).To(BeTrue())
@@ -61,7 +61,7 @@ var _ = Describe("adoption", func() {
 			return selector.Matches(labels.Set(pod)) && !selector.Empty()
 		}))
 
-		By("leaving the Service to the old pods")
+		By("keeping the Service on the old pods")
 		Consistently(func(g Gomega) {
 			kept := find(g, &corev1.Service{}, app)
 			g.Expect(port(kept).TargetPort).To(Equal(intstr.FromInt32(8080)))
@@ -69,7 +69,7 @@ var _ = Describe("adoption", func() {
 			g.Expect(kept.OwnerReferences).To(BeEmpty())
 		}).Should(Succeed())
 
-		By("taking it over once the new pods are ready")
+		By("adopting the Service once the new pods are ready")
 		stack = ready()
 		Eventually(func(g Gomega) {
 			taken := find(g, &corev1.Service{}, app)

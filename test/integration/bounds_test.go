@@ -44,7 +44,7 @@ var _ = Describe("the bounds of the API", func() {
 		moved(2)
 		words := `violates PodSecurity "restricted:latest": ` + strings.Repeat("hostPort (container \"sidecar\" uses hostPort 8080), ", 100)
 		forbid(fmt.Sprintf(`pods "my-app-5d8f-x7f2" is forbidden: %s`, words))
-		By("lasting for longer than pods may be refused, from when the operator has seen it")
+		By("rejecting pods for longer than the grace period, which starts when the operator observes it")
 		Eventually(func() string { return condition(current(), v1alpha1.ConditionReady).Message }).
 			Should(ContainSubstring(v1alpha1.FailureReplicaFailure))
 		skips.ahead.Add(int64(31 * time.Second))
@@ -58,7 +58,7 @@ var _ = Describe("the bounds of the API", func() {
 		Expect(condition(stack, v1alpha1.ConditionStalled).Message).To(And(
 			ContainSubstring("violates PodSecurity"), ContainSubstring("change the spec, name another revision in rollback.toRevision")))
 
-		By("going on with what the user writes next")
+		By("releasing the user's next change")
 		Expect(released(fixture.Image("my-app:3")).Status.Revision).To(Equal(int64(3)))
 	})
 
@@ -93,7 +93,7 @@ var _ = Describe("the bounds of the API", func() {
 	})
 })
 
-// forbid sets the Deployment's condition that its pods cannot be created.
+// forbid sets the Deployment's ReplicaFailure condition: its pods cannot be created.
 func forbid(message string) {
 	GinkgoHelper()
 	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {

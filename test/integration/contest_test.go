@@ -39,7 +39,7 @@ func (a adjustable) Since(then time.Time) time.Duration { return a.Now().Sub(the
 
 var _ = Describe("a foreign writer", Serial, func() {
 	const foreign, manager = "evil:1", "kubectl-set"
-	// the time after which a status that is written at once has been observed, also on a busy machine
+	// soon bounds the time until a status that is written at once is observed, also on a busy machine.
 	const soon = time.Second
 
 	It("R19 R28 keeps the stack from being Ready, until it stops", func() {
@@ -60,11 +60,11 @@ var _ = Describe("a foreign writer", Serial, func() {
 		contested := stalled(v1alpha1.ReasonDriftContested, "Deployment my-app", "spec.template.spec.containers[app].image", manager)
 		Expect(seen.foreignWhileReady(foreign)).To(BeNumerically("<", soon), "Ready=True while the foreign image was live")
 		Expect(seen.turns()).To(Equal([]string{"True Succeeded", "False DriftContested"}), "R19 Ready does not flap")
-		Expect(seen.messages(v1alpha1.ReasonDriftContested)).To(HaveLen(1), "R19 the message stays")
+		Expect(seen.messages(v1alpha1.ReasonDriftContested)).To(HaveLen(1), "R19 the message does not change")
 		expectEvent(contested, corev1.EventTypeNormal, v1alpha1.EventDriftRepaired, "was changed by "+manager+" and is reverted")
 		expectEvent(contested, corev1.EventTypeWarning, v1alpha1.ReasonDriftContested, manager)
 
-		By("stopping")
+		By("ending the contest")
 		Eventually(func() string { return deployment(app).Spec.Template.Spec.Containers[0].Image }).Should(Equal("my-app:1"))
 		touch()
 		Consistently(current).Should(haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDriftContested))
@@ -75,14 +75,14 @@ var _ = Describe("a foreign writer", Serial, func() {
 	})
 })
 
-// observations is an event of a watch: the Deployment's image, or the stack's condition Ready.
+// observations is a watch event: the Deployment's image or the stack's Ready condition.
 type observations struct {
 	at    time.Time
 	image string
 	ready *metav1.Condition
 }
 
-// sights are the events of a spec's stack and its Deployment, in order.
+// sights holds the events of a spec's stack and its Deployment, in order.
 type sights struct {
 	mu    sync.Mutex
 	noted []observations
@@ -149,7 +149,7 @@ func (s *sights) foreignWhileReady(image string) (longest time.Duration) {
 	return longest
 }
 
-// turns returns the successive values of the condition Ready.
+// turns returns the successive values of the Ready condition.
 func (s *sights) turns() (turns []string) {
 	for _, next := range s.all() {
 		if next.ready == nil {
@@ -163,7 +163,7 @@ func (s *sights) turns() (turns []string) {
 	return turns
 }
 
-// messages returns the messages of Ready with the reason.
+// messages returns the messages of the Ready condition with the reason.
 func (s *sights) messages(reason string) map[string]bool {
 	messages := map[string]bool{}
 	for _, next := range s.all() {

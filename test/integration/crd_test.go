@@ -22,7 +22,7 @@ import (
 
 var _ = Describe("the resource", func() {
 	It("is installed by a plain client-side kubectl apply, well below the limit of its annotation", func() {
-		const limit = 200 * 1000 // of 262144, that the API server allows all annotations
+		const limit = 200 * 1000 // the API server limits all annotations to 262144 bytes
 		kubectl("apply", "-f", crdPath())
 		crd := &apiextensionsv1.CustomResourceDefinition{}
 		Expect(k8s.Get(ctx, client.ObjectKey{Name: readCRD().Name}, crd)).To(Succeed())
@@ -44,7 +44,7 @@ var _ = Describe("the resource", func() {
 		walk("", *readCRD().Spec.Versions[0].Schema.OpenAPIV3Schema, func(path string, schema apiextensionsv1.JSONSchemaProps) {
 			for name, field := range schema.Properties {
 				if path+name == "metadata" {
-					continue // the API server's own
+					continue // set by the API server
 				}
 				Expect(field.Description).NotTo(BeEmpty(), "the description of %s.%s", path, name)
 			}

@@ -60,7 +60,7 @@ var _ = Describe("what the operator adds by itself", func() {
 		Expect(spec.Containers[0].Lifecycle).To(BeNil())
 		Expect(spec.Containers[0].ReadinessProbe).To(BeNil())
 		Expect(spec.TerminationGracePeriodSeconds).To(HaveValue(Equal(int64(30))))
-		Expect(spec.Containers[0].Image).To(Equal("my-app:1"), "the main component's")
+		Expect(spec.Containers[0].Image).To(Equal("my-app:1"), "the image of the main component")
 	})
 
 	It("R25 runs pods with as few rights as they need, spread over nodes", func() {
@@ -101,7 +101,7 @@ var _ = Describe("another version of the operator", func() {
 		Expect(numbers()).To(Equal([]int64{1, 2}))
 		Expect(stack.Status.History).To(HaveLen(2))
 
-		By("going back to what the earlier version had rendered")
+		By("rolling back to what the earlier version rendered")
 		released(fixture.RollbackTo(1, 0))
 		Expect(deployment(app).Spec.Template.Spec.Containers[0].Lifecycle.PreStop.Sleep.Seconds).To(Equal(int64(5)))
 		released(fixture.NoRollback())

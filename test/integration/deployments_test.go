@@ -16,14 +16,14 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-// This file plays the Deployment controller and the garbage collector.
+// This file simulates the Deployment controller and the garbage collector.
 
-// pods are the numbers of pods in a Deployment's status.
+// pods are the pod counts in a Deployment's status.
 type pods struct {
 	total, updated, ready, available int32
 }
 
-// all returns numbers with which every pod runs the template and is available.
+// all returns the counts with which every pod is updated and available.
 func all(n int32) pods { return pods{n, n, n, n} }
 
 // report writes the status of a Deployment for its newest generation.
@@ -67,9 +67,9 @@ func rollOut(g Gomega) {
 	}
 }
 
-// ready lets the Deployments roll out until the stack is Ready in its newest generation,
-// which the operator has to speak of first: pods that come before would be those of what
-// the change overtakes.
+// ready waits until the operator has observed the stack's newest generation, then completes
+// rollouts until the stack is Ready. Pods reported earlier would belong to the rollout that
+// the change supersedes.
 func ready() *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -88,8 +88,8 @@ func released(options ...option) *v1alpha1.AppStack {
 	return ready()
 }
 
-// orphan does what deleting the stack with --cascade=orphan does: the stack
-// goes, and what it owned stays without an owner.
+// orphan does what deleting the stack with --cascade=orphan does: the stack is
+// deleted, and its objects stay without an owner.
 func orphan() {
 	GinkgoHelper()
 	stack := current()
@@ -114,7 +114,7 @@ func collectGarbage() {
 	}
 }
 
-// deleteStack deletes the stack and checks that it is gone at once: it has no finalizer (R27).
+// deleteStack deletes the stack and checks that it disappears at once: it has no finalizer (R27).
 func deleteStack() {
 	GinkgoHelper()
 	stack := current()

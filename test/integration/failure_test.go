@@ -39,7 +39,7 @@ var _ = Describe("a rollout that fails", func() {
 			HaveField("Reason", v1alpha1.FailureInvalidImageName), HaveField("Message", "couldn't parse image name"))))
 		expectEvent(stack, corev1.EventTypeWarning, v1alpha1.EventRolloutFailed, "revision 2 failed: component main, container app")
 
-		By("keeping what is known of it with the revisions, should the status be lost")
+		By("restoring the failure report from the revisions after the status is lost")
 		before := stack.Status
 		stack.Status = v1alpha1.AppStackStatus{}
 		Expect(k8s.Status().Update(ctx, stack)).To(Succeed())
@@ -57,14 +57,14 @@ var _ = Describe("a rollout that fails", func() {
 
 		By("a pod of the earlier revision")
 		fails(podOf(old))
-		By("a pod that carries the labels, and has no owner")
+		By("a pod with the labels and no owner")
 		fails(podOf(nil))
-		By("a pod of a ReplicaSet that is another's")
+		By("a pod of a foreign ReplicaSet")
 		foreign := ours.DeepCopy()
 		foreign.ObjectMeta = metav1.ObjectMeta{Namespace: namespace, Name: "foreign", Labels: ours.Labels}
 		Expect(k8s.Create(ctx, foreign)).To(Succeed())
 		fails(podOf(foreign))
-		By("a pod that names the ReplicaSet, and another UID")
+		By("a pod whose owner reference has the ReplicaSet's name and another UID")
 		forged := ours.DeepCopy()
 		forged.UID = "forged"
 		fails(podOf(forged))
@@ -108,7 +108,7 @@ var _ = Describe("a rollout that fails", func() {
 	})
 })
 
-// healed completes rollouts until an automatic rollback has ended.
+// healed completes rollouts until an automatic rollback has succeeded.
 func healed() *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -162,7 +162,7 @@ func podOf(set *appsv1.ReplicaSet) *corev1.Pod {
 	return pod
 }
 
-// fails sets a status of the pod that fails a rollout at once.
+// fails sets a pod status that fails the rollout at once.
 func fails(pod *corev1.Pod) {
 	GinkgoHelper()
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
@@ -216,5 +216,5 @@ func deny(image string) {
 			},
 		},
 	}
-	Eventually(func() bool { return apierrors.IsInvalid(k8s.Create(ctx, probe.DeepCopy())) }).Should(BeTrue(), "the policy is in force")
+	Eventually(func() bool { return apierrors.IsInvalid(k8s.Create(ctx, probe.DeepCopy())) }).Should(BeTrue(), "the policy is not in force")
 }

@@ -29,12 +29,12 @@ var _ = Describe("the guard of the CRD", func() {
 
 		crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "appstacks.apps.appstack.dev"}}
 		attempt := func() error { return k8s.Delete(ctx, crd.DeepCopy(), client.DryRunAll) }
-		// a new policy takes a moment to be in force
+		// a new policy takes effect after a moment
 		Eventually(attempt).Should(MatchError(And(
 			ContainSubstring("delete every AppStack"), ContainSubstring("--cascade=orphan"), ContainSubstring("allow-deletion=true"))))
 		Consistently(attempt).Should(HaveOccurred())
 		Expect(k8s.DeleteAllOf(ctx, &apiextensionsv1.CustomResourceDefinition{}, client.DryRunAll)).
-			To(MatchError(ContainSubstring("delete every AppStack")), "not all at once either")
+			To(MatchError(ContainSubstring("delete every AppStack")), "deletecollection is rejected too")
 
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(crd), crd)).To(Succeed())
 		guarded := crd.DeepCopy()

@@ -36,9 +36,9 @@ import (
 const (
 	// app is the name of every spec's stack.
 	app = "my-app"
-	// worker is the name of the Deployment of a component named so.
+	// worker is the name of the Deployment of the component "worker".
 	worker = "my-app-worker"
-	// user is the field manager of writes by the specs.
+	// user is the field manager of the specs' writes.
 	user = "user"
 )
 
@@ -63,7 +63,7 @@ func created(options ...option) *v1alpha1.AppStack {
 	return ready()
 }
 
-// change changes the stack by the options.
+// change applies the options to the stack.
 func change(options ...option) *v1alpha1.AppStack {
 	GinkgoHelper()
 	stack := &v1alpha1.AppStack{}
@@ -74,7 +74,7 @@ func change(options ...option) *v1alpha1.AppStack {
 	return stack
 }
 
-// edit changes an object by hand.
+// edit changes an object as a user would.
 func edit[T client.Object](object T, by func(T)) {
 	GinkgoHelper()
 	name := object.GetName()
@@ -89,7 +89,7 @@ func touch() { change(fixture.Annotation("example.com/touched", time.Now().Forma
 
 // find reads an object of the spec's namespace.
 func find[T client.Object](g Gomega, object T, name string) T {
-	reflect.ValueOf(object).Elem().SetZero() // or what is gone would still be in it
+	reflect.ValueOf(object).Elem().SetZero() // else removed fields would keep their old values
 	g.Expect(k8s.Get(ctx, key(name), object)).To(Succeed())
 	return object
 }
@@ -120,14 +120,14 @@ func current() *v1alpha1.AppStack {
 	return find(Default, &v1alpha1.AppStack{}, app)
 }
 
-// observed returns the stack, whose status must be of its newest generation.
+// observed returns the stack and requires that its status has observed the newest generation.
 func observed(g Gomega) *v1alpha1.AppStack {
 	stack := find(g, &v1alpha1.AppStack{}, app)
 	g.Expect(stack.Status.ObservedGeneration).To(Equal(stack.Generation), "status.observedGeneration")
 	return stack
 }
 
-// moved waits until the stack, in its newest generation, runs or rolls out the revision.
+// moved waits until the stack has observed its newest generation and runs or rolls out the revision.
 func moved(to int64) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -140,7 +140,7 @@ func moved(to int64) *v1alpha1.AppStack {
 	return stack
 }
 
-// stalled waits until the stack, in its newest generation, is Stalled for the reason.
+// stalled waits until the stack has observed its newest generation and is Stalled with the reason.
 func stalled(reason string, message ...string) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -214,7 +214,7 @@ func content(number int64) model.Content {
 	return rev.Content
 }
 
-// bytesOf returns the JSON form of a value.
+// bytesOf returns the value as JSON.
 func bytesOf(value any) string {
 	GinkgoHelper()
 	raw, err := json.Marshal(value)

@@ -29,7 +29,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 		Expect(err).NotTo(HaveOccurred(), "pushing")
 		return hub.Host() + "/" + repository + ":" + tag, digest
 	}
-	// bare is a stack whose spec sets nothing but the image.
+	// bare makes a stack whose spec sets only the image.
 	bare := func(image string) option {
 		return func(s *v1alpha1.AppStack) { s.Spec = v1alpha1.AppStackSpec{Image: image} }
 	}
@@ -79,7 +79,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 		Expect(gone(&corev1.Service{}, worker)()).To(BeTrue(), "the worker has no Service")
 
 		Expect(stack).To(haveCondition(v1alpha1.ConditionImagesResolved, metav1.ConditionTrue, v1alpha1.ReasonImagesPinned))
-		Expect(stack.Status.Image).To(Equal(reference), "without the digest, for people")
+		Expect(stack.Status.Image).To(Equal(reference), "without the digest, for readability")
 		Expect(stack.Status.Components[0].Image).To(Equal(reference + "@" + digest))
 		Expect(values(stack, 0)).To(Equal(map[string]string{
 			"ports":          "Image: 8080/TCP",
@@ -198,7 +198,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 		hub.Fault(func(registry.Request) registry.Fault { return registry.Hang() })
 		change(fixture.Image(reference+"0"), fixture.Replicas(4))
 		Eventually(func() *int32 { return deployment(app).Spec.Replicas }).WithTimeout(time.Second).Should(HaveValue(Equal(int32(4))))
-		Expect(numbers()).To(Equal([]int64{1}), "the image is being waited for")
+		Expect(numbers()).To(Equal([]int64{1}), "the release waits for the image")
 		moved(2)
 	})
 })

@@ -35,7 +35,7 @@ var _ = Describe("A thousand stacks", Serial, func() {
 		DeferCleanup(func() error { return hub.Stop() })
 		return hub
 	}
-	// fill pushes the images, and returns the references to them.
+	// fill pushes the images and returns their references.
 	fill := func(hub *registry.Registry) []string {
 		GinkgoHelper()
 		var references []string
@@ -47,7 +47,7 @@ var _ = Describe("A thousand stacks", Serial, func() {
 		}
 		return references
 	}
-	// apply creates so many stacks, which run the images in turns.
+	// apply creates n stacks that take the images in turn.
 	apply := func(prefix string, n int, references []string) {
 		GinkgoHelper()
 		var group errgroup.Group
@@ -67,7 +67,7 @@ var _ = Describe("A thousand stacks", Serial, func() {
 		Expect(k8s.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
 		return slices.DeleteFunc(list.Items, func(s v1alpha1.AppStack) bool { return len(s.Status.History) == 0 })
 	}
-	// tell reports how long after their creation the stacks were released.
+	// tell reports the time from the stacks' creation to their release.
 	tell := func(which string, all []v1alpha1.AppStack) {
 		var waits []time.Duration
 		for _, stack := range all {

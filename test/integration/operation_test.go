@@ -32,7 +32,7 @@ var _ = Describe("the number of pods", func() {
 		edit(deployment(app), func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](7) })
 		released(fixture.Image("my-app:2"))
 		Expect(*deployment(app).Spec.Replicas).To(Equal(int32(7)))
-		Eventually(seen).Should(Equal([]int32{3, 7}), "at no time was it another number")
+		Eventually(seen).Should(Equal([]int32{3, 7}), "no other number of replicas was observed")
 	})
 
 	It("R28 stays as it is when an autoscaler takes over, and when it goes", func() {
@@ -167,8 +167,8 @@ func targets(spec autoscalingv2.HorizontalPodAutoscalerSpec) map[corev1.Resource
 	return all
 }
 
-// watchReplicas watches a Deployment; the returned function tells which numbers
-// of pods it asked for so far, one after another.
+// watchReplicas watches a Deployment; the returned function returns the successive
+// values of spec.replicas so far.
 func watchReplicas(name string) func() []int32 {
 	GinkgoHelper()
 	live := deployment(name)

@@ -62,12 +62,12 @@ func workers(names ...string) option {
 // adopting lets the stack adopt existing objects.
 func adopting() option { return fixture.Annotation(v1alpha1.AnnotationAdopt, "true") }
 
-// hour is a time of the past; a higher number is later.
+// hour returns a time in the past; a higher n is later.
 func hour(n int) time.Time {
 	return time.Date(2026, 1, 1, n, 0, 0, 0, time.UTC)
 }
 
-// patched changes the stack by a merge patch, as written.
+// patched applies a merge patch to the stack, byte for byte.
 func patched(by string) {
 	GinkgoHelper()
 	Expect(k8s.Patch(ctx, current(), client.RawPatch(types.MergePatchType, []byte(by)), client.FieldOwner(user))).To(Succeed())

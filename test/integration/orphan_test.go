@@ -78,7 +78,7 @@ var _ = Describe("a stack that is deleted", func() {
 		for _, object := range left[1:] {
 			Expect(k8s.Delete(ctx, object)).To(Succeed())
 		}
-		Consistently(owned).Should(HaveLen(1), "one of them is still there")
+		Consistently(owned).Should(HaveLen(1), "one of the objects remains")
 		collectGarbage()
 		stack := ready()
 		Expect(rollouts(stack)).To(Equal([]string{"1 SpecChanged Succeeded"}))

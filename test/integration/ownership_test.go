@@ -21,7 +21,7 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// eachForeign is an object of a name that the specs' stack needs.
+// eachForeign has an entry for each foreign object with a name that the specs' stack needs.
 var eachForeign = []TableEntry{
 	Entry("Deployment", legacyDeployment, app, `Deployment "my-app"`),
 	Entry("Service", legacyService, app, `Service "my-app"`),
@@ -48,7 +48,7 @@ var _ = Describe("an object of a needed name", func() {
 			Expect(find(Default, object, name).GetResourceVersion()).To(Equal(before))
 
 			Expect(k8s.Delete(ctx, object)).To(Succeed())
-			touch() // or it is looked at within 30 s
+			touch() // without it the next reconcile comes within 30 s
 			stack = ready()
 			Expect(stack).NotTo(haveType(v1alpha1.ConditionStalled))
 			Expect(numbers()).To(Equal([]int64{1}))

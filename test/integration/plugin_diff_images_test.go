@@ -20,7 +20,7 @@ import (
 var _ = Describe("the plugin: diff of images of a registry", Ordered, ContinueOnFailure, func() {
 	var hub *registry.Registry
 
-	// push puts an image that says all that an image can say into the registry.
+	// push pushes an image whose config sets every field that the operator reads.
 	push := func(repository, tag string) (reference, digest string) {
 		GinkgoHelper()
 		digest, err := hub.Push(ctx, repository, tag, registry.Image(registry.Expose("8080/tcp"),
@@ -53,7 +53,7 @@ var _ = Describe("the plugin: diff of images of a registry", Ordered, ContinueOn
 			predicted := changed(does("diff", app))
 			Expect(predicted).To(Equal([]string{"+workingDir: /changed"}))
 
-			By("being right")
+			By("rolling out the predicted change")
 			change(fixture.Paused(false))
 			moved(before + 1)
 			Expect(changed(does("diff", app, strconv.FormatInt(before, 10)))).To(Equal(predicted))

@@ -32,8 +32,8 @@ func changed(text string) []string {
 	return lines
 }
 
-// eachRich is a stack with fields in which what the API server has recorded
-// might differ from what the spec is rendered to.
+// eachRich has an entry for each kind of field in which the live object might
+// differ from the rendered spec.
 var eachRich = []TableEntry{
 	Entry("nothing but an image", fixture.Bare()),
 	Entry("ports", ports(v1alpha1.Port{Name: "http", ContainerPort: 8080}, v1alpha1.Port{ContainerPort: 53, Protocol: corev1.ProtocolUDP})),
@@ -158,7 +158,7 @@ var _ = Describe("the plugin: diff", func() {
 			predicted := changed(does("diff", app))
 			Expect(predicted).To(Equal([]string{"+workingDir: /changed"}))
 
-			By("being right")
+			By("rolling out the predicted change")
 			change(fixture.Paused(false))
 			moved(2)
 			Expect(changed(does("diff", app, "1", "2"))).To(Equal(predicted))

@@ -22,7 +22,7 @@ import (
 )
 
 var _ = Describe("the plugin: export", func() {
-	// objects returns the objects in the text.
+	// objects parses the objects in the text.
 	objects := func(text string) []*unstructured.Unstructured {
 		GinkgoHelper()
 		var all []*unstructured.Unstructured
@@ -38,14 +38,14 @@ var _ = Describe("the plugin: export", func() {
 		}
 		return names
 	}
-	// applied applies the text as its header says.
+	// applied applies the text as its header instructs.
 	applied := func(text string) {
 		GinkgoHelper()
 		file := filepath.Join(GinkgoT().TempDir(), "my-app.yaml")
 		Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
 		kubectl("apply", "-f", file)
 	}
-	// shop is a stack with every feature.
+	// shop creates a stack with every feature.
 	shop := func() {
 		GinkgoHelper()
 		create(fixture.Env("A", "b"), func(s *v1alpha1.AppStack) {
@@ -94,7 +94,7 @@ var _ = Describe("the plugin: export", func() {
 	It("changes no pod when it is applied after the stack was deleted", func() {
 		shop()
 		Expect(k8s.Get(ctx, key(worker), &appsv1.Deployment{})).To(Succeed())
-		edit(deployment(worker), func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](3) }) // the autoscaler did
+		edit(deployment(worker), func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](3) }) // as the autoscaler does
 		report(worker, all(3))
 		ready()
 		text := does("export", app)

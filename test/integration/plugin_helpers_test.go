@@ -22,10 +22,11 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// The plugin runs in the process of the specs, as the administrator, in the
-// namespace of the spec. Its streams are buffers: none is a terminal.
+// The plugin runs in the specs' process, as the administrator, in the spec's
+// namespace. Its streams are buffers, not terminals.
 
-// kubeconfig writes the administrator's file, which is there until the spec ends.
+// kubeconfig writes a kubeconfig of the administrator and returns its path. The file
+// exists until the spec ends.
 func kubeconfig() string {
 	GinkgoHelper()
 	admin, err := environment.ControlPlane.AddUser(adminUser, nil)
@@ -37,13 +38,13 @@ func kubeconfig() string {
 	return file
 }
 
-// plugin is one that a person at the streams runs.
+// plugin runs the plugin with the given streams.
 type plugin struct {
 	in       io.Reader
 	out, err io.Writer
-	// kubeconfig is the administrator's where it is left out.
+	// kubeconfig defaults to the administrator's.
 	kubeconfig string
-	// clock is the real one where it is left out.
+	// clock defaults to the real clock.
 	clock clock.WithTicker
 }
 
@@ -62,7 +63,7 @@ func (p plugin) run(ctx context.Context, args ...string) int {
 		made.Clock = p.clock
 	}
 	flags := []string{"--kubeconfig", p.kubeconfig, "-n", namespace, "--cache-dir", filepath.Join(filepath.Dir(p.kubeconfig), "cache")}
-	// what follows -- is the container's; the first word may be that of the completion
+	// after the command, which may be __complete, and before a --, which ends the plugin's flags
 	return made.Run(ctx, append(append([]string{args[0]}, flags...), args[1:]...))
 }
 
@@ -114,14 +115,14 @@ func changesNothing(run func()) {
 	Expect(after.Annotations).To(Equal(before.Annotations))
 }
 
-// ended is the result of a command.
+// ended is the result of a finished command.
 type ended struct {
 	stdout, stderr string
 	code           int
 }
 
-// meanwhile runs the plugin and, until it ends, again and again what the
-// cluster does in the meantime.
+// meanwhile runs the plugin and calls happens, which simulates the cluster,
+// repeatedly until the plugin ends.
 func meanwhile(happens func(Gomega), args ...string) ended {
 	GinkgoHelper()
 	done := make(chan ended, 1)
@@ -151,7 +152,8 @@ func read[T any](text string) T {
 // cause returns the change cause of the stack.
 func cause(stack *v1alpha1.AppStack) string { return stack.Annotations[v1alpha1.AnnotationChangeCause] }
 
-// brokenRelease releases my-app:2, which fails and is rolled back from. It gives the pod that failed.
+// brokenRelease releases my-app:2, which fails and is rolled back. It returns the name of the
+// failed pod.
 func brokenRelease(by ...option) (pod string) {
 	GinkgoHelper()
 	by = append([]option{fixture.Image("my-app:2")}, by...)

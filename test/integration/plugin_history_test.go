@@ -28,7 +28,7 @@ var _ = Describe("the plugin: history", func() {
 			BeEmpty(),
 		))
 
-		By("writing it for programs")
+		By("printing machine-readable output")
 		list := read[[]v1alpha1.RolloutStatus](does("history", app, "-o", "json"))
 		Expect(list).To(Equal(current().Status.History))
 		Expect(read[[]v1alpha1.RolloutStatus](does("history", app, "-o", "yaml"))).To(Equal(list))
@@ -69,12 +69,12 @@ var _ = Describe("the plugin: history", func() {
 			ContainSubstring("my-app:2"), ContainSubstring("restartPolicy"), ContainSubstring("dnsPolicy"),
 			ContainSubstring("terminationMessagePath"), ContainSubstring("schedulerName"), ContainSubstring("null")))
 
-		By("writing it for programs whole")
+		By("printing the whole revision in machine-readable output")
 		whole := read[model.Content](does("history", app, "--revision", "1", "-o", "json"))
 		Expect(bytesOf(whole)).To(Equal(bytesOf(content(1))))
 		Expect(does("history", app, "--revision", "2", "-o", "name")).To(Equal("controllerrevision.apps/my-app-2\n"))
 
-		By("saying which there are")
+		By("listing the existing revisions")
 		Expect(refuses("history", app, "--revision", "9")).To(Equal("error: my-app has no revision 9: use one of 1, 2\n"))
 		Expect(refuses("history", app, "--revision", "-1")).To(ContainSubstring("my-app has no revision -1"))
 	})

@@ -30,9 +30,9 @@ var _ = Describe("the plugin: set-image", func() {
 		Expect(stack.Status.History[1].Cause).To(Equal("first"))
 		Expect(stack.Annotations).To(HaveKeyWithValue("example.com/other", "kept"))
 		before.Spec.Image = "my-app:2"
-		Expect(stack.Spec).To(Equal(before.Spec), "all other fields")
+		Expect(stack.Spec).To(Equal(before.Spec), "all other fields are unchanged")
 
-		By("giving the cause that is given")
+		By("recording the given cause")
 		does("set-image", app, "my-app:3", "--cause", "faster")
 		Expect(cause(current())).To(Equal("faster"))
 	})
@@ -48,7 +48,7 @@ var _ = Describe("the plugin: set-image", func() {
 		ready()
 		Expect(deployment(app).Spec.Template.Spec.Containers[0].Image).To(Equal("my-app:2"))
 		Expect(deployment(worker).Spec.Template.Spec.Containers[0].Image).To(Equal("worker:3"))
-		Expect(deployment("my-app-mailer").Spec.Template.Spec.Containers[0].Image).To(Equal("my-app:2"), "the main one's")
+		Expect(deployment("my-app-mailer").Spec.Template.Spec.Containers[0].Image).To(Equal("my-app:2"), "the image of the main component")
 		does("set-image", app, "main=my-app:3")
 		Expect(current().Spec.Image).To(Equal("my-app:3"))
 	})

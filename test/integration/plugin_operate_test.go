@@ -99,7 +99,7 @@ var _ = Describe("the plugin: pause and resume", func() {
 			Expect(code).To(BeZero())
 			Expect(stderr).To(Equal("my-app is already paused\n"))
 		})
-		Expect(refuses("pause", app, "--wait")).To(ContainSubstring("--wait"), "there is nothing to wait for")
+		Expect(refuses("pause", app, "--wait")).To(ContainSubstring("--wait"), "a pause has nothing to wait for")
 	})
 })
 
@@ -132,7 +132,8 @@ var _ = Describe("the plugin: scale", func() {
 	})
 })
 
-// eachChange is a command for a stack that has run two revisions and is rolled back to the first.
+// eachChange has an entry for each command that changes a stack. The stack is rolled back
+// from revision 2 to 1.
 var eachChange = []TableEntry{
 	Entry("set-image", "set-image", app, "my-app:3"),
 	Entry("rollback", "rollback", app, "--to-revision", "1", "--yes"),

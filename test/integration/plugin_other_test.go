@@ -48,7 +48,8 @@ var _ = Describe("the plugin: version", func() {
 })
 
 var _ = Describe("the plugin: completion", func() {
-	// completes is what the shell is told; below it is a number, which says how to go on.
+	// completes returns the completions for the shell, followed by the number of cobra's
+	// completion directive.
 	completes := func(args ...string) string {
 		GinkgoHelper()
 		return does(append([]string{"__complete"}, args...)...)
@@ -61,7 +62,7 @@ var _ = Describe("the plugin: completion", func() {
 			"scale", "pause", "resume", "export"} {
 			Expect(completes(command, "")).To(And(ContainSubstring("my-app\t"), ContainSubstring("other\t")), command)
 		}
-		Expect(completes("status", app, "")).NotTo(ContainSubstring("other"), "there is one name")
+		Expect(completes("status", app, "")).NotTo(ContainSubstring("other"), "the command takes one name")
 	})
 
 	It("knows revisions, newest first", func() {

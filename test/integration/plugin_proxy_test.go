@@ -29,8 +29,8 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// through is a kubeconfig that leads to the API server by way of someone, who
-// passes a request on, or does not.
+// through returns a kubeconfig of a proxy in front of the API server. The handler
+// decides whether to forward a request to api.
 func through(someone func(w http.ResponseWriter, r *http.Request, api http.Handler)) string {
 	GinkgoHelper()
 	target, err := url.Parse(config.Host)
@@ -51,7 +51,7 @@ func through(someone func(w http.ResponseWriter, r *http.Request, api http.Handl
 	return path
 }
 
-// interrupted is a kubeconfig by which something happens just before the first change.
+// interrupted returns a kubeconfig of a proxy that calls by just before the first PATCH.
 func interrupted(by func()) string {
 	GinkgoHelper()
 	var once sync.Once
@@ -66,7 +66,7 @@ func interrupted(by func()) string {
 	})
 }
 
-// ofStacks says whether someone reads stacks, and whether he watches them.
+// ofStacks reports whether the request reads stacks, and whether it watches them.
 func ofStacks(r *http.Request) (read, watch bool) {
 	read = r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/appstacks")
 	return read, read && r.URL.Query().Get("watch") != ""
@@ -121,7 +121,7 @@ var _ = Describe("the plugin: an API server that is not at its best", func() {
 		file := through(func(w http.ResponseWriter, r *http.Request, api http.Handler) {
 			if _, watch := ofStacks(r); watch {
 				w.WriteHeader(http.StatusOK)
-				http.NewResponseController(w).Flush() //nolint:errcheck // it is a test's own
+				http.NewResponseController(w).Flush() //nolint:errcheck // the client may have disconnected
 				<-r.Context().Done()
 				return
 			}
@@ -145,7 +145,7 @@ var _ = Describe("the plugin: an API server that is not at its best", func() {
 				}
 				groups.Groups = slices.DeleteFunc(groups.Groups, func(group metav1.APIGroup) bool { return group.Name == v1alpha1.GroupName })
 				w.Header().Set("Content-Type", "application/json")
-				_ = json.NewEncoder(w).Encode(groups) // what is cut off is no answer
+				_ = json.NewEncoder(w).Encode(groups) // the client may have disconnected
 			default:
 				api.ServeHTTP(w, r)
 			}

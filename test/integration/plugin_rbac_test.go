@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// granted gives the user a role in the namespace of the spec, and waits until it is in force.
+// granted binds the user to a role in the spec's namespace and waits until the binding takes effect.
 func granted(user string, role *rbacv1.ClusterRole) {
 	GinkgoHelper()
 	role.ObjectMeta = metav1.ObjectMeta{GenerateName: "plugin-"}
@@ -48,11 +48,11 @@ const (
 	ed = "ed"
 	// wes may read stacks, and nothing else.
 	wes = "wes"
-	// sam may do nothing.
+	// sam has no permissions.
 	sam = "sam"
 )
 
-// asked is a command with what it asks of the API server first that not everyone may do.
+// asked is a command with the verb of its first request that needs a permission.
 type asked struct {
 	verb string
 	args []string
@@ -102,7 +102,7 @@ var _ = Describe("the plugin: permissions", func() {
 		return who + " cannot " + verb + " appstacks.apps.appstack.dev in namespace " + namespace
 	}
 
-	// suffices checks that the user can run the command and is shown everything.
+	// suffices checks that the user can run the command and gets its full output.
 	suffices := func(user string, command asked) {
 		GinkgoHelper()
 		By(strings.Join(command.args, " "))
@@ -111,7 +111,7 @@ var _ = Describe("the plugin: permissions", func() {
 		Expect(stdout).NotTo(BeEmpty())
 		Expect(stdout + stderr).NotTo(ContainSubstring("ask an administrator"))
 	}
-	// refused checks that the user is told that the permission is missing, and changes nothing.
+	// refused checks that the error names the missing permission and that nothing changes.
 	refused := func(user, verb string, args ...string) {
 		GinkgoHelper()
 		By(strings.Join(args, " "))
@@ -190,7 +190,7 @@ var _ = Describe("the plugin: permissions", func() {
 		rolledBack()
 		for _, command := range slices.Concat(reads, writes) {
 			if command.verb == "patch" {
-				command.verb = "get" // which comes first
+				command.verb = "get" // the command reads before it patches
 			}
 			refused(sam, command.verb, command.args...)
 		}
@@ -240,7 +240,7 @@ var _ = Describe("the plugin: permissions", func() {
 		Entry("diff", "controllerrevisions.apps", "diff", app),
 		Entry("history --revision", "controllerrevisions.apps", "history", app, "--revision", "1"),
 		Entry("rollback", "controllerrevisions.apps", "rollback", app, "--yes"),
-		Entry("logs", "", "logs", app), // any of several
+		Entry("logs", "", "logs", app), // one of several resources
 		Entry("export", "deployments.apps", "export", app),
 	)
 })

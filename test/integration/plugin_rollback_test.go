@@ -44,7 +44,7 @@ var _ = Describe("the plugin: rollback", func() {
 		Expect(rollouts(stack)[0]).To(Equal("2 Rollback Succeeded"))
 		Expect(stack.Status.History[0].Cause).To(Equal("rollback, by admin"))
 
-		By("going further back, as neither what runs nor what the spec says is a way out")
+		By("rolling back further: neither the running revision nor that of the spec is a rollback target")
 		does("rollback", app, "--yes")
 		Expect(*current().Spec.Rollback).To(And(HaveField("ToRevision", int64(1)), HaveField("FromRevision", HaveValue(Equal(int64(3))))))
 	})

@@ -84,7 +84,7 @@ var _ = Describe("the plugin: status", func() {
 })
 
 var _ = Describe("the plugin: list", func() {
-	// names are the first words of the lines below the header.
+	// names returns the first word of each line below the header.
 	names := func(text string) []string {
 		var all []string
 		for _, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
@@ -122,15 +122,15 @@ var _ = Describe("the plugin: list", func() {
 			MatchRegexp(`(?m)^my-app +✔ Ready +1 +3/3 .* my-app:1$`),
 		))
 
-		By("choosing by labels")
+		By("selecting by labels")
 		Expect(names(does("list", "-l", "team=shop"))).To(Equal([]string{"refused", app}))
 		Expect(names(does("ls", "-l", "!team"))).To(Equal([]string{"busy"}))
 		Expect(refuses("list", "-l", "=")).To(ContainSubstring("--selector"))
 
-		By("showing more")
+		By("printing wide output")
 		Expect(does("list", "-o", "wide")).To(And(ContainSubstring("MESSAGE"), ContainSubstring("spec.template.spec.containers[0].env[0].name")))
 
-		By("writing objects for programs, in the same order")
+		By("printing machine-readable objects, in the same order")
 		list := read[*v1alpha1.AppStackList](does("list", "-o", "json"))
 		Expect(list.Kind).To(Equal("AppStackList"))
 		Expect(list.Items).To(HaveExactElements(HaveField("Name", "refused"), HaveField("Name", "busy"), HaveField("Name", app)))

@@ -23,13 +23,13 @@ type going struct {
 	interrupt func()
 }
 
-// goes starts a command that runs on. It is interrupted at the end of the spec.
+// goes starts a command in the background. It is interrupted at the end of the spec.
 func goes(args ...string) going {
 	GinkgoHelper()
 	return goesBy(kubeconfig(), args...)
 }
 
-// goesBy starts it on the way to the API server that the file names.
+// goesBy starts a command in the background with the given kubeconfig.
 func goesBy(file string, args ...string) going {
 	GinkgoHelper()
 	running, cancel := context.WithCancel(ctx)
@@ -108,7 +108,7 @@ var _ = Describe("the plugin: wait", func() {
 			ContainSubstring("kubectl appstack set-image my-app IMAGE -n "+namespace),
 			MatchRegexp("error: my-app: .*RolledBack: ")))
 
-		By("telling the same later")
+		By("reporting the same later")
 		healed()
 		Expect(refuses("wait", app)).To(And(ContainSubstring("Revision 2 failed"), MatchRegexp("error: my-app: .*RolledBack: ")))
 	})

@@ -18,7 +18,7 @@ import (
 )
 
 var _ = Describe("the plugin: why", func() {
-	// told returns the text of why under each title.
+	// told returns the output of why by title.
 	told := func() map[string]string {
 		GinkgoHelper()
 		parts := map[string]string{}
@@ -95,7 +95,7 @@ var _ = Describe("the plugin: why", func() {
 		parts := told()
 		Expect(parts[failed]).To(And(ContainSubstring("Revision 1 failed"), ContainSubstring("my-app:denied is denied")))
 		Expect(parts[todo]).To(ContainSubstring("kubectl appstack set-image my-app IMAGE"))
-		Expect(parts[todo]).NotTo(ContainSubstring("kubectl appstack rollback"), "there is no other revision")
+		Expect(parts[todo]).NotTo(ContainSubstring("kubectl appstack rollback"), "no other revision exists")
 	})
 
 	It("of a paused stack says how to go on", func() {
@@ -199,7 +199,7 @@ var _ = Describe("the plugin: logs", func() {
 		Expect(k8s.SubResource("binding").Create(ctx, pod, to)).To(Succeed())
 		told := refuses("logs", app)
 		Expect(told).To(ContainSubstring(`"nowhere" not found`))
-		Expect(told).NotTo(ContainSubstring("list -A"), "the stack is there")
+		Expect(told).NotTo(ContainSubstring("list -A"), "the stack exists")
 	})
 
 	It("--follow waits for pods, until it is interrupted", func() {

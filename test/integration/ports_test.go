@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// sendsTo returns the ports of the Service, as "name number to target".
+// sendsTo returns the ports of the Service, as "name port to targetPort".
 func sendsTo() []string {
 	var all []string
 	for _, port := range service(app).Spec.Ports {
@@ -47,7 +47,7 @@ var _ = Describe("a port that changes", func() {
 		healed()
 		Eventually(sendsTo).Should(ConsistOf("port-80 80 to port-80"))
 
-		By("succeeding the next time")
+		By("succeeding with the next release")
 		released(fixture.Image("my-app:3"))
 		Eventually(sendsTo).Should(ConsistOf("http 80 to http"))
 	})
@@ -92,7 +92,7 @@ var _ = Describe("a port that changes", func() {
 		By("rolling back by hand")
 		change(fixture.RollbackTo(1, 2))
 		moved(1)
-		Consistently(sendsTo).WithTimeout(time.Second).Should(ConsistOf("http 80 to web"), "the status is of before")
+		Consistently(sendsTo).WithTimeout(time.Second).Should(ConsistOf("http 80 to web"), "the Deployment's status has not changed yet")
 		report(app, pods{total: 4, updated: 1, ready: 4, available: 4})
 		Consistently(sendsTo).WithTimeout(time.Second).Should(ConsistOf("http 80 to web"))
 		report(app, pods{total: 4, updated: 2, ready: 4, available: 4})

@@ -56,7 +56,7 @@ var _ = Describe("Private images", func() {
 
 	It("R23 R29 run as written at once without rights, and the condition says what to run to have them looked up", func() {
 		asAccount, account := operatorAccount()
-		// longer than the spec waits: what is released is not released because of that
+		// longer than the spec takes: no release happens because the wait ends
 		instead(asAccount, operator.Options{Registries: &image.Registries{CA: vault.CA()}, ImageWait: time.Hour})
 		Expect(k8s.Create(ctx, pullSecret("registry"))).To(Succeed())
 		stack := created(private("registry"))
@@ -93,7 +93,7 @@ var _ = Describe("Private images", func() {
 		create(private("registry"))
 		Eventually(func() int {
 			return vault.Count(registry.OfKind(registry.Ping))
-		}).Should(BeNumerically(">", 0), "it is asked without")
+		}).Should(BeNumerically(">", 0), "the registry is asked without credentials")
 		Expect(k8s.Create(ctx, pullSecret("registry"))).To(Succeed())
 		ready()
 		Expect(runs()).To(Equal(reference + "@" + digest))

@@ -30,7 +30,7 @@ var _ = Describe("the operator's rights", func() {
 		asAccount, _ := operatorAccount()
 		instead(asAccount, operator.Options{})
 
-		By("creating all kinds of children, adopting, updating")
+		By("creating all kinds of objects, adopting, updating")
 		Expect(k8s.Create(ctx, legacyDeployment(app))).To(Succeed())
 		Expect(k8s.Create(ctx, legacyService(app))).To(Succeed())
 		stack := created(adopting(), fixture.HistoryLimit(1), autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}),
@@ -47,7 +47,7 @@ var _ = Describe("the operator's rights", func() {
 		}
 		Eventually(gone(&appsv1.Deployment{}, worker)).Should(BeTrue())
 
-		By("taking back what was left without an owner")
+		By("adopting orphaned objects")
 		orphan()
 		stack = created(fixture.Image("my-app:2"), fixture.Ports())
 		Eventually(func(g Gomega) {
@@ -56,7 +56,7 @@ var _ = Describe("the operator's rights", func() {
 			}
 		}).Should(Succeed())
 
-		By("marking again what lost its label")
+		By("restoring a removed label")
 		edit(deployment(app), func(d *appsv1.Deployment) { delete(d.Labels, naming.LabelStack) })
 		Eventually(func() map[string]string { return deployment(app).Labels }).Should(HaveKey(naming.LabelStack))
 		ready()
@@ -83,7 +83,7 @@ var _ = Describe("the operator's rights", func() {
 		func(run func()) {
 			run()
 			created()
-			const many = 25 // more than have a watch each
+			const many = 25 // more stacks than get a watch of their own
 			for i := range many {
 				other := fixture.Stack(fmt.Sprintf("other-%d", i), fixture.InNamespace(namespace))
 				Expect(k8s.Create(ctx, other)).To(Succeed())
@@ -127,7 +127,7 @@ var _ = Describe("the users' roles", func() {
 			Expect(verbsOn(role, "appstacks")).To(ConsistOf(verbs))
 			Expect(verbsOn(role, "appstacks/status")).To(ConsistOf(statusVerbs))
 			Expect(verbsOn(role, "appstacks/scale")).To(ContainElement("get"))
-			for _, rule := range role.Rules { // of others', what a stack consists of may be seen
+			for _, rule := range role.Rules { // the other API groups: reading the objects of a stack
 				if slices.Equal(rule.APIGroups, []string{v1alpha1.GroupName}) {
 					continue
 				}
@@ -145,8 +145,8 @@ var _ = Describe("the users' roles", func() {
 	)
 })
 
-// operatorAccount is a way to the API server with the rights that config/rbac
-// gives the operator, and nothing else, until the spec ends.
+// operatorAccount returns a client config with exactly the permissions that
+// config/rbac grants the operator, until the spec ends.
 func operatorAccount() (asAccount *rest.Config, account rbacv1.Subject) {
 	GinkgoHelper()
 	role := readRole("role.yaml")
@@ -166,8 +166,8 @@ func operatorAccount() (asAccount *rest.Config, account rbacv1.Subject) {
 	return as(account), account
 }
 
-// tenantAccount is a way to the API server with the rights that config/namespaced/tenant
-// gives the operator in the namespace of the spec, and nothing else.
+// tenantAccount returns a client config with exactly the permissions that
+// config/namespaced/tenant grants the operator in the spec's namespace.
 func tenantAccount() *rest.Config {
 	GinkgoHelper()
 	raw, err := os.ReadFile(filepath.Join(root, "config", "namespaced", "tenant", "role.yaml"))
@@ -185,7 +185,7 @@ func tenantAccount() *rest.Config {
 	return as(account)
 }
 
-// as is a way to the API server as the account.
+// as returns a client config that impersonates the account.
 func as(account rbacv1.Subject) *rest.Config {
 	asAccount := rest.CopyConfig(config)
 	asAccount.Impersonate = rest.ImpersonationConfig{

@@ -35,7 +35,8 @@ var _ = Describe("a release that is refused", Serial, func() {
 		instead(observedConfig, operator.Options{})
 		return counted
 	}
-	// nudge triggers a reconcile by something unrelated: a pod is created and deleted.
+	// nudge triggers reconciles by something unrelated: it changes the pod counts of the
+	// Deployment's status.
 	nudge := func(times int) {
 		GinkgoHelper()
 		reconciled := operator.Reconciled()
@@ -53,12 +54,12 @@ var _ = Describe("a release that is refused", Serial, func() {
 		stalled(v1alpha1.ReasonRejected)
 		counted.since()
 		nudge(10)
-		Expect(counted.since()).To(BeZero(), "dry runs of what was refused a moment ago")
+		Expect(counted.since()).To(BeZero(), "dry runs of content that was just rejected")
 
-		By("being kicked, it is")
+		By("retrying when the stack is touched")
 		touch()
 		Eventually(counted.since).ShouldNot(BeZero())
-		By("being fixed, it is released at once")
+		By("releasing the fixed spec at once")
 		stack := released(func(s *v1alpha1.AppStack) { s.Spec = fixture.Stack(app, fixture.Image("my-app:2")).Spec })
 		Expect(stack.Status.Revision).To(Equal(int64(2)))
 	})
@@ -77,7 +78,7 @@ var _ = Describe("a release that is refused", Serial, func() {
 		stalled(v1alpha1.ReasonRejected)
 		conditions := followConditions()
 		const last = 60
-		for i := range int32(last) { // faster than the operator's cache follows
+		for i := range int32(last) { // faster than the operator's cache updates
 			change(fixture.Replicas(i + 1))
 			report(app, all(i+1))
 		}
@@ -95,11 +96,11 @@ var _ = Describe("a release that is refused", Serial, func() {
 				}
 			}
 		}
-		Expect(events).To(Equal(int32(1)), "events of the refusal")
+		Expect(events).To(Equal(int32(1)), "events of the rejection")
 	})
 })
 
-// dryRuns counts them.
+// dryRuns counts dry run requests.
 type dryRuns struct {
 	mu    sync.Mutex
 	count int
@@ -116,7 +117,7 @@ func (d *dryRuns) transport(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// since returns how many there were since its last call.
+// since returns the number of dry runs since its last call.
 func (d *dryRuns) since() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,7 +126,7 @@ func (d *dryRuns) since() int {
 	return count
 }
 
-// followed collects the conditions that a stack has had since.
+// followed collects the conditions of a stack.
 type followed struct {
 	mu   sync.Mutex
 	seen []string
@@ -164,7 +165,7 @@ func (f *followed) see(conditions []metav1.Condition) {
 	}
 }
 
-// states returns the different ones that were observed.
+// states returns the distinct conditions that were observed.
 func (f *followed) states() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -29,13 +29,13 @@ var _ = Describe("a rollback", func() {
 		Expect(numbers()).To(Equal([]int64{1, 2, 3}))
 		Expect(rollouts(stack)[0]).To(Equal("1 Rollback Succeeded"))
 
-		By("holding whatever the content")
+		By("staying in effect when the content changes")
 		stack = released(fixture.Image("my-app:4"))
 		Expect(stack.Status.Revision).To(Equal(int64(1)))
 		Expect(numbers()).To(Equal([]int64{1, 2, 3}))
 		Expect(stack.Status.History).To(HaveLen(4))
 
-		By("releasing the content once it is removed")
+		By("releasing the content once the rollback is removed")
 		stack = released(fixture.NoRollback())
 		Expect(rollouts(stack)[0]).To(Equal("4 SpecChanged Succeeded"))
 		Expect(stack.Status.Image).To(Equal("my-app:4"))
@@ -47,16 +47,16 @@ var _ = Describe("a rollback", func() {
 		stack := released(fixture.RollbackTo(1, 2))
 		Expect(stack.Status.Revision).To(Equal(int64(1)))
 
-		By("holding while only the operation changes")
+		By("staying in effect while only operational fields change")
 		stack = released(fixture.Replicas(2))
 		Expect(stack.Status.Revision).To(Equal(int64(1)))
 		Expect(*deployment(app).Spec.Replicas).To(Equal(int32(2)))
 
-		By("moving forward with the content, rollback or not")
+		By("releasing changed content despite the rollback")
 		stack = released(fixture.Image("my-app:3"))
 		Expect(rollouts(stack)[0]).To(Equal("3 SpecChanged Succeeded"))
 
-		By("coming back to the content it was to leave")
+		By("rolling back again when the content of fromRevision returns")
 		stack = released(fixture.Image("my-app:2"))
 		Expect(rollouts(stack)[0]).To(Equal("1 Rollback Succeeded"))
 		Expect(numbers()).To(Equal([]int64{1, 2, 3}))
@@ -139,13 +139,13 @@ var _ = Describe("a rollback", func() {
 
 		stack := released(fixture.RollbackTo(1, 2))
 		Expect(bytesOf(deployment(worker).Spec.Template)).To(Equal(template))
-		Expect(*deployment(worker).Spec.Replicas).To(Equal(int32(6)), "as it was run last")
+		Expect(*deployment(worker).Spec.Replicas).To(Equal(int32(6)), "the last number of replicas")
 		Expect(*budget(worker).Spec.MinAvailable).To(Equal(intstr.FromInt32(1)))
 		Eventually(gone(&appsv1.Deployment{}, "my-app-mailer")).Should(BeTrue())
 		Expect(stack.Status.Components).To(ConsistOf(HaveField("Name", "main"), HaveField("Name", "worker")))
 		Expect(stack.Status.ReadySummary).To(Equal("9/9"))
 
-		By("going forward again")
+		By("releasing the spec again")
 		released(fixture.NoRollback())
 		Expect(*deployment("my-app-mailer").Spec.Replicas).To(Equal(int32(1)))
 		Eventually(gone(&appsv1.Deployment{}, worker)).Should(BeTrue())

@@ -52,7 +52,7 @@ var _ = Describe("what a revision adds and drops", func() {
 				g.Expect(find(g, object, worker).GetDeletionTimestamp()).To(BeNil())
 			}
 		}).Should(Succeed())
-		Expect(bytesOf(deployment(worker).Spec.Template)).To(Equal(template), "it goes on as it was")
+		Expect(bytesOf(deployment(worker).Spec.Template)).To(Equal(template), "the pod template is unchanged")
 
 		ready()
 		for _, object := range dropped {

@@ -29,13 +29,13 @@ var _ = Describe("a settled stack", func() {
 			instead(observedConfig, operator.Options{Resync: time.Second})
 			settle()
 
-			By("coming to rest")
+			By("settling")
 			Eventually(counted.since).WithPolling(1500 * time.Millisecond).Should(BeEmpty())
 			looks := operator.Reconciled()
-			By("being looked at by several resyncs")
+			By("being reconciled by several resyncs")
 			Eventually(func() float64 { return operator.Reconciled() - looks }).Should(BeNumerically(">=", 12))
 			Expect(counted.since()).To(BeEmpty())
-			Expect(counted.total()).NotTo(BeZero(), "requests are counted")
+			Expect(counted.total()).NotTo(BeZero(), "no request was counted")
 		},
 		Entry("of every kind of child", func() {
 			created(autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}), fixture.Component("worker", 2, nil, "work"))

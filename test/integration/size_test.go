@@ -19,8 +19,8 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// huge is content that etcd takes in a stack, but not in a revision: each of its
-// 21 components has the names of the pull secrets in its pod template.
+// huge sets content that fits into etcd as a stack but not as a revision: the pod
+// template of each of the 21 components repeats the names of the pull secrets.
 func huge(s *v1alpha1.AppStack) {
 	fixture.Env("HUGE", strings.Repeat("x", 1_500_000))(s)
 	for i := range 20 {

@@ -20,7 +20,7 @@ import (
 )
 
 var _ = Describe("the status", func() {
-	// shows waits until the stack has these conditions, as "type=status reason", and no others.
+	// shows waits until the stack has exactly these conditions, as "type=status reason".
 	shows := func(expected ...string) *v1alpha1.AppStack {
 		GinkgoHelper()
 		var stack *v1alpha1.AppStack
@@ -45,7 +45,7 @@ var _ = Describe("the status", func() {
 		shows("Ready=False Progressing", "Available=True PodsAvailable", "Reconciling=True Progressing")
 		Eventually(func() string { return current().Status.ReadySummary }).Should(Equal("1/3"))
 
-		By("having all of them")
+		By("having all pods")
 		report(app, all(3))
 		stack = shows("Ready=True Succeeded", "Available=True PodsAvailable")
 		since := condition(stack, v1alpha1.ConditionAvailable).LastTransitionTime
@@ -56,7 +56,7 @@ var _ = Describe("the status", func() {
 		ready()
 		shows("Ready=True Succeeded", "Available=True PodsAvailable")
 
-		By("losing a pod, and all of them")
+		By("losing a pod, and then all pods")
 		report(app, pods{total: 4, updated: 4, ready: 3, available: 3})
 		shows("Ready=False Unavailable", "Available=True PodsAvailable")
 		report(app, pods{total: 4, updated: 4})
@@ -64,7 +64,7 @@ var _ = Describe("the status", func() {
 		report(app, all(4))
 		shows("Ready=True Succeeded", "Available=True PodsAvailable")
 
-		By("being given what cannot run")
+		By("getting an invalid podTemplate")
 		change(fixture.PodTemplate(`{"spec":{"x":1}}`))
 		shows("Ready=False InvalidPodTemplate", "Available=True PodsAvailable", "Stalled=True InvalidPodTemplate")
 		change(func(s *v1alpha1.AppStack) { s.Spec.PodTemplate = nil })
@@ -81,7 +81,7 @@ var _ = Describe("the status", func() {
 		}))
 		Expect(seen(v1alpha1.ConditionAvailable)()).To(Or(
 			Equal([]string{"False PodsUnavailable", "True PodsAvailable"}),
-			Equal([]string{"False NotStarted", "False PodsUnavailable", "True PodsAvailable"}), // the cache was late
+			Equal([]string{"False NotStarted", "False PodsUnavailable", "True PodsAvailable"}), // the cache lagged behind
 		))
 		Expect(seen(v1alpha1.ConditionReconciling)()).To(Equal([]string{
 			"True Progressing", "", "True Progressing", "",
@@ -112,7 +112,7 @@ var _ = Describe("the status", func() {
 			c.Ports = []v1alpha1.Port{{ContainerPort: 90}}
 		}))
 		Expect(stack.Status.ReadySummary).To(Equal("5/5"))
-		Expect(stack.Status.Replicas).To(HaveValue(Equal(int32(3))), "those of the main component, for autoscalers")
+		Expect(stack.Status.Replicas).To(HaveValue(Equal(int32(3))), "the replicas of the main component, for autoscalers")
 		Expect(stack.Status.Components).To(HaveLen(2))
 		Expect(stack.Status.Components[1]).To(And(
 			HaveField("Name", "worker"),
@@ -134,9 +134,8 @@ func conditions(stack *v1alpha1.AppStack) []string {
 	return all
 }
 
-// watchStack watches the namespace's stack; the returned function tells how a
-// condition stood so far, one after another, as "status reason" or empty where
-// it was not there.
+// watchStack watches the namespace's stack. The returned function returns the
+// successive states of a condition, as "status reason", or empty while it is absent.
 func watchStack() func(conditionType string) func() []string {
 	GinkgoHelper()
 	watcher, err := k8s.Watch(ctx, &v1alpha1.AppStackList{}, client.InNamespace(namespace))

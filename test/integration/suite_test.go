@@ -2,8 +2,8 @@
 // Copyright The AppStack Authors.
 
 // Package integration tests the operator against a real API server and etcd.
-// There is no controller manager: the specs play the Deployment controller and
-// the garbage collector where they have to (see deployments_test.go).
+// There is no controller manager: the specs simulate the Deployment controller and
+// the garbage collector where needed (see deployments_test.go).
 package integration
 
 import (
@@ -30,7 +30,7 @@ import (
 	"github.com/appstack-dev/appstack/test/operator"
 )
 
-// root is the folder of the repository.
+// root is the root directory of the repository.
 var root = filepath.Join("..", "..")
 
 var (
@@ -41,7 +41,7 @@ var (
 	k8s client.WithWatch
 	// namespace is the namespace of the running spec.
 	namespace string
-	// stopOperator stops the operator that most specs share.
+	// stopOperator stops the shared operator.
 	stopOperator func() error
 )
 
@@ -68,10 +68,10 @@ var _ = BeforeSuite(func() {
 		ControlPlaneStartTimeout: 2 * time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
 	}
-	// as on OpenShift: who sets blockOwnerDeletion has to have the right to
+	// as on OpenShift: setting blockOwnerDeletion needs a permission
 	environment.ControlPlane.GetAPIServer().Configure().
 		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement").
-		// the default has room for 254 Services, and nobody collects those of the specs that are over
+		// the default has room for 254 Services, and those of finished specs are not deleted
 		Set("service-cluster-ip-range", "10.96.0.0/16")
 	var err error
 	config, err = environment.Start()
@@ -93,12 +93,12 @@ var _ = BeforeEach(func() {
 	own := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
 	Expect(k8s.Create(ctx, own)).To(Succeed())
 	namespace = own.Name
-	DeferCleanup(func() { // the specs that follow are not to see the stacks of this one
+	DeferCleanup(func() { // later specs must not see this spec's stacks
 		Expect(k8s.DeleteAllOf(ctx, &v1alpha1.AppStack{}, client.InNamespace(own.Name))).To(Succeed())
 	})
 })
 
-// assets is the folder with the programs of the control plane: the one that
+// assets returns the directory with the control plane binaries: the one that
 // KUBEBUILDER_ASSETS names, else the repository's own.
 func assets() string {
 	if named := os.Getenv("KUBEBUILDER_ASSETS"); named != "" {
@@ -107,7 +107,7 @@ func assets() string {
 	command := exec.CommandContext(ctx, filepath.Join(root, "hack", "controlplane", "assets"), "envtest")
 	command.Stderr = GinkgoWriter
 	folder, err := command.Output()
-	Expect(err).NotTo(HaveOccurred(), "getting the programs of the control plane")
+	Expect(err).NotTo(HaveOccurred(), "getting the control plane binaries")
 	return strings.TrimSpace(string(folder))
 }
 
@@ -120,7 +120,7 @@ func start(config *rest.Config, options operator.Options) (stop func() error) {
 }
 
 // instead runs another operator in place of the shared one until the spec
-// ends. The returned function stops it earlier.
+// ends or the returned function is called.
 func instead(config *rest.Config, options operator.Options) (stop func()) {
 	GinkgoHelper()
 	Expect(stopOperator()).To(Succeed())

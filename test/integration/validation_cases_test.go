@@ -9,15 +9,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// rule is a case for a CEL rule: specs, as YAML, that it accepts and rejects.
+// rule is a test case for a CEL rule, with a spec, as YAML, that it accepts and one that it rejects.
 type rule struct {
 	// field is the path in the expected error.
 	field string
 	// message is the whole message of the rule.
 	message string
-	// acceptedName and rejectedName are the stack's, where it is not my-app.
+	// acceptedName and rejectedName are the names of the stacks; the default is my-app.
 	acceptedName, rejectedName string
-	// component says that the rule applies to every component.
+	// component is set if the rule applies to every component.
 	component          bool
 	accepted, rejected string
 }

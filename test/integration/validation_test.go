@@ -49,7 +49,7 @@ var _ = Describe("validation", func() {
 			Expect(covered).To(HaveKey(message), "the table has no case for the rule at %s", path)
 		}
 		for message := range covered {
-			Expect(inCRD).To(HaveKey(message), "the table has a case for a rule that the CRD does not have")
+			Expect(inCRD).To(HaveKey(message), "the table has a case for a rule that is not in the CRD")
 		}
 	})
 
@@ -73,7 +73,7 @@ var _ = Describe("validation", func() {
 	})
 })
 
-// decides checks what the rule accepts and rejects.
+// decides checks that the rule accepts and rejects the specs of the case.
 func decides(c rule) {
 	GinkgoHelper()
 	Expect(admit(cmp.Or(c.acceptedName, app), c.accepted)).To(Succeed())
@@ -82,7 +82,7 @@ func decides(c rule) {
 	Expect(err).To(MatchError(ContainSubstring(c.field)))
 }
 
-// admit makes a dry run of a stack with the spec, given as YAML.
+// admit creates a stack with the spec, given as YAML, in a dry run.
 func admit(name, spec string) error {
 	GinkgoHelper()
 	var fields map[string]any

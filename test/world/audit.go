@@ -31,11 +31,10 @@ func MarkNow() Mark {
 	return Mark(info.Size())
 }
 
-// Requests of the operator since the mark, as "verb address": all but those in
-// the namespaces of other specs, which may still be on their way out. A watch
-// that begins with what there is counts as the list that it is. Any other watch
-// tells of changes without being asked, and is opened again every few minutes;
-// it is neither a read nor a write, and left out.
+// Requests returns the operator's requests since the mark, as "verb URI", without those
+// in the namespaces of other specs, which may not have ended. A watch that sends initial
+// events counts as a list. Any other watch is reopened every few minutes and is neither a
+// read nor a write; it is left out.
 func (m Mark) Requests(w World) []string {
 	GinkgoHelper()
 	var all []string
@@ -53,8 +52,8 @@ func (m Mark) Requests(w World) []string {
 	return all
 }
 
-// RequestsIn are those of the operator's requests since the mark that are about the namespace. Others, such as for
-// the pods of all stacks, may be for specs that run at the same time.
+// RequestsIn returns the operator's requests in the namespace since the mark. Others, such as
+// for the pods of all stacks, may belong to specs that run in parallel.
 func (m Mark) RequestsIn(w World) []string {
 	GinkgoHelper()
 	return slices.DeleteFunc(m.Requests(w), func(request string) bool {
@@ -97,8 +96,8 @@ func (m Mark) entries() []entry {
 	return all
 }
 
-// Lines are those that the API server has begun since the mark and written
-// whole. The one that it was in the middle of at the mark is none of them.
+// Lines yields the complete lines of the audit log that begin after the mark. A line that
+// was being written at the mark is skipped.
 func (m Mark) Lines() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		GinkgoHelper()
@@ -108,7 +107,7 @@ func (m Mark) Lines() iter.Seq[[]byte] {
 		_, err = file.Seek(max(int64(m)-1, 0), io.SeekStart)
 		Expect(err).NotTo(HaveOccurred())
 		reader := bufio.NewReader(file)
-		before := m > 0 // the end of the line before the mark, or of the one that it is in
+		before := m > 0 // the rest of a line that began before the mark
 		for {
 			line, err := reader.ReadBytes('\n')
 			if errors.Is(err, io.EOF) {
@@ -123,8 +122,8 @@ func (m Mark) Lines() iter.Seq[[]byte] {
 	}
 }
 
-// Quiet waits until the operator has asked for nothing for two seconds, and is
-// what it asked for since the mark.
+// Quiet waits until the operator has made no request for two seconds, and returns
+// its requests since the mark.
 func (m Mark) Quiet(ctx context.Context, w World) []string {
 	GinkgoHelper()
 	before := -1

@@ -37,8 +37,8 @@ var (
 	auditLog string
 )
 
-// Open reaches the cluster, applies the definitions and sees that no operator
-// is there. A suite calls it before its specs.
+// Open connects to the cluster, applies the CRDs and checks that no operator runs.
+// A suite calls it before its specs.
 func Open(ctx SpecContext) {
 	GinkgoHelper()
 	Reach()
@@ -48,7 +48,8 @@ func Open(ctx SpecContext) {
 	expectNoOtherOperator(ctx)
 }
 
-// Reach prepares the way to the cluster, in each process of a suite. Of several, the first one opens it.
+// Reach creates the client of the cluster. Each process of a suite calls it; in the first one,
+// Open does.
 func Reach() {
 	GinkgoHelper()
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
@@ -59,32 +60,32 @@ func Reach() {
 	auditLog = findAuditLog()
 }
 
-// ClusterFolder is where the cluster's logs and the numbers of its processes are.
+// ClusterFolder returns the directory with the logs and PID files of the cluster.
 func ClusterFolder() string { return filepath.Dir(filepath.Dir(auditLog)) }
 
-// Root is the folder of the repository.
+// Root returns the root directory of the repository.
 func Root() string {
 	folder, err := filepath.Abs(filepath.Join("..", ".."))
 	Expect(err).NotTo(HaveOccurred())
 	return folder
 }
 
-// Connection is a way to the cluster that KUBECONFIG names. There is no default:
-// the tests are not for the cluster that someone happens to be logged in to.
+// Connection returns the client config of the cluster that KUBECONFIG names. There is no
+// default, so that the tests never run against the user's current cluster.
 func Connection(userAgent string) *rest.Config {
 	GinkgoHelper()
 	if os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
-		Fail("KUBECONFIG names no cluster: run 'make cluster' first, and then the target of the tests")
+		Fail("KUBECONFIG is not set: run 'make cluster' first, and then the make target of the tests")
 	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{}).ClientConfig()
 	Expect(err).NotTo(HaveOccurred(), "reading KUBECONFIG; 'make cluster' writes bin/kubeconfig")
 	config.UserAgent = userAgent
-	config.QPS = -1 // as ctrl.GetConfig has it
+	config.QPS = -1 // as in ctrl.GetConfig
 	return config
 }
 
-// findAuditLog is the file APPSTACK_AUDIT_LOG, or that of a cluster which hack/cluster/up started.
+// findAuditLog returns the path in APPSTACK_AUDIT_LOG, or that of a cluster started by hack/cluster/up.
 func findAuditLog() string {
 	GinkgoHelper()
 	path := os.Getenv("APPSTACK_AUDIT_LOG")
@@ -99,12 +100,12 @@ func findAuditLog() string {
 	return path
 }
 
-// expectNoOtherOperator makes a stack and sees whether anyone takes care of it.
+// expectNoOtherOperator creates a stack and checks that no operator reconciles it.
 func expectNoOtherOperator(ctx context.Context) {
 	GinkgoHelper()
 	w := New(ctx)
 	w.Apply(fixture.Stack(App, fixture.Replicas(0)))
 	Consistently(w.Stack).WithContext(ctx).Should(HaveField("Status.ObservedGeneration", BeZero()),
-		"an operator runs on this cluster already: stop it, the tests bring their own")
+		"an operator already runs in this cluster: stop it, as the tests run their own")
 	w.Kubectl("delete", "aps", App)
 }

@@ -18,7 +18,7 @@ func (w World) Kubectl(args ...string) string {
 	return kubectl.Run(append([]string{"--namespace", w.Namespace}, args...)...)
 }
 
-// KubectlApply applies the text as a file.
+// KubectlApply applies the manifests in the text.
 func (w World) KubectlApply(text string) {
 	GinkgoHelper()
 	_, stderr, err := kubectl.Attempt(text, "--namespace", w.Namespace, "apply", "-f", "-")
@@ -29,7 +29,7 @@ func (w World) KubectlApply(text string) {
 func (w World) Refusal(text string) string {
 	GinkgoHelper()
 	_, stderr, err := kubectl.Attempt(text, "--namespace", w.Namespace, "apply", "-f", "-")
-	Expect(err).To(HaveOccurred(), "it was accepted")
+	Expect(err).To(HaveOccurred(), "the API server accepted it")
 	return stderr
 }
 

@@ -12,11 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// patiently is how an update is tried again that the operator's own are ahead of.
+// patiently is the backoff of an update that conflicts with the operator's writes.
 var patiently = wait.Backoff{Duration: 10 * time.Millisecond, Factor: 1.3, Steps: 20}
 
-// Update reads the object, which has its name and namespace, changes it and
-// writes it, until nobody else has written it meanwhile.
+// Update reads the object by its name and namespace, changes it and writes it, and
+// retries on conflicts.
 func Update[T client.Object](ctx context.Context, object T, by func(T)) error {
 	return retry.RetryOnConflict(patiently, func() error {
 		if err := Kube.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {

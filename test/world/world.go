@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package world is where the specs take place that run against a whole control
-// plane: the cluster of `make cluster`, and in it a namespace for each.
+// Package world gives each spec that runs against a whole control plane a namespace
+// in the cluster of `make cluster`.
 package world
 
 import (
@@ -35,7 +35,7 @@ const App = "my-app"
 // World is the namespace of one spec.
 type World struct{ Namespace string }
 
-// New creates a namespace, and deletes it after the spec.
+// New creates a namespace and deletes it after the spec.
 func New(ctx context.Context) World {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: namespacePrefix}}
@@ -110,7 +110,7 @@ func (w World) ReplicaSets(ctx context.Context) []types.UID {
 	return UIDs(List[appsv1.ReplicaSetList](ctx, w.Namespace).Items)
 }
 
-// ActiveReplicaSets returns the UIDs of those that have pods.
+// ActiveReplicaSets returns the UIDs of the ReplicaSets with pods.
 func (w World) ActiveReplicaSets(ctx context.Context) []types.UID {
 	GinkgoHelper()
 	return UIDs(slices.DeleteFunc(List[appsv1.ReplicaSetList](ctx, w.Namespace).Items,
@@ -163,7 +163,7 @@ func (w World) Endpoints(ctx context.Context, service string) map[int32]int {
 	return ready
 }
 
-// IsHalfWayTo waits until some pods, and not all, run the image.
+// IsHalfWayTo waits until some but not all pods run the image.
 func (w World) IsHalfWayTo(ctx context.Context, image string) {
 	GinkgoHelper()
 	Eventually(ctx, func() (int, error) {
@@ -180,13 +180,13 @@ func (w World) IsHalfWayTo(ctx context.Context, image string) {
 	}).Should(BeNumerically(">", 0))
 }
 
-// BecomesReady waits until the stack is ready in its newest generation.
+// BecomesReady waits until the stack is Ready in its newest generation.
 func (w World) BecomesReady(ctx context.Context) *v1alpha1.AppStack {
 	GinkgoHelper()
 	return w.Becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded)
 }
 
-// Becomes waits until a condition of the stack has the status in its newest generation.
+// Becomes waits until a condition of the stack has the status and reason in its newest generation.
 func (w World) Becomes(ctx context.Context, conditionType string, status metav1.ConditionStatus, reason string) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -202,7 +202,7 @@ func (w World) Becomes(ctx context.Context, conditionType string, status metav1.
 	return stack
 }
 
-// Stalls waits until the stack is stalled for the reason, and returns the message of the condition.
+// Stalls waits until the stack is Stalled with the reason, and returns the condition's message.
 func (w World) Stalls(ctx context.Context, reason string) string {
 	GinkgoHelper()
 	stack := w.Becomes(ctx, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason)
