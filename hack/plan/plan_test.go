@@ -140,7 +140,7 @@ func TestWrongInput(t *testing.T) {
 		"an unknown word": {
 			stack + world + "- break: {image: my-app:1, word: rot}",
 			`document 2: events[0].break: word: "rot" is none: use one of ` +
-				"crash, dies, invalid, late, missing, slow, unconfigured, unready",
+				"crash, dies, invalid, late, lingers, missing, slow, unconfigured, unready",
 		},
 		"no pod to kill": {
 			stack + world + "- apply: {}\n- kill: shop", `document 2: events[1].kill: there is no ready pod of a Deployment "shop"`,

@@ -64,7 +64,7 @@ func TestCreateCopy(t *testing.T) {
 		"R26 one of another stack":    {existing: existingCopy(stack, owned(other)), problem: `belongs to AppStack "blog"`},
 		"R26 one that belongs to nobody": {
 			existing: existingCopy(stack, func(c *corev1.ConfigMap) { c.OwnerReferences, c.Labels = nil, nil }),
-			problem:  "does not belong to this stack",
+			problem:  "is not owned by this stack",
 		},
 		"R31 one with other content": {
 			existing: existingCopy(stack, func(c *corev1.ConfigMap) { c.Data = map[string]string{"key": "other"} }),

@@ -61,13 +61,13 @@ func Conflict(stack *v1alpha1.AppStack, kind *kinds.Kind, object metav1.Object) 
 		}
 	case model.Foreign:
 	}
-	holder := "does not belong to this stack"
+	holder := "is not owned by this stack"
 	if controller := metav1.GetControllerOfNoCopy(object); controller != nil {
 		holder = fmt.Sprintf("belongs to %s %q", controller.Kind, controller.Name)
 	}
 	return &model.Problem{
 		Reason:  v1alpha1.ReasonNameConflict,
-		Message: fmt.Sprintf("%s %q is there and %s: %s", kind.Name, object.GetName(), holder, remedy),
+		Message: fmt.Sprintf("%s %q exists and %s: %s", kind.Name, object.GetName(), holder, remedy),
 	}
 }
 

@@ -36,27 +36,27 @@ func TestConflict(t *testing.T) {
 			nil, Children(&appsv1.Deployment{
 				ObjectMeta: with([]metav1.OwnerReference{foreign}, nil), Spec: appsv1.DeploymentSpec{Selector: selector},
 			}),
-			`Deployment "shop" is there and belongs to Rollout "other": delete it, or rename the stack`,
+			`Deployment "shop" exists and belongs to Rollout "other": delete it, or rename the stack`,
 		},
 		"R26 one that a controller owns cannot be adopted": {
 			[]Option{adopt}, Children(&appsv1.Deployment{
 				ObjectMeta: with([]metav1.OwnerReference{foreign}, nil), Spec: appsv1.DeploymentSpec{Selector: selector},
 			}),
-			`Deployment "shop" is there and belongs to Rollout "other": delete it, or rename the stack`,
+			`Deployment "shop" exists and belongs to Rollout "other": delete it, or rename the stack`,
 		},
 		"R26 an autoscaler cannot be adopted": {
 			[]Option{adopt, Unmanaged(), func(s *v1alpha1.AppStack) { s.Spec.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 3} }},
 			Children(&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: with(nil, nil)}),
-			`HorizontalPodAutoscaler "shop" is there and does not belong to this stack: delete it, or rename the stack`,
+			`HorizontalPodAutoscaler "shop" exists and is not owned by this stack: delete it, or rename the stack`,
 		},
 		"R26 a Service that can be adopted, not asked for": {
 			nil, Children(&corev1.Service{ObjectMeta: with(nil, nil)}),
-			`Service "shop" is there and does not belong to this stack: delete it, rename the stack, or set the annotation ` +
+			`Service "shop" exists and is not owned by this stack: delete it, rename the stack, or set the annotation ` +
 				`apps.appstack.dev/adopt=true on the stack to adopt it; or set ports to [] to have no Service`,
 		},
 		"R26 a copy with the stack's labels is not the stack's": {
 			nil, Children(&policyv1.PodDisruptionBudget{ObjectMeta: with(nil, naming.Labels("shop", "worker"))}),
-			`PodDisruptionBudget "shop" is there and does not belong to this stack: delete it, or rename the stack`,
+			`PodDisruptionBudget "shop" exists and is not owned by this stack: delete it, or rename the stack`,
 		},
 		"R26 a selector that cannot be kept": {
 			[]Option{adopt}, Children(&appsv1.Deployment{

@@ -206,11 +206,11 @@ func Of(deployment *appsv1.Deployment) Progress {
 	}
 	switch {
 	case status.ObservedGeneration < deployment.Generation:
-		return waiting("the change is not taken up yet")
+		return waiting("the change is not observed by the Deployment controller yet")
 	case status.UpdatedReplicas < desired:
 		return waiting("%d of %d new pods created", status.UpdatedReplicas, desired)
 	case status.Replicas > status.UpdatedReplicas:
-		return waiting("pods of earlier revisions still to end: %d", status.Replicas-status.UpdatedReplicas)
+		return waiting("pods of earlier revisions still terminating: %d", status.Replicas-status.UpdatedReplicas)
 	case status.AvailableReplicas < desired:
 		return waiting("%d of %d new pods available", status.AvailableReplicas, desired)
 	}

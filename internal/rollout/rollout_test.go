@@ -22,7 +22,7 @@ func TestOf(t *testing.T) {
 	}{
 		"R6 the spec is not observed": {
 			appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3},
-			rollout.Progress{Message: "shop: the change is not taken up yet"},
+			rollout.Progress{Message: "shop: the change is not observed by the Deployment controller yet"},
 		},
 		"R6 new pods are missing": {
 			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, AvailableReplicas: 3},
@@ -30,7 +30,7 @@ func TestOf(t *testing.T) {
 		},
 		"R6 old pods are left": {
 			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3, AvailableReplicas: 4},
-			rollout.Progress{Message: "shop: pods of earlier revisions still to end: 1"},
+			rollout.Progress{Message: "shop: pods of earlier revisions still terminating: 1"},
 		},
 		"R6 new pods are not available": {
 			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, ReadyReplicas: 3, AvailableReplicas: 2},

@@ -24,7 +24,7 @@ type pod struct {
 	image string
 	// config has the words from the ConfigMaps that the pod uses.
 	config string
-	// behavior contains the words that apply to the pod.
+	// behavior contains the words that apply to the pod since it was last not ready.
 	behavior string
 	// made is the pod's creation time, started the last start of its container.
 	made, started time.Time
@@ -70,7 +70,7 @@ var waits = map[string]string{
 
 // Words returns the words for Break, sorted.
 func Words() []string {
-	words := []string{wordUnready, wordCrash, wordDies, wordLate, wordSlow}
+	words := []string{wordUnready, wordCrash, wordDies, wordLate, wordSlow, wordLingers}
 	return slices.Sorted(slices.Values(slices.AppendSeq(words, maps.Keys(waits))))
 }
 
@@ -80,10 +80,12 @@ const lateness = 90 * time.Second
 // tick advances the pod to the given time. The words in its image's name and the given word decide
 // how it behaves.
 func (p *pod) tick(now time.Time, word string) {
-	p.behavior = p.image + word
+	if p.readySince == nil { // a word from Break does not affect ready pods
+		p.behavior = p.image + word
+	}
 	is := func(word string) bool { return strings.Contains(p.behavior, word) }
-	if !p.placed || p.readySince != nil && word != "" {
-		return // a word from Break does not affect ready pods
+	if !p.placed {
+		return
 	}
 	for word, reason := range waits {
 		if is(word) {

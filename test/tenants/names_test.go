@@ -41,8 +41,8 @@ var _ = Describe("What is not the author's", func() {
 		}
 		Expect(t.Revisions(ctx)).To(BeEmpty())
 	},
-		Entry("a Deployment", foreignDeployment(), `Deployment "other" is there and does not belong to this stack`),
-		Entry("a Service", foreignService(), `Service "other" is there and does not belong to this stack`),
+		Entry("a Deployment", foreignDeployment(), `Deployment "other" exists and is not owned by this stack`),
+		Entry("a Service", foreignService(), `Service "other" exists and is not owned by this stack`),
 	)
 
 	It("is left alone by the component of another stack, whichever way the names are put together (R26)", func(ctx SpecContext) {
@@ -52,7 +52,7 @@ var _ = Describe("What is not the author's", func() {
 		uids := world.UIDs(world.List[appsv1.DeploymentList](ctx, t.Namespace).Items)
 		t.applies(one("a", fixture.Component("b-c", 1, nil, "work")))
 		Expect(t.stalled(ctx, "a", v1alpha1.ReasonNameConflict)).To(
-			ContainSubstring(`Deployment "a-b-c" is there and belongs to AppStack "a-b"`))
+			ContainSubstring(`Deployment "a-b-c" exists and belongs to AppStack "a-b"`))
 		t.applies(one("a-b-c"))
 		Expect(t.stalled(ctx, "a-b-c", v1alpha1.ReasonNameConflict)).To(ContainSubstring(`belongs to AppStack "a-b"`))
 		Expect(world.UIDs(world.List[appsv1.DeploymentList](ctx, t.Namespace).Items)).To(ConsistOf(uids))
@@ -131,7 +131,7 @@ var _ = Describe("What is not the author's", func() {
 		thief := one("victim", fixture.Component("of", 1, nil, "work"), fixture.Annotation(v1alpha1.AnnotationAdopt, "true"))
 		t.applies(thief)
 		Expect(t.stalled(ctx, "victim", v1alpha1.ReasonNameConflict)).To(
-			ContainSubstring(`Deployment "victim-of" is there and belongs to AppStack "victim-of"`))
+			ContainSubstring(`Deployment "victim-of" exists and belongs to AppStack "victim-of"`))
 		Expect(t.named(ctx, "victim").UID).To(Equal(uid))
 	})
 })

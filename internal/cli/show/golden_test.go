@@ -130,7 +130,7 @@ func TestWhy(t *testing.T) {
 			"revision 3 failed (component worker, container app: CrashLoopBackOff), and so did the rollback to revision 2"),
 		"revision-not-found": failed(v1alpha1.ReasonRevisionNotFound,
 			"rollback.toRevision names revision 9, which does not exist: name one of 1, 2, 3, or remove rollback"),
-		"name-conflict": failed(v1alpha1.ReasonNameConflict, `Deployment "shop" is there and does not belong to this stack`),
+		"name-conflict": failed(v1alpha1.ReasonNameConflict, `Deployment "shop" exists and is not owned by this stack`),
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
