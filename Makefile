@@ -84,7 +84,7 @@ manifests: ## Generate the CRD and the manager's roles into config/, and what th
 		config/rbac/role.yaml > config/namespaced/tenant/role.yaml
 	@mkdir -p dist/chart/files
 	@cp config/crd/bases/apps.appstack.dev_appstacks.yaml dist/chart/files/crd.yaml
-	@cp config/rbac/role.yaml config/prometheus/alerts.yaml config/grafana/dashboard.json dist/chart/files/
+	@cp config/rbac/role.yaml config/guard/copies_policy.yaml config/prometheus/alerts.yaml config/grafana/dashboard.json dist/chart/files/
 
 .PHONY: api-docs
 api-docs: ## Generate docs/api.md from the API types.

@@ -111,6 +111,11 @@ type AppStackSpec struct {
 	// +optional
 	ImageResolution ImageResolution `json:"imageResolution,omitempty"`
 
+	// How the ConfigMaps that the pods use are released. By default a revision has
+	// copies of them: a change is a new revision, and a rollback restores the files.
+	// +optional
+	Config *ConfigPolicy `json:"config,omitempty"`
+
 	// How a new revision replaces the running one. With the defaults no request is lost.
 	// +optional
 	Rollout *RolloutPolicy `json:"rollout,omitempty"`

@@ -71,6 +71,8 @@ const (
 	ReasonRevisionDamaged = "RevisionDamaged"
 	// ReasonConfigNotFound is a ConfigMap, or a key of one, that pods need and that does not exist.
 	ReasonConfigNotFound = "ConfigNotFound"
+	// ReasonConfigUnreadable is a ConfigMap that pods need and that the operator may not read.
+	ReasonConfigUnreadable = "ConfigUnreadable"
 	// ReasonConfigContested is a ConfigMap that changes again and again, so that its changes are no
 	// longer released.
 	ReasonConfigContested = "ConfigContested"

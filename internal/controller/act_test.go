@@ -46,8 +46,8 @@ type actor struct {
 // unknown answers no question.
 type unknown struct{}
 
-func (unknown) Answer(_ context.Context, _ types.NamespacedName, questions model.Questions) model.Answers {
-	return fixture.Unknown(questions)
+func (unknown) Answer(_ context.Context, _ types.NamespacedName, questions model.Questions) (model.Answers, error) {
+	return fixture.Unknown(questions), nil
 }
 
 func (unknown) Forget(types.NamespacedName) {}

@@ -21,7 +21,6 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
-	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/observe"
@@ -63,6 +62,7 @@ const (
 // +kubebuilder:rbac:groups=apps.appstack.dev,resources=appstacks/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles stacks.
@@ -78,17 +78,6 @@ type Reconciler struct {
 	Memory  *memory.Memory
 	Clock   clock.PassiveClock
 }
-
-// Answers answers the questions of plans in the background.
-type Answers interface {
-	// Answer returns the answers that are known by now to the stack's questions. It starts to
-	// resolve the unknown ones; their answers trigger another reconcile.
-	Answer(ctx context.Context, stack types.NamespacedName, questions model.Questions) model.Answers
-	// Forget cancels the work for the stack.
-	Forget(stack types.NamespacedName)
-}
-
-var _ Answers = &image.Resolver{}
 
 // Reconcile brings one stack a step closer to its spec. A returned error triggers a retry with
 // exponential backoff, from 200 milliseconds to 15 seconds.
@@ -174,13 +163,22 @@ func (r *Reconciler) act(
 ) (model.Plan, model.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
+	var unanswered error
 	answers := func(questions model.Questions) model.Answers {
-		return r.Answers.Answer(ctx, client.ObjectKeyFromObject(state.Stack), questions)
+		answers, err := r.Answers.Answer(ctx, client.ObjectKeyFromObject(state.Stack), questions)
+		if unanswered = err; err != nil {
+			return model.Answers{}
+		}
+		return answers
 	}
 	var done []model.Step
 	current := false
 	for round := 1; ; round++ {
 		steps := r.Plan.Plan(state, now, answers)
+		if unanswered != nil {
+			steps.Problem = cmp.Or(steps.Problem, unreadable(unanswered))
+			return steps, model.Outcome{Done: done, Current: current}, unanswered
+		}
 		outcome, err := r.Apply.Apply(ctx, state.Stack, mem, steps, current)
 		current = outcome.Current
 		state.Predecessor = cmp.Or(outcome.Predecessor, state.Predecessor)
@@ -198,6 +196,15 @@ func (r *Reconciler) act(
 			state.Revisions = revision.With(state.Revisions, *model.RevisionOf(step))
 		}
 	}
+}
+
+// unreadable returns the problem of ConfigMaps that the operator may not read; nil for other errors,
+// which a retry may solve.
+func unreadable(err error) *model.Problem {
+	if !apierrors.IsForbidden(err) {
+		return nil
+	}
+	return &model.Problem{Reason: v1alpha1.ReasonConfigUnreadable, Message: err.Error() + ": give the operator this right"}
 }
 
 // recorded reports whether the steps have changed nothing but revision records.

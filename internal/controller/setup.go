@@ -19,6 +19,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -31,6 +32,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
+	"github.com/appstack-dev/appstack/internal/configwatch"
 	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/observe"
@@ -120,13 +122,18 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
+	configs, err := configWatcher(mgr, kept.Namespaces(), options.Clock)
+	if err != nil {
+		return err
+	}
+	planner := plan.Planner{Defaults: options.Defaults}
 	reconciler := &Reconciler{
 		Client: mgr.GetClient(),
 		Observe: &observe.Observer{
-			Cache: kept, Live: mgr.GetAPIReader(), Watched: pods, Clock: options.Clock,
+			Cache: kept, Live: mgr.GetAPIReader(), Watched: pods, Configs: configs, Plan: planner, Clock: options.Clock,
 		},
-		Answers: images,
-		Plan:    plan.Planner{Defaults: options.Defaults},
+		Answers: sources{images: images, configs: configs},
+		Plan:    planner,
 		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: options.Clock},
 		Metrics: counts,
 		Events:  &telemetry.Events{Recorder: mgr.GetEventRecorder(Name)},
@@ -143,6 +150,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 			func(ctx context.Context, into queue.Queue) error {
 				pods.Start(ctx, func(stack types.NamespacedName, priority queue.Priority) { queue.Add(into, priority, stack) })
 				images.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Release, stack) })
+				configs.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Release, stack) })
 				return nil
 			})).
 		Complete(reconciler)
@@ -178,6 +186,15 @@ func podWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock)
 		return nil, fmt.Errorf("building the client for pods: %w", err)
 	}
 	return &podwatch.Watcher{Pods: core.RESTClient(), Namespaces: namespaces, Live: mgr.GetAPIReader(), Clock: clock}, nil
+}
+
+// configWatcher creates the watcher of ConfigMaps.
+func configWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock) (*configwatch.Watcher, error) {
+	api, err := metadata.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("building the client for ConfigMaps: %w", err)
+	}
+	return &configwatch.Watcher{Metadata: api, Namespaces: namespaces, Live: mgr.GetAPIReader(), Clock: clock}, nil
 }
 
 // resolver creates the image resolver, which reads pull credentials with the operator's own

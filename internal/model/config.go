@@ -4,6 +4,7 @@
 package model
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -60,11 +61,15 @@ type ObservedConfig struct {
 
 // ConfigState is what is observed of the config of a stack.
 type ConfigState struct {
-	// Live are the ConfigMaps that are never copied, because the spec says so.
-	Live []string
+	// AllLive says that no ConfigMap is copied, because the spec says so, and Live are those that
+	// are not if it is false.
+	AllLive bool
+	Live    []string
 	// Observed is what is known of the ConfigMaps that the stack names, by name; nil until they
 	// have been observed.
 	Observed map[string]ObservedConfig
+	// Unread says that ConfigMaps could not be read, so Observed is nil. They are read again soon.
+	Unread bool
 	// Deferred says that a change of them is not released by itself.
 	Deferred bool
 	// SpecSince is when the operator first observed the current spec.
@@ -80,13 +85,25 @@ type ConfigState struct {
 // immutable.
 type ExistingCopy struct {
 	ObjectID
+	CreatedAt time.Time
 	// Orphan says that the copy has no controller.
 	Orphan bool
 }
 
 // IsLive reports whether the ConfigMap is named by pod templates itself, not by a copy.
 func (c *ConfigState) IsLive(name string) bool {
-	return name == clusterCA || slices.Contains(c.Live, name)
+	return c.AllLive || name == clusterCA || slices.Contains(c.Live, name)
+}
+
+// Releasable returns what is observed of the ConfigMaps whose changes are released; nil if that is
+// not known, or if none are.
+func (c *ConfigState) Releasable() map[string]ObservedConfig {
+	if c == nil || c.Deferred || c.Observed == nil {
+		return nil
+	}
+	observed := maps.Clone(c.Observed)
+	maps.DeleteFunc(observed, func(name string, _ ObservedConfig) bool { return c.IsLive(name) })
+	return observed
 }
 
 // clusterCA is the ConfigMap that Kubernetes puts into every namespace, with the certificate of the

@@ -2,8 +2,8 @@
 // Copyright The AppStack Authors.
 
 // Package observe reads a stack's children and revisions from the cache. It reads from the API
-// server only objects that the stack may adopt, because the cache leaves them out. While a
-// rollout is open it reads the pods too.
+// server only objects that the stack may adopt, because the cache leaves them out, and ConfigMaps
+// that have changed. While a rollout is open it reads the pods too.
 package observe
 
 import (
@@ -40,6 +40,10 @@ type Observer struct {
 	Live client.Reader
 	// Watched watches pods.
 	Watched *podwatch.Watcher
+	// Configs watches ConfigMaps.
+	Configs Configs
+	// Plan knows which ConfigMaps a stack names.
+	Plan plan.Planner
 	// Clock measures the age of the last writes.
 	Clock clock.PassiveClock
 }
@@ -49,13 +53,20 @@ type Cache interface {
 	Of(stack types.NamespacedName) (packedcache.Objects, error)
 }
 
+// Configs observes the ConfigMaps that a stack names. See configwatch.Watcher.
+type Configs interface {
+	Observe(ctx context.Context, stack types.NamespacedName, recorded map[string]model.ObservedConfig) (
+		map[string]model.ObservedConfig, error)
+}
+
 // State reads the stack's state except its pods. It returns an error if the cache, or an object
 // that may be adopted, cannot be read; a revision that cannot be decoded is reported in
-// State.Damaged.
+// State.Damaged, and a ConfigMap that cannot be read in State.Config.
 func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *memory.Stack) (model.State, error) {
 	state := model.State{
 		Stack:      stack,
 		Children:   model.Children{},
+		Config:     plan.NewConfigState(stack.Spec.Config),
 		LastWrites: mem.Writes.Last(),
 		Rejected:   mem.Writes.Rejected(),
 	}
@@ -71,7 +82,19 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *mem
 			return model.State{}, err
 		}
 	}
+	o.config(ctx, &state, mem)
 	return state, nil
+}
+
+// config adds what is known of the ConfigMaps that the stack names.
+func (o *Observer) config(ctx context.Context, state *model.State, mem *memory.Stack) {
+	observed, err := o.Configs.Observe(ctx, client.ObjectKeyFromObject(state.Stack), o.Plan.ConfigNames(*state))
+	if err != nil {
+		log.FromContext(ctx).Error(err, "observing the ConfigMaps that the stack names")
+	}
+	state.Config.Observed, state.Config.Unread = observed, err != nil
+	differs := plan.ConfigDiffers(*state)
+	state.Config.SpecSince, state.Config.ChangedSince = mem.Config.Observe(state.Stack.Generation, differs, o.Clock.Now())
 }
 
 // behind reports whether the cache does not show the operator's last writes yet.
@@ -110,7 +133,28 @@ func collect(state *model.State, children []packedcache.Child) {
 		if model.OwnershipOf(state.Stack, child.Object) == model.Inherited {
 			state.Predecessor = fmt.Sprintf("%s %q", child.Kind, child.Object.GetName())
 		}
-		state.Children.Put(child.Kind, child.Object)
+		if child.Kind == model.KindConfigMap {
+			addCopy(state, child.Object)
+		} else {
+			state.Children.Put(child.Kind, child.Object)
+		}
+	}
+}
+
+// addCopy adds a copy of a ConfigMap to the state if it belongs to the stack. Other ConfigMaps with
+// the stack's label are ignored.
+func addCopy(state *model.State, object client.Object) {
+	ownership := model.OwnershipOf(state.Stack, object)
+	if _, copied := object.GetAnnotations()[naming.AnnotationConfigSource]; !copied ||
+		ownership != model.Owned && ownership != model.Orphaned || object.GetDeletionTimestamp() != nil {
+		return
+	}
+	state.Config.Copies[object.GetName()] = model.ExistingCopy{
+		ObjectID: model.ObjectID{
+			Kind: model.KindConfigMap, Name: object.GetName(), UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
+		},
+		CreatedAt: object.GetCreationTimestamp().Time,
+		Orphan:    ownership == model.Orphaned,
 	}
 }
 

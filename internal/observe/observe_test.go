@@ -4,6 +4,7 @@
 package observe_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -35,19 +36,36 @@ type cache struct {
 
 func (c *cache) Of(types.NamespacedName) (packedcache.Objects, error) { return c.Objects, c.err }
 
+// configs returns what is known of ConfigMaps, or an error.
+type configs struct {
+	observed map[string]model.ObservedConfig
+	err      error
+	// asked are the ConfigMaps that the stack named, with what its revisions record of them.
+	asked map[string]model.ObservedConfig
+}
+
+func (c *configs) Observe(
+	_ context.Context, _ types.NamespacedName, recorded map[string]model.ObservedConfig,
+) (map[string]model.ObservedConfig, error) {
+	c.asked = recorded
+	return c.observed, c.err
+}
+
 // scene is an observer of stack shop at noon, with the cache that it reads.
 type scene struct {
 	*observe.Observer
-	memory *memory.Stack
-	cache  *cache
-	stack  *v1alpha1.AppStack
-	clock  *clocktesting.FakeClock
+	memory  *memory.Stack
+	cache   *cache
+	configs *configs
+	stack   *v1alpha1.AppStack
+	clock   *clocktesting.FakeClock
 }
 
 func newScene(options ...Option) *scene {
 	s := &scene{memory: &memory.Stack{}, cache: &cache{}, stack: Stack("shop", options...), clock: clocktesting.NewFakeClock(noon)}
 	s.stack.UID = "shop"
-	s.Observer = &observe.Observer{Cache: s.cache, Clock: s.clock}
+	s.configs = &configs{}
+	s.Observer = &observe.Observer{Cache: s.cache, Configs: s.configs, Clock: s.clock}
 	return s
 }
 

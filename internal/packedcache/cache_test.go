@@ -48,8 +48,6 @@ type server struct {
 	later   map[string]chan client.Object
 	// without is a resource that may not be read.
 	without string
-	// extra are kinds that are cached besides the usual ones.
-	extra []*kind
 	// accepted is the Accept header of the last request for each resource.
 	accepted map[string]string
 	// missing is a resource whose API is not installed until install is called.
@@ -160,7 +158,6 @@ func (s *server) open(t *testing.T, options cache.Options) *Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds = append(kinds, s.extra...)
 	if s.objects == nil {
 		s.objects = map[string][]client.Object{}
 	}
@@ -231,6 +228,7 @@ func TestCacheIsFilled(t *testing.T) {
 	}
 	const selector = " apps.appstack.dev/stack"
 	want := []string{
+		"/api/v1/configmaps" + selector,
 		"/api/v1/services" + selector,
 		"/apis/apps.appstack.dev/v1alpha1/appstacks ",
 		"/apis/apps/v1/controllerrevisions" + selector,
@@ -250,8 +248,8 @@ func TestCacheOfNamespaces(t *testing.T) {
 		t.Fatal("the cache is not filled")
 	}
 	paths := s.paths()
-	if len(paths) != 12 {
-		t.Errorf("requested %v, want six kinds in two namespaces", paths)
+	if len(paths) != 14 {
+		t.Errorf("requested %v, want seven kinds in two namespaces", paths)
 	}
 	for _, path := range paths {
 		if !strings.Contains(path, "/namespaces/red/") && !strings.Contains(path, "/namespaces/blue/") {

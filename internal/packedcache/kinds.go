@@ -58,7 +58,7 @@ func newKinds() ([]*kind, error) {
 	kept := []*kind{
 		{resource: stackResource, fresh: func() client.Object { return &v1alpha1.AppStack{} }, selector: labels.Everything()},
 	}
-	for _, k := range append([]*kinds.Kind{kinds.Revisions}, kinds.All...) {
+	for _, k := range append([]*kinds.Kind{kinds.Revisions, kinds.Copies}, kinds.All...) {
 		kept = append(kept, ofTable(k, belonging))
 	}
 	for _, k := range kept {

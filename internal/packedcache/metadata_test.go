@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,14 +24,6 @@ import (
 // TestMetadataOnly checks that of a kind whose content may be large only the metadata is requested
 // and kept.
 func TestMetadataOnly(t *testing.T) {
-	selector, err := labels.Parse(naming.LabelStack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	copies := ofTable(kinds.Copies, selector)
-	if err := copies.prepare(); err != nil {
-		t.Fatal(err)
-	}
 	copied := func(version string) *metav1.PartialObjectMetadata {
 		return &metav1.PartialObjectMetadata{
 			TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "PartialObjectMetadata"},
@@ -47,7 +38,6 @@ func TestMetadataOnly(t *testing.T) {
 	first.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "appstack"}}
 	later := make(chan client.Object)
 	s := &server{
-		extra:   []*kind{copies},
 		objects: map[string][]client.Object{"appstacks": {Stack("shop")}, "configmaps": {first}},
 		later:   map[string]chan client.Object{"configmaps": later},
 	}

@@ -66,7 +66,7 @@ func TestCacheIsFilledInPages(t *testing.T) {
 			t.Errorf("a page is requested with query %q", query.Encode())
 		}
 	}
-	if got := len(s.lists); got != 9 {
+	if got := len(s.lists); got != 10 {
 		t.Errorf("%d pages were requested, want three of stacks, two of Services, and one of each other kind", got)
 	}
 }

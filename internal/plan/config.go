@@ -33,6 +33,28 @@ const (
 	configPeriod      = time.Hour
 )
 
+// NewConfigState returns the config state of a stack of which nothing is observed yet.
+func NewConfigState(policy *v1alpha1.ConfigPolicy) *model.ConfigState {
+	state := &model.ConfigState{Copies: map[string]model.ExistingCopy{}}
+	if policy != nil {
+		state.Live = policy.Live
+		state.AllLive = policy.OnChange == v1alpha1.ConfigChangeLive
+		state.Deferred = state.AllLive || policy.OnChange == v1alpha1.ConfigChangeNextRelease
+	}
+	return state
+}
+
+// ConfigDiffers reports whether ConfigMaps differ from those of the revision that runs or is being
+// rolled out.
+func ConfigDiffers(state model.State) bool {
+	timeline := revision.Timeline(state.Revisions)
+	if len(timeline) == 0 {
+		return false
+	}
+	running := revision.Find(state.Revisions, timeline[0].Revision)
+	return running != nil && len(revision.ChangedConfig(*running, state.Config.Releasable())) > 0
+}
+
 // ConfigNames returns the ConfigMaps that the stack names, with what its revisions record of each:
 // those of its revisions, and those of the spec as long as it has no revision.
 func (p Planner) ConfigNames(state model.State) map[string]model.ObservedConfig {
@@ -70,15 +92,6 @@ func sourcesOf(config *model.ConfigState, content model.Content) []string {
 	}
 	maps.DeleteFunc(sources, func(name string, _ bool) bool { return config.IsLive(name) })
 	return slices.Sorted(maps.Keys(sources))
-}
-
-// observedConfig returns what is known of the stack's ConfigMaps, as far as changes of them are
-// released.
-func observedConfig(state model.State) revision.ObservedConfig {
-	if state.Config == nil || state.Config.Deferred {
-		return nil
-	}
-	return state.Config.Observed
 }
 
 // unobserved reports whether it is not known yet whether the revision has the current ConfigMaps.
@@ -236,11 +249,12 @@ func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model
 	return steps, model.Questions{}, nil
 }
 
-// orphanedCopies returns the steps that adopt orphaned copies (R26).
-func orphanedCopies(config *model.ConfigState) []model.AdoptCopy {
+// orphanedCopies returns the steps that adopt the orphaned copies that revisions name (R26).
+func orphanedCopies(state model.State) []model.AdoptCopy {
+	unused := revision.UnusedCopies(slices.Collect(maps.Keys(copiesOf(state.Config))), state.Revisions)
 	var steps []model.AdoptCopy
-	for _, copied := range copiesOf(config) {
-		if copied.Orphan {
+	for _, name := range slices.Sorted(maps.Keys(copiesOf(state.Config))) {
+		if copied := state.Config.Copies[name]; copied.Orphan && !slices.Contains(unused, name) {
 			steps = append(steps, model.AdoptCopy{ObjectID: copied.ObjectID, Why: model.Why{
 				Reason: "adopted: it has the stack's labels and no controller",
 			}})
@@ -249,26 +263,30 @@ func orphanedCopies(config *model.ConfigState) []model.AdoptCopy {
 	return steps
 }
 
-// unusedCopies returns the deletions of copies that no revision names (R31).
-func unusedCopies(state model.State) []model.Delete {
-	all := copiesOf(state.Config)
-	names := make([]string, len(all))
-	for i, copied := range all {
-		names[i] = copied.Name
+// minCopyAge is how old an unused copy must be before it is deleted: the cache may show it before
+// the revision that names it.
+const minCopyAge = time.Minute
+
+// unusedCopies returns the deletions of copies that no revision names (R31), and the time until the
+// next one is due; 0 if there is none. Orphans are left alone: they may be somebody else's.
+func unusedCopies(state model.State, now time.Time) (steps []model.Delete, wait time.Duration) {
+	for _, name := range revision.UnusedCopies(slices.Collect(maps.Keys(copiesOf(state.Config))), state.Revisions) {
+		copied := state.Config.Copies[name]
+		if due := copied.CreatedAt.Add(minCopyAge).Sub(now); due > 0 && !copied.Orphan {
+			wait = model.Sooner(wait, due)
+		} else if !copied.Orphan {
+			steps = append(steps, model.Delete{ObjectID: copied.ObjectID, Why: model.Why{
+				Reason: "no revision names this copy of a ConfigMap",
+			}})
+		}
 	}
-	var steps []model.Delete
-	for _, name := range revision.UnusedCopies(names, state.Revisions) {
-		steps = append(steps, model.Delete{ObjectID: state.Config.Copies[name].ObjectID, Why: model.Why{
-			Reason: "no revision names this copy of a ConfigMap",
-		}})
-	}
-	return steps
+	return steps, wait
 }
 
 // copiesOf returns the existing copies, by name.
-func copiesOf(config *model.ConfigState) []model.ExistingCopy {
+func copiesOf(config *model.ConfigState) map[string]model.ExistingCopy {
 	if config == nil {
 		return nil
 	}
-	return slices.SortedFunc(maps.Values(config.Copies), func(a, b model.ExistingCopy) int { return strings.Compare(a.Name, b.Name) })
+	return config.Copies
 }

@@ -71,7 +71,7 @@ func (p Planner) decide(state model.State, current *model.Revision, timeline []m
 // wanted is the decision that the spec asks for, regardless of a failure of the current rollout.
 func (p Planner) wanted(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	spec := state.Stack.Spec
-	choice := revision.Choose(spec, state.Revisions, numberOf(current), observedConfig(state))
+	choice := revision.Choose(spec, state.Revisions, numberOf(current), state.Config.Releasable())
 	if choice.Problem != nil {
 		return decision{problem: choice.Problem}
 	}

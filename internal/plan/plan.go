@@ -59,6 +59,9 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 		return plan
 	}
 	plan.Problem = cmp.Or(plan.Problem, lost)
+	if state.Config != nil && state.Config.Unread {
+		plan.Wait = model.Sooner(plan.Wait, quiet)
+	}
 	plan.Components = components(state, *current, state.Revisions, now)
 	children := childrenOf(state, plan.Components, *plan.Rollout)
 	admit(state, children)
@@ -90,11 +93,12 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 
 	steps := asSteps(records.steps())
 	steps = append(steps, asSteps(maintained)...)
-	steps = append(steps, asSteps(orphanedCopies(state.Config))...)
+	steps = append(steps, asSteps(orphanedCopies(state))...)
 	steps = append(steps, asSteps(due)...)
 	steps = append(steps, asSteps(removals(state, children))...)
 	steps = append(steps, asSteps(prunings(state.Stack.Spec, state.Revisions, current.Number))...)
-	steps = append(steps, asSteps(unusedCopies(state))...)
+	unused, wait := unusedCopies(state, now)
+	steps, plan.Wait = append(steps, asSteps(unused)...), model.Sooner(plan.Wait, wait)
 	var refused *model.Problem
 	plan.Steps, refused, wait = dueSteps(state, steps, *plan.Rollout, now)
 	plan.Problem, plan.Wait = cmp.Or(plan.Problem, refused), model.Sooner(plan.Wait, wait)

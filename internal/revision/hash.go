@@ -20,6 +20,7 @@ import (
 // content unless it is excluded here, and changes no hash while it is unset.
 func SourceHash(spec v1alpha1.AppStackSpec) string {
 	source := spec.DeepCopy()
+	source.Config = nil
 	source.Rollout = nil
 	source.Rollback = nil
 	source.RestartedAt = nil

@@ -35,6 +35,9 @@ func TestSourceHash(t *testing.T) {
 		"R1 the rollout policy": {func(s *v1alpha1.AppStack) {
 			s.Spec.Rollout = &v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](3)}
 		}, true},
+		"R32 the config policy": {func(s *v1alpha1.AppStack) {
+			s.Spec.Config = &v1alpha1.ConfigPolicy{OnChange: v1alpha1.ConfigChangeLive, Live: []string{"app"}}
+		}, true},
 		"R1 pause":                {Paused(true), true},
 		"R1 the history limit":    {HistoryLimit(3), true},
 		"R4 restartedAt":          {RestartedAt(time.Unix(0, 0)), true},

@@ -12,8 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/render"
-	"github.com/appstack-dev/appstack/internal/revision"
 )
 
 // config is the ConfigMaps of the namespace.
@@ -71,7 +71,8 @@ func (w *World) observeConfig() *model.ConfigState {
 	if w.config == nil {
 		return nil
 	}
-	seen := &model.ConfigState{Observed: map[string]model.ObservedConfig{}, Copies: map[string]model.ExistingCopy{}}
+	seen := plan.NewConfigState(w.Stack().Spec.Config)
+	seen.Observed = map[string]model.ObservedConfig{}
 	for name := range w.config.copies {
 		seen.Copies[name] = w.config.copies[name].ExistingCopy
 	}
@@ -83,12 +84,7 @@ func (w *World) observeConfig() *model.ConfigState {
 			seen.Observed[name] = model.ObservedConfig{Hash: found.content.Hash(), Version: found.version, ChangedAt: found.changedAt}
 		}
 	}
-	changed := false
-	if timeline := revision.Timeline(w.state.Revisions); len(timeline) > 0 {
-		running := revision.Find(w.state.Revisions, timeline[0].Revision)
-		changed = len(revision.ChangedConfig(*running, seen.Observed)) > 0
-	}
-	seen.SpecSince, seen.ChangedSince = w.configTimes.Observe(w.Stack().Generation, changed, w.now)
+	seen.SpecSince, seen.ChangedSince = w.configTimes.Observe(w.Stack().Generation, plan.ConfigDiffers(state), w.now)
 	return seen
 }
 
@@ -114,7 +110,7 @@ func (w *World) copyConfig(step model.CopyConfig) {
 	}
 	id := step.Object()
 	id.UID = w.uid()
-	w.config.copies[id.Name] = existing{ExistingCopy: model.ExistingCopy{ObjectID: id}, content: step.Content}
+	w.config.copies[id.Name] = existing{ExistingCopy: model.ExistingCopy{ObjectID: id, CreatedAt: w.now}, content: step.Content}
 }
 
 // configured returns the words from the ConfigMaps that a new pod uses. It checks that every copy

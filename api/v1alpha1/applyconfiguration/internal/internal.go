@@ -70,6 +70,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: config
+      type:
+        namedType: com.github.appstack-dev.appstack.api.v1alpha1.ConfigPolicy
     - name: disruptionBudget
       type:
         namedType: com.github.appstack-dev.appstack.api.v1alpha1.DisruptionBudget
@@ -364,6 +367,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: updatedReplicas
       type:
         scalar: numeric
+- name: com.github.appstack-dev.appstack.api.v1alpha1.ConfigChange
+  scalar: string
+- name: com.github.appstack-dev.appstack.api.v1alpha1.ConfigPolicy
+  map:
+    fields:
+    - name: live
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: onChange
+      type:
+        namedType: com.github.appstack-dev.appstack.api.v1alpha1.ConfigChange
 - name: com.github.appstack-dev.appstack.api.v1alpha1.DisruptionBudget
   map:
     fields:

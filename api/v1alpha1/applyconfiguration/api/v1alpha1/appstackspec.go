@@ -39,6 +39,9 @@ type AppStackSpecApplyConfiguration struct {
 	// answer within 10 seconds, the image runs as written, and the condition
 	// ImagesResolved has the reason. Tag contacts no registry.
 	ImageResolution *apiv1alpha1.ImageResolution `json:"imageResolution,omitempty"`
+	// How the ConfigMaps that the pods use are released. By default a revision has
+	// copies of them: a change is a new revision, and a rollback restores the files.
+	Config *ConfigPolicyApplyConfiguration `json:"config,omitempty"`
 	// How a new revision replaces the running one. With the defaults no request is lost.
 	Rollout *RolloutPolicyApplyConfiguration `json:"rollout,omitempty"`
 	// Runs an earlier revision instead of this spec's content, until it is removed.
@@ -260,6 +263,14 @@ func (b *AppStackSpecApplyConfiguration) WithServiceAccountName(value string) *A
 // If called multiple times, the ImageResolution field is set to the value of the last call.
 func (b *AppStackSpecApplyConfiguration) WithImageResolution(value apiv1alpha1.ImageResolution) *AppStackSpecApplyConfiguration {
 	b.ImageResolution = &value
+	return b
+}
+
+// WithConfig sets the Config field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Config field is set to the value of the last call.
+func (b *AppStackSpecApplyConfiguration) WithConfig(value *ConfigPolicyApplyConfiguration) *AppStackSpecApplyConfiguration {
+	b.Config = value
 	return b
 }
 
