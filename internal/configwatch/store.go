@@ -99,20 +99,20 @@ func (s *store) get(key types.NamespacedName, recorded model.ObservedConfig) (kn
 	switch {
 	case one.known != nil:
 	case version == "":
-		one.know(model.AbsentHash, "")
+		one.know(model.ObservedConfig{Hash: model.AbsentHash})
 	case version == recorded.Version:
-		one.know(recorded.Hash, version)
+		one.know(model.ObservedConfig{Hash: recorded.Hash, Version: version})
 	}
 	return one.known, one.events
 }
 
 // put stores what was read of the ConfigMap, and returns it. It stays outdated if the ConfigMap has
 // changed since there were that many events.
-func (s *store) put(key types.NamespacedName, events int, hash, version string) *model.ObservedConfig {
+func (s *store) put(key types.NamespacedName, events int, read model.ObservedConfig) *model.ObservedConfig {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.entries[key]
-	one.know(hash, version)
+	one.know(read)
 	known := one.known
 	if one.events != events {
 		one.known = nil
@@ -120,8 +120,9 @@ func (s *store) put(key types.NamespacedName, events int, hash, version string) 
 	return known
 }
 
-func (e *entry) know(hash, version string) {
-	e.known, e.version = &model.ObservedConfig{Hash: hash, Version: version, ChangedAt: e.changedAt}, version
+func (e *entry) know(observed model.ObservedConfig) {
+	observed.ChangedAt = e.changedAt
+	e.known, e.version = &observed, observed.Version
 }
 
 // observe records the version of a ConfigMap; empty if it does not exist. It returns the stacks to

@@ -78,11 +78,12 @@ func (w *Watcher) Observe(
 		key := types.NamespacedName{Namespace: stack.Namespace, Name: name}
 		observed, events := store.get(key, known)
 		if observed == nil {
-			config, version, err := w.read(ctx, key)
+			config, read, err := w.read(ctx, key)
 			if err != nil {
 				return nil, err
 			}
-			observed = store.put(key, events, config.Hash(), version)
+			read.Hash = config.Hash()
+			observed = store.put(key, events, read)
 		}
 		seen[name] = *observed
 	}
@@ -96,24 +97,38 @@ func (w *Watcher) Read(
 ) (map[string]*model.ConfigMap, map[string]string, error) {
 	configs, versions := map[string]*model.ConfigMap{}, map[string]string{}
 	for _, name := range names {
-		config, version, err := w.read(ctx, types.NamespacedName{Namespace: namespace, Name: name})
+		config, read, err := w.read(ctx, types.NamespacedName{Namespace: namespace, Name: name})
 		if err != nil {
 			return nil, nil, err
 		}
-		configs[name], versions[name] = config, version
+		configs[name], versions[name] = config, read.Version
 	}
 	return configs, versions, nil
 }
 
-func (w *Watcher) read(ctx context.Context, key types.NamespacedName) (*model.ConfigMap, string, error) {
+// read reads a ConfigMap: its content, which is nil if it does not exist, and what is observed of it
+// but for the hash.
+func (w *Watcher) read(ctx context.Context, key types.NamespacedName) (*model.ConfigMap, model.ObservedConfig, error) {
 	found := &corev1.ConfigMap{}
 	if err := w.Live.Get(ctx, key, found); err != nil {
 		if apierrors.IsNotFound(err) {
-			return nil, "", nil
+			return nil, model.ObservedConfig{}, nil
 		}
-		return nil, "", fmt.Errorf("reading ConfigMap %s: %w", key.Name, err)
+		return nil, model.ObservedConfig{}, fmt.Errorf("reading ConfigMap %s: %w", key.Name, err)
 	}
-	return &model.ConfigMap{Data: found.Data, BinaryData: found.BinaryData}, versionOf(found), nil
+	content := &model.ConfigMap{Data: found.Data, BinaryData: found.BinaryData}
+	return content, model.ObservedConfig{Version: versionOf(found), Writer: lastWriter(found)}, nil
+}
+
+// lastWriter returns the field manager that last changed the object; empty if it is not known.
+func lastWriter(object metav1.Object) string {
+	var last metav1.ManagedFieldsEntry
+	for _, entry := range object.GetManagedFields() {
+		if last.Time == nil || last.Time.Before(entry.Time) {
+			last = entry
+		}
+	}
+	return last.Manager
 }
 
 // Forget stops reporting changes for the stack.

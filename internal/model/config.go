@@ -54,6 +54,8 @@ type ObservedConfig struct {
 	// Version identifies the state of the object that has the content, by UID and resource
 	// version; empty if the ConfigMap does not exist.
 	Version string
+	// Writer is the field manager that last changed the object; empty if it is not known.
+	Writer string
 	// ChangedAt is when the operator last observed a change of the object; zero if it has observed
 	// none.
 	ChangedAt time.Time

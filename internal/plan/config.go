@@ -135,7 +135,7 @@ func reconfigured(state model.State, current *model.Revision, choice revision.Ch
 	base := *revision.Find(state.Revisions, choice.Base)
 	recent := latestConfigReleases(state.Revisions).Within(configPeriod, begin.StartedAt)
 	if len(recent) >= maxConfigReleases {
-		return decision{problem: configContested(choice.Message), wait: recent[0].Add(configPeriod).Sub(begin.StartedAt)}
+		return decision{problem: configContested(state, choice), wait: recent[0].Add(configPeriod).Sub(begin.StartedAt)}
 	}
 	key := fmt.Sprintf("config %d %s", base.Number, model.Hash(state.Config.Observed))
 	if state.Answers.Release != key {
@@ -185,7 +185,11 @@ func withConfig(state model.State, content model.Content) (model.Content, *model
 }
 
 // configContested is the problem of a stack whose ConfigMaps change again and again.
-func configContested(message string) *model.Problem {
+func configContested(state model.State, choice revision.Choice) *model.Problem {
+	message := choice.Message
+	if writer := state.Config.Observed[choice.Changed[0]].Writer; writer != "" {
+		message += fmt.Sprintf(" (%s by %s)", choice.Changed[0], writer)
+	}
 	return &model.Problem{
 		Reason: v1alpha1.ReasonConfigContested,
 		Message: fmt.Sprintf("%s, and there were %d releases for changed ConfigMaps within an hour: if the app writes it itself, "+

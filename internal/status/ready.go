@@ -5,11 +5,14 @@ package status
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/revision"
 )
 
 // ready returns the condition Ready: whether everything the spec asks for runs. The first check
@@ -26,7 +29,25 @@ func ready(in Input) verdict {
 	if images := admitted(in.Plan.Components); images != "" {
 		message += "; admission control of the cluster changed images: " + images
 	}
+	message += deletedConfig(in.State, in.Plan.Rollout.Revision)
 	return verdict{metav1.ConditionTrue, v1alpha1.ReasonSucceeded, message}
+}
+
+// deletedConfig describes the ConfigMaps of the revision that were deleted since; empty if none were
+// (R33).
+func deletedConfig(state model.State, number int64) string {
+	rev := revision.Find(state.Revisions, number)
+	if rev == nil || state.Config == nil {
+		return ""
+	}
+	message := ""
+	for _, name := range revision.DeletedConfig(*rev, state.Config.Observed) {
+		message += "; ConfigMap " + name + " was deleted"
+		if slices.ContainsFunc(rev.Content.Config, func(copied model.ConfigCopy) bool { return copied.Source == name }) {
+			message += ": the revision keeps its content"
+		}
+	}
+	return message
 }
 
 func hasProblem(in Input) (reason, message string, blocked bool) {
