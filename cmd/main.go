@@ -40,8 +40,8 @@ var version = "development"
 const garbage = 50
 
 // retryPeriod is how often the leader renews its lease and other managers try to acquire it. The
-// others wait for up to 2.2 times as long (client-go's leaderelection.JitterFactor), so that is how
-// long stacks may wait after a leader has released its lease.
+// others wait for up to 2.2 times as long (client-go's leaderelection.JitterFactor): after a leader
+// has released its lease, stacks may wait for that time.
 const retryPeriod = time.Second
 
 // settings holds the values of the flags.
@@ -183,12 +183,12 @@ func start(ctx context.Context, mgr ctrl.Manager) error {
 	}()
 	select {
 	case err := <-ended:
-		return err //nolint:wrapcheck // the caller says of what
+		return err //nolint:wrapcheck // the caller adds context
 	case <-ctx.Done():
 	}
 	select {
 	case <-works:
-		return <-ended //nolint:wrapcheck // the caller says of what
+		return <-ended //nolint:wrapcheck // the caller adds context
 	default:
 		return nil
 	}

@@ -46,8 +46,8 @@ type execution struct {
 	stack   *v1alpha1.AppStack
 	memory  *memory.Stack
 	outcome model.Outcome
-	// silent says that a write had a result that no event follows: it changed nothing, or was
-	// rejected for the first time.
+	// silent reports that a write triggers no watch event: it changed nothing, or was rejected
+	// for the first time.
 	silent bool
 }
 
@@ -98,9 +98,9 @@ func onlySettle(steps []model.Step) bool {
 	})
 }
 
-// current reports whether the live stack is still the one that the plan was made for. The cache
-// may lag, for long after a start of the operator or a broken watch, and an outdated spec must
-// not be applied.
+// current reports whether the live stack has the UID and generation that the plan was made for.
+// An outdated spec must not be applied, and the cache may lag for a long time after the operator
+// starts or a watch breaks.
 func (e *execution) current(ctx context.Context) (bool, error) {
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppStack"))
@@ -181,8 +181,8 @@ func (e *execution) keepUp(ctx context.Context, steps []model.Step) error {
 	return nil
 }
 
-// created returns the objects that the steps create, except copies of ConfigMaps: their names hold the
-// hash of their content, and creating them detects a conflict.
+// created returns the objects that the steps create, except copies of ConfigMaps: the name of a copy
+// contains the hash of its content, and its creation detects a conflict.
 func created[S model.Step](steps []S) (names []model.ObjectID) {
 	for _, step := range steps {
 		if object := step.Object(); object.Creates() && object.Kind != model.KindConfigMap {
@@ -211,7 +211,7 @@ func (e *execution) take(ctx context.Context, step model.Step) error {
 	return nil
 }
 
-// carryOut carries out a step and returns it as it took effect.
+// carryOut carries out a step and returns it with its result.
 func (e *execution) carryOut(ctx context.Context, step model.Step) (done model.Step, err error) {
 	switch step := step.(type) {
 	case model.StartRollout:
@@ -257,7 +257,7 @@ func (e *execution) numbered(ctx context.Context, start model.StartRollout) erro
 func (e *execution) note(step model.WriteChild, answer client.Object) (changed bool) {
 	changed = answer.GetResourceVersion() != step.ResourceVersion
 	if !changed {
-		step.Undone = model.Change{} // the API server itself made the difference, so it is no drift
+		step.Undone = model.Change{} // the API server causes the difference, so it is not drift
 	}
 	e.memory.Writes.Note(answer.GetUID(), func(last model.LastWrite) model.LastWrite {
 		return last.Next(model.LastWrite{

@@ -25,9 +25,9 @@ var errReplaced = errors.New("another object has taken the name, or another owne
 // the leader. The next plan sees the current object.
 var errOutdated = errors.New("the object has changed since")
 
-// sort classifies the error of a step. What the cluster changed meanwhile is planned again; a
-// rejection is for the user to fix and becomes the outcome's problem; anything else is returned
-// as an error, for a retry.
+// sort classifies the error of a step. After a conflict with a change in the cluster, the step is
+// planned again; a rejection is for the user to fix and becomes the outcome's problem; anything
+// else is returned as an error, for a retry.
 func (e *execution) sort(step model.Step, err error) error {
 	object := step.Object()
 	var status apierrors.APIStatus

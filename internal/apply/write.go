@@ -68,7 +68,7 @@ func (e *execution) applyConfig(
 	answer.SetName(object.Name)
 	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
 	if form.TakesPorts && dryRun {
-		// the ports are not taken over yet, so replace them, as taking them over would
+		// a dry run does not take ownership of the ports, so a merge patch replaces them, with the same result
 		patch, all = client.RawPatch(types.MergePatchType, body), with[client.PatchOption](naming.FieldOwner, options)
 	}
 	if err := e.Client.Patch(ctx, answer, patch, all...); err != nil {

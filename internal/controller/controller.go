@@ -39,8 +39,8 @@ const (
 	// cacheDelay applies if the cache does not show the operator's last write yet. The watch event
 	// normally triggers the reconcile; this is the fallback.
 	cacheDelay = time.Second
-	// conflictDelay applies if an object of someone else, or of a deleted stack, has a name that the stack
-	// needs. It may be gone by then.
+	// conflictDelay is the interval for checking whether an object of someone else, or of a deleted stack,
+	// still has a name that the stack needs.
 	conflictDelay = 30 * time.Second
 	// maxBackoff is the maximum backoff after repeated errors. Reconciles that events trigger
 	// increase the backoff too, so a few seconds of errors reach it.
@@ -93,7 +93,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if !stack.DeletionTimestamp.IsZero() {
 		r.leave(req.NamespacedName)
-		return ctrl.Result{}, nil // owner references do the rest (R27)
+		return ctrl.Result{}, nil // the garbage collector deletes the children, by their owner references (R27)
 	}
 	mem := r.Memory.Of(stack)
 	state, err := r.Observe.State(ctx, stack, mem)

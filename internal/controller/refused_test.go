@@ -119,18 +119,18 @@ func TestRefusedReleasesAreTriedAtOnce(t *testing.T) {
 		"R4 other content": {
 			func(_ *actor, s *model.State) { fixture.With(s.Stack, fixture.Image("my-app:3")) }, true,
 		},
-		"R4 the spec, which the refusal may depend on":  {func(_ *actor, s *model.State) { s.Stack.Generation++ }, true},
-		"R4 the stack, which was deleted and made anew": {func(_ *actor, s *model.State) { s.Stack.UID = "another" }, true},
+		"R4 the spec changes":                   {func(_ *actor, s *model.State) { s.Stack.Generation++ }, true},
+		"R4 the stack is deleted and recreated": {func(_ *actor, s *model.State) { s.Stack.UID = "another" }, true},
 		"R26 the stack adopts": {
 			func(_ *actor, s *model.State) {
 				fixture.With(s.Stack, fixture.Annotation(v1alpha1.AnnotationAdopt, "true"))
 			}, true,
 		},
 		"R4 a child is deleted": {func(_ *actor, s *model.State) { s.Children.Remove(model.KindService, "shop") }, true},
-		"R4 a child is another one": {
+		"R4 a child is replaced": {
 			func(_ *actor, s *model.State) { s.Children.Service("shop").UID = "other" }, true,
 		},
-		"R4 the operator starts anew": {
+		"R4 the operator restarts": {
 			func(d *actor, _ *model.State) { d.Memory = &memory.Memory{} }, true,
 		},
 	}

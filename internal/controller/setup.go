@@ -144,7 +144,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	err = ctrl.NewControllerManagedBy(mgr).
 		Named(Name).
 		WithOptions(options.controller()).
-		// status changes too, so that a status which somebody else has written is corrected
+		// changes of the status also trigger a reconcile, which corrects what somebody else wrote to it
 		WatchesRawSource(packedcache.Source{Cache: kept}).
 		WatchesRawSource(source.Func(
 			func(ctx context.Context, into queue.Queue) error {
@@ -176,8 +176,8 @@ func (o Options) controller() controller.Options {
 	}
 }
 
-// podWatcher creates the pod watcher. It has its own client, because the manager's would cache
-// for good whatever it watches.
+// podWatcher creates the pod watcher. It has its own client, because the manager's would keep
+// every kind that it watches in its cache permanently.
 func podWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock) (*podwatch.Watcher, error) {
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.ContentType = runtime.ContentTypeProtobuf

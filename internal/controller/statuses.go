@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// statusInterval is the minimum interval between status updates that change only pod numbers, and how
-	// long a status is held back if a worker is free then.
+	// statusInterval is the minimum interval between status updates that change only pod numbers, and the
+	// time for which a status is held back, or longer if all workers are busy.
 	statusInterval = time.Second
 	// maxCacheLag is how long the cache may take to show a written status.
 	maxCacheLag = 10 * time.Second
@@ -40,9 +40,10 @@ func (r *Reconciler) hold(
 	return r.flush(ctx, stack, last)
 }
 
-// flush writes the status that is held back, if it has been for long enough. It is also called
+// flush writes the status that is held back once statusInterval has passed. It is also called
 // while the cache is behind, because then no reconcile can compute a newer status. A status that
-// cannot be written yet stays held back. It returns the time until it is due, 0 if there is none.
+// cannot be written yet stays held back. It returns the time until the status is due, 0 if none is
+// held back.
 func (r *Reconciler) flush(ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status) (time.Duration, error) {
 	held, now := last.Held, r.Clock.Now()
 	if held == nil || held.ObservedGeneration != stack.Generation {
@@ -59,9 +60,9 @@ func (r *Reconciler) flush(ctx context.Context, stack *v1alpha1.AppStack, last *
 }
 
 // write writes the status if it differs. A status that changes only numbers is delayed if
-// another was written a moment ago. It is not written if the stack has changed meanwhile or is
-// gone, because it is not the status of that version. It returns the time until the status is
-// due again, 0 if nothing is left to write.
+// another was written a moment ago. A status that was computed for another version of the stack,
+// or for a stack that is gone, is not written. It returns the time until the status is due again,
+// 0 if nothing is left to write.
 func (r *Reconciler) write(
 	ctx context.Context, stack *v1alpha1.AppStack, last *memory.Status, next v1alpha1.AppStackStatus,
 ) (time.Duration, error) {

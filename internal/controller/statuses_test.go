@@ -104,43 +104,43 @@ func TestStatuses(t *testing.T) {
 		"the first is written at once, and the same one not again": {[]act{
 			{status: counts("0/3"), shown: "0/3"}, {status: counts("0/3"), shown: "0/3"},
 		}, 1},
-		"numbers are told once a second": {[]act{
+		"numbers are reported once a second": {[]act{
 			{status: counts("0/3"), shown: "0/3"},
 			{after: 300 * time.Millisecond, status: counts("1/3"), due: 700 * time.Millisecond, shown: "0/3"},
 			{after: 300 * time.Millisecond, status: counts("2/3"), due: 400 * time.Millisecond, shown: "0/3"},
 			{after: 400 * time.Millisecond, status: counts("2/3"), shown: "2/3"},
 		}, 2},
-		"a condition that turns waits for nothing": {[]act{
+		"a changed condition is written at once": {[]act{
 			{status: counts("0/3"), shown: "0/3"},
 			{after: time.Millisecond, status: ready("3/3"), shown: "3/3"},
 			{after: time.Millisecond, status: counts("2/3"), shown: "2/3"},
 		}, 3},
-		"numbers that come back are not told": {[]act{
+		"numbers that revert are not written": {[]act{
 			{status: counts("3/3"), shown: "3/3"},
 			{after: 100 * time.Millisecond, status: counts("2/3"), due: 900 * time.Millisecond, shown: "3/3"},
 			{after: 100 * time.Millisecond, status: counts("3/3"), shown: "3/3"},
 		}, 1},
-		"a clock that is set back holds up nothing": {[]act{
+		"a clock that is set back delays nothing": {[]act{
 			{status: counts("0/3"), shown: "0/3"},
 			{after: -time.Hour, status: counts("1/3"), shown: "1/3"},
 		}, 2},
-		"a pass that wrote leaves it to the next to tell": {[]act{
+		"a reconcile that wrote leaves the status to the next one": {[]act{
 			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{after: 10 * time.Millisecond, status: ready("3/3"), shown: "3/3"},
 		}, 1},
-		"but not where the cache is behind for long": {[]act{
+		"a held status is written if the cache stays behind": {[]act{
 			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{after: 900 * time.Millisecond, behind: true, due: 100 * time.Millisecond, shown: ""},
 			{after: 100 * time.Millisecond, behind: true, shown: "0/3"},
 			{behind: true, shown: "0/3"},
 		}, 1},
-		"nor where every pass writes": {[]act{
+		"a held status is written if every reconcile writes": {[]act{
 			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{after: 900 * time.Millisecond, status: counts("1/3"), wrote: true, due: 100 * time.Millisecond, shown: ""},
 			{after: 100 * time.Millisecond, status: counts("2/3"), wrote: true, shown: "2/3"},
 			{after: 100 * time.Millisecond, status: counts("3/3"), wrote: true, due: statusInterval, shown: "2/3"},
 		}, 1},
-		"what was held back is forgotten once more is known": {[]act{
+		"a newer status replaces the held one": {[]act{
 			{status: counts("0/3"), wrote: true, due: statusInterval, shown: ""},
 			{status: counts("1/3"), shown: "1/3"},
 			{behind: true, shown: "1/3"},
@@ -222,7 +222,7 @@ func TestStatusIsHeldUntilItIsTold(t *testing.T) {
 		fails  bool
 	}{
 		"the cache shows the last one later": {nil, true, false},
-		"the stack is another one by now":    {apierrors.NewConflict(resource, "shop", errors.New("changed")), false, false},
+		"the stack has changed":              {apierrors.NewConflict(resource, "shop", errors.New("changed")), false, false},
 		"the API server fails":               {apierrors.NewInternalError(errors.New("oops")), false, true},
 	}
 	for name, test := range tests {
@@ -257,9 +257,9 @@ func TestStatusThatIsRefused(t *testing.T) {
 		due     time.Duration
 		fails   bool
 	}{
-		"the stack is another one by now": {apierrors.NewConflict(resource, "shop", errors.New("changed")), retryDelay, false},
-		"the stack is gone":               {apierrors.NewNotFound(resource, "shop"), retryDelay, false},
-		"the API server fails":            {apierrors.NewInternalError(errors.New("oops")), 0, true},
+		"the stack has changed": {apierrors.NewConflict(resource, "shop", errors.New("changed")), retryDelay, false},
+		"the stack is gone":     {apierrors.NewNotFound(resource, "shop"), retryDelay, false},
+		"the API server fails":  {apierrors.NewInternalError(errors.New("oops")), 0, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -295,14 +295,14 @@ func TestPassing(t *testing.T) {
 		outcome model.Outcome
 		want    bool
 	}{
-		"nothing was written":                {model.Outcome{}, false},
-		"something was":                      {model.Outcome{Done: step}, true},
-		"only a record was, which it knows":  {model.Outcome{Done: record}, false},
-		"a record and something else were":   {model.Outcome{Done: append(record, step...)}, true},
-		"what was made does not show yet":    {model.Outcome{Behind: true}, true},
-		"something else is in the way":       {model.Outcome{Done: step, Problem: &model.Problem{}}, false},
-		"a stack of the same name is to go":  {model.Outcome{Done: step, Predecessor: "Deployment"}, false},
-		"only another pass is due, not more": {model.Outcome{Again: true}, false},
+		"nothing was written":                        {model.Outcome{}, false},
+		"something was":                              {model.Outcome{Done: step}, true},
+		"only a revision record was written":         {model.Outcome{Done: record}, false},
+		"a revision record and a child were written": {model.Outcome{Done: append(record, step...)}, true},
+		"the cache does not show the creation yet":   {model.Outcome{Behind: true}, true},
+		"a problem is reported":                      {model.Outcome{Done: step, Problem: &model.Problem{}}, false},
+		"a deleted stack of the same name remains":   {model.Outcome{Done: step, Predecessor: "Deployment"}, false},
+		"only another reconcile is due":              {model.Outcome{Again: true}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -69,7 +69,7 @@ func failed(reference string, err error, seen seen) *failure {
 	}
 }
 
-// failureWords returns the message that the registry of the reference does something.
+// failureWords returns the message of a failed lookup; does is what the registry does.
 func failureWords(reference, does string) string { return reference + ": the registry " + does }
 
 // silence is the message for a registry that does not respond.

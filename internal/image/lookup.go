@@ -54,8 +54,8 @@ type lookup struct {
 
 	// asks is how often the registry was asked.
 	asks int
-	// answered reports that image is a result. askedAt is when that request started, and
-	// answeredAsk its number among asks.
+	// answered reports that image contains a result. askedAt is when its request started, and
+	// answeredAsk is the value of asks at that time.
 	answered    bool
 	answeredAsk int
 	image       model.Image

@@ -18,9 +18,9 @@ const (
 	// overall is the limit for all registries together. It bounds the operator's resource usage.
 	overall = 64
 	// strangers is the limit for all registries that have never responded, or did not last time, so
-	// that there is always capacity for those that respond. Of these lookups, one namespace may
-	// have perNamespace, whatever registries it names, or firsts for a registry without any other
-	// running lookup.
+	// that there is always capacity for those that respond. One namespace may have perNamespace of
+	// these lookups, at all such registries together. A lookup at a registry where no other is
+	// running may exceed that, up to firsts.
 	strangers    = 48
 	perNamespace = 24
 	firsts       = 40
@@ -146,8 +146,8 @@ func (l *line) limit() int {
 	return perRegistry
 }
 
-// share returns how many lookups at unresponsive registries a namespace may be running when another
-// one of this registry starts.
+// share returns the limit on a namespace's running lookups at unresponsive registries, below which it
+// may start another one at this registry.
 func (l *line) share() int {
 	if l.running == 0 {
 		return firsts
@@ -155,5 +155,5 @@ func (l *line) share() int {
 	return perNamespace
 }
 
-// strange reports whether it is unknown that the registry responds.
+// strange reports whether the registry has never responded, or did not last time.
 func (l *line) strange() bool { return !l.proven || l.silent }

@@ -116,22 +116,22 @@ func (r *registry) ask(
 		remote.WithRetryStatusCodes(),
 	)
 	if err != nil {
-		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // classified by the caller
 	}
 	name := func(digest string) string { return ref.Context().Digest(digest).String() }
 	if found, ok := r.contents.Get(name(before)); ok {
 		head, err := puller.Head(ctx, ref)
 		if err == nil && head.Digest.String() == before {
-			return found.(model.Image), nil //nolint:forcetypeassert // nothing else is kept
+			return found.(model.Image), nil //nolint:forcetypeassert // the cache contains nothing else
 		}
 		answer, answered := errors.AsType[*transport.Error](err)
 		if answered && answer.StatusCode != http.StatusMethodNotAllowed {
-			return model.Image{}, err //nolint:wrapcheck // sorted by the caller
+			return model.Image{}, err //nolint:wrapcheck // classified by the caller
 		}
 	}
 	descriptor, err := puller.Get(ctx, ref)
 	if err != nil {
-		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // classified by the caller
 	}
 	digest := descriptor.Digest.String()
 	if said := notes.all().digest; said != "" && said != digest {
@@ -142,7 +142,7 @@ func (r *registry) ask(
 		}
 	}
 	if found, ok := r.contents.Get(name(digest)); ok {
-		return found.(model.Image), nil //nolint:forcetypeassert // nothing else is kept
+		return found.(model.Image), nil //nolint:forcetypeassert // the cache contains nothing else
 	}
 	image, err := describe(descriptor)
 	if err != nil {
@@ -160,7 +160,7 @@ func describe(descriptor *remote.Descriptor) (model.Image, error) {
 	}
 	index, err := descriptor.ImageIndex()
 	if err != nil {
-		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // classified by the caller
 	}
 	found := &found{}
 	if err := found.walk(index, 0); err != nil {
@@ -171,7 +171,7 @@ func describe(descriptor *remote.Descriptor) (model.Image, error) {
 	}
 	best, err := found.index.Image(found.best.Digest)
 	if err != nil {
-		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // classified by the caller
 	}
 	image, err := readManifest(best)
 	if err != nil {
@@ -196,7 +196,7 @@ func readImage(descriptor *remote.Descriptor) (model.Image, error) {
 	}
 	manifest, err := descriptor.Image()
 	if err != nil {
-		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // classified by the caller
 	}
 	return readManifest(manifest)
 }
@@ -213,11 +213,11 @@ func readManifest(manifest v1.Image) (model.Image, error) {
 	}
 	raw, err := manifest.RawConfigFile()
 	if err != nil {
-		return model.Image{}, err //nolint:wrapcheck // sorted by the caller
+		return model.Image{}, err //nolint:wrapcheck // classified by the caller
 	}
 	config, platform, err := imageconfig.ParseConfig(raw)
 	if err != nil {
-		return model.Image{}, nil //nolint:nilerr // its digest is right: it says nothing, and always will
+		return model.Image{}, nil //nolint:nilerr // the digest matches, so a retry would read the same invalid config
 	}
 	image := model.Image{Config: config}
 	if platform != (model.Platform{}) {
@@ -262,7 +262,7 @@ func (f *found) walk(index v1.ImageIndex, depth int) error {
 		case child.MediaType.IsIndex():
 			nested, err := index.ImageIndex(child.Digest)
 			if err != nil {
-				return err //nolint:wrapcheck // sorted by the caller
+				return err //nolint:wrapcheck // classified by the caller
 			}
 			if err := f.walk(nested, depth+1); err != nil {
 				return err

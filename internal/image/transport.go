@@ -116,7 +116,7 @@ func (g *guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response, err := g.next.RoundTrip(request)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it is sorted by its type
+		return nil, err //nolint:wrapcheck // it is classified by its type
 	}
 	if notes != nil {
 		notes.take(request, response)
@@ -177,5 +177,5 @@ func (b *bounded) Read(into []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(into[:min(len(into), b.left)])
 	b.left -= n
-	return n, err //nolint:wrapcheck // io.EOF is to stay what it is
+	return n, err //nolint:wrapcheck // io.EOF must not be wrapped
 }

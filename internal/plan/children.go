@@ -61,8 +61,8 @@ func outstanding(state model.State, children []*kinds.Child, rollout model.Rollo
 	})
 }
 
-// admit sets the image of each component whose image the cluster's admission control has
-// replaced. These are the components whose Deployment is settled although it differs.
+// admit records, in each component, the image with which admission control has replaced the
+// requested one. The component's Deployment is then settled although it has drift.
 func admit(state model.State, children []*kinds.Child) {
 	for _, child := range children {
 		deployment, ok := child.Live.(*appsv1.Deployment)

@@ -43,7 +43,7 @@ func lost(state model.State, newest int64) bool {
 }
 
 // components returns the components that have to run: those of the target revision and, until
-// its rollout has succeeded, those that it drops, as far as they still run (R9).
+// its rollout has succeeded, those that it drops and that still run (R9).
 func components(state model.State, target model.Revision, revisions []model.Revision, now time.Time) []model.Desired {
 	var desired []model.Desired
 	for _, component := range portedComponents(state, target, revisions) {

@@ -16,11 +16,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Changes of ConfigMaps are gathered, so that several of them are one release (R32).
+// Changes to several ConfigMaps within a short time are released together (R32).
 const (
-	// quiet is how long no ConfigMap of the stack must have changed.
+	// quiet is how long the stack's ConfigMaps must stay unchanged before the release starts.
 	quiet = 5 * time.Second
-	// quietWithSpec is the same for a release of a changed spec.
+	// quietWithSpec replaces quiet if the spec has changed.
 	quietWithSpec = time.Second
 	// maxGathering is how long after the first change the release starts in any case.
 	maxGathering = 30 * time.Second
@@ -55,8 +55,8 @@ func ConfigDiffers(state model.State) bool {
 	return running != nil && len(revision.ChangedConfig(*running, state.Config.Releasable())) > 0
 }
 
-// ConfigNames returns the ConfigMaps that the stack names, with what its revisions record of each:
-// those of its revisions, and those of the spec as long as it has no revision.
+// ConfigNames returns the ConfigMaps that the stack's revisions reference, with the recorded hash and
+// version of each, and, as long as the current spec has no revision, those that the spec references.
 func (p Planner) ConfigNames(state model.State) map[string]model.ObservedConfig {
 	names := map[string]model.ObservedConfig{}
 	source, known := revision.SourceHash(state.Stack.Spec), false
@@ -75,7 +75,7 @@ func (p Planner) ConfigNames(state model.State) map[string]model.ObservedConfig 
 	return names
 }
 
-// addSources adds the ConfigMaps that the content names itself.
+// addSources adds the ConfigMaps that the content references and that names does not contain yet.
 func addSources(names map[string]model.ObservedConfig, state model.State, content model.Content) {
 	for _, name := range sourcesOf(state.Config, content) {
 		if _, found := names[name]; !found {
@@ -94,13 +94,14 @@ func sourcesOf(config *model.ConfigState, content model.Content) []string {
 	return slices.Sorted(maps.Keys(sources))
 }
 
-// unobserved reports whether it is not known yet whether the revision has the current ConfigMaps.
+// unobserved reports whether the revision records ConfigMaps that cannot be compared with the current
+// ones yet, because these have not been observed.
 func unobserved(state model.State, rev model.Revision) bool {
 	return state.Config != nil && !state.Config.Deferred && state.Config.Observed == nil && len(revision.Config(rev)) > 0
 }
 
-// gathering returns how long the changes of ConfigMaps are still gathered; 0 if they are complete, or if
-// there are none.
+// gathering returns how long a release waits for further changes to ConfigMaps; 0 if it is due, or if
+// none has changed.
 func gathering(state model.State, changed []string, now time.Time) time.Duration {
 	if len(changed) == 0 {
 		return 0
@@ -112,8 +113,8 @@ func gathering(state model.State, changed []string, now time.Time) time.Duration
 	return max(0, min(last.Add(quiet).Sub(now), state.Config.ChangedSince.Add(maxGathering).Sub(now)))
 }
 
-// gatheringSpec returns how long a changed spec that names ConfigMaps waits for changes of these; 0 if
-// it is complete.
+// gatheringSpec returns how long the release of a changed spec waits for changes to the ConfigMaps that
+// it references; 0 if it is due.
 func gatheringSpec(state model.State, content model.Content, now time.Time) time.Duration {
 	if state.Config == nil {
 		return 0
@@ -129,8 +130,8 @@ func gatheringSpec(state model.State, content model.Content, now time.Time) time
 	return max(0, min(last.Add(quietWithSpec).Sub(now), state.Config.SpecSince.Add(maxGathering).Sub(now)))
 }
 
-// reconfigured is the decision to release the content of a revision again with its ConfigMaps as
-// they are now (R32). Nothing else of the content changes: no image is resolved anew.
+// reconfigured is the decision to release the content of a revision again with the current ConfigMaps
+// (R32). The rest of the content does not change: no image is resolved again.
 func reconfigured(state model.State, current *model.Revision, choice revision.Choice, begin model.Rollout) decision {
 	base := *revision.Find(state.Revisions, choice.Base)
 	recent := latestConfigReleases(state.Revisions).Within(configPeriod, begin.StartedAt)
@@ -157,8 +158,8 @@ func reconfigured(state model.State, current *model.Revision, choice revision.Ch
 	return startOf(state, rev, begin)
 }
 
-// withConfig returns the content with copies of the ConfigMaps as they were just read, or the
-// problem of one that is missing (R33). A ConfigMap that was deleted stays as the content has it.
+// withConfig returns the content with copies of the ConfigMaps that were just read, or a problem if a
+// required one is missing (R33). If a ConfigMap was deleted, the content keeps its earlier copy.
 func withConfig(state model.State, content model.Content) (model.Content, *model.Problem) {
 	if state.Config == nil {
 		return content, nil
@@ -184,7 +185,7 @@ func withConfig(state model.State, content model.Content) (model.Content, *model
 	return render.WithConfig(content, copies), nil
 }
 
-// configContested is the problem of a stack whose ConfigMaps change again and again.
+// configContested is the problem of a stack whose ConfigMaps change too often.
 func configContested(state model.State, choice revision.Choice) *model.Problem {
 	message := choice.Message
 	if writer := state.Config.Observed[choice.Changed[0]].Writer; writer != "" {
@@ -197,8 +198,8 @@ func configContested(state model.State, choice revision.Choice) *model.Problem {
 	}
 }
 
-// latestConfigReleases returns the times of releases for changed ConfigMaps that the newest revision
-// records.
+// latestConfigReleases returns when the latest releases for changed ConfigMaps started, as the newest
+// revision records them.
 func latestConfigReleases(revisions []model.Revision) model.ConfigTimes {
 	if len(revisions) == 0 {
 		return nil
@@ -206,7 +207,7 @@ func latestConfigReleases(revisions []model.Revision) model.ConfigTimes {
 	return revisions[len(revisions)-1].Record.ConfigReleases
 }
 
-// missingCopies returns the copies that the revision names and that do not exist.
+// missingCopies returns the copies that the revision references and that do not exist.
 func missingCopies(state model.State, rev model.Revision) []model.ConfigCopy {
 	var missing []model.ConfigCopy
 	for _, copied := range rev.Content.Config {
@@ -217,9 +218,9 @@ func missingCopies(state model.State, rev model.Revision) []model.ConfigCopy {
 	return missing
 }
 
-// recreated returns the steps that create the revision's missing copies, from ConfigMaps that still
-// have their content. As long as these have not been read, it returns the questions; if the content
-// is gone, the problem (R37).
+// recreated returns the steps that recreate the revision's missing copies from ConfigMaps whose content
+// has not changed. If it has, it returns a problem (R37); before the ConfigMaps have been read, it
+// returns the questions that get them read.
 func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model.Questions, *model.Problem) {
 	if state.Config == nil {
 		return nil, model.Questions{}, nil

@@ -57,21 +57,21 @@ func TestTwoControllersDoNotRace(t *testing.T) {
 		by   func(*appsv1.Deployment)
 		want []string
 	}{
-		"R28 what pods run": {
+		"R28 the image": {
 			imageChanged, []string{"0s", "0s", "0s", "1s", "1s", "1s", "1s", "1s", "1s", "1s"},
 		},
-		"R28 what pods run, and a note on them": {
+		"R28 the command and a pod annotation": {
 			func(d *appsv1.Deployment) {
 				d.Spec.Template.Annotations = map[string]string{"theirs": "1"}
 				d.Spec.Template.Spec.Containers[0].Command = []string{"evil"}
 			},
 			[]string{"0s", "0s", "0s", "1s", "1s", "1s", "1s", "1s", "1s", "1s"},
 		},
-		"R28 a note on the pods": {
+		"R28 a pod annotation": {
 			func(d *appsv1.Deployment) { d.Spec.Template.Annotations = map[string]string{"theirs": "1"} },
 			[]string{"0s", "0s", "0s", "1s", "2s", "4s", "8s", "16s", "30s", "30s"},
 		},
-		"R28 how many there are": {
+		"R28 the number of replicas": {
 			replicasChanged, []string{"0s", "0s", "0s", "1s", "2s", "4s", "8s", "16s", "30s", "30s"},
 		},
 	}
@@ -120,35 +120,35 @@ func TestAContest(t *testing.T) {
 		after time.Duration
 		want  string
 	}{
-		"R28 two repairs are none": {func() model.State { return contested(2, imageChanged, setImage) }, 0, ""},
-		"R28 three are":            {func() model.State { return contested(3, imageChanged, setImage) }, 0, image},
-		"R19 it goes on while the write stands": {
+		"R28 two repairs are no contest":  {func() model.State { return contested(2, imageChanged, setImage) }, 0, ""},
+		"R28 three repairs are a contest": {func() model.State { return contested(3, imageChanged, setImage) }, 0, image},
+		"R19 the contest stays while the last write is intact": {
 			func() model.State { return contested(3, imageChanged, setImage) }, 59 * time.Second, image,
 		},
-		"R19 and while the object is changed": {
+		"R19 the contest stays while the object is changed": {
 			func() model.State {
 				state := contested(3, imageChanged, setImage)
 				imageChanged(state.Children.Deployment("shop"))
 				return state
 			}, 500 * time.Millisecond, image,
 		},
-		"R28 it is over after a minute": {func() model.State { return contested(9, imageChanged, setImage) }, time.Minute, ""},
-		"R28 nobody knows where the clock was set back": {
+		"R28 the contest ends after a minute": {func() model.State { return contested(9, imageChanged, setImage) }, time.Minute, ""},
+		"R28 no contest if the clock was set back": {
 			func() model.State { return contested(9, imageChanged, setImage) }, -time.Second, "",
 		},
-		"R28 what is to be another one by now is not contested": {
+		"R28 no contest if the desired state has changed": {
 			func() model.State {
 				state := contested(9, imageChanged, setImage)
 				state.Stack.Spec.Replicas = ptr.To[int32](5)
 				return state
 			}, 0, "",
 		},
-		"R30 an autoscaler that the stack knows nothing of": {
+		"R30 a contest with an autoscaler that is not the stack's": {
 			func() model.State { return contested(3, replicasChanged, scaler) }, 0,
 			"Deployment shop: spec.replicas is changed by kube-controller-manager again after each repair: " +
 				"stop it; to run another number of pods, scale the stack, or leave replicas out of its spec",
 		},
-		"R30 by someone who is not known": {
+		"R30 a contest with an unknown manager": {
 			func() model.State {
 				return contested(3, func(d *appsv1.Deployment) { d.Spec.Strategy = appsv1.DeploymentStrategy{Type: "Recreate"} }, "")
 			}, 0,

@@ -67,20 +67,20 @@ func TestDeletedChildren(t *testing.T) {
 			"HorizontalPodAutoscaler shop was deleted by someone else and is created again"},
 		"R28 a disruption budget": {nil, deleted("PodDisruptionBudget", "shop"),
 			"PodDisruptionBudget shop was deleted by someone else and is created again"},
-		"R28 a component's": {[]Option{Component("worker", 2, nil, "work")}, deleted(model.KindDeployment, "shop-worker"),
+		"R28 a Deployment of another component": {[]Option{Component("worker", 2, nil, "work")}, deleted(model.KindDeployment, "shop-worker"),
 			"Deployment shop-worker was deleted by someone else and is created again: its pods may be new ones"},
 		"R28 while another rollout is open": {nil, func(s *model.State) {
 			rolling(Image("my-app:2"))(s)
 			s.Children.Remove(model.KindService, "shop")
 		}, "Service shop was deleted by someone else and is created again: its cluster IP may have changed"},
-		"R9 what a rollout adds":              {nil, rolling(Component("worker", 2, nil, "work"), Image("my-app:2")), ""},
-		"R9 a Service that a rollout adds":    {[]Option{Ports()}, rolling(Ports(80)), ""},
-		"R1 an autoscaler that the spec adds": {nil, changed(autoscaled), ""},
-		"R1 a budget that the spec adds":      {[]Option{Replicas(1)}, changed(Replicas(2)), ""},
-		"R26 whose name was taken":            {nil, failed(v1alpha1.ReasonNameConflict), ""},
-		"R30 that was refused":                {nil, failed(v1alpha1.ReasonRejected), ""},
-		"R30 that could not be written":       {nil, failed(v1alpha1.ReasonRetrying), ""},
-		"R12 of a stack that was rolled back": {nil, failed(v1alpha1.ReasonRolledBack),
+		"R9 what a rollout adds":                {nil, rolling(Component("worker", 2, nil, "work"), Image("my-app:2")), ""},
+		"R9 a Service that a rollout adds":      {[]Option{Ports()}, rolling(Ports(80)), ""},
+		"R1 an autoscaler that the spec adds":   {nil, changed(autoscaled), ""},
+		"R1 a budget that the spec adds":        {[]Option{Replicas(1)}, changed(Replicas(2)), ""},
+		"R26 a child whose name was taken":      {nil, failed(v1alpha1.ReasonNameConflict), ""},
+		"R30 a child that was rejected":         {nil, failed(v1alpha1.ReasonRejected), ""},
+		"R30 a child that could not be written": {nil, failed(v1alpha1.ReasonRetrying), ""},
+		"R12 a child of a stack that was rolled back": {nil, failed(v1alpha1.ReasonRolledBack),
 			"PodDisruptionBudget shop was deleted by someone else and is created again"},
 	}
 	for name, test := range tests {

@@ -14,13 +14,13 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// afterFailure decides what follows a failed rollout. If the spec asks for something else, the stack
-// goes there; otherwise it rolls back to the last good revision, if there is one and the policy
-// allows it (R12, R14).
+// afterFailure decides what follows a failed rollout. If the spec asks for another revision, that is
+// rolled out; otherwise the stack rolls back to the last good revision, if there is one and the
+// policy allows it (R12, R14).
 func afterFailure(state model.State, timeline []model.Rollout, wanted decision, now time.Time) decision {
 	failed := timeline[0]
 	if wanted.looksUp != "" || !wanted.asks.None() {
-		return wanted // the spec asks for something else, whose images are not resolved yet
+		return wanted // the spec asks for other content, whose images are not resolved yet
 	}
 	if wanted.start != nil {
 		if _, refused := state.Rejection(*wanted.start); !refused {
@@ -100,8 +100,8 @@ func adviceOf(advice string) []string {
 	return []string{advice}
 }
 
-// abandoned is the problem of a spec that still asks for the revision that failed and was
-// rolled back from. That revision is not rolled out again until the request changes (R12).
+// abandoned is the problem of a spec that still asks for the failed revision after its automatic
+// rollback. That revision is not rolled out again until the request changes (R12).
 func abandoned(spec v1alpha1.AppStackSpec, timeline []model.Rollout) *model.Problem {
 	back := timeline[0]
 	if back.Failed() {

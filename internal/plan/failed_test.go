@@ -74,42 +74,42 @@ func TestARecordedFailure(t *testing.T) {
 		change       func(*model.State)
 		move, reason string
 	}{
-		"R12 the last good revision": {
+		"R12 an automatic rollback to the last good revision": {
 			func(*model.State) {}, back, v1alpha1.ReasonRolledBack,
 		},
-		"R14 nothing, where the policy is Hold": {
+		"R14 no rollback if the policy is Hold": {
 			func(s *model.State) { With(s.Stack, OnFailure(v1alpha1.FailurePolicyHold)) }, "", v1alpha1.ReasonRolloutFailed,
 		},
-		"R16a nothing, while paused": {
+		"R16a no rollback while paused": {
 			func(s *model.State) { With(s.Stack, Paused(true)) }, "", v1alpha1.ReasonRolloutFailed,
 		},
-		"R12 new content goes before the way back": {
+		"R12 new content takes precedence over the rollback": {
 			func(s *model.State) { With(s.Stack, Image("my-app:3")) },
 			"Create ControllerRevision shop-3: revision 3: the spec's content changed", "",
 		},
-		"R12 new content that is refused does not": {
+		"R12 a rollback if new content is rejected": {
 			func(s *model.State) {
 				With(s.Stack, Image("my-app:3"))
 				refuse(s)
 			},
 			back, v1alpha1.ReasonRolledBack,
 		},
-		"R12 nor does content that cannot be rendered": {
+		"R12 a rollback if new content cannot be rendered": {
 			func(s *model.State) { With(s.Stack, PodTemplate(`{"spec":{"nodeSelectr":{}}}`)) },
 			back, v1alpha1.ReasonInvalidPodTemplate,
 		},
-		"R15 nor a rollback to a revision that does not exist": {
+		"R15 a rollback if toRevision does not exist": {
 			func(s *model.State) { With(s.Stack, RollbackTo(9, 0)) }, back, v1alpha1.ReasonRevisionNotFound,
 		},
-		"R10 a rollback by hand does, and is one": {
+		"R10 a rollback by hand takes precedence": {
 			func(s *model.State) { With(s.Stack, RollbackTo(1, 0)) },
 			"Update ControllerRevision shop-1: revision 1: rollback.toRevision is 1", "",
 		},
-		"R16a a restart does": {
+		"R16a a restart takes precedence": {
 			func(s *model.State) { With(s.Stack, RestartedAt(noon)) },
 			"Create ControllerRevision shop-3: revision 3: restartedAt was set to 2026-01-01T12:00:00Z", "",
 		},
-		"R12 R26 new content whose name is taken does not": {
+		"R12 R26 a rollback if new content needs a name that is taken": {
 			func(s *model.State) {
 				With(s.Stack, Component("mailer", 1, nil))
 				s.Children.Put(model.KindDeployment, &appsv1.Deployment{
@@ -119,7 +119,7 @@ func TestARecordedFailure(t *testing.T) {
 			},
 			back, v1alpha1.ReasonNameConflict,
 		},
-		"R14 nothing, where no revision was good": {
+		"R14 no rollback if no revision was good": {
 			func(s *model.State) { s.Revisions[0].Record.Rollouts[0].Empty = true }, "", v1alpha1.ReasonRolloutFailed,
 		},
 	}

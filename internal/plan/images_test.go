@@ -121,7 +121,7 @@ func TestWhileWaiting(t *testing.T) {
 				"spec.template.spec.containers[app].image was changed by someone else and is reverted: " +
 				"to run another image, set it in the stack's spec"},
 		},
-		"R28 what is deleted is made again": {
+		"R28 a deleted child is recreated": {
 			func() model.State {
 				state := changed(released(), Image("my-app:3"))
 				state.Children.Remove(model.KindService, "shop")
@@ -138,10 +138,10 @@ func TestWhileWaiting(t *testing.T) {
 			}(),
 			[]string{"Update ControllerRevision shop-2: revision 2 runs: all its pods are available"},
 		},
-		"R16a what a pause stopped stays so": {
+		"R16a a rollout that a pause stopped does not resume": {
 			changed(after(Image("my-app:2"), pausedWith(Image("my-app:3"))).State(), Paused(false)), nil,
 		},
-		"R8 what is beyond the limit is deleted": {
+		"R8 revisions beyond the limit are deleted": {
 			changed(after(Image("my-app:2"), Image("my-app:4")).State(), Image("my-app:3"), HistoryLimit(1)),
 			[]string{
 				"Update Deployment shop: the stack's spec changed it",
@@ -250,13 +250,13 @@ func TestAFailureWhileWaiting(t *testing.T) {
 		images  func(model.State) model.State
 		want    outcome
 	}{
-		"R12 it waits":                       {new3, wait, outcome{LooksUp: "my-app:3"}},
-		"R12 it waits with Hold too":         {append(new3, OnFailure(v1alpha1.FailurePolicyHold)), wait, outcome{LooksUp: "my-app:3"}},
+		"R12 the rollback waits":             {new3, wait, outcome{LooksUp: "my-app:3"}},
+		"R12 with Hold it waits too":         {append(new3, OnFailure(v1alpha1.FailurePolicyHold)), wait, outcome{LooksUp: "my-app:3"}},
 		"R12 R16a a restart waits":           {[]Option{RestartedAt(noon)}, wait, outcome{LooksUp: "my-app:3"}},
-		"R16a a pause does not":              {append(new3, Paused(true)), wait, outcome{Problem: v1alpha1.ReasonRolloutFailed}},
-		"R12 it goes on with the image":      {new3, func(s model.State) model.State { return told(s, web("three")) }, outcome{Move: third}},
-		"R23 it goes on without":             {new3, asWritten, outcome{Move: third}},
-		"R12 it turns out to be what failed": {[]Option{same}, asWritten, outcome{Move: back, Problem: v1alpha1.ReasonRolledBack}},
+		"R16a a paused stack does not wait":  {append(new3, Paused(true)), wait, outcome{Problem: v1alpha1.ReasonRolloutFailed}},
+		"R12 the image is resolved":          {new3, func(s model.State) model.State { return told(s, web("three")) }, outcome{Move: third}},
+		"R23 the image stays unresolved":     {new3, asWritten, outcome{Move: third}},
+		"R12 the spec is the failed content": {[]Option{same}, asWritten, outcome{Move: back, Problem: v1alpha1.ReasonRolledBack}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -280,9 +280,9 @@ func TestWhatARevisionIsMadeOf(t *testing.T) {
 		image model.Image
 		want  made
 	}{
-		"R21 a digest":                     {web("three"), made{"my-app:3@sha256:three", true, ""}},
-		"R23 the tag, and why":             {silent(), made{"my-app:3", false, "it does not answer in time"}},
-		"R21 an image that says no config": {model.Image{Digest: "sha256:odd"}, made{"my-app:3@sha256:odd", true, ""}},
+		"R21 a digest": {web("three"), made{"my-app:3@sha256:three", true, ""}},
+		"R23 the tag, and why it is not resolved": {silent(), made{"my-app:3", false, "it does not answer in time"}},
+		"R21 an image without a config":           {model.Image{Digest: "sha256:odd"}, made{"my-app:3@sha256:odd", true, ""}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -326,17 +326,17 @@ func TestWhatTheLastImageSaid(t *testing.T) {
 		state model.State
 		want  map[string]string
 	}{
-		"R23 the first that is not known": {next(first, "2", silent()), map[string]string{"main": "my-app:2 http"}},
-		"R23 one more":                    {again, map[string]string{"main": "my-app:3 http"}},
-		"R22 one that is known again":     {next(again, "4", web("four")), map[string]string{"main": "my-app:4@sha256:four http"}},
+		"R23 the first unresolved image":             {next(first, "2", silent()), map[string]string{"main": "my-app:2 http"}},
+		"R23 a second unresolved image":              {again, map[string]string{"main": "my-app:3 http"}},
+		"R22 a resolved image after unresolved ones": {next(again, "4", web("four")), map[string]string{"main": "my-app:4@sha256:four http"}},
 		"R23 a new component": {
 			next(first, "2", silent(), mailer), map[string]string{"main": "my-app:2 http", "mailer": "my-app:2 "},
 		},
-		"R23 a component that comes back": {
+		"R23 a component that was removed and is added again": {
 			next(next(next(first, "2", web("two"), mailer), "3", web("three"), WithoutComponents()), "4", silent(), mailer),
 			map[string]string{"main": "my-app:4 http", "mailer": "my-app:4 http"},
 		},
-		"R23 a component that ran by its tag meanwhile": {
+		"R23 a component whose tag was not resolved meanwhile": {
 			next(next(next(first, "2", web("two"), mailer), "3", web("three"), byTag), "4", silent(), byDigest),
 			map[string]string{"main": "my-app:4 http", "mailer": "my-app:4 http"},
 		},
@@ -383,15 +383,15 @@ func TestTheSameContent(t *testing.T) {
 		image  model.Image
 		want   []string
 	}{
-		"R3 the spec says what the image says":            {bare, explicit, web("one"), []string{alias}},
-		"R3 a default in full":                            {bare, inFull, web("one"), []string{alias}},
-		"R3 the spec names another port":                  {bare, Ports(81), web("one"), []string{second}},
-		"R22 an empty list of ports is another":           {bare, none, web("one"), []string{second}},
-		"R21 the tag has moved":                           {bare, inFull, web("two"), []string{second}},
-		"R23 the registry is silent now":                  {bare, explicit, silent(), []string{second}},
-		"R23 the registry is silent as it was":            {down, tcp, silent(), []string{alias}},
-		"R23 the registry was silent, and knows it now":   {down, tcp, web("one"), []string{second}},
-		"R21 what is pinned by hand is what was resolved": {bare, Image("my-app:1@sha256:one"), web("one"), []string{alias}},
+		"R3 the spec sets the values of the image":     {bare, explicit, web("one"), []string{alias}},
+		"R3 the spec sets a default value":             {bare, inFull, web("one"), []string{alias}},
+		"R3 the spec names another port":               {bare, Ports(81), web("one"), []string{second}},
+		"R22 an empty list of ports is other content":  {bare, none, web("one"), []string{second}},
+		"R21 the tag has moved":                        {bare, inFull, web("two"), []string{second}},
+		"R23 the registry is silent now":               {bare, explicit, silent(), []string{second}},
+		"R23 the registry is still silent":             {down, tcp, silent(), []string{alias}},
+		"R23 the registry was silent and responds now": {down, tcp, web("one"), []string{second}},
+		"R21 the spec pins the resolved digest":        {bare, Image("my-app:1@sha256:one"), web("one"), []string{alias}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -116,8 +116,8 @@ func (s situation) due(component model.Desired) []model.WriteChild {
 	})
 }
 
-// refused returns the API server's rejection of a content write of the component that is still
-// due; nil if there is none.
+// refused returns the API server's rejection of a due write of the component's Deployment or
+// Service; nil if there is none.
 func (s situation) refused(component model.Desired) *model.Rejection {
 	for _, step := range s.due(component) {
 		if refusal, ok := s.state.Rejection(step); ok && s.now.Sub(refusal.At) <= s.sinceRecorded(s.rollout.StartedAt) {
@@ -132,14 +132,14 @@ func (s situation) sinceRecorded(at time.Time) time.Duration {
 	return s.state.Observations.Of(s.rollout).Since(at, s.now)
 }
 
-// arrived returns the components that are complete while others are not, and that the rollout's
-// record does not name yet.
+// arrived returns the components that became complete before the others and that the rollout's
+// record does not list yet.
 func (s situation) arrived(verdict rollout.Verdict) []string {
 	return slices.DeleteFunc(slices.Clone(verdict.Arrived),
 		func(name string) bool { return slices.Contains(s.rollout.Arrived, name) })
 }
 
-// empty reports whether every component that stays is scaled to zero.
+// empty reports whether every component, except those being removed, is scaled to zero.
 func (s situation) empty() bool {
 	for _, component := range s.components {
 		if deployment := s.state.Deployment(component.Name); !component.Retiring && ptr.Deref(deployment.Spec.Replicas, 1) != 0 {

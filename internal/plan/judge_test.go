@@ -41,9 +41,9 @@ func TestSightIsOfOneRollout(t *testing.T) {
 		edit         func(*model.State)
 		fails        bool
 	}{
-		"R17 an hour of this rollout":   {seen, nil, true},
-		"R17 an hour of the one before": {another, nil, false},
-		"R16a an hour in which its Deployment could not be written": {
+		"R17 this rollout was observed for an hour":         {seen, nil, true},
+		"R17 the previous rollout was observed for an hour": {another, nil, false},
+		"R16a the Deployment was not written for an hour": {
 			seen, func(state *model.State) { state.Children.Remove(model.KindDeployment, "shop") }, false,
 		},
 	}
@@ -78,10 +78,10 @@ func TestRefusalsOfThisRollout(t *testing.T) {
 		refused      time.Duration // how long before now
 		rejected     bool
 	}{
-		"R17 refused since":  {model.Observations{}, 10 * time.Second, 5 * time.Second, true},
-		"R17 refused before": {model.Observations{}, 10 * time.Second, 15 * time.Second, false},
-		"R17 refused since, and the clock is an hour back":   {seen, 10*time.Second - time.Hour, 5 * time.Second, true},
-		"R17 refused before, and the clock is an hour ahead": {seen, 10*time.Second + time.Hour, 15 * time.Second, false},
+		"R17 rejected during the rollout":                                 {model.Observations{}, 10 * time.Second, 5 * time.Second, true},
+		"R17 rejected before the rollout":                                 {model.Observations{}, 10 * time.Second, 15 * time.Second, false},
+		"R17 rejected during the rollout, and the clock is an hour back":  {seen, 10*time.Second - time.Hour, 5 * time.Second, true},
+		"R17 rejected before the rollout, and the clock is an hour ahead": {seen, 10*time.Second + time.Hour, 15 * time.Second, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

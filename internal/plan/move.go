@@ -31,21 +31,21 @@ type decision struct {
 	start *model.StartRollout
 	// alias is set if the spec renders to the content of an existing revision.
 	alias alias
-	// declared says that the spec asks for the running revision itself.
+	// declared reports that the spec asks for the running revision.
 	declared bool
-	// gathers describes changes of ConfigMaps that are released together with those that may follow
-	// at once. The plan waits for these for the time wait.
+	// gathers describes changes to ConfigMaps, whose release waits for further changes for the
+	// duration wait.
 	gathers string
-	// brief is the time for which a decision is put off that is not worth reporting yet.
+	// brief is a wait that is too short to be reported.
 	brief time.Duration
-	// held says that spec.paused holds the stack up.
+	// held reports that spec.paused blocks a rollout.
 	held bool
 	// asks are the questions that have to be answered before the next revision can be made.
 	asks model.Questions
-	// looksUp is the image that is being resolved for the next revision. The plan waits for it
-	// at most for the time wait, which is also the time until a rejected start or a name
-	// conflict is tried again.
+	// looksUp is the image that is being resolved for the next revision.
 	looksUp string
+	// wait is the longest wait for images or ConfigMaps, or the time until a rejected start or a
+	// name conflict is retried.
 	wait    time.Duration
 	problem *model.Problem
 }
@@ -125,8 +125,8 @@ func (p Planner) rendered(
 	if problem != nil {
 		return decision{problem: problem}
 	}
-	// the same content keeps its number, however the spec spells it (R3), whether or not a
-	// restart has stamped it
+	// the same content keeps its number, however the spec expresses it (R3); the hash excludes
+	// the restart annotation
 	hash, source := content.Hash(), revision.SourceHash(spec)
 	if choice.Restart == nil {
 		if rev := ofContent(state.Revisions, hash, input); rev != nil {
@@ -157,7 +157,7 @@ func keptNames(revisions []model.Revision) map[string]render.PortNames {
 	return nil
 }
 
-// ofContent returns the newest revision with the content hash, or to which the input renders;
+// ofContent returns the newest revision that has the content hash or that the input renders to;
 // nil if there is none.
 func ofContent(revisions []model.Revision, hash string, in render.Input) *model.Revision {
 	for _, rev := range slices.Backward(revisions) {
@@ -168,9 +168,8 @@ func ofContent(revisions []model.Revision, hash string, in render.Input) *model.
 	return nil
 }
 
-// rendersTo reports whether the input renders to the revision's content with that revision's
-// generated port names. They differ in revisions of an earlier operator, which named ports by
-// their position.
+// rendersTo reports whether the input, with the revision's generated port names, renders to the
+// revision's content. An earlier operator generated other names, from the positions of the ports.
 func rendersTo(rev model.Revision, in render.Input) bool {
 	names := render.GeneratedNames(rev.Content)
 	if equality.Semantic.DeepEqual(names, in.Names) {
@@ -181,7 +180,7 @@ func rendersTo(rev model.Revision, in render.Input) bool {
 	return err == nil && content.Hash() == rev.Record.ContentHash
 }
 
-// respelled decides to run an existing revision whose content the spec spells differently.
+// respelled decides to run an existing revision whose content the spec expresses differently.
 func respelled(
 	state model.State, current *model.Revision, timeline []model.Rollout, rev model.Revision, also alias, begin model.Rollout,
 ) decision {
@@ -240,8 +239,8 @@ func numberOf(rev *model.Revision) int64 {
 	return rev.Number
 }
 
-// pause is the decision of a paused stack: held if a rollout is open, or would start without
-// the pause.
+// pause is the decision for a paused stack: held if a rollout is open, or would start if the
+// stack were not paused.
 func pause(state model.State, current *model.Revision, timeline []model.Rollout, choice revision.Choice) decision {
 	if current == nil && len(state.Revisions) > 0 {
 		return decision{problem: &model.Problem{
@@ -297,7 +296,7 @@ func startOf(state model.State, rev model.Revision, begin model.Rollout) decisio
 }
 
 // afterwards returns the Services as they will be after the rollout, if they differ from those
-// during the rollout. A rollout does not start if the API server rejects them either (R4).
+// during the rollout. The rollout does not start if the API server rejects one of these (R4).
 func afterwards(state model.State, rev model.Revision, children []*kinds.Child) []model.WriteChild {
 	var writes []model.WriteChild
 	for _, meanwhile := range children {

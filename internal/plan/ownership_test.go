@@ -49,7 +49,7 @@ func TestConflict(t *testing.T) {
 			Children(&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: with(nil, nil)}),
 			`HorizontalPodAutoscaler "shop" exists and is not owned by this stack: delete it, or rename the stack`,
 		},
-		"R26 a Service that can be adopted, not asked for": {
+		"R26 an adoptable Service without the annotation": {
 			nil, Children(&corev1.Service{ObjectMeta: with(nil, nil)}),
 			`Service "shop" exists and is not owned by this stack: delete it, rename the stack, or set the annotation ` +
 				`apps.appstack.dev/adopt=true on the stack to adopt it; or set ports to [] to have no Service`,
@@ -58,7 +58,7 @@ func TestConflict(t *testing.T) {
 			nil, Children(&policyv1.PodDisruptionBudget{ObjectMeta: with(nil, naming.Labels("shop", "worker"))}),
 			`PodDisruptionBudget "shop" exists and is not owned by this stack: delete it, or rename the stack`,
 		},
-		"R26 a selector that cannot be kept": {
+		"R26 a Deployment whose selector cannot be kept": {
 			[]Option{adopt}, Children(&appsv1.Deployment{
 				ObjectMeta: with(nil, nil),
 				Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{

@@ -21,8 +21,8 @@ var Transitions = map[model.Phase][]model.Phase{
 	model.PhaseFailed:      {model.PhasePaused, model.PhaseSucceeded},
 }
 
-// slack is the delay in writing a rollout's Deployments that does not extend its deadline: each
-// rollout writes them shortly after it starts.
+// slack is how late a rollout's Deployments may be written without extending its deadline: every
+// rollout writes them a moment after it starts.
 const slack = 10 * time.Second
 
 // phaseOf derives the rollout's phase from its record and from whether its Deployments have

@@ -31,7 +31,7 @@ func TestPhases(t *testing.T) {
 		edit func(*model.State)
 		want model.Phase
 	}{
-		"R5 it is recorded": {
+		"R5 the rollout is recorded": {
 			func(world *sim.World) { unready(world); world.OperateAndDie(1) }, nil, model.PhaseStarting,
 		},
 		"R5 its Deployment is written": {
@@ -41,14 +41,14 @@ func TestPhases(t *testing.T) {
 			func(world *sim.World) { unready(world); world.Wait(5) },
 			func(s *model.State) { s.Children.Remove(model.KindDeployment, "shop") }, model.PhaseProgressing,
 		},
-		"R17 its Deployment is deleted, and another operator leads": {
+		"R17 its Deployment is deleted, and the leader has changed": {
 			func(world *sim.World) { unready(world); world.Wait(5) },
 			func(s *model.State) {
 				s.Children.Remove(model.KindDeployment, "shop")
 				s.Observations = model.Observations{}
 			}, model.PhaseStarting,
 		},
-		"R28 others put its Deployment back": {
+		"R28 someone else reverts its Deployment": {
 			func(world *sim.World) { unready(world); world.Wait(5) },
 			func(s *model.State) {
 				live := s.Children.Deployment("shop")
@@ -72,14 +72,14 @@ func TestPhases(t *testing.T) {
 			},
 			func(s *model.State) { With(s.Stack, Paused(false)) }, model.PhaseStarting,
 		},
-		"R14 it has failed": {
+		"R14 the rollout has failed": {
 			func(world *sim.World) {
 				world.Apply(With(world.Stack().DeepCopy(), Image("my-app:crash"), OnFailure(v1alpha1.FailurePolicyHold)))
 				world.Wait(120)
 			}, nil, model.PhaseFailed,
 		},
-		"R6 it has succeeded": {func(*sim.World) {}, nil, model.PhaseSucceeded},
-		"R5 the record of what followed is gone": {
+		"R6 the rollout has succeeded": {func(*sim.World) {}, nil, model.PhaseSucceeded},
+		"R5 the record of the next rollout is gone": {
 			func(world *sim.World) { unready(world); world.Wait(5) },
 			func(s *model.State) {
 				s.Revisions = s.Revisions[:1]

@@ -2,8 +2,8 @@
 // Copyright The AppStack Authors.
 
 // Package plan computes the steps that bring a stack from its observed state to its spec, each
-// with its reason. It is pure: the same state gives the same plan, and the state that a plan
-// leads to needs no further steps.
+// with its reason. It is pure and idempotent: the same state gives the same plan, and when a
+// plan's steps have been carried out, no further steps are needed.
 package plan
 
 import (

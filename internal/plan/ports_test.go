@@ -50,7 +50,7 @@ func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 		t.Errorf("R2 an upgraded operator changes a settled stack: %v", steps)
 	}
 
-	t.Run("R3 the same ports in other words are the same content", func(t *testing.T) {
+	t.Run("R3 the same ports in another form are the same content", func(t *testing.T) {
 		state := byPosition()
 		With(state.Stack, func(s *v1alpha1.AppStack) { s.Spec.Ports[0].Protocol = corev1.ProtocolTCP })
 		want := []string{"Update ControllerRevision shop-1: the spec renders to the content of revision 1"}
@@ -59,7 +59,7 @@ func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 		}
 	})
 
-	t.Run("R9 they keep their names, and so the Service its targets", func(t *testing.T) {
+	t.Run("R9 ports keep their names, so the Service keeps its targets", func(t *testing.T) {
 		state := byPosition()
 		With(state.Stack, Image("my-app:2"), Ports(9090, 80, 81))
 		move := planFor(state).Start
@@ -68,7 +68,7 @@ func TestPortsThatAnEarlierOperatorNamed(t *testing.T) {
 		}
 	})
 
-	t.Run("R3 another revision runs by now, with other names", func(t *testing.T) {
+	t.Run("R3 another revision with other names is running", func(t *testing.T) {
 		world := sim.New()
 		world.Apply(Stack("shop", portList(v1alpha1.Port{Name: "port-0", ContainerPort: 80})))
 		world.Settle(patience)
@@ -139,22 +139,22 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 		edits []func(*model.State)
 		want  string
 	}{
-		"R9 the old pods are more":       {[]func(*model.State){pods(2, 1)}, "http"},
-		"R9 the new ones are as many":    {[]func(*model.State){pods(2, 2)}, "web"},
-		"R9 the old ones are all broken": {[]func(*model.State){pods(0, 1), status(4, 1, 1)}, "web"},
-		"R9 a new one is ready, and has to last": {[]func(*model.State){pods(1, 1), func(s *model.State) {
+		"R9 more old pods":                {[]func(*model.State){pods(2, 1)}, "http"},
+		"R9 as many new pods as old ones": {[]func(*model.State){pods(2, 2)}, "web"},
+		"R9 no old pod is ready":          {[]func(*model.State){pods(0, 1), status(4, 1, 1)}, "web"},
+		"R9 a new pod is ready but not available": {[]func(*model.State){pods(1, 1), func(s *model.State) {
 			s.Children.Deployment("shop").Spec.MinReadySeconds = 10
 			s.Pods.All[1].ReadySince = new(noon.Add(-time.Second))
 		}}, "http"},
-		"R9 a new one has to last, and the old ones are broken": {[]func(*model.State){pods(0, 1), func(s *model.State) {
+		"R9 a new pod is ready but not available, and no old pod is ready": {[]func(*model.State){pods(0, 1), func(s *model.State) {
 			s.Children.Deployment("shop").Spec.MinReadySeconds = 10
 			s.Pods.All[0].ReadySince = new(noon.Add(-time.Second))
 		}}, "web"},
-		"R9 the Deployment says three and one":  {[]func(*model.State){unseen, status(4, 1, 4)}, "http"},
-		"R9 the Deployment says two and two":    {[]func(*model.State){unseen, status(4, 2, 4)}, "web"},
-		"R9 two new ones, of which one may not": {[]func(*model.State){unseen, status(4, 2, 3)}, "http"},
-		"R9 one and one":                        {[]func(*model.State){unseen, status(2, 1, 2)}, "web"},
-		"R9 none is ready":                      {[]func(*model.State){unseen, status(1, 1, 0)}, "http"},
+		"R9 the Deployment's status: three old, one new":                {[]func(*model.State){unseen, status(4, 1, 4)}, "http"},
+		"R9 the Deployment's status: two old, two new":                  {[]func(*model.State){unseen, status(4, 2, 4)}, "web"},
+		"R9 the Deployment's status: two old, two new, three available": {[]func(*model.State){unseen, status(4, 2, 3)}, "http"},
+		"R9 the Deployment's status: one old, one new":                  {[]func(*model.State){unseen, status(2, 1, 2)}, "web"},
+		"R9 the Deployment's status: none available":                    {[]func(*model.State){unseen, status(1, 1, 0)}, "http"},
 		"R9 the Deployment is not observed yet": {
 			[]func(*model.State){unseen, status(3, 3, 3), func(s *model.State) { s.Children.Deployment("shop").Generation++ }}, "http",
 		},
@@ -163,7 +163,7 @@ func TestTheServiceMovesWithThePods(t *testing.T) {
 				s.Children.Deployment("shop").Annotations["apps.appstack.dev/revision"] = "1"
 			}}, "http",
 		},
-		"R9 it has moved, and an operator starts": {
+		"R9 the Service has switched, and the operator restarts": {
 			[]func(*model.State){unseen, status(1, 1, 0), func(s *model.State) {
 				s.Children.Service("shop").Spec.Ports[0].TargetPort = intstr.FromString("web")
 			}}, "web",
@@ -276,7 +276,7 @@ func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 		return ""
 	}
 
-	t.Run("R4 where it is refused no rollout begins", func(t *testing.T) {
+	t.Run("R4 no rollout starts if the dry run is rejected", func(t *testing.T) {
 		world := sim.New()
 		world.Apply(Stack("shop", speaks("http")))
 		world.Settle(patience)
@@ -288,7 +288,7 @@ func TestTheServiceThatARolloutLeadsToIsTried(t *testing.T) {
 		}
 	})
 
-	t.Run("R9 where it is refused only later, there is a way back", func(t *testing.T) {
+	t.Run("R9 a rollback is possible if the write is rejected later", func(t *testing.T) {
 		world := sim.New()
 		world.Apply(Stack("shop", speaks("http")))
 		world.Settle(patience)

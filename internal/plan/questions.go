@@ -19,9 +19,9 @@ import (
 // earlier answer.
 const recent = 10 * time.Second
 
-// longAgo caps how much older than recent an answer for a stack's first revision may be: as
-// much as the stack is old, but no more than this. An older stack was paused, or had an error
-// to fix.
+// longAgo caps an extension of recent: an answer for a stack's first revision may be older by
+// the age of the stack. A stack that still has no revision after that time was paused, or had an
+// error to fix.
 const longAgo = time.Minute
 
 // questions returns what has to be resolved before the chosen new revision can be made (R21);
@@ -57,8 +57,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// lastFacts returns what the components' images declared, by component: in the last good
-// revision, otherwise in the newest revision that knows.
+// lastFacts returns, by component, the latest recorded facts about its image: those of the last
+// good revision, or, if it has none, of the newest revision that has some.
 func lastFacts(revisions []model.Revision) map[string]*model.Facts {
 	if good := revision.LastGood(revision.Timeline(revisions)); good != nil {
 		revisions = append(slices.Clone(revisions), *revision.Find(revisions, good.Revision))

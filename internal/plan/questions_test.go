@@ -42,7 +42,7 @@ func TestQuestions(t *testing.T) {
 		"R21 the first release": {
 			func() model.State { return model.State{Stack: Stack("shop")} }, change(), []string{"my-app:1"},
 		},
-		"R21 nothing, where the spec's content has a revision": {released, change(Replicas(7)), nil},
+		"R21 nothing if the spec's content has a revision": {released, change(Replicas(7)), nil},
 		"R21 new content":                   {released, change(Image("my-app:3")), []string{"my-app:3"}},
 		"R21 the same image, other content": {released, change(Env("A", "1")), []string{"my-app:2"}},
 		"R21 an earlier revision's content": {released, change(Image("my-app:1")), nil},
@@ -51,21 +51,21 @@ func TestQuestions(t *testing.T) {
 			change(worker, Component("mailer", 1, func(c *v1alpha1.Component) { c.Image = "mail:1" })),
 			[]string{"my-app:2", "mail:1"},
 		},
-		"R16a a restart":                         {released, change(RestartedAt(noon)), []string{"my-app:2"}},
-		"R16a nothing during a pause":            {released, change(Image("my-app:3"), Paused(true)), nil},
-		"R16a nothing for a paused first one":    {func() model.State { return model.State{Stack: Stack("shop", Paused(true))} }, change(), nil},
-		"R10 nothing, while a rollback holds":    {released, change(Image("my-app:3"), RollbackTo(1, 0)), nil},
-		"R10 nothing, for a rollback":            {released, change(RollbackTo(1, 2)), nil},
-		"R10 new content that ends a rollback":   {released, change(Image("my-app:3"), RollbackTo(1, 2)), []string{"my-app:3"}},
-		"R15 nothing, for a revision not there":  {released, change(Image("my-app:3"), RollbackTo(9, 0)), nil},
-		"R16a nothing, for an earlier restart":   {restarted, change(RestartedAt(noon.Add(-time.Hour))), nil},
-		"R12 nothing, after a rollback":          {rolledBack, change(), nil},
-		"R12 new content after a rollback":       {rolledBack, change(Image("my-app:3")), []string{"my-app:3"}},
-		"R12 nothing, for what just failed":      {failed, change(), nil},
-		"R12 new content while one fails":        {failed, change(Image("my-app:3")), []string{"my-app:3"}},
-		"R21 nothing, where tags run as written": {released, change(Image("my-app:3"), tag), nil},
-		"R21 nothing that is never pulled":       {released, change(Image("my-app:3"), never), nil},
-		"R30 nothing, where a revision is damaged": {
+		"R16a a restart":                          {released, change(RestartedAt(noon)), []string{"my-app:2"}},
+		"R16a nothing during a pause":             {released, change(Image("my-app:3"), Paused(true)), nil},
+		"R16a nothing for a paused first release": {func() model.State { return model.State{Stack: Stack("shop", Paused(true))} }, change(), nil},
+		"R10 nothing while a rollback holds":      {released, change(Image("my-app:3"), RollbackTo(1, 0)), nil},
+		"R10 nothing for a rollback":              {released, change(RollbackTo(1, 2)), nil},
+		"R10 new content that ends a rollback":    {released, change(Image("my-app:3"), RollbackTo(1, 2)), []string{"my-app:3"}},
+		"R15 nothing for a missing revision":      {released, change(Image("my-app:3"), RollbackTo(9, 0)), nil},
+		"R16a nothing for an earlier restart":     {restarted, change(RestartedAt(noon.Add(-time.Hour))), nil},
+		"R12 nothing after a rollback":            {rolledBack, change(), nil},
+		"R12 new content after a rollback":        {rolledBack, change(Image("my-app:3")), []string{"my-app:3"}},
+		"R12 nothing for the failed content":      {failed, change(), nil},
+		"R12 new content after a failure":         {failed, change(Image("my-app:3")), []string{"my-app:3"}},
+		"R21 nothing if tags run as written":      {released, change(Image("my-app:3"), tag), nil},
+		"R21 nothing if images are never pulled":  {released, change(Image("my-app:3"), never), nil},
+		"R30 nothing if a revision is damaged": {
 			released,
 			func(s *model.State) {
 				With(s.Stack, Image("my-app:3"))
@@ -73,7 +73,7 @@ func TestQuestions(t *testing.T) {
 			},
 			nil,
 		},
-		"R26 nothing, while a deleted stack's objects are there": {
+		"R26 nothing while a deleted stack's objects exist": {
 			released,
 			func(s *model.State) {
 				With(s.Stack, Image("my-app:3"))
@@ -81,7 +81,7 @@ func TestQuestions(t *testing.T) {
 			},
 			nil,
 		},
-		"R30 nothing, where the podTemplate is invalid": {
+		"R30 nothing if the podTemplate is invalid": {
 			released, change(Image("my-app:3"), PodTemplate(`{"spec":{"nodeSelectr":{}}}`)), nil,
 		},
 	}
@@ -124,9 +124,9 @@ func TestFreshEnough(t *testing.T) {
 			}(),
 			noon.Add(-10 * time.Second),
 		},
-		"R21 a restart":                     {changed(released(), RestartedAt(noon)), time.Time{}},
-		"R21 a restart with new content":    {changed(released(), RestartedAt(noon), Image("my-app:3")), time.Time{}},
-		"R21 a new stack that says restart": {created(noon, RestartedAt(noon)), noon.Add(-10 * time.Second)},
+		"R21 a restart":                    {changed(released(), RestartedAt(noon)), time.Time{}},
+		"R21 a restart with new content":   {changed(released(), RestartedAt(noon), Image("my-app:3")), time.Time{}},
+		"R21 a new stack with restartedAt": {created(noon, RestartedAt(noon)), noon.Add(-10 * time.Second)},
 		"R21 a change after an earlier restart": {
 			changed(restarted(), Image("my-app:3")), noon.Add(-10 * time.Second),
 		},
@@ -162,13 +162,13 @@ func TestReleases(t *testing.T) {
 		options []Option
 		same    bool
 	}{
-		"R1 replicas":                 {[]Option{Image("my-app:3"), Replicas(9)}, true},
-		"R1 the rollout policy":       {[]Option{Image("my-app:3"), OnFailure(v1alpha1.FailurePolicyHold)}, true},
-		"R21 another image":           {[]Option{Image("my-app:4")}, false},
-		"R21 another variable":        {[]Option{Image("my-app:3"), Env("A", "1")}, false},
-		"R21 other credentials":       {[]Option{Image("my-app:3"), pullSecret}, false},
-		"R21 a restart":               {[]Option{Image("my-app:3"), RestartedAt(noon)}, false},
-		"R10 a rollback that is over": {[]Option{Image("my-app:3"), RollbackTo(1, 2)}, true},
+		"R1 replicas":                       {[]Option{Image("my-app:3"), Replicas(9)}, true},
+		"R1 the rollout policy":             {[]Option{Image("my-app:3"), OnFailure(v1alpha1.FailurePolicyHold)}, true},
+		"R21 another image":                 {[]Option{Image("my-app:4")}, false},
+		"R21 another variable":              {[]Option{Image("my-app:3"), Env("A", "1")}, false},
+		"R21 other credentials":             {[]Option{Image("my-app:3"), pullSecret}, false},
+		"R21 a restart":                     {[]Option{Image("my-app:3"), RestartedAt(noon)}, false},
+		"R10 a rollback that does not hold": {[]Option{Image("my-app:3"), RollbackTo(1, 2)}, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -97,10 +97,10 @@ func instead(stack *v1alpha1.AppStack, field string) string {
 	}
 }
 
-// deleted reports whether somebody else deleted a missing child. Content existed if the last
-// rollout that succeeded has it. The other children are not recorded: they existed if the
-// newest rollout has succeeded, and the last status is of the same spec and reports nothing
-// that kept them from being written.
+// deleted reports whether somebody else deleted a missing child, because it must have existed. A
+// Deployment or Service existed if the last revision that succeeded has it. Other children are
+// not recorded: they existed if the newest rollout has succeeded and the last status is of the
+// same spec and reports nothing that prevented writing them.
 func deleted(state model.State, child *kinds.Child, rollout model.Rollout) bool {
 	if !child.Content {
 		return rollout.Outcome == v1alpha1.OutcomeSucceeded && written(state.Stack)
@@ -124,7 +124,7 @@ func recreation(child *kinds.Child) string {
 }
 
 // written reports whether the last status is of the stack's current spec and reports nothing
-// that kept a child from being written.
+// that prevented writing a child.
 func written(stack *v1alpha1.AppStack) bool {
 	ready := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.ObservedGeneration == stack.Generation && !slices.Contains([]string{

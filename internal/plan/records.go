@@ -49,9 +49,9 @@ func (r *records) alias(also alias) {
 	r.change(also.number, rev, fmt.Sprintf("the spec renders to the content of revision %d", also.number))
 }
 
-// declare records that the spec now asks for the very revision that an automatic rollback has
-// led to (R10). From then on, asking for the failed revision is a new request, and that
-// revision is rolled out again (R12).
+// declare records that the spec now asks for the target of an automatic rollback (R10). If the
+// spec asks for the failed revision again later, that is a new request, and the revision is
+// rolled out again (R12).
 func (r *records) declare(rollout model.Rollout, spec v1alpha1.AppStackSpec) {
 	if rollout.Abandoned() == 0 {
 		return
@@ -91,9 +91,8 @@ func (r *records) operate(target int64, desired []model.Desired) {
 	r.change(target, rev, "replicas, autoscaling or disruption budget of a component changed")
 }
 
-// baseline records the content of the ConfigMaps that the revision's templates name themselves, if it
-// has not been recorded yet: a later change of them is recognized by it, and what is there already
-// is no change.
+// baseline records the hashes of ConfigMaps that the revision's templates reference directly, unless
+// they are recorded already. A later difference from them is a change of the ConfigMap.
 func (r *records) baseline(rev model.Revision, config *model.ConfigState) {
 	if config == nil || config.Observed == nil {
 		return

@@ -12,10 +12,9 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// basis hashes what decides, besides the content, whether the API server accepts a rollout: the
-// stack with its generation and annotations, and the children that exist. With the same basis,
-// the same content is rejected again. A stack that is deleted and created anew has another
-// basis.
+// basis hashes everything but the content that affects whether the API server accepts a rollout:
+// the stack's UID, generation and annotations, and the existing children. With the same basis,
+// the same content is rejected again. A stack that is deleted and recreated has another basis.
 func basis(state model.State, children []*kinds.Child) string {
 	type there struct {
 		Target model.Target
@@ -30,9 +29,9 @@ func basis(state model.State, children []*kinds.Child) string {
 	return model.Hash([]any{state.Stack.UID, state.Stack.Generation, state.Stack.Annotations, all})
 }
 
-// unlessRefused returns the decision without a start that the API server has rejected, until
-// its backoff ends. The rejection is reported as the problem until the start is accepted or the
-// spec asks for something else, whatever a single attempt results in (R19).
+// unlessRefused drops the decision's start while it is in backoff after a rejection by the API
+// server. The rejection stays the reported problem until the start is accepted or the spec asks
+// for something else, even if a retry fails for another reason (R19).
 func (d decision) unlessRefused(state model.State, now time.Time) decision {
 	if d.start == nil {
 		return d
@@ -48,10 +47,10 @@ func (d decision) unlessRefused(state model.State, now time.Time) decision {
 	return d
 }
 
-// dueSteps returns the steps without those whose rejection is in its backoff, with the first
-// rejection as the problem, and the time until the next step is due. While a rollout is being
-// judged, its content is written regardless of the backoff, because the API server may be about
-// to accept it (R17).
+// dueSteps returns the steps that are not in backoff after a rejection, the first rejection as the
+// problem, and the time until the next step is due. While a rollout is being judged, its
+// Deployments and Services are written regardless of the backoff, because the API server may soon
+// accept them (R17).
 func dueSteps(
 	state model.State, steps []model.Step, rollout model.Rollout, now time.Time,
 ) (due []model.Step, problem *model.Problem, wait time.Duration) {

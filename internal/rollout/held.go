@@ -50,7 +50,7 @@ func starting(pod model.Pod) symptom {
 }
 
 // claimAdvice returns what to change if a new pod may be waiting for a volume claim that an old pod
-// holds, and "" if it is not. The operator does not read which nodes and pods can mount a claim.
+// holds; otherwise "". It cannot be certain: the operator does not read the access modes of claims.
 func claimAdvice(component Component, pod model.Pod) string {
 	waits := pod.Unschedulable != "" || pod.Starting != nil && !pod.Starting.Init && (pod.Starting.Sandbox == nil || !*pod.Starting.Sandbox)
 	if !waits || !replaces(component) || !Surges(component.Deployment) {
@@ -79,9 +79,9 @@ func claim(component Component) string {
 }
 
 // lingering returns the terminating pod that blocks new pods of the component, or nil if there is
-// none. If there are several, it returns the one whose grace period ends first. Old pods of the
-// component block new ones with the Recreate strategy, and when they hold a claim; when a quota is
-// full, any pod of the stack does.
+// none. If there are several, it returns the one whose grace period ends first. With the Recreate
+// strategy, or if they hold a claim, old pods of the component block new ones. If new pods are
+// rejected, for example by a quota, any terminating pod of the stack may block them.
 func lingering(in Input, component Component) *model.Pod {
 	if component.Deployment == nil {
 		return nil

@@ -79,17 +79,17 @@ func TestFailureReportOfHeldPods(t *testing.T) {
 		changes                         []change
 		pod, container, message, advice string
 	}{
-		"R18 a container is created": {
+		"R18 a container is being created": {
 			[]change{holds(creating(nil, 5))}, "shop-a", "app",
 			late + "ContainerCreating: the container is being created since 12:00:05 UTC: a volume may not attach or mount, " +
 				"the network may not be set up, or the image is still being pulled: look at its events: kubectl describe pod shop-a", "",
 		},
-		"R18 without volumes or network": {
+		"R18 a container is being created, without volumes or network": {
 			[]change{holds(creating(ptr.To(false), 5))}, "shop-a", "app",
 			late + "ContainerCreating: the container is being created since 12:00:05 UTC: a volume does not attach or mount, " +
 				"or the network is not set up: look at its events: kubectl describe pod shop-a", "",
 		},
-		"R18 with both": {
+		"R18 a container is being created, with volumes and network": {
 			[]change{holds(creating(ptr.To(true), 5)), mounts(false), surge(1)}, "shop-a", "app",
 			late + "ContainerCreating: the container is being created since 12:00:05 UTC: the pod has its volumes and its network, " +
 				"so the image is still being pulled, or the runtime is slow: look at its events: kubectl describe pod shop-a", "",
@@ -104,15 +104,15 @@ func TestFailureReportOfHeldPods(t *testing.T) {
 			late + "ContainerCreating: the container is being created since 12:00:05 UTC: a volume does not attach or mount, " +
 				"or the network is not set up: look at its events: kubectl describe pod shop-a", claimed,
 		},
-		"R18 a claim that keeps a pod from all nodes but one": {
+		"R18 a claim that restricts a pod to one node": {
 			[]change{sees(nowhere), mounts(false), surge(1)}, "shop-a", "",
 			late + "Unschedulable: no node takes the pod: 0/3 nodes are available", claimed,
 		},
-		"R18 a claim that is only read": {
+		"R18 a read-only claim": {
 			[]change{sees(nowhere), mounts(true), surge(1)}, "shop-a", "",
 			late + "Unschedulable: no node takes the pod: 0/3 nodes are available", "",
 		},
-		"R18 a claim whose old pods go first": {
+		"R18 a claim whose old pods stop first": {
 			[]change{sees(nowhere), mounts(false), surge(0)}, "shop-a", "",
 			late + "Unschedulable: no node takes the pod: 0/3 nodes are available", "",
 		},
@@ -120,11 +120,11 @@ func TestFailureReportOfHeldPods(t *testing.T) {
 			[]change{holds(lingering(35))}, "shop-old", "",
 			late + "Terminating: " + kept + "look at it, and whether its node is ready: kubectl describe pod shop-old", "",
 		},
-		"R18 a pod that its finalizers keep": {
+		"R18 a pod with finalizers": {
 			[]change{holds(lingering(35, "a.example/b", "c.example/d"))}, "shop-old", "",
 			late + "Terminating: " + kept + "its finalizers keep it: a.example/b, c.example/d", "",
 		},
-		"R18 the pod that is to be gone first": {
+		"R18 the pod whose grace period ends first": {
 			[]change{holds(model.Pod{Name: "shop-older", Terminating: true, EndsBy: at(90)}, lingering(35, "a.example/b"))}, "shop-old", "",
 			late + "Terminating: " + kept + "its finalizers keep it: a.example/b", "",
 		},
@@ -143,15 +143,15 @@ func TestFailureReportOfHeldPods(t *testing.T) {
 			late + "ReplicaFailure: exceeded quota: pods; Terminating: " + kept + "its finalizers keep it: a.example/b",
 			"the quota has no room for so many pods: raise it, or lower replicas",
 		},
-		"R18 a pod of another component": {
+		"R18 a pod of another component that blocks nothing": {
 			[]change{sees(nowhere), holds(ofWorker(lingering(35))), mounts(false)}, "shop-a", "",
 			late + "Unschedulable: no node takes the pod: 0/3 nodes are available", "",
 		},
-		"R18 a pod that holds nothing": {
+		"R18 a pod that blocks nothing": {
 			[]change{sees(nowhere), holds(lingering(35)), surge(1)}, "shop-a", "",
 			late + "Unschedulable: no node takes the pod: 0/3 nodes are available", "",
 		},
-		"R18 a container of a new pod says more": {
+		"R18 a symptom of a new container takes precedence": {
 			[]change{deadlineOnly, sees(waits("shop-a", "ErrImagePull", 5)), holds(lingering(35))}, "shop-a", "app",
 			late + "ErrImagePull: the container does not start", "",
 		},
@@ -179,8 +179,8 @@ func TestWaitsForWhatHolds(t *testing.T) {
 		want    string
 		again   string
 	}{
-		"R19 a container that is created is normal": {64, []change{holds(creating(nil, 5))}, one, "again in 1s"},
-		"R19 for a minute": {
+		"R19 a container being created is normal for a minute": {64, []change{holds(creating(nil, 5))}, one, "again in 1s"},
+		"R19 a container being created for a minute": {
 			65, []change{holds(creating(nil, 5))},
 			one + "; container app: ContainerCreating", "again in 8m55s",
 		},
@@ -193,21 +193,21 @@ func TestWaitsForWhatHolds(t *testing.T) {
 			one + "; container app: ContainerCreating, perhaps for a claim that an old pod holds: " +
 				"rollout.strategy: Recreate has old pods go first", "again in 8m55s",
 		},
-		"R19 a claim that keeps a pod from all nodes but one": {
+		"R19 a claim that restricts a pod to one node": {
 			65, []change{sees(nowhere), mounts(false), surge(1)},
 			one + "; Unschedulable, perhaps for a claim that an old pod holds: rollout.strategy: Recreate has old pods go first",
 			"again in 8m55s",
 		},
-		"R19 a container that is created, and a pod that has its time to end": {
+		"R19 a container being created, and a pod within its grace period": {
 			65, []change{holds(creating(nil, 5), lingering(100))}, one + "; container app: ContainerCreating", "again in 1m5s",
 		},
-		"R19 a pod that ends is normal": {64, []change{holds(lingering(35))}, one, "again in 1s"},
-		"R19 one that does not": {
+		"R19 a terminating pod is normal": {64, []change{holds(lingering(35))}, one, "again in 1s"},
+		"R19 a pod that does not terminate": {
 			65, []change{holds(lingering(35))},
 			one + "; pod shop-old does not end", "again in 8m55s",
 		},
-		"R19 one that holds nothing up": {65, []change{holds(lingering(35)), surge(1)}, one, "again in 8m55s"},
-		"R19 one that holds the room of a pod": {
+		"R19 a pod that does not terminate and blocks nothing": {65, []change{holds(lingering(35)), surge(1)}, one, "again in 8m55s"},
+		"R19 a pod that does not terminate and holds a quota": {
 			65, []change{has(replicaFailure(0)), holds(lingering(35)), surge(0)},
 			one + "; ReplicaFailure; pod shop-old does not end", "again in 8m55s",
 		},

@@ -208,32 +208,32 @@ func TestComponents(t *testing.T) {
 		}
 	}
 	verdicts{
-		"R6 all complete": {60, []change{worker(), runs(0), runs(1)}, "complete"},
-		"R6 none to run":  {60, []change{func(in *rollout.Input) { in.Components = nil }}, "complete"},
-		"R6 one is not":   {60, []change{worker(), runs(0)}, "again in 9m0s"},
+		"R6 all complete":                                 {60, []change{worker(), runs(0), runs(1)}, "complete"},
+		"R6 no components":                                {60, []change{func(in *rollout.Input) { in.Components = nil }}, "complete"},
+		"R6 one of two is complete":                       {60, []change{worker(), runs(0)}, "again in 9m0s"},
 		"R6 a Deployment that does not have the revision": {60, []change{runs(0), unwritten}, "again in 9m0s"},
 		"R6 a Deployment that is not there":               {60, []change{none}, "again in 9m0s"},
-		"R6 the pods need not be known":                   {60, []change{runs(0), podsUnknown}, "complete"},
+		"R6 complete, with unknown pods":                  {60, []change{runs(0), podsUnknown}, "complete"},
 		"R6 a complete component does not fail": {
 			90, []change{runs(0), sees(exited("shop-a", 3, 60)), worker()}, "again in 8m30s",
 		},
-		"R17 the API server refuses a write":        {0, []change{refused(0)}, "failed: component main: Rejected"},
-		"R17 it does so before there are any pods":  {0, []change{refused(0), none, podsUnknown}, "failed: component main: Rejected"},
-		"R17 a right that is missing may come back": {60, []change{forbidden(60, 60)}, "again in 5s"},
-		"R17 it may have while nobody asked":        {150, []change{forbidden(60, 89)}, "again in 5s"},
-		"R17 a right that stays away":               {90, []change{forbidden(60, 90)}, "failed: component main: Rejected"},
+		"R17 the API server rejects a write":             {0, []change{refused(0)}, "failed: component main: Rejected"},
+		"R17 the same before there are pods":             {0, []change{refused(0), none, podsUnknown}, "failed: component main: Rejected"},
+		"R17 a missing permission may be granted":        {60, []change{forbidden(60, 60)}, "again in 5s"},
+		"R17 a missing permission, not retried for long": {150, []change{forbidden(60, 89)}, "again in 5s"},
+		"R17 a permission that is missing for 30 s":      {90, []change{forbidden(60, 90)}, "failed: component main: Rejected"},
 		"R17 the first component that fails": {
 			90, []change{sees(exited("shop-a", 3, 80)), worker(exited("shop-worker-a", 3, 60)), refused(1)},
 			"failed: component main, container app: CrashLoopBackOff, exit code 7",
 		},
-		"R17 a later component, where it is the only one that fails": {
+		"R17 a later component, if it is the only one that fails": {
 			90, []change{sees(exited("shop-a", 2, 80)), worker(exited("shop-worker-a", 3, 60))},
 			"failed: component worker, container app: CrashLoopBackOff, exit code 7",
 		},
-		"R17 another look when the nearest is due": {
+		"R17 the next reconcile when the first symptom is due": {
 			30, []change{sees(waits("shop-a", "ErrImagePull", 20)), worker(waits("shop-worker-a", "RunContainerError", 5))}, "again in 35s",
 		},
-		"R17 another look at the deadline, where that is nearer": {
+		"R17 the next reconcile at the deadline, if that is earlier": {
 			590, []change{sees(waits("shop-a", "ErrImagePull", 580)), worker()}, "again in 10s",
 		},
 	}.run(t)
@@ -253,13 +253,13 @@ func TestWaits(t *testing.T) {
 		"R19 the first component that waits":        {[]change{worker(), runs(0)}, "shop-worker: 1 of 3 new pods created"},
 		"R19 a Deployment without the revision":     {[]change{unwritten}, "component main: its Deployment is not written yet"},
 		"R19 an image that cannot be pulled":        {[]change{sees(waits("shop-a", "ErrImagePull", 0))}, noPull},
-		"R19 the same between two tries":            {[]change{sees(waits("shop-a", "ImagePullBackOff", 0))}, noPull},
+		"R19 the same message between two pulls":    {[]change{sees(waits("shop-a", "ImagePullBackOff", 0))}, noPull},
 		"R19 a container that exited":               {[]change{sees(exited("shop-a", 1, 5))}, crashes},
-		"R19 the same when it did so again":         {[]change{sees(exited("shop-a", 2, 9))}, crashes},
-		"R19 a pod that no node takes":              {[]change{sees(model.Pod{Name: "shop-a", Unschedulable: "0/3"})}, one + "; Unschedulable"},
+		"R19 the same message after another exit":   {[]change{sees(exited("shop-a", 2, 9))}, crashes},
+		"R19 an unschedulable pod":                  {[]change{sees(model.Pod{Name: "shop-a", Unschedulable: "0/3"})}, one + "; Unschedulable"},
 		"R19 a pod that is not ready yet is normal": {[]change{sees(model.Pod{Name: "shop-a"})}, one},
 		"R19 pods that are not known":               {[]change{podsUnknown, sees(exited("shop-a", 1, 5))}, one},
-		"R19 DeadlineOnly tells all the same": {
+		"R19 DeadlineOnly reports symptoms too": {
 			[]change{deadlineOnly, sees(waits("shop-a", "InvalidImageName", 0))}, one + "; container app: InvalidImageName",
 		},
 	}

@@ -23,35 +23,35 @@ func TestRecovery(t *testing.T) {
 		changes []change
 		want    rollout.Verdict
 	}{
-		"R13 what failed does not fail again": {
+		"R13 a failed rollout does not fail again": {
 			900, []change{sees(exited("shop-a", 5, 800)), has(replicaFailure(0))},
 			rollout.Verdict{Waits: "shop: 1 of 3 new pods created"},
 		},
-		"R13 nor by a refused write": {
+		"R13 a rejected write does not fail it again": {
 			900, []change{refused}, rollout.Verdict{Waits: "component main: the API server rejected it"},
 		},
 		"R14 all pods have been ready for 10 s": {830, []change{runs(0), three}, rollout.Verdict{Complete: true}},
-		"R14 all but one have": {
+		"R14 one pod has been ready for less than 10 s": {
 			823, []change{runs(0), three}, rollout.Verdict{Waits: stays, Again: 7 * time.Second},
 		},
-		"R14 of every component": {
+		"R14 one pod of another component has been ready for less than 10 s": {
 			830, []change{runs(0), three, worker(ready("shop-worker-a", 826), ready("shop-worker-b", 820), ready("shop-worker-c", 820)), runs(1)},
 			rollout.Verdict{Waits: stays, Again: 6 * time.Second},
 		},
 		"R14 a pod is not ready": {
 			900, []change{runs(0), three, sees(model.Pod{Name: "shop-d"})}, rollout.Verdict{Waits: "main: a pod is not ready"},
 		},
-		"R14 a pod that ends need not be": {
+		"R14 a terminating pod does not count": {
 			830, []change{runs(0), three, sees(ending(model.Pod{Name: "shop-d"}), ending(ready("shop-e", 829)))},
 			rollout.Verdict{Complete: true},
 		},
-		"R14 that its containers exited before does not matter": {
+		"R14 earlier exits of containers do not count": {
 			830, []change{runs(0), sees(ready("shop-b", 820), ready("shop-c", 810), model.Pod{
 				Name: "shop-a", ReadySince: ready("", 820).ReadySince, ReadySeen: at(820), Containers: exited("", 9, 700).Containers,
 			})},
 			rollout.Verdict{Complete: true},
 		},
-		"R14 a pod that is over need not be ready": {
+		"R14 a finished pod does not count": {
 			830, []change{runs(0), three, sees(over(model.Pod{Name: "shop-d"}))}, rollout.Verdict{Complete: true},
 		},
 		"R14 no pod at all proves nothing": {

@@ -61,14 +61,14 @@ func TestNeedsTemplates(t *testing.T) {
 		changes []change
 		want    bool
 	}{
-		"R17 while it gets on":                     {1, nil, false},
-		"R17 shortly before its time is over":      {598, nil, false},
-		"R17 when its time is over":                {599, nil, true},
-		"R16a after a pause":                       {600, []change{resumed(100)}, false},
-		"R14 one that failed":                      {1, []change{func(in *rollout.Input) { in.Rollout.Failure = &model.Failure{} }}, true},
-		"R17 pods that cannot be made":             {1, []change{has(replicaFailure(0))}, true},
-		"R17 a Deployment that is not there":       {1, []change{func(in *rollout.Input) { in.Components[0].Deployment = nil }}, false},
-		"R17 a Deployment that makes its progress": {1, []change{progress("ReplicaSetUpdated", 0)}, false},
+		"R17 long before the deadline":         {1, nil, false},
+		"R17 shortly before the deadline":      {598, nil, false},
+		"R17 at the deadline":                  {599, nil, true},
+		"R16a after a pause":                   {600, []change{resumed(100)}, false},
+		"R14 a failed rollout":                 {1, []change{func(in *rollout.Input) { in.Rollout.Failure = &model.Failure{} }}, true},
+		"R17 pods are rejected":                {1, []change{has(replicaFailure(0))}, true},
+		"R17 a missing Deployment":             {1, []change{func(in *rollout.Input) { in.Components[0].Deployment = nil }}, false},
+		"R17 a Deployment that makes progress": {1, []change{progress("ReplicaSetUpdated", 0)}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

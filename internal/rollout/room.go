@@ -17,9 +17,8 @@ import (
 )
 
 // creation returns the symptom of a ReplicaSet that cannot create pods. If a quota is the reason,
-// the symptom is left to the deadline as long as room for pods is about to be freed. The Deployment
-// also keeps showing the failure of an earlier ReplicaSet, which only the name in the message
-// reveals.
+// the symptom is left to the deadline as long as room for pods is about to be freed. The condition
+// may still describe a failure of an earlier ReplicaSet; only the name in its message shows that.
 func creation(in Input, component Component) []symptom {
 	found := condition(component.Deployment, appsv1.DeploymentReplicaFailure)
 	if !stands(found) || !component.Written ||
@@ -63,15 +62,15 @@ func refusedFor(in Input, deployment *appsv1.Deployment, found *appsv1.Deploymen
 }
 
 // patience returns how long pods may be rejected while no room is about to be freed. The ReplicaSet
-// controller doubles its backoff after each rejection. It may therefore notice new room only after
-// waiting as long again as the pods had already been rejected.
+// controller doubles its backoff after each rejection: if pods were rejected for some time before
+// room was freed, it may take as long again until it notices the room.
 func patience(refused, idle time.Duration) time.Duration {
 	return max(graces[v1alpha1.FailureReplicaFailure], refused-idle)
 }
 
-// sinceRoom returns how long ago room for pods may last have been freed: when a pod was deleted,
-// when a component made progress, or when new pods that made progress completed their
-// minReadySeconds.
+// sinceRoom returns the time since room for pods may last have been freed: since a pod was deleted,
+// or since a component made progress. A component that still replaces pods deletes old ones only
+// minReadySeconds after its progress.
 func sinceRoom(in Input) time.Duration {
 	since := in.Observations.Since(in.Rollout.DeadlineFrom(), in.Now)
 	if !in.PodsGone.IsZero() {
@@ -88,8 +87,8 @@ func sinceRoom(in Input) time.Duration {
 }
 
 // roomComes reports whether room for pods is about to be freed without any intervention: either a
-// pod of the stack is terminating, or new pods are starting and old ones are deleted once they are
-// ready. Starting takes no longer than the component's deadline.
+// pod of the stack is terminating, or new pods are starting, and old ones are deleted once these are
+// ready. The component's deadline limits how long pods may be starting.
 func roomComes(in Input) bool {
 	return len(in.Terminating) > 0 || slices.ContainsFunc(in.Components, func(component Component) bool {
 		return replaces(component) && slices.ContainsFunc(component.Pods, func(pod model.Pod) bool {

@@ -46,63 +46,63 @@ func TestReplicaFailure(t *testing.T) {
 	lasting := func(in *rollout.Input) { in.Components[1].Deployment.Spec.MinReadySeconds = 20 }
 	unready := model.Pod{Name: "shop-b"}
 	verdicts{
-		"R17 before 30 s":                       {69, []change{has(replicaFailure(40))}, "again in 1s"},
-		"R17 after 30 s":                        {70, []change{has(replicaFailure(40))}, fails},
-		"R17 one that is over":                  {70, []change{has(over)}, "again in 8m50s"},
-		"R17 one of an earlier rollout, before": {29, []change{has(replicaFailure(-100))}, "again in 1s"},
-		"R17 one of an earlier rollout, after":  {30, []change{has(replicaFailure(-100))}, fails},
-		"R17 one of before a pause":             {129, []change{has(replicaFailure(0)), resumed(100)}, "again in 1s"},
-		"R17 a pod that ends is about to make room": {
+		"R17 pods rejected for less than 30 s":                    {69, []change{has(replicaFailure(40))}, "again in 1s"},
+		"R17 pods rejected for 30 s":                              {70, []change{has(replicaFailure(40))}, fails},
+		"R17 a condition that is no longer true":                  {70, []change{has(over)}, "again in 8m50s"},
+		"R17 pods rejected since an earlier rollout, before 30 s": {29, []change{has(replicaFailure(-100))}, "again in 1s"},
+		"R17 pods rejected since an earlier rollout, after 30 s":  {30, []change{has(replicaFailure(-100))}, fails},
+		"R17 pods rejected since before a pause":                  {129, []change{has(replicaFailure(0)), resumed(100)}, "again in 1s"},
+		"R17 a terminating pod is about to make room": {
 			70, []change{has(replicaFailure(0)), terminating}, "again in 8m50s",
 		},
 		"R17 all new pods are created, old ones are not": {70, []change{has(replicaFailure(0)), created}, "again in 8m50s"},
-		"R17 whether a pod ends is not known":            {70, []change{has(replicaFailure(0)), podsUnknown}, "again in 5s"},
+		"R17 unknown pods may be terminating":            {70, []change{has(replicaFailure(0)), podsUnknown}, "again in 5s"},
 
-		"R17 the time begins anew when a pod is gone":           {69, []change{has(replicaFailure(20)), gone(40)}, "again in 1s"},
-		"R17 and is over then":                                  {70, []change{has(replicaFailure(20)), gone(40)}, fails},
-		"R17 the next try may come as late as room did, before": {89, []change{has(replicaFailure(0)), gone(45)}, "again in 1s"},
-		"R17 the next try may come as late as room did, after":  {90, []change{has(replicaFailure(0)), gone(45)}, fails},
-		"R17 a pod that was gone before pods were refused":      {70, []change{has(replicaFailure(40)), gone(30)}, fails},
+		"R17 the 30 s start again when a pod is gone":                  {69, []change{has(replicaFailure(20)), gone(40)}, "again in 1s"},
+		"R17 the restarted 30 s are over":                              {70, []change{has(replicaFailure(20)), gone(40)}, fails},
+		"R17 the wait grows with the time before room, before its end": {89, []change{has(replicaFailure(0)), gone(45)}, "again in 1s"},
+		"R17 the wait grows with the time before room, at its end":     {90, []change{has(replicaFailure(0)), gone(45)}, fails},
+		"R17 a pod that was gone before pods were rejected":            {70, []change{has(replicaFailure(40)), gone(30)}, fails},
 
 		"R17 another component's new pod is about to make room": {
 			120, []change{has(replicaFailure(0)), worker(unready), replacing(1, 1, 1)}, "again in 8m0s",
 		},
-		"R17 one that replaces none makes no room": {
+		"R17 a new pod that replaces none makes no room": {
 			120, []change{has(replicaFailure(0)), worker(unready), replacing(1, 0, 1)}, fails,
 		},
-		"R17 one that is ready has made it": {
+		"R17 a new pod that is ready has made its room": {
 			120, []change{has(replicaFailure(0)), worker(ready("shop-worker-a", 20)), replacing(1, 1, 1)}, fails,
 		},
-		"R17 one of a component without the revision makes none": {
+		"R17 a pod of a component without the revision makes no room": {
 			120, []change{has(replicaFailure(0)), worker(unready), replacing(1, 1, 1), ofLast(unwritten)}, fails,
 		},
-		"R17 the component's own new pod is about to": {120, []change{has(replicaFailure(0)), sees(unready)}, "again in 8m0s"},
-		"R17 the time begins anew with the progress of another component, before": {
+		"R17 the component's own new pod is about to make room": {120, []change{has(replicaFailure(0)), sees(unready)}, "again in 8m0s"},
+		"R17 the 30 s start again with another component's progress": {
 			59, []change{has(replicaFailure(0)), worker(), ofLast(progress("ReplicaSetUpdated", 30))}, "again in 1s",
 		},
-		"R17 the time begins anew with the progress of another component, after": {
+		"R17 the 30 s after another component's progress are over": {
 			60, []change{has(replicaFailure(0)), worker(), ofLast(progress("ReplicaSetUpdated", 30))}, fails,
 		},
-		"R17 a pod that became ready has to stay so before it makes room, before": {
+		"R17 a ready pod makes room after minReadySeconds, before 30 s": {
 			99, []change{has(replicaFailure(0)), worker(), replacing(1, 1, 1), lasting, ofLast(progress("ReplicaSetUpdated", 30))}, "again in 1s",
 		},
-		"R17 a pod that became ready has to stay so before it makes room, after": {
+		"R17 a ready pod makes room after minReadySeconds, after 30 s": {
 			100, []change{has(replicaFailure(0)), worker(), replacing(1, 1, 1), lasting, ofLast(progress("ReplicaSetUpdated", 30))}, fails,
 		},
-		"R17 what is refused for what it is waits for no room, before": {
+		"R17 Pod Security rejects pods, before 30 s": {
 			29, []change{has(denied), worker(unready), replacing(1, 1, 1), gone(10)}, "again in 1s",
 		},
-		"R17 what is refused for what it is waits for no room, after": {
+		"R17 Pod Security rejects pods, after 30 s": {
 			30, []change{has(denied), worker(unready), replacing(1, 1, 1), gone(10)}, fails,
 		},
-		"R17 while a pod of the component ends, it may be": {30, []change{has(denied), terminating}, "again in 9m30s"},
-		"R17 while one of another component does, it is": {
+		"R17 Pod Security rejects pods, and a pod of the component is terminating": {30, []change{has(denied), terminating}, "again in 9m30s"},
+		"R17 Pod Security rejects pods, and a pod of another component is terminating": {
 			30, []change{has(denied), worker(), holds(ofWorker(lingering(60)))}, fails,
 		},
 		"R17 two components that wait for each other": {
 			30, []change{has(replicaFailure(0)), worker(), ofLast(has(replicaFailure(0))), replacing(1, 1, 0)}, fails,
 		},
-		"R17 room that is about to come, and does not": {
+		"R17 room that never comes": {
 			600, []change{has(replicaFailure(0)), terminating}, "failed: component main: ProgressDeadlineExceeded (ReplicaFailure)",
 		},
 	}.run(t)
@@ -124,11 +124,11 @@ func TestQuotaAdvice(t *testing.T) {
 		changes []change
 		want    string
 	}{
-		"R18 new pods come before old ones go": {[]change{has(exceeded), surge(1)}, first},
-		"R18 old ones go first":                {[]change{has(exceeded), surge(0)}, more},
-		"R18 with Recreate":                    {[]change{has(exceeded)}, more},
-		"R18 there are no old ones":            {[]change{has(exceeded), surge(1), replacing(0, 0, 1)}, more},
-		"R18 something else":                   {[]change{has(denied), surge(1)}, ""},
+		"R18 new pods start before old ones stop": {[]change{has(exceeded), surge(1)}, first},
+		"R18 old pods stop first":                 {[]change{has(exceeded), surge(0)}, more},
+		"R18 with Recreate":                       {[]change{has(exceeded)}, more},
+		"R18 no old pods":                         {[]change{has(exceeded), surge(1), replacing(0, 0, 1)}, more},
+		"R18 another cause than a quota":          {[]change{has(denied), surge(1)}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

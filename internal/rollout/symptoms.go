@@ -58,7 +58,7 @@ type symptom struct {
 	since time.Time
 	// due is when it fails the rollout; zero if waiting may help.
 	due time.Time
-	// left reports whether the symptom is left to the deadline regardless of due.
+	// left reports whether the symptom fails the rollout only at its deadline, regardless of due.
 	left bool
 }
 
@@ -226,9 +226,9 @@ func obituary(container model.Container) string {
 	return text
 }
 
-// passes reports whether the API server may still accept what it rejected: permissions, quotas and
-// policies change. The time that counts ends at the last rejection and not now, because there may
-// have been no retry since.
+// passes reports whether the API server may still accept a write that it rejected, because
+// permissions, quotas and policies change. It counts the time from the first rejection to the last
+// one, not to now, because there may have been no retry since.
 func passes(refusal model.Rejection) bool {
 	return refusal.Passing && refusal.At.Sub(refusal.Since) < graces[v1alpha1.FailureRejected]
 }

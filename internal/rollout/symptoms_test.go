@@ -49,82 +49,82 @@ func TestPodStates(t *testing.T) {
 	verdicts{
 		"R17 a container waits for a reason that may pass": {300, []change{sees(waits("shop-a", "Odd", 0))}, "again in 5m0s"},
 		"R17 two exits are not a crash loop":               {60, []change{sees(exited("shop-a", 2, 60))}, "again in 9m0s"},
-		"R17 three exits are, at once":                     {60, []change{sees(exited("shop-a", 3, 60))}, crashed},
-		"R17 so are nine":                                  {90, []change{sees(exited("shop-a", 9, 60))}, crashed},
+		"R17 three exits are a crash loop at once":         {60, []change{sees(exited("shop-a", 3, 60))}, crashed},
+		"R17 nine exits are a crash loop":                  {90, []change{sees(exited("shop-a", 9, 60))}, crashed},
 		"R17 exits of two containers do not add up": {
 			60, []change{sees(exited("shop-a", 2, 50), exited("shop-b", 2, 60))}, "again in 9m0s",
 		},
-		"R17 an exit that nothing is known of": {
+		"R17 exits without details": {
 			60, []change{sees(model.Pod{Name: "shop-a", Containers: []model.Container{{Name: "app", Exits: 3}}})}, "again in 9m0s",
 		},
-		"R17 a pod that became ready since shows that the revision can work": {
+		"R17 a pod that became ready since the symptom defers it": {
 			90, []change{sees(waits("shop-a", "ErrImagePull", 20), ready("shop-b", 25))}, "again in 8m30s",
 		},
-		"R17 one that became ready before does not": {
+		"R17 a pod that became ready before the symptom defers nothing": {
 			90, []change{sees(waits("shop-a", "ErrImagePull", 20), ready("shop-b", 15))}, noPull,
 		},
-		"R17 one that became ready before this began, and after that did": {
+		"R17 a pod that became ready between two symptoms defers the first": {
 			90, []change{sees(waits("shop-a", "CreateContainerError", 20), ready("shop-b", 25), waits("shop-c", "ErrImagePull", 30))}, noPull,
 		},
-		"R17 a pod of another component does not either": {
+		"R17 a ready pod of another component defers nothing": {
 			90, []change{sees(waits("shop-a", "ErrImagePull", 20)), worker(ready("shop-worker-a", 25))}, noPull,
 		},
-		"R17 a pod that became ready after the third exit": {
+		"R17 a pod that became ready after the third exit defers the crash loop": {
 			90, []change{sees(exited("shop-a", 3, 60), ready("shop-b", 70))}, "again in 8m30s",
 		},
-		"R17 a pod that was ready before it": {90, []change{sees(exited("shop-a", 3, 60), ready("shop-b", 10))}, crashed},
-		"R17 pods that end do not count": {
+		"R17 a pod that became ready before the third exit does not": {90, []change{sees(exited("shop-a", 3, 60), ready("shop-b", 10))}, crashed},
+		"R17 terminating pods do not count": {
 			90, []change{sees(ending(waits("shop-a", "ErrImagePull", 0)), ending(exited("shop-b", 3, 60)))}, "again in 8m30s",
 		},
-		"R17 of pods that are not known nothing is concluded": {
+		"R17 unknown pods have no symptoms": {
 			90, []change{podsUnknown, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))}, "again in 5s",
 		},
 		"R17 exits of a pod from before the rollout are left to the deadline": {
 			90, []change{sees(older(exited("shop-a", 7, 60)))}, "again in 8m30s",
 		},
-		"R17 what it waits for now is not": {
+		"R17 what a pod from before the rollout waits for fails it": {
 			90, []change{sees(older(waits("shop-a", "ErrImagePull", 30)))}, "failed: component main, container app: ErrImagePull",
 		},
-		"R17 that an earlier ReplicaSet cannot create pods says nothing of this one": {
+		"R17 a failure of an earlier ReplicaSet does not count": {
 			90, []change{has(replicaFailure(0)), func(in *rollout.Input) {
 				in.Components[0].Earlier = []string{"shop-1a2b"}
 				in.Components[0].Deployment.Status.Conditions[0].Message = `pods "shop-1a2b-" is forbidden: exceeded quota`
 			}}, "again in 8m30s",
 		},
-		"R17 DeadlineOnly leaves to the deadline what pods show": {
+		"R17 DeadlineOnly leaves symptoms of pods to the deadline": {
 			90, []change{deadlineOnly, sees(waits("shop-a", "InvalidImageName", 0), exited("shop-b", 3, 60))},
 			"again in 8m30s",
 		},
-		"R17 not that none can be created": {
+		"R17 DeadlineOnly does not defer ReplicaFailure": {
 			90, []change{deadlineOnly, has(replicaFailure(0))}, "failed: component main: ReplicaFailure",
 		},
-		"R17 nor that a write is refused": {
+		"R17 DeadlineOnly does not defer a rejected write": {
 			90, []change{deadlineOnly, refused}, "failed: component main: Rejected",
 		},
-		"R17 an exit before does not hide what is waited for": {
+		"R17 an earlier exit does not hide the waiting reason, before its time": {
 			79, []change{sees(waitsAfterExit("shop-a", "ImagePullBackOff", 20))}, "again in 1s",
 		},
-		"R17 which fails in its time": {
+		"R17 an earlier exit does not hide the waiting reason, after its time": {
 			80, []change{sees(waitsAfterExit("shop-a", "ImagePullBackOff", 20))},
 			"failed: component main, container app: ImagePullBackOff",
 		},
-		"R17 a pod that is over does not count": {
+		"R17 a finished pod does not count": {
 			90, []change{sees(over(waits("shop-a", "InvalidImageName", 0)))}, "again in 8m30s",
 		},
-		"R17 no pod of a Deployment that has not been given the revision was refused": {
+		"R17 a rejection before the Deployment is updated does not count": {
 			90, []change{has(replicaFailure(0)), unwritten}, "again in 8m30s",
 		},
-		"R17 nor of one that was not taken up": {
+		"R17 a rejection before the Deployment is observed does not count": {
 			90, []change{has(replicaFailure(0)), unobserved}, "again in 8m30s",
 		},
-		"R17 a Service is refused while all pods run": {
+		"R17 a Service is rejected while all pods run": {
 			90, []change{runs(0), refused}, "failed: component main: Rejected",
 		},
 		"R17 an unschedulable pod waits for the deadline": {
 			599, []change{sees(model.Pod{Name: "shop-a", Unschedulable: "0/3 nodes are available"})}, "again in 1s",
 		},
-		"R17 so does one that does not get ready": {599, []change{sees(model.Pod{Name: "shop-a"})}, "again in 1s"},
-		"R17 what fails first, fails": {
+		"R17 a pod that does not get ready waits for the deadline": {599, []change{sees(model.Pod{Name: "shop-a"})}, "again in 1s"},
+		"R17 the symptom that is due first is reported": {
 			90, []change{sees(waits("shop-a", "CreateContainerError", 25), waits("shop-b", "ErrImagePull", 20))}, noPull,
 		},
 	}.run(t)
@@ -161,13 +161,13 @@ func TestFailureReport(t *testing.T) {
 				Message: "the container exited 3 times, last with code 7 (Error); its last words:\nno database",
 			},
 		},
-		"R18 a container that does not start has the kubelet's": {
+		"R18 a container that does not start has the kubelet's message": {
 			[]change{sees(told)},
 			model.Failure{
 				Reason: v1alpha1.FailureErrImagePull, Component: "main", Pod: "shop-a", Container: "app", Message: "manifest unknown",
 			},
 		},
-		"R18 a container that does not start, without any words": {
+		"R18 a container that does not start, without a message": {
 			[]change{sees(waits("shop-a", "ErrImagePull", 0))},
 			model.Failure{
 				Reason: v1alpha1.FailureErrImagePull, Component: "main", Pod: "shop-a", Container: "app",
@@ -181,7 +181,7 @@ func TestFailureReport(t *testing.T) {
 				Advice: "the quota has no room for so many pods: raise it, or lower replicas",
 			},
 		},
-		"R18 a refused write": {
+		"R18 a rejected write": {
 			[]change{func(in *rollout.Input) { in.Components[0].Refusal = &model.Rejection{Message: "denied by a webhook"} }},
 			model.Failure{Reason: v1alpha1.FailureRejected, Component: "main", Message: "denied by a webhook"},
 		},
