@@ -229,14 +229,16 @@ func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model
 	var asks, lost []string
 	for _, copied := range missingCopies(state, rev) {
 		found, answered := state.Answers.Config[copied.Source]
+		live := state.Answers.Config[copied.Name]
 		switch {
+		case live != nil && live.Hash() == copied.Hash: // the cache does not show it yet
 		case answered && found != nil && found.Hash() == copied.Hash:
 			steps = append(steps, model.CopyConfig{
 				Why:  model.Why{Reason: fmt.Sprintf("revision %d has this content of ConfigMap %s", rev.Number, copied.Source)},
 				Copy: copied, Content: *found,
 			})
 		case !answered:
-			asks = append(asks, copied.Source)
+			asks = append(asks, copied.Source, copied.Name)
 		default:
 			lost = append(lost, fmt.Sprintf("%s (of ConfigMap %s)", copied.Name, copied.Source))
 		}

@@ -228,7 +228,7 @@ func owned() []client.Object {
 	var objects []client.Object
 	for _, list := range []client.ObjectList{
 		&appsv1.DeploymentList{}, &corev1.ServiceList{}, &autoscalingv2.HorizontalPodAutoscalerList{},
-		&policyv1.PodDisruptionBudgetList{}, &appsv1.ControllerRevisionList{},
+		&policyv1.PodDisruptionBudgetList{}, &appsv1.ControllerRevisionList{}, &corev1.ConfigMapList{},
 	} {
 		Expect(k8s.List(ctx, list, client.InNamespace(namespace), client.MatchingLabels{naming.LabelStack: app})).To(Succeed())
 		Expect(meta.EachListItem(list, func(item runtime.Object) error {

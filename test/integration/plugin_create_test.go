@@ -19,6 +19,7 @@ var _ = Describe("the plugin: create", func() {
 	}
 
 	It("makes a stack of its flags, and says who made it", func() {
+		putConfig("all", map[string]string{"A": "b"})
 		Expect(does("create", app, "--image", "my-app:1", "--port", "80:8080", "--port", "metrics=9090:9090", "--replicas", "2",
 			"-e", "MODE=fast", "-e", "EMPTY=", "--env-from", "secret/db", "--env-from", "configmap/all", "--requests", "cpu=100m",
 			"--limits", "memory=64Mi", "--image-pull-secret", "registry", "--", "serve", "--all"),

@@ -98,6 +98,8 @@ func (w *World) readConfig(questions model.Questions, answers model.Answers) mod
 		answers.Config[name] = nil
 		if found, ok := w.config.sources[name]; ok {
 			answers.Config[name], answers.ConfigVersions[name] = &found.content, found.version
+		} else if found, ok := w.config.copies[name]; ok {
+			answers.Config[name] = &found.content
 		}
 	}
 	return answers
