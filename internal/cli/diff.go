@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
@@ -11,6 +12,8 @@ import (
 
 	"github.com/appstack-dev/appstack/internal/cli/release"
 	"github.com/appstack-dev/appstack/internal/cli/show"
+	"github.com/appstack-dev/appstack/internal/model"
+	"github.com/appstack-dev/appstack/internal/render"
 )
 
 func (p *Plugin) diff() *cobra.Command {
@@ -21,7 +24,9 @@ func (p *Plugin) diff() *cobra.Command {
 
 With A and B, compare revision A with revision B. With only A, compare revision A
 with the newest revision. Without either, compare the newest revision with the spec.
-Replicas and other operational settings are not part of a revision.
+Replicas and other operational settings are not part of a revision. ConfigMaps are
+compared key by key: those of the spec as they are now, those of a revision as it has
+copied them.
 
 The spec is rendered as the operator renders it, but without querying registries:
 settings from a new image are known only when its revision is created.`,
@@ -43,7 +48,7 @@ settings from a new image are known only when its revision is created.`,
 			if err != nil {
 				return err
 			}
-			before, after, err := c.sides(r, args[1:])
+			before, after, err := c.sides(cmd.Context(), r, args[1:])
 			if err != nil {
 				return err
 			}
@@ -63,7 +68,9 @@ settings from a new image are known only when its revision is created.`,
 
 // sides returns the two contents to compare: of the given revisions, else of the newest revision
 // and the spec.
-func (c *connection) sides(r release.Release, numbers []string) (before, after show.Side, err error) {
+func (c *connection) sides(
+	ctx context.Context, r release.Release, numbers []string,
+) (before, after show.Side, err error) {
 	if err := r.Denied[release.RevisionKind]; err != nil {
 		return before, after, err
 	}
@@ -80,15 +87,20 @@ func (c *connection) sides(r release.Release, numbers []string) (before, after s
 		if err != nil {
 			return before, after, err
 		}
-		sides = append(sides, show.Side{Name: fmt.Sprintf("revision %d", number), Content: rev.Content})
+		side, err := c.side(ctx, rev)
+		if err != nil {
+			return before, after, err
+		}
+		sides = append(sides, side)
 	}
 	if len(sides) == 2 {
 		return sides[0], sides[1], nil
 	}
 	newest := show.Side{Name: "no revision"}
 	if len(r.Revisions) > 0 {
-		rev := r.Revisions[len(r.Revisions)-1]
-		newest = show.Side{Name: fmt.Sprintf("revision %d", rev.Number), Content: rev.Content}
+		if newest, err = c.side(ctx, &r.Revisions[len(r.Revisions)-1]); err != nil {
+			return before, after, err
+		}
 	}
 	if len(sides) == 1 {
 		return sides[0], newest, nil
@@ -97,5 +109,15 @@ func (c *connection) sides(r release.Release, numbers []string) (before, after s
 	if err != nil {
 		return before, after, err
 	}
-	return newest, show.Side{Name: "the spec", Content: content}, nil
+	spec := show.Side{Name: "the spec", Content: render.WithConfig(content, nil)}
+	spec.Config, err = c.liveConfig(ctx, content, r.Stack.Spec.Config)
+	return newest, spec, err
+}
+
+// side returns the side of a revision.
+func (c *connection) side(ctx context.Context, rev *model.Revision) (show.Side, error) {
+	side := show.Side{Name: fmt.Sprintf("revision %d", rev.Number), Content: render.WithConfig(rev.Content, nil)}
+	var err error
+	side.Config, err = c.copiedConfig(ctx, rev.Content)
+	return side, err
 }

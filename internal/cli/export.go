@@ -20,7 +20,9 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/cli/manifest"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/render"
 )
 
 func (p *Plugin) export() *cobra.Command {
@@ -28,7 +30,7 @@ func (p *Plugin) export() *cobra.Command {
 		Use:   "export NAME",
 		Short: "Print the objects of a stack as plain Deployments and Services, to stop using AppStack",
 		Long: `Print the objects of a stack as plain Deployments, Services, autoscalers and disruption
-budgets. If you apply them after deleting the stack with --cascade=orphan, no pod is
+budgets, and the copies of ConfigMaps that they use. If you apply them after deleting the stack with --cascade=orphan, no pod is
 replaced: the selectors and pod templates stay the same. The comment at the top of the
 output lists the steps and what to check.`,
 		Example: `  kubectl appstack export my-app > my-app.yaml
@@ -78,8 +80,9 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 		services    corev1.ServiceList
 		autoscalers autoscalingv2.HorizontalPodAutoscalerList
 		budgets     policyv1.PodDisruptionBudgetList
+		copies      corev1.ConfigMapList
 	)
-	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets} {
+	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets, &copies} {
 		own := client.MatchingLabels{naming.LabelStack: stack.Name}
 		if err := c.List(ctx, list, client.InNamespace(stack.Namespace), own); err != nil {
 			return nil, err
@@ -118,6 +121,19 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 	for i := range budgets.Items {
 		budget := &budgets.Items[i]
 		add(budget, policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudget{Spec: budget.Spec})
+	}
+	used := map[string]bool{}
+	for _, deployment := range deployments.Items {
+		content := model.Content{Components: []model.Component{{Template: deployment.Spec.Template}}}
+		for _, ref := range render.ConfigRefs(content) {
+			used[ref.Name] = true
+		}
+	}
+	for i := range copies.Items {
+		if copied := &copies.Items[i]; used[copied.Name] {
+			plain := &corev1.ConfigMap{Immutable: copied.Immutable, Data: copied.Data, BinaryData: copied.BinaryData}
+			add(copied, corev1.SchemeGroupVersion.WithKind("ConfigMap"), plain)
+		}
 	}
 	return objects, nil
 }

@@ -21,7 +21,7 @@ func (p *Plugin) history() *cobra.Command {
 		Use:   "history NAME",
 		Short: "Show the rollouts of a stack, newest first, or the content of a revision",
 		Long: `Show the rollouts of a stack, newest first: the revision, outcome, trigger, age,
-duration, images and cause of each.
+duration, images and cause of each; with -o wide also the ConfigMaps and the message.
 
 With --revision, show the content of that revision as YAML: the pod template and
 the Service of each component, without the defaults that Kubernetes sets.`,
@@ -60,7 +60,15 @@ the Service of each component, without the defaults that Kubernetes sets.`,
 			}
 			view := p.view()
 			view.Wide = out.format == wide
-			fmt.Fprint(p.Out, view.History(history))
+			var revisions []model.Revision
+			if view.Wide {
+				r, err := c.release(cmd.Context(), stack.Name)
+				if err != nil {
+					return err
+				}
+				revisions = r.Revisions
+			}
+			fmt.Fprint(p.Out, view.History(history, revisions))
 			return nil
 		},
 	}

@@ -152,6 +152,8 @@ func amount(of string) *resource.Quantity {
 var _ = Describe("the plugin: diff", func() {
 	DescribeTable("shows what the spec changes, and nothing else, of a stack with",
 		func(rich ...option) {
+			putConfig("config", map[string]string{"a": "b"})
+			putConfig("all", map[string]string{"a": "b"})
 			created(rich...)
 			Expect(does("diff", app)).To(Equal("revision 1 and the spec do not differ\n"))
 			change(fixture.Paused(true), func(s *v1alpha1.AppStack) { s.Spec.WorkingDir = "/changed" })
@@ -163,6 +165,26 @@ var _ = Describe("the plugin: diff", func() {
 			moved(2)
 			Expect(changed(does("diff", app, "1", "2"))).To(Equal(predicted))
 		}, eachRich)
+
+	It("R31 compares ConfigMaps key by key, and shows which revision uses which copy", func() {
+		putConfig("web", map[string]string{"app.conf": "color = blue\n"})
+		created(envFrom("web"))
+		putConfig("web", map[string]string{"app.conf": "color = red\n"})
+		text := does("diff", app)
+		Expect(text).To(ContainSubstring("--- revision 1, ConfigMap web, key app.conf\n+++ the spec, ConfigMap web, key app.conf\n"))
+		Expect(changed(text)).To(Equal([]string{"-color = blue", "+color = red"}))
+		moved(2)
+		ready()
+		Expect(changed(does("diff", app, "2", "1"))).To(Equal([]string{"-color = red", "+color = blue"}))
+		Expect(does("diff", app)).To(Equal("revision 2 and the spec do not differ\n"))
+
+		copied := copies()["web"].Name
+		Expect(does("status", app)).To(MatchRegexp(`Config +web \(` + copied + `\)`))
+		Expect(does("history", app, "-o", "wide")).To(And(ContainSubstring("web ("+copied+")"), ContainSubstring("ConfigMap web changed")))
+		exported := does("export", app)
+		Expect(exported).To(And(ContainSubstring("kind: ConfigMap"), ContainSubstring("name: "+copied), ContainSubstring("color = red")))
+		Expect(exported).NotTo(ContainSubstring("color = blue"))
+	})
 
 	It("compares two revisions, and one with the newest", func() {
 		created()

@@ -111,6 +111,20 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 		v1alpha1.ReasonRevisionDamaged: {
 			{"Restore the ControllerRevision that the message names from a backup, or delete it if you do not need that revision.", nil},
 		},
+		v1alpha1.ReasonConfigNotFound: {
+			{"Create the ConfigMap or the key that the message names. The release starts by itself then.", nil},
+			{"Or make the reference optional, and apply the stack again.", nil},
+		},
+		v1alpha1.ReasonConfigUnreadable: {
+			{"Ask an administrator to give the operator the rights that the manifests of its version have.", nil},
+		},
+		v1alpha1.ReasonConfigContested: {
+			{"Stop the client that changes the ConfigMap. If the app itself does, add its name to spec.config.live.", nil},
+		},
+		v1alpha1.ReasonConfigLost: {
+			{"Restore the copies that the message names from a backup.", nil},
+			{"Or release the spec's content anew, with the ConfigMaps as they are now:", []string{v.command(r, "restart")}},
+		},
 		v1alpha1.ReasonDriftContested: {
 			{"Stop the client that changes the object: the message names its field manager, and the events list each repair:", []string{
 				"kubectl events --for appstack/" + r.Stack.Name + v.Scope,

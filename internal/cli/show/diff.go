@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
@@ -18,12 +17,15 @@ import (
 // Side is one of the two contents that Diff compares.
 type Side struct {
 	// Name is the label in the diff, such as "revision 4".
-	Name    string
+	Name string
+	// Content names ConfigMaps by their own names, not by those of copies.
 	Content model.Content
+	// Config are the ConfigMaps, as far as they are known, by name; nil for one that does not exist.
+	Config map[string]*model.ConfigMap
 }
 
-// Diff returns a unified diff of two contents for each component that differs; it is empty if none
-// does.
+// Diff returns a unified diff of two contents for each component that differs, and for each key of a
+// ConfigMap; it is empty if none does.
 func (v View) Diff(before, after Side) (string, error) {
 	var out strings.Builder
 	for _, name := range components(before.Content, after.Content) {
@@ -41,12 +43,9 @@ func (v View) Diff(before, after Side) (string, error) {
 			}
 			return fmt.Sprintf("%s, %s", side.Name, name)
 		}
-		unified := udiff.Unified(label(before, old), label(after, changed), old, changed)
-		for line := range strings.Lines(unified) {
-			out.WriteString(v.diffLine(strings.TrimSuffix(line, "\n")) + "\n")
-		}
+		out.WriteString(v.unified(label(before, old), label(after, changed), old, changed))
 	}
-	return out.String(), nil
+	return out.String() + v.configDiff(before, after), nil
 }
 
 // components returns the names of the components of both contents: those of before, then those that

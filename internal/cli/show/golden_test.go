@@ -17,6 +17,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/cli/release"
 	"github.com/appstack-dev/appstack/internal/cli/show"
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
+	"github.com/appstack-dev/appstack/internal/model"
 	. "github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/golden"
 )
@@ -88,7 +89,41 @@ func TestHistory(t *testing.T) {
 	history[0].Images[1].Image = "registry.example.com/team/worker:7"
 	history = append(rollingOut(t).stack.Status.History, history...)
 	views := map[string]show.View{"a file": file, "wide": {Now: noon, Wide: true}, "80 columns": narrow}
-	compare(t, "history", in(views, []string{"a file", "wide", "80 columns"}, func(v show.View) string { return v.History(history) }))
+	compare(t, "history", in(views, []string{"a file", "wide", "80 columns"}, func(v show.View) string { return v.History(history, nil) }))
+}
+
+// TestConfig shows a stack with a ConfigMap of which its revision has a copy, one that did not exist,
+// and one that is live.
+func TestConfig(t *testing.T) {
+	r := ready(t).release()
+	for i, hash := range []string{"1111111111111111", "2222222222222222"} {
+		r.Revisions[i].Content.Config = []model.ConfigCopy{
+			{Source: "env", Hash: model.AbsentHash, Name: "shop-env-0000000000000000"}, {Source: "web", Hash: hash, Name: "shop-web-" + hash},
+		}
+	}
+	r.Revisions[0].Record.ConfigBaseline = map[string]string{"flags": "3333333333333333"}
+	view := show.View{Now: noon, Wide: true}
+	compare(t, "config", view.Tree(r, false)+"\n"+view.History(r.Stack.Status.History, r.Revisions))
+
+	before := show.Side{Name: "revision 1", Config: map[string]*model.ConfigMap{
+		"env": nil, "same": {Data: map[string]string{"a": "b"}},
+		"web": {
+			Data:       map[string]string{"app.conf": "color = blue\nsize = 1\n", "gone": "1", "same": "1"},
+			BinaryData: map[string][]byte{"logo": {1, 2, 3}},
+		},
+	}}
+	after := show.Side{Name: "the spec", Config: map[string]*model.ConfigMap{
+		"env": {Data: map[string]string{"MODE": "fast"}}, "same": {Data: map[string]string{"a": "b"}},
+		"web": {
+			Data:       map[string]string{"app.conf": "color = red\nsize = 1\n", "same": "1"},
+			BinaryData: map[string][]byte{"logo": {1, 2, 3, 4}},
+		},
+	}}
+	text, err := file.Diff(before, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "config-diff", text)
 }
 
 func TestWhy(t *testing.T) {
@@ -163,6 +198,7 @@ func TestWhyKnowsWhatToDo(t *testing.T) {
 		v1alpha1.ReasonRetrying, v1alpha1.ReasonWaitingForDeletion, v1alpha1.ReasonInvalidPodTemplate, v1alpha1.ReasonNameConflict,
 		v1alpha1.ReasonRejected, v1alpha1.ReasonRevisionNotFound, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed,
 		v1alpha1.ReasonRollbackFailed, v1alpha1.ReasonRevisionDamaged, v1alpha1.ReasonDriftContested,
+		v1alpha1.ReasonConfigNotFound, v1alpha1.ReasonConfigUnreadable, v1alpha1.ReasonConfigContested, v1alpha1.ReasonConfigLost,
 	} {
 		s := ready(t)
 		s.stack.Status.Conditions = []metav1.Condition{notReady(reason, "words")}

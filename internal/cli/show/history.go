@@ -12,16 +12,19 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/cli/terminal"
+	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// History returns a table of a stack's rollouts, newest first.
-func (v View) History(history []v1alpha1.RolloutStatus) string {
+// History returns a table of a stack's rollouts, newest first. The revisions are needed for a wide
+// table only.
+func (v View) History(history []v1alpha1.RolloutStatus, revisions []model.Revision) string {
 	table := terminal.Table{
 		Header: []string{"REVISION", "OUTCOME", "TRIGGER", "AGE", "TOOK", "IMAGES", "CAUSE"}, Loose: []int{6, 5},
 	}
 	if v.Wide {
-		table.Header = append(table.Header, "MESSAGE")
+		table.Header = append(table.Header, "CONFIG", "MESSAGE")
 	}
 	for _, rollout := range history {
 		tone := toneOf(rollout.Outcome)
@@ -30,7 +33,7 @@ func (v View) History(history []v1alpha1.RolloutStatus) string {
 			v.age(rollout.StartedAt), v.took(rollout), v.images(rollout.Images), orNone(oneLine(rollout.Cause)),
 		}
 		if v.Wide {
-			row = append(row, oneLine(rollout.Message))
+			row = append(row, orNone(config(revision.Find(revisions, rollout.Revision))), oneLine(rollout.Message))
 		}
 		table.Rows = append(table.Rows, row)
 	}

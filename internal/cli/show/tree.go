@@ -63,6 +63,7 @@ func (v View) head(r release.Release) string {
 	line("Namespace", stack.Namespace)
 	line("Revision", v.revisions(r))
 	line("Image", v.image(mainImage(stack)))
+	line("Config", config(r.Find(stack.Status.Revision)))
 	line("Address", stack.Status.Address)
 	out.WriteString("\n")
 	return out.String()
