@@ -63,6 +63,8 @@ type AppStackList struct {
 }
 
 // AppStackSpec is the desired state of an AppStack.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.files) ? self.files.map(f, has(f.content) ? f.content.size() : 0).sum() : 0) + (has(self.components) ? self.components.map(c, has(c.files) ? c.files.map(f, has(f.content) ? f.content.size() : 0).sum() : 0).sum() : 0) <= 131072",message="the files of a stack may have 131072 characters in all: mount larger ones from a ConfigMap"
 type AppStackSpec struct {
 	// Image of the main component, and of every component that sets none:
 	// a reference such as nginx:1.29 or registry.example.com/team/app:1.4.2.

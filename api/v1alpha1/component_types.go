@@ -134,6 +134,15 @@ type ComponentSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(v, self.exists_one(w, w.mountPath == v.mountPath))",message="two volumes have the same mountPath: give each entry of volumes a mountPath of its own"
 	Volumes []Volume `json:"volumes,omitempty"`
 
+	// Files that the container gets, read-only, each at its path. They are part of the
+	// revision: a change is released, and a rollback restores them. At most 32, and
+	// 131072 characters in all files of a stack.
+	// +optional
+	// +listType=map
+	// +listMapKey=path
+	// +kubebuilder:validation:MaxItems=32
+	Files []File `json:"files,omitempty"`
+
 	// How many pods may be unavailable while nodes are drained. If it is not set, one
 	// pod may, for a component with two or more pods.
 	// +optional

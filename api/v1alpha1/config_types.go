@@ -3,6 +3,27 @@
 
 package v1alpha1
 
+// File is a file that a container gets.
+type File struct {
+	// Absolute path of the file in the container. Other files of its folder stay.
+	// +required
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/') && !self.endsWith('/') && !self.contains(':') && !self.contains('//') && !self.split('/').exists(part, part in ['.', '..'])",message="files[].path must be the absolute path of a file, such as /etc/app/app.conf, without ':', '.' and '..': correct it"
+	Path string `json:"path,omitempty"`
+
+	// Content of the file, at most 32768 characters. Defaults to an empty file.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32768
+	Content string `json:"content,omitempty"`
+
+	// Permissions of the file, 0 to 511 (0777 in YAML). Defaults to 420 (0644).
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=511
+	Mode *int32 `json:"mode,omitempty"`
+}
+
 // ConfigPolicy is how the ConfigMaps that pods use are released. It is not part of a
 // revision: changing it affects the next revision only, and replaces no pod.
 type ConfigPolicy struct {

@@ -114,12 +114,16 @@ func (e *execution) current(ctx context.Context) (bool, error) {
 }
 
 // start starts a rollout. It writes nothing before all dry runs have succeeded; the live stack
-// is read in parallel with them.
+// and the copies that exist already are read in parallel with them.
 func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 	var current bool
 	var lookErr error
 	var look sync.WaitGroup
-	look.Go(func() { current, lookErr = e.current(ctx) })
+	look.Go(func() {
+		if current, lookErr = e.current(ctx); current {
+			current, lookErr = e.hasCopies(ctx, step)
+		}
+	})
 	rev, err := e.try(ctx, step)
 	look.Wait()
 	if lookErr != nil || !current {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -66,6 +67,26 @@ func (e *execution) createCopy(ctx context.Context, step model.CopyConfig) error
 		}
 	}
 	return nil
+}
+
+// hasCopies reports whether the copies exist that the rollout start does not create: the cache may
+// not show yet that one was deleted.
+func (e *execution) hasCopies(ctx context.Context, start model.StartRollout) (bool, error) {
+	for _, copied := range start.Revision.Content.Config {
+		if copied.Hash == model.AbsentHash ||
+			slices.ContainsFunc(start.Copies, func(step model.CopyConfig) bool { return step.Copy.Name == copied.Name }) {
+			continue
+		}
+		found := &metav1.PartialObjectMetadata{}
+		found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+		if err := e.Live.Get(ctx, client.ObjectKey{Namespace: e.stack.Namespace, Name: copied.Name}, found); err != nil {
+			if apierrors.IsNotFound(err) {
+				return false, nil
+			}
+			return false, fmt.Errorf("reading ConfigMap %s: %w", copied.Name, err)
+		}
+	}
+	return true, nil
 }
 
 // createCopies creates the copies that a rollout start needs. It reports whether the rollout may

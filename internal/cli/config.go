@@ -38,15 +38,19 @@ func (c *connection) copiedConfig(ctx context.Context, content model.Content) (m
 	return all, nil
 }
 
-// liveConfig returns the ConfigMaps of which a release with the content would make copies, by name;
-// nil for one that does not exist. It leaves out those that the user may not read, and reports them.
+// liveConfig returns the ConfigMaps and files of which a release of the spec with the content would
+// make copies, by name; nil for one that does not exist. It leaves out those that the user may not read, and reports them.
 func (c *connection) liveConfig(
-	ctx context.Context, content model.Content, policy *v1alpha1.ConfigPolicy,
+	ctx context.Context, content model.Content, spec v1alpha1.AppStackSpec,
 ) (map[string]*model.ConfigMap, error) {
 	all := map[string]*model.ConfigMap{}
-	state := plan.NewConfigState(policy)
+	files, state := render.Files(spec), plan.NewConfigState(spec.Config)
 	for _, ref := range render.ConfigRefs(render.WithConfig(content, nil)) {
 		if _, read := all[ref.Name]; read || state.IsLive(ref.Name) {
+			continue
+		}
+		if model.IsFiles(ref.Name) {
+			all[ref.Name] = files[ref.Name]
 			continue
 		}
 		found, known, err := c.configMap(ctx, ref.Name)

@@ -110,7 +110,7 @@ func (c *connection) sides(
 		return before, after, err
 	}
 	spec := show.Side{Name: "the spec", Content: render.WithConfig(content, nil)}
-	spec.Config, err = c.liveConfig(ctx, content, r.Stack.Spec.Config)
+	spec.Config, err = c.liveConfig(ctx, content, r.Stack.Spec)
 	return newest, spec, err
 }
 

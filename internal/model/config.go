@@ -6,6 +6,7 @@ package model
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func (c *ConfigMap) Hash() string {
 // ConfigCopy is a ConfigMap as a revision stores it: the pod templates name an immutable copy of
 // it (R31). Its JSON form is stored, so fields are only ever added.
 type ConfigCopy struct {
-	// Source is the name of the copied ConfigMap.
+	// Source is the name of the copied ConfigMap, or stands for files: see FilesSource.
 	Source string `json:"source"`
 	// Name is the name of the copy.
 	Name string `json:"name"`
@@ -46,6 +47,16 @@ type ConfigCopy struct {
 	// and neither does the copy.
 	Hash string `json:"hash"`
 }
+
+// filesPrefix marks a source that stands for the files of a component. No ConfigMap has such a name.
+const filesPrefix = "files/"
+
+// FilesSource returns the source of a component's files (R35): they are stored like the copy of a
+// ConfigMap, but their content is in the spec.
+func FilesSource(component string) string { return filesPrefix + component }
+
+// IsFiles reports whether the source stands for the files of a component.
+func IsFiles(source string) bool { return strings.HasPrefix(source, filesPrefix) }
 
 // ObservedConfig is what is known of a ConfigMap that a stack names.
 type ObservedConfig struct {

@@ -69,12 +69,12 @@ func Revision(stack string, number int64) string {
 // maxName is the maximum length of the name of an object, in bytes (RFC 1123 subdomain).
 const maxName = 253
 
-// ConfigCopy returns the name of a stack's copy of a ConfigMap. The hash identifies the stack, the
+// ConfigCopy returns the name of a stack's copy of a ConfigMap, or of its files. The hash identifies the stack, the
 // ConfigMap and its content, so the name is unique even where the name of the ConfigMap has to be
 // shortened.
 func ConfigCopy(stack, configMap, hash string) string {
 	room := maxName - len(stack) - len(hash) - len("--")
-	source := strings.TrimRight(configMap[:min(len(configMap), room)], ".-")
+	source := strings.TrimRight(strings.ReplaceAll(configMap[:min(len(configMap), room)], "/", "-"), ".-")
 	return stack + "-" + source + "-" + hash
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/render"
@@ -90,9 +92,14 @@ func sourcesOf(config *model.ConfigState, content model.Content) []string {
 	for _, ref := range render.ConfigRefs(render.WithConfig(content, nil)) {
 		sources[ref.Name] = true
 	}
-	maps.DeleteFunc(sources, func(name string, _ bool) bool { return config.IsLive(name) })
+	maps.DeleteFunc(sources, func(name string, _ bool) bool {
+		return model.IsFiles(name) || config.IsLive(name) || !mayExist(name)
+	})
 	return slices.Sorted(maps.Keys(sources))
 }
+
+// mayExist reports whether there can be a ConfigMap of the name.
+func mayExist(name string) bool { return len(validation.IsDNS1123Subdomain(name)) == 0 }
 
 // unobserved reports whether the revision records ConfigMaps that cannot be compared with the current
 // ones yet, because these have not been observed.
@@ -164,17 +171,19 @@ func withConfig(state model.State, content model.Content) (model.Content, *model
 	if state.Config == nil {
 		return content, nil
 	}
-	sources := maps.Clone(state.Answers.Config)
+	sources := render.Files(state.Stack.Spec)
+	maps.Copy(sources, state.Answers.Config)
 	copies := map[string]model.ConfigCopy{}
 	for _, earlier := range content.Config {
-		if found, asked := sources[earlier.Source]; asked && found == nil && earlier.Hash != model.AbsentHash {
+		found, asked := sources[earlier.Source]
+		if deleted := asked && found == nil && earlier.Hash != model.AbsentHash; deleted || model.IsFiles(earlier.Source) {
 			copies[earlier.Source] = earlier
 			delete(sources, earlier.Source)
 		}
 	}
 	for _, ref := range render.ConfigRefs(render.WithConfig(content, nil)) {
 		found, asked := sources[ref.Name]
-		if missing := ref.Missing(found); asked && missing != "" {
+		if missing := ref.Missing(found); missing != "" && (asked || !mayExist(ref.Name)) {
 			return model.Content{}, &model.Problem{
 				Reason:  v1alpha1.ReasonConfigNotFound,
 				Message: fmt.Sprintf("component %s: %s: create it, or make the reference optional", ref.Component, missing),
@@ -229,6 +238,9 @@ func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model
 	var asks, lost []string
 	for _, copied := range missingCopies(state, rev) {
 		found, answered := state.Answers.Config[copied.Source]
+		if model.IsFiles(copied.Source) {
+			found, answered = render.Files(state.Stack.Spec)[copied.Source], true
+		}
 		live := state.Answers.Config[copied.Name]
 		switch {
 		case live != nil && live.Hash() == copied.Hash: // the cache does not show it yet

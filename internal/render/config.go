@@ -102,8 +102,14 @@ func WithConfig(content model.Content, copies map[string]model.ConfigCopy) model
 }
 
 // eachConfigRef calls visit for every field of the pod spec that names a ConfigMap, with the keys
-// that the ConfigMap must have. visit may change the name.
-func eachConfigRef(spec *corev1.PodSpec, visit func(name *string, optional *bool, keys ...string)) {
+// that the ConfigMap must have. visit may change the name. A name that was left out is for the API
+// server to reject.
+func eachConfigRef(spec *corev1.PodSpec, visitNamed func(name *string, optional *bool, keys ...string)) {
+	visit := func(name *string, optional *bool, keys ...string) {
+		if *name != "" {
+			visitNamed(name, optional, keys...)
+		}
+	}
 	for _, container := range containers(spec) {
 		for i := range container.EnvFrom {
 			if from := container.EnvFrom[i].ConfigMapRef; from != nil {

@@ -24,7 +24,7 @@ func podTemplate(in Input, component v1alpha1.Component, brought inherited, sele
 		ObjectMeta: metav1.ObjectMeta{Labels: naming.Labels(in.Stack.Name, component.Name)},
 		Spec: corev1.PodSpec{
 			Containers:                    []corev1.Container{appContainer(in.Defaults, component, brought)},
-			Volumes:                       volumes(component.Volumes),
+			Volumes:                       append(volumes(component.Volumes), fileVolumes(component)...),
 			ImagePullSecrets:              spec.ImagePullSecrets,
 			ServiceAccountName:            spec.ServiceAccountName,
 			EnableServiceLinks:            ptr.To(false),
@@ -73,7 +73,7 @@ func appContainer(defaults Defaults, component v1alpha1.Component, brought inher
 		ReadinessProbe:           cmp.Or(component.ReadinessProbe, brought.readiness),
 		LivenessProbe:            component.LivenessProbe,
 		StartupProbe:             component.StartupProbe,
-		VolumeMounts:             mounts(component.Volumes),
+		VolumeMounts:             append(mounts(component.Volumes), fileMounts(component.Files)...),
 		SecurityContext:          brought.securityContext(),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}

@@ -40,14 +40,16 @@ func configMessage(changed []string) string {
 }
 
 // Config returns the hashes of the ConfigMaps that belong to the revision, by name: those that it
-// has copies of, and those of its baseline.
+// has copies of, and those of its baseline. Files are not among them: they belong to the spec.
 func Config(rev model.Revision) map[string]string {
 	hashes := maps.Clone(rev.Record.ConfigBaseline)
 	if hashes == nil {
 		hashes = map[string]string{}
 	}
 	for _, copied := range rev.Content.Config {
-		hashes[copied.Source] = copied.Hash
+		if !model.IsFiles(copied.Source) {
+			hashes[copied.Source] = copied.Hash
+		}
 	}
 	return hashes
 }

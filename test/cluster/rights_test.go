@@ -113,6 +113,12 @@ func (w scene) isAdopted(ctx context.Context) {
 func (w scene) liveAWholeLife(ctx context.Context) {
 	GinkgoHelper()
 	stack := adopting()
+	By("copying a ConfigMap")
+	w.Kubectl("create", "configmap", "web", "--from-literal=color=blue")
+	w.Apply(fixture.With(stack.DeepCopy(), fixture.EnvFrom("web")))
+	w.BecomesReady(ctx)
+	Expect(w.Copies(ctx)).To(HaveLen(1))
+
 	By("updating, scaling, and autoscaling")
 	w.Apply(fixture.With(stack, fixture.Image("my-app:2"), fixture.Replicas(4)))
 	w.BecomesReady(ctx)
@@ -147,14 +153,21 @@ func (w scene) liveAWholeLife(ctx context.Context) {
 	w.isGone(ctx, &appsv1.Deployment{}, "my-app-worker")
 	w.isGone(ctx, &policyv1.PodDisruptionBudget{}, app)
 	Eventually(ctx, func() []string { return w.Revisions(ctx) }).Should(HaveLen(1))
+	Eventually(ctx, func() []string { return w.Copies(ctx) }).Should(BeEmpty())
 
 	By("orphaning the objects, adopting them again, and restoring a removed label")
+	w.Apply(fixture.With(stack, fixture.EnvFrom("web")))
+	w.BecomesReady(ctx)
 	w.Kubectl("delete", "aps/"+app, "--cascade=orphan")
 	Expect(w.Deployment(ctx, app).OwnerReferences).To(BeEmpty())
 	stack.Annotations = nil
 	w.Apply(stack)
 	w.BecomesReady(ctx)
 	Eventually(ctx, func() []metav1.OwnerReference { return w.Deployment(ctx, app).OwnerReferences }).ShouldNot(BeEmpty())
+	Eventually(ctx, func() ([]metav1.OwnerReference, error) {
+		copied, err := world.Get[corev1.ConfigMap](ctx, w.Namespace, w.Copies(ctx)[0])
+		return copied.OwnerReferences, err
+	}).ShouldNot(BeEmpty())
 	w.Kubectl("label", "deployment/"+app, naming.LabelStack+"-")
 	Eventually(func() map[string]string { return w.Deployment(ctx, app).Labels }).Should(HaveKey(naming.LabelStack))
 

@@ -39,7 +39,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 			},
 			Data: map[string]string{"large": strings.Repeat("x", 1<<20-100)}, BinaryData: map[string][]byte{"bin": binary},
 		})).To(Succeed())
-		stack := created(envFrom("env-from", long), fixture.PodTemplate(`{"spec":{
+		stack := created(fixture.EnvFrom("env-from", long), fixture.PodTemplate(`{"spec":{
 			"initContainers":[{"name":"init","image":"init:1","envFrom":[{"configMapRef":{"name":"init"}}]}],
 			"containers":[
 				{"name":"app","env":[{"name":"A","valueFrom":{"configMapKeyRef":{"name":"env","key":"key"}}}],
@@ -74,7 +74,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 	It("R32 R34 are released when they change, and put back they are the earlier revision", func() {
 		putConfig("web", map[string]string{"color": "blue"})
 		putConfig("unused", map[string]string{"color": "blue"})
-		created(envFrom("web"))
+		created(fixture.EnvFrom("web"))
 		before := copies()["web"]
 
 		putConfig("unused", map[string]string{"color": "red"})
@@ -109,7 +109,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 		for _, name := range names {
 			putConfig(name, map[string]string{"v": "1"})
 		}
-		created(envFrom(names...))
+		created(fixture.EnvFrom(names...))
 		for _, name := range names {
 			putConfig(name, map[string]string{"v": "2"})
 		}
@@ -160,7 +160,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 	DescribeTable("R32 are not released by themselves where the spec says so",
 		func(policy v1alpha1.ConfigPolicy, copied bool) {
 			putConfig("web", map[string]string{"color": "blue"})
-			created(envFrom("web"), configPolicy(policy))
+			created(fixture.EnvFrom("web"), configPolicy(policy))
 			Expect(len(copies()) > 0).To(Equal(copied))
 			putConfig("web", map[string]string{"color": "red"})
 			putConfig("other", map[string]string{"color": "red"})
@@ -181,7 +181,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 
 	It("R32 stop being released when they become live, and the next revision names them itself", func() {
 		putConfig("web", map[string]string{"color": "blue"})
-		created(envFrom("web"))
+		created(fixture.EnvFrom("web"))
 		change(configPolicy(v1alpha1.ConfigPolicy{Live: []string{"web"}}))
 		putConfig("web", map[string]string{"color": "red"})
 		Consistently(func() int64 { return current().Status.Revision }, "7s").Should(BeEquivalentTo(1))
@@ -194,7 +194,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 		for n := range 4 {
 			putConfig("web", map[string]string{"v": fmt.Sprint(n)})
 			if n == 0 {
-				created(envFrom("web"), fixture.HistoryLimit(2))
+				created(fixture.EnvFrom("web"), fixture.HistoryLimit(2))
 			} else {
 				moved(int64(n + 1))
 				ready()
@@ -226,7 +226,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 		config := &model.ConfigMap{Data: map[string]string{"color": "blue"}}
 		name := render.ConfigCopies(app, map[string]*model.ConfigMap{"web": config})["web"].Name
 		putConfig(name, map[string]string{"owner": "somebody"})
-		create(envFrom("web"))
+		create(fixture.EnvFrom("web"))
 		stalled(v1alpha1.ReasonNameConflict, name)
 		Expect(numbers()).To(BeEmpty())
 		Expect(find(Default, &corev1.ConfigMap{}, name).Data).To(HaveKeyWithValue("owner", "somebody"))
@@ -234,7 +234,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 
 	It("R26 R31 have copies that survive the stack with --cascade=orphan, and are adopted with the revisions", func() {
 		putConfig("web", map[string]string{"color": "blue"})
-		created(envFrom("web"))
+		created(fixture.EnvFrom("web"))
 		before := copies()["web"]
 		orphan()
 		theirs := before.DeepCopy()
@@ -242,7 +242,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 			Namespace: namespace, Name: "their-copy", Labels: before.Labels, Annotations: before.Annotations,
 		}
 		Expect(k8s.Create(ctx, theirs)).To(Succeed())
-		stack := created(envFrom("web"))
+		stack := created(fixture.EnvFrom("web"))
 		Eventually(func(g Gomega) {
 			after := find(g, &corev1.ConfigMap{}, before.Name)
 			g.Expect(after.UID).To(Equal(before.UID))
@@ -254,7 +254,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 
 	It("R32 are released after an operator was away, and cost nothing while nothing changes", func() {
 		putConfig("web", map[string]string{"color": "blue"})
-		created(envFrom("web"))
+		created(fixture.EnvFrom("web"))
 		counted := &requests{}
 		observedConfig := rest.CopyConfig(config)
 		observedConfig.Wrap(counted.transport)
@@ -288,18 +288,6 @@ func putConfig(name string, data map[string]string) {
 		Expect(k8s.Create(ctx, object)).To(Succeed())
 	} else {
 		Expect(k8s.Update(ctx, object)).To(Succeed())
-	}
-}
-
-// envFrom makes the main component use ConfigMaps as its environment.
-func envFrom(names ...string) option {
-	return func(s *v1alpha1.AppStack) {
-		s.Spec.EnvFrom = nil
-		for _, name := range names {
-			s.Spec.EnvFrom = append(s.Spec.EnvFrom, corev1.EnvFromSource{
-				ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}},
-			})
-		}
 	}
 }
 

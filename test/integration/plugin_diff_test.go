@@ -168,7 +168,7 @@ var _ = Describe("the plugin: diff", func() {
 
 	It("R31 compares ConfigMaps key by key, and shows which revision uses which copy", func() {
 		putConfig("web", map[string]string{"app.conf": "color = blue\n"})
-		created(envFrom("web"))
+		created(fixture.EnvFrom("web"))
 		putConfig("web", map[string]string{"app.conf": "color = red\n"})
 		text := does("diff", app)
 		Expect(text).To(ContainSubstring("--- revision 1, ConfigMap web, key app.conf\n+++ the spec, ConfigMap web, key app.conf\n"))

@@ -33,7 +33,8 @@ var _ = Describe("the operator's rights", func() {
 		By("creating all kinds of objects, adopting, updating")
 		Expect(k8s.Create(ctx, legacyDeployment(app))).To(Succeed())
 		Expect(k8s.Create(ctx, legacyService(app))).To(Succeed())
-		stack := created(adopting(), fixture.HistoryLimit(1), autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}),
+		putConfig("web", map[string]string{"color": "blue"})
+		stack := created(adopting(), fixture.HistoryLimit(1), autoscaled(v1alpha1.Autoscaling{MaxReplicas: 3}), fixture.EnvFrom("web"),
 			fixture.Component("worker", 2, func(c *v1alpha1.Component) { c.Ports = []v1alpha1.Port{{ContainerPort: 1}} }))
 		expectEvent(stack, corev1.EventTypeNormal, v1alpha1.EventRolloutStarted, "revision 1")
 		released(fixture.Image("my-app:2"), fixture.HistoryLimit(3), notAutoscaled())
@@ -70,7 +71,8 @@ var _ = Describe("the operator's rights", func() {
 		elsewhere := fixture.Stack(app, fixture.InNamespace(other.Name))
 		Expect(k8s.Create(ctx, elsewhere)).To(Succeed())
 		DeferCleanup(func() { Expect(k8s.Delete(ctx, elsewhere)).To(Succeed()) })
-		created(fixture.Component("worker", 2, nil, "work"))
+		putConfig("web", map[string]string{"color": "blue"})
+		created(fixture.Component("worker", 2, nil, "work"), fixture.EnvFrom("web"))
 		released(fixture.Image("my-app:2"))
 		released(fixture.RollbackTo(1, 2), fixture.WithoutComponents())
 		Consistently(func(g Gomega) {
@@ -146,13 +148,14 @@ var _ = Describe("the users' roles", func() {
 })
 
 // operatorAccount returns a client config with exactly the permissions that
-// config/rbac grants the operator, until the spec ends.
+// config/rbac grants the operator, and the guard of ConfigMaps, until the spec ends.
 func operatorAccount() (asAccount *rest.Config, account rbacv1.Subject) {
 	GinkgoHelper()
+	installGuard("copies_policy.yaml", "copies_binding.yaml")
 	role := readRole("role.yaml")
 	role.GenerateName, role.Name = "operator-", ""
 	Expect(k8s.Create(ctx, role)).To(Succeed())
-	account = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "controller-manager"}
+	account = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "appstack-controller-manager"}
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "operator-"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
@@ -170,13 +173,14 @@ func operatorAccount() (asAccount *rest.Config, account rbacv1.Subject) {
 // config/namespaced/tenant grants the operator in the spec's namespace.
 func tenantAccount() *rest.Config {
 	GinkgoHelper()
+	installGuard("copies_policy.yaml", "copies_binding.yaml")
 	raw, err := os.ReadFile(filepath.Join(root, "config", "namespaced", "tenant", "role.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	role := &rbacv1.Role{}
 	Expect(yaml.UnmarshalStrict(raw, role)).To(Succeed())
 	role.Namespace = namespace
 	Expect(k8s.Create(ctx, role)).To(Succeed())
-	account := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "controller-manager"}
+	account := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "appstack-controller-manager"}
 	Expect(k8s.Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: role.Name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},

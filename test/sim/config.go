@@ -59,6 +59,13 @@ func (w *World) RemoveConfig(name string) {
 // Copies returns the names of the copies, sorted.
 func (w *World) Copies() []string { return names(w.config.copies) }
 
+// useFiles makes the operator handle config if the stack has files.
+func (w *World) useFiles() {
+	if len(render.Files(w.Stack().Spec)) > 0 {
+		w.useConfig()
+	}
+}
+
 // useConfig makes the operator handle config.
 func (w *World) useConfig() {
 	if w.config == nil {

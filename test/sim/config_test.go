@@ -8,7 +8,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
@@ -16,22 +15,10 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// envFrom makes the main component use ConfigMaps as its environment.
-func envFrom(names ...string) Option {
-	return func(s *v1alpha1.AppStack) {
-		s.Spec.EnvFrom = nil
-		for _, name := range names {
-			s.Spec.EnvFrom = append(s.Spec.EnvFrom, corev1.EnvFromSource{
-				ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}},
-			})
-		}
-	}
-}
-
 var _ = DescribeTable("the config of a stack", tellStory,
 	Entry("R31 R32 R34 a changed ConfigMap is a release, and put back it is the earlier revision", "config-changed", func(s story) {
 		s.SetConfig("web", "")
-		s.apply("kubectl apply: image my-app:1, with ConfigMap web", envFrom("web"))
+		s.apply("kubectl apply: image my-app:1, with ConfigMap web", EnvFrom("web"))
 		s.settle()
 		s.Say("ConfigMap web changes")
 		s.SetConfig("web", "more")
@@ -44,7 +31,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 	}),
 	Entry("R34 a release that fails by its ConfigMap is rolled back, and the fix released", "config-crash", func(s story) {
 		s.SetConfig("web", "")
-		s.apply("kubectl apply: image my-app:1, with ConfigMap web", envFrom("web"))
+		s.apply("kubectl apply: image my-app:1, with ConfigMap web", EnvFrom("web"))
 		s.settle()
 		s.Say("ConfigMap web changes, and the app crashes by it")
 		s.SetConfig("web", "crash")
@@ -58,7 +45,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 	Entry("R32 changes that follow each other, with the spec, are one release", "config-gathered", func(s story) {
 		s.SetConfig("web", "")
 		s.SetConfig("env", "")
-		s.apply("kubectl apply: image my-app:1, with ConfigMaps web and env", envFrom("web", "env"))
+		s.apply("kubectl apply: image my-app:1, with ConfigMaps web and env", EnvFrom("web", "env"))
 		s.settle()
 		s.Say("ConfigMap web changes, and env two seconds later")
 		s.SetConfig("web", "more")
@@ -72,7 +59,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 	}),
 	Entry("R33 a missing ConfigMap is waited for, and a deleted one changes nothing", "config-missing", func(s story) {
 		s.SetConfig("other", "")
-		s.apply("kubectl apply: image my-app:1, with ConfigMap web, which is missing", envFrom("web"))
+		s.apply("kubectl apply: image my-app:1, with ConfigMap web, which is missing", EnvFrom("web"))
 		s.settle()
 		s.Say("ConfigMap web is created")
 		s.SetConfig("web", "")
@@ -85,7 +72,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 	}),
 	Entry("R31 copies are pruned with their revisions, and created again when they are deleted", "config-copies", func(s story) {
 		s.SetConfig("web", "")
-		s.apply("kubectl apply: image my-app:1, with ConfigMap web, revisionHistoryLimit 1", envFrom("web"), HistoryLimit(1))
+		s.apply("kubectl apply: image my-app:1, with ConfigMap web, revisionHistoryLimit 1", EnvFrom("web"), HistoryLimit(1))
 		s.settle()
 		s.Say("ConfigMap web changes")
 		s.SetConfig("web", "more")
@@ -99,7 +86,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.settle()
 	}),
 	Entry("R2 R32 a revision from before copies keeps its pods, and a change is a release", "config-upgrade", func(s story) {
-		s.apply("kubectl apply to an operator without copies: image my-app:1, with ConfigMap web", envFrom("web"))
+		s.apply("kubectl apply to an operator without copies: image my-app:1, with ConfigMap web", EnvFrom("web"))
 		s.settle()
 		s.Say("the operator is upgraded; ConfigMap web is there")
 		s.SetConfig("web", "")
@@ -115,7 +102,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 var _ = It("R32 holds a stack whose ConfigMap changes again and again", func() {
 	s := story{sim.New()}
 	s.SetConfig("web", "0")
-	s.apply("kubectl apply", envFrom("web"))
+	s.apply("kubectl apply", EnvFrom("web"))
 	s.settle()
 	for n := range 13 {
 		s.SetConfig("web", strconv.Itoa(n+1))

@@ -182,6 +182,7 @@ func (w *World) Apply(stack *v1alpha1.AppStack) {
 		stack.Status = w.state.Stack.Status
 	}
 	w.state.Stack = stack
+	w.useFiles()
 	w.changed = true
 }
 

@@ -69,6 +69,8 @@ volumes: [{name: base, mountPath: /base, secret: {secretName: base, items: [{key
 replicas: 0
 volumes: [{name: base, mountPath: /base, persistentVolumeClaim: {claimName: base}}]`},
 
+	{at: "files", podless: true, spec: `files: [{path: /base, content: base}]`},
+
 	{at: "components", spec: `components: [{name: base, replicas: 0}]`},
 	{at: "components[].name"},
 	{at: "imagePullSecrets[]", spec: `imagePullSecrets: [{name: base}]`},

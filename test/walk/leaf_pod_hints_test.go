@@ -3,6 +3,8 @@
 
 package walk_test
 
+import "strings"
+
 // What Kubernetes' own fields of containers, probes and volumes take, where their schemas do not say.
 
 var envHints = map[string]leafHint{
@@ -13,7 +15,8 @@ var envHints = map[string]leafHint{
 	"env[].value":     valid("b", ""),
 	"env[].valueFrom": valid().badWith(fragment{}, `env: [{name: A}]`).bad(parseLeaf(`{fieldRef: {fieldPath: metadata.name}}`)),
 
-	"env[].valueFrom.configMapKeyRef.name":     valid("walk-a", "walk-b").bad("", "Not_A_Name"),
+	"env[].valueFrom.configMapKeyRef.name": valid("walk-a", "walk-b").bad("").
+		badAs("Not_A_Name", `ConfigMap "Not_A_Name" does not exist`).badAs("missing", `ConfigMap "missing" does not exist`),
 	"env[].valueFrom.configMapKeyRef.key":      valid("a", "b.c").bad("", "not a key", ".."),
 	"env[].valueFrom.configMapKeyRef.optional": valid(true, false),
 	"env[].valueFrom.secretKeyRef.name":        valid("walk-a", "walk-b").bad("", "Not_A_Name"),
@@ -32,7 +35,8 @@ var envHints = map[string]leafHint{
 
 	"envFrom": valid([]any{}, parseLeaf(`[{configMapRef: {name: base}}, {secretRef: {name: base}}]`)).
 		bad(parseLeaf(`[{}]`), parseLeaf(`[{configMapRef: {name: a}, secretRef: {name: b}}]`)),
-	"envFrom[].configMapRef.name":     valid("walk-a", "walk-b").bad("", "Not_A_Name"),
+	"envFrom[].configMapRef.name": valid("walk-a", "walk-b").bad("").
+		badAs("Not_A_Name", `ConfigMap "Not_A_Name" does not exist`).badAs("missing", `ConfigMap "missing" does not exist`),
 	"envFrom[].configMapRef.optional": valid(true, false),
 	"envFrom[].secretRef.name":        valid("walk-a", "walk-b").bad("", "Not_A_Name"),
 	"envFrom[].secretRef.optional":    valid(true, false),
@@ -80,7 +84,8 @@ var volumeHints = map[string]leafHint{
 	"volumes[].mountPath": valid("/a", "/b/c").bad("/a:b"),
 	"volumes[].subPath":   valid("a", "b/c").bad("/a", "../a"),
 
-	"volumes[].configMap.name":         valid("walk-a", "walk-b").bad(""),
+	"volumes[].configMap.name": valid("walk-a", "walk-b").bad("").
+		badAs("Not_A_Name", `ConfigMap "Not_A_Name" does not exist`).badAs("missing", `ConfigMap "missing" does not exist`),
 	"volumes[].configMap.optional":     valid(true, false),
 	"volumes[].configMap.defaultMode":  valid(int64(256), int64(0)).asBefore(int64(420)).bad(int64(-1), int64(512)),
 	"volumes[].configMap.defaultUser":  valid(int64(1), int64(1000)),
@@ -96,9 +101,14 @@ var volumeHints = map[string]leafHint{
 	"volumes[].secret.items[].path":    valid("a", "b/c").bad("", "../a", "/a"),
 	"volumes[].secret.items[].mode":    valid(int64(256), int64(0)).bad(int64(-1), int64(512)),
 	"volumes[].secret.items[].user":    valid(int64(1), int64(1000)),
-	"volumes[].emptyDir.medium":        valid("Memory", "HugePages").asBefore(""),
-	"volumes[].emptyDir.mode":          valid(int64(493), int64(1023)),
-	"volumes[].emptyDir.sizeLimit":     valid("1Gi", int64(1024)).bad("-1"),
+	"files": valid([]any{}, parseLeaf(`[{path: /a}, {path: /b/c, content: b}]`)).
+		bad(parseLeaf(`[{path: /a}, {path: /a}]`)).badAs(parseLeaf(`[{content: a}]`), "path"),
+	"files[].path":                 valid("/a", "/b/c.d").bad("a", "/", "/a/", "/a:b", "/a/../b", "/./a", "/a//b"),
+	"files[].content":              valid("a", "").bad(strings.Repeat("a", 32769)),
+	"files[].mode":                 valid(int64(256), int64(0)).asBefore(int64(420)).bad(int64(-1), int64(512)),
+	"volumes[].emptyDir.medium":    valid("Memory", "HugePages").asBefore(""),
+	"volumes[].emptyDir.mode":      valid(int64(493), int64(1023)),
+	"volumes[].emptyDir.sizeLimit": valid("1Gi", int64(1024)).bad("-1"),
 
 	"volumes[].persistentVolumeClaim.claimName": valid("walk-a", "walk-b").bad(""),
 }

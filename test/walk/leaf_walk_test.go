@@ -228,5 +228,14 @@ func furnish(ctx context.Context, namespace string) error {
 			return fmt.Errorf("creating a service account: %w", err)
 		}
 	}
+	for _, name := range []string{"base", "walk-a", "walk-b"} {
+		config := &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			Data:       map[string]string{"base": name, "a": name, "b.c": name},
+		}
+		if err := world.Kube.Create(ctx, config); err != nil {
+			return fmt.Errorf("creating a ConfigMap: %w", err)
+		}
+	}
 	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
 	"github.com/appstack-dev/appstack/test/kubectl"
 )
 
@@ -102,6 +103,16 @@ func (w World) Deployments(ctx context.Context) []string {
 func (w World) Revisions(ctx context.Context) []string {
 	GinkgoHelper()
 	return Names(List[appsv1.ControllerRevisionList](ctx, w.Namespace).Items)
+}
+
+// Copies returns the names of the copies of ConfigMaps.
+func (w World) Copies(ctx context.Context) []string {
+	GinkgoHelper()
+	copies := slices.DeleteFunc(List[corev1.ConfigMapList](ctx, w.Namespace).Items, func(config corev1.ConfigMap) bool {
+		_, copied := config.Annotations[naming.AnnotationConfigSource]
+		return !copied
+	})
+	return Names(copies)
 }
 
 // ReplicaSets returns the UIDs of all ReplicaSets.

@@ -39,6 +39,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DisruptionBudgetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FailureStatus"):
 		return &apiv1alpha1.FailureStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("File"):
+		return &apiv1alpha1.FileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageStatus"):
 		return &apiv1alpha1.ImageStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageValue"):

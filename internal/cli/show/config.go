@@ -51,8 +51,12 @@ func (v View) configDiff(before, after Side) string {
 		keys := maps.Clone(values(old))
 		maps.Copy(keys, values(changed))
 		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			name := "ConfigMap " + source
+			if model.IsFiles(source) {
+				name = source
+			}
 			label := func(side Side, config *model.ConfigMap) string {
-				text := fmt.Sprintf("%s, ConfigMap %s, key %s", side.Name, source, key)
+				text := fmt.Sprintf("%s, %s, key %s", side.Name, name, key)
 				if _, found := values(config)[key]; !found {
 					text += ": absent"
 				}

@@ -90,6 +90,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.EnvFromSource
           elementRelationship: atomic
+    - name: files
+      type:
+        list:
+          elementType:
+            namedType: com.github.appstack-dev.appstack.api.v1alpha1.File
+          elementRelationship: associative
+          keys:
+          - path
     - name: image
       type:
         scalar: string
@@ -275,6 +283,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.EnvFromSource
           elementRelationship: atomic
+    - name: files
+      type:
+        list:
+          elementType:
+            namedType: com.github.appstack-dev.appstack.api.v1alpha1.File
+          elementRelationship: associative
+          keys:
+          - path
     - name: image
       type:
         scalar: string
@@ -424,6 +440,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: revision
       type:
         scalar: numeric
+- name: com.github.appstack-dev.appstack.api.v1alpha1.File
+  map:
+    fields:
+    - name: content
+      type:
+        scalar: string
+    - name: mode
+      type:
+        scalar: numeric
+    - name: path
+      type:
+        scalar: string
 - name: com.github.appstack-dev.appstack.api.v1alpha1.ImageResolution
   scalar: string
 - name: com.github.appstack-dev.appstack.api.v1alpha1.ImageStatus

@@ -211,6 +211,19 @@ func (b *AppStackSpecApplyConfiguration) WithVolumes(values ...*VolumeApplyConfi
 	return b
 }
 
+// WithFiles adds the given value to the Files field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Files field.
+func (b *AppStackSpecApplyConfiguration) WithFiles(values ...*FileApplyConfiguration) *AppStackSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFiles")
+		}
+		b.ComponentSpecApplyConfiguration.Files = append(b.ComponentSpecApplyConfiguration.Files, *values[i])
+	}
+	return b
+}
+
 // WithDisruptionBudget sets the DisruptionBudget field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the DisruptionBudget field is set to the value of the last call.

@@ -59,6 +59,10 @@ type ComponentSpecApplyConfiguration struct {
 	StartupProbe *v1.Probe `json:"startupProbe,omitempty"`
 	// Volumes, each with its mount path in the container.
 	Volumes []VolumeApplyConfiguration `json:"volumes,omitempty"`
+	// Files that the container gets, read-only, each at its path. They are part of the
+	// revision: a change is released, and a rollback restores them. At most 32, and
+	// 131072 characters in all files of a stack.
+	Files []FileApplyConfiguration `json:"files,omitempty"`
 	// How many pods may be unavailable while nodes are drained. If it is not set, one
 	// pod may, for a component with two or more pods.
 	DisruptionBudget *DisruptionBudgetApplyConfiguration `json:"disruptionBudget,omitempty"`
@@ -210,6 +214,19 @@ func (b *ComponentSpecApplyConfiguration) WithVolumes(values ...*VolumeApplyConf
 			panic("nil value passed to WithVolumes")
 		}
 		b.Volumes = append(b.Volumes, *values[i])
+	}
+	return b
+}
+
+// WithFiles adds the given value to the Files field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Files field.
+func (b *ComponentSpecApplyConfiguration) WithFiles(values ...*FileApplyConfiguration) *ComponentSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFiles")
+		}
+		b.Files = append(b.Files, *values[i])
 	}
 	return b
 }
