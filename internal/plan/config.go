@@ -284,7 +284,7 @@ func orphanedCopies(state model.State) []model.AdoptCopy {
 
 // minCopyAge is how old an unused copy must be before it is deleted: the cache may show it before
 // the revision that names it.
-const minCopyAge = time.Minute
+const minCopyAge = 10 * time.Second
 
 // unusedCopies returns the deletions of copies that no revision names (R31), and the time until the
 // next one is due; 0 if there is none. Orphans are left alone: they may be somebody else's.

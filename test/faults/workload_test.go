@@ -5,6 +5,7 @@ package faults_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,6 +70,24 @@ var workloads = []workload{
 			changed(Paused(false)),
 		},
 	},
+	{
+		name: "create with config",
+		acts: []act{{func(ctx context.Context, namespace string) error {
+			return errors.Join(putConfig("1")(ctx, namespace), create(EnvFrom("web"), withFile)(ctx, namespace))
+		}, v1alpha1.ReasonSucceeded}},
+	},
+	{
+		name:   "config changed with the spec",
+		before: []act{{putConfig("1"), ""}, created(EnvFrom("web"), withFile)},
+		acts: []act{{func(ctx context.Context, namespace string) error {
+			return errors.Join(putConfig("2")(ctx, namespace), change(Image("my-app:2"))(ctx, namespace))
+		}, v1alpha1.ReasonSucceeded}},
+	},
+	{
+		name:   "rollback to other config",
+		before: []act{{putConfig("1"), ""}, created(EnvFrom("web")), changed(EnvFrom(), withFile)},
+		acts:   []act{changed(RollbackTo(1, 2))},
+	},
 	{name: "prune", before: []act{created(HistoryLimit(1)), changed(Image("my-app:2"))}, acts: []act{changed(Image("my-app:3"))}},
 	{name: "delete", before: []act{created()}, acts: []act{{remove, ""}}},
 	{
@@ -100,6 +119,18 @@ func namedPort(name string) Option {
 func autoscaledWorker(s *v1alpha1.AppStack) {
 	s.Spec.Components[0].Replicas = nil
 	s.Spec.Components[0].Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 3}
+}
+
+// withFile gives the main component a file.
+func withFile(s *v1alpha1.AppStack) {
+	s.Spec.Files = []v1alpha1.File{{Path: "/etc/app.conf", Content: "color = blue"}}
+}
+
+// putConfig creates or changes the ConfigMap web.
+func putConfig(value string) func(context.Context, string) error {
+	return func(ctx context.Context, namespace string) error {
+		return world.PutConfig(ctx, namespace, "web", map[string]string{"VALUE": value})
+	}
 }
 
 func created(options ...Option) act { return act{create(options...), v1alpha1.ReasonSucceeded} }
@@ -138,6 +169,13 @@ func (a act) stands(ctx context.Context, namespace string) (how string, over boo
 	}
 	if err != nil {
 		return err.Error(), false
+	}
+	// an automatic rollback is in progress while Ready has its reason already
+	if history := stack.Status.History; len(history) > 0 && history[0].Outcome == v1alpha1.OutcomeProgressing {
+		how += fmt.Sprintf("the rollout to revision %d is in progress\n", history[0].Revision)
+		if a.reason != v1alpha1.ReasonPaused {
+			return how, false
+		}
 	}
 	for _, condition := range stack.Status.Conditions {
 		how += fmt.Sprintf("%s=%s %s: %s (%d of %d)\n", condition.Type, condition.Status, condition.Reason, condition.Message,

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -34,6 +35,8 @@ type Namespace struct {
 	Services    []corev1.Service
 	Autoscalers []autoscalingv2.HorizontalPodAutoscaler
 	Budgets     []policyv1.PodDisruptionBudget
+	// Copies are the operator's copies of ConfigMaps.
+	Copies []corev1.ConfigMap
 }
 
 // Read reads it past any cache.
@@ -47,14 +50,21 @@ func Read(ctx context.Context, kube client.Reader, namespace string) (Namespace,
 		services    corev1.ServiceList
 		autoscalers autoscalingv2.HorizontalPodAutoscalerList
 		budgets     policyv1.PodDisruptionBudgetList
+		configMaps  corev1.ConfigMapList
 	)
-	for _, list := range []client.ObjectList{&stacks, &revisions, &deployments, &replicaSets, &services, &autoscalers, &budgets} {
+	for _, list := range []client.ObjectList{
+		&stacks, &revisions, &deployments, &replicaSets, &services, &autoscalers, &budgets, &configMaps,
+	} {
 		if err := kube.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return Namespace{}, fmt.Errorf("reading namespace %s: %w", namespace, err)
 		}
 	}
 	n.Stacks, n.Revisions, n.Deployments, n.ReplicaSets = stacks.Items, revisions.Items, deployments.Items, replicaSets.Items
 	n.Services, n.Autoscalers, n.Budgets = services.Items, autoscalers.Items, budgets.Items
+	n.Copies = slices.DeleteFunc(configMaps.Items, func(config corev1.ConfigMap) bool {
+		_, copied := config.Annotations[naming.AnnotationConfigSource]
+		return !copied
+	})
 	return n, nil
 }
 
@@ -75,6 +85,9 @@ func (n Namespace) children() []client.Object {
 	}
 	for i := range n.Budgets {
 		all = append(all, &n.Budgets[i])
+	}
+	for i := range n.Copies {
+		all = append(all, &n.Copies[i])
 	}
 	return all
 }
@@ -150,7 +163,8 @@ func (n Namespace) Running() (string, error) {
 		}
 	}
 	for _, child := range n.children() {
-		if _, ok := child.(*appsv1.ControllerRevision); ok {
+		switch child.(type) {
+		case *appsv1.ControllerRevision, *corev1.ConfigMap: // earlier revisions have theirs
 			continue
 		}
 		plainly := child.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy

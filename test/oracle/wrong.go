@@ -81,6 +81,7 @@ func (n Namespace) confused(stack *v1alpha1.AppStack) []string {
 		}
 		revisions = append(revisions, rev)
 	}
+	wrong = append(wrong, n.miscopied(stack, revisions)...)
 	timeline := revision.Timeline(revisions)
 	for i, rollout := range timeline {
 		if i > 0 && rollout.Sequence >= timeline[i-1].Sequence {
@@ -88,6 +89,29 @@ func (n Namespace) confused(stack *v1alpha1.AppStack) []string {
 		}
 		if i > 0 && rollout.Open() {
 			wrong = append(wrong, fmt.Sprintf("%s: rollout %d is open, and %d began after it", stack.Name, rollout.Sequence, timeline[0].Sequence))
+		}
+	}
+	return wrong
+}
+
+// miscopied reports copies of ConfigMaps that no revision of the stack names, and those that are missing
+// although the running revision names them (R31).
+func (n Namespace) miscopied(stack *v1alpha1.AppStack, revisions []model.Revision) []string {
+	var wrong []string
+	var names []string
+	for i := range n.Copies {
+		if n.Copies[i].Labels[naming.LabelStack] == stack.Name {
+			names = append(names, n.Copies[i].Name)
+		}
+	}
+	for _, name := range revision.UnusedCopies(names, revisions) {
+		wrong = append(wrong, fmt.Sprintf("no revision names the copy %s", name))
+	}
+	if running := revision.Find(revisions, stack.Status.Revision); running != nil {
+		for _, copied := range running.Content.Config {
+			if copied.Hash != model.AbsentHash && !slices.Contains(names, copied.Name) {
+				wrong = append(wrong, fmt.Sprintf("revision %d runs without its copy %s", running.Number, copied.Name))
+			}
 		}
 	}
 	return wrong

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/naming"
 	. "github.com/appstack-dev/appstack/test/fixture"
 	"github.com/appstack-dev/appstack/test/world"
 )
@@ -39,6 +40,7 @@ func (w *wanderer) next() step {
 	}
 	good := pick("my-app:1", "my-app:2", "my-app:3")
 	bad := pick("my-app:waits-InvalidImageName", "my-app:crash", "my-app:missing")
+	value := pick("1", "2", lastConfig)
 	to := int64(1 + w.random.IntN(5))
 	replicas := int32(w.random.IntN(4))  //nolint:gosec // small
 	limit := int32(1 + w.random.IntN(4)) //nolint:gosec // small
@@ -52,6 +54,16 @@ func (w *wanderer) next() step {
 		changed("update", "no worker", WithoutComponents()),
 		changed("update", "restart", RestartedAt(time.Now())),
 		changed("update", fmt.Sprintf("keep %d", limit), HistoryLimit(limit)),
+		changed("update", "without ConfigMap web", EnvFrom()),
+		changed("update", "with ConfigMap web", EnvFrom("web")),
+		{"config", "ConfigMap web has " + value, func(ctx context.Context) error { return w.putConfig(ctx, value) }},
+		{"config", "ConfigMap web has " + value, func(ctx context.Context) error { return w.putConfig(ctx, value) }},
+		{"config", "ConfigMap web is deleted", func(ctx context.Context) error {
+			return client.IgnoreNotFound(world.Kube.Delete(ctx, &corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"},
+			}))
+		}},
+		{"config", "a copy of ConfigMap web is deleted", w.deleteCopy},
 		changed("break", "image "+bad, Image(bad)),
 		changed("break", "image "+bad, Image(bad)),
 		changed("roll back", fmt.Sprintf("rollback to %d", to), RollbackTo(to, 0)),
@@ -106,6 +118,21 @@ func edit[T client.Object](ctx context.Context, object T, by func(T)) error {
 		return nil // the operator and Kubernetes are faster all the time
 	}
 	return client.IgnoreNotFound(err)
+}
+
+// putConfig creates or changes the ConfigMap that the stack uses.
+func (w *wanderer) putConfig(ctx context.Context, value string) error {
+	return world.PutConfig(ctx, w.namespace, "web", map[string]string{"VALUE": value})
+}
+
+// deleteCopy deletes one of the copies of ConfigMaps.
+func (w *wanderer) deleteCopy(ctx context.Context) error {
+	var copies corev1.ConfigMapList
+	err := world.Kube.List(ctx, &copies, client.InNamespace(w.namespace), client.MatchingLabels{naming.LabelStack: world.App})
+	if err != nil || len(copies.Items) == 0 {
+		return err
+	}
+	return client.IgnoreNotFound(world.Kube.Delete(ctx, &copies.Items[w.random.IntN(len(copies.Items))]))
 }
 
 // killPod deletes one of the pods.

@@ -125,6 +125,9 @@ func walk(ctx context.Context, seed uint64, to *destinations) *wanderer {
 			return w
 		}
 	}
+	if w.err = w.putConfig(ctx, lastConfig); w.err != nil {
+		return w
+	}
 	if w.err = w.change(ctx, mended...); w.err != nil {
 		return w
 	}
@@ -137,7 +140,7 @@ func walk(ctx context.Context, seed uint64, to *destinations) *wanderer {
 
 // wander is the stack that walks begin with.
 func wander(s *v1alpha1.AppStack) {
-	With(s, Replicas(2), Rollout(v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}), Component("worker", 1, nil, "work"))
+	With(s, Replicas(2), EnvFrom("web"), Rollout(v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}), Component("worker", 1, nil, "work"))
 }
 
 // mended are the last changes of a walk: what is left of the others works. A
@@ -147,6 +150,9 @@ var mended = []Option{Image("my-app:4"), NoRollback(), Paused(false), func(s *v1
 	s.Spec.Replicas, s.Spec.RestartedAt = ptr.To(max(1, *s.Spec.Replicas)), nil
 }}
 
+// lastConfig is what the ConfigMap web has at the end of a walk.
+const lastConfig = "last"
+
 // begin makes a namespace with a stack, and an operator for it.
 func (w *wanderer) begin(ctx context.Context, options ...Option) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "appstack-walk-"}}
@@ -154,6 +160,9 @@ func (w *wanderer) begin(ctx context.Context, options ...Option) error {
 		return err
 	}
 	w.namespace = namespace.Name
+	if err := w.putConfig(ctx, lastConfig); err != nil {
+		return err
+	}
 	if err := w.operate(); err != nil {
 		return err
 	}
