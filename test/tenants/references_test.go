@@ -96,7 +96,7 @@ var secretReferences = map[string]reference{
 	},
 	"podTemplate: a projected volume": {
 		field:  "spec.podTemplate.spec.volumes",
-		option: volumeOver(`"projected":{"sources":[{"configMap":{"name":"x"}},{"secret":{"name":"` + secret + `"}}]}`),
+		option: volumeOver(`"projected":{"sources":[{"configMap":{"name":"x","optional":true}},{"secret":{"name":"` + secret + `"}}]}`),
 	},
 	"podTemplate: CSI": {
 		field:  "spec.podTemplate.spec.volumes",
