@@ -41,8 +41,8 @@ type ConfigCopy struct {
 	Source string `json:"source"`
 	// Name is the name of the copy.
 	Name string `json:"name"`
-	// Hash is the hash of the content. With AbsentHash the ConfigMap is optional, did not exist,
-	// and neither does the copy.
+	// Hash is the hash of the content. AbsentHash means that the ConfigMap is optional and did not
+	// exist, so there is no copy.
 	Hash string `json:"hash"`
 }
 
@@ -58,14 +58,14 @@ type ObservedConfig struct {
 	ChangedAt time.Time
 }
 
-// ConfigState is what is observed of the config of a stack.
+// ConfigState is the observed state of the ConfigMaps of a stack.
 type ConfigState struct {
 	// Live are the ConfigMaps that are never copied, because the spec says so.
 	Live []string
 	// Observed is what is known of the ConfigMaps that the stack names, by name; nil until they
 	// have been observed.
 	Observed map[string]ObservedConfig
-	// Deferred says that a change of them is not released by itself.
+	// Deferred is set if changes of the ConfigMaps wait for the next release of the spec.
 	Deferred bool
 	// SpecSince is when the operator first observed the current spec.
 	SpecSince time.Time
@@ -76,7 +76,7 @@ type ConfigState struct {
 	Copies map[string]ExistingCopy
 }
 
-// ExistingCopy is a copy of a ConfigMap that exists. Its content is not observed, as it is
+// ExistingCopy is an existing copy of a ConfigMap. Its content is not read, because it is
 // immutable.
 type ExistingCopy struct {
 	ObjectID
@@ -84,7 +84,7 @@ type ExistingCopy struct {
 	Orphan bool
 }
 
-// IsLive reports whether the ConfigMap is named by pod templates itself, not by a copy.
+// IsLive reports whether pod templates reference the ConfigMap itself, not a copy.
 func (c *ConfigState) IsLive(name string) bool {
 	return name == clusterCA || slices.Contains(c.Live, name)
 }
