@@ -65,7 +65,7 @@ type ConfigState struct {
 	// Observed is what is known of the ConfigMaps that the stack names, by name; nil until they
 	// have been observed.
 	Observed map[string]ObservedConfig
-	// Deferred is set if changes of the ConfigMaps wait for the next release.
+	// Deferred says that a change of them is not released by itself.
 	Deferred bool
 	// SpecSince is when the operator first observed the current spec.
 	SpecSince time.Time
