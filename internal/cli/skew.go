@@ -14,8 +14,8 @@ import (
 )
 
 // typed converts the stack to this plugin's type. A field of the spec that the plugin does not
-// know, because it is older than the operator, is an error: writing the stack would drop the field,
-// and what the plugin shows of the spec's content would be wrong.
+// know, because it is older than the operator, is an error: a write would drop the field, and the
+// plugin would show and compare incomplete content.
 func typed(raw *unstructured.Unstructured) (*v1alpha1.AppStack, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw.Object, stack); err != nil {

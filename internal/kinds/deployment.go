@@ -70,7 +70,7 @@ func deployment(in In) *Child {
 }
 
 // selectsByExpressions returns a conflict for a Deployment that selects its pods by
-// matchExpressions, because a pod template cannot be given labels to match them.
+// matchExpressions, because no pod labels can be derived from them.
 func selectsByExpressions(object metav1.Object) *model.Problem {
 	live, ok := object.(*appsv1.Deployment)
 	if !ok || len(live.Spec.Selector.MatchExpressions) == 0 {

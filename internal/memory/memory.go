@@ -32,7 +32,7 @@ type Stack struct {
 	Writes Writes
 	// Records are writes of revisions that the cache may not show yet.
 	Records Records
-	// Names are the names of children that were recently found free or created.
+	// Names are the names of children that were recently created, or found unused by a live read.
 	Names Names
 	// Status is the last status that was written, or held back.
 	Status Status

@@ -19,7 +19,7 @@ import (
 type Content struct {
 	// Components has the main component first, then the others by name.
 	Components []Component `json:"components"`
-	// Config are the ConfigMaps of which the templates name copies, by the names of the sources.
+	// Config has the copies of ConfigMaps that the templates reference, sorted by source name.
 	Config []ConfigCopy `json:"config,omitempty"`
 }
 
@@ -44,8 +44,8 @@ type Service struct {
 	Ports             []corev1.ServicePort `json:"ports"`
 }
 
-// Hash returns the hash of the content without its provenance: a spec that sets the values
-// which the image would provide has the same content.
+// Hash returns the hash of the content without its provenance. So the hash is the same whether the
+// spec or the image sets a value.
 func (c Content) Hash() string {
 	c.Components = slices.Clone(c.Components)
 	for i := range c.Components {
@@ -83,8 +83,7 @@ type Operation struct {
 	DisruptionBudget *v1alpha1.DisruptionBudget `json:"disruptionBudget,omitempty"`
 }
 
-// Floor returns the minimum number of pods that the operation requires; 1 if it leaves the
-// number to others.
+// Floor returns the minimum number of pods that the operation requires; 1 if it sets none.
 func (o Operation) Floor() int32 {
 	switch {
 	case o.Replicas != nil:
@@ -96,8 +95,8 @@ func (o Operation) Floor() int32 {
 	}
 }
 
-// Wanted returns the minimum number of pods for a Deployment with the given replica count. It
-// is 0 for a Deployment that others scaled to zero while the spec leaves the number to them.
+// Wanted returns the minimum number of pods for a Deployment with the given replica count. It is 0
+// if the spec sets neither replicas nor autoscaling and someone scaled the Deployment to zero.
 func (o Operation) Wanted(replicas int32) int32 {
 	if o.Replicas == nil && o.Autoscaling == nil {
 		return min(o.Floor(), replicas)

@@ -43,8 +43,8 @@ type ConfigCopy struct {
 	Source string `json:"source"`
 	// Name is the name of the copy.
 	Name string `json:"name"`
-	// Hash is the hash of the content. With AbsentHash the ConfigMap is optional, did not exist,
-	// and neither does the copy.
+	// Hash is the hash of the content. AbsentHash means that the ConfigMap is optional and did not
+	// exist, so there is no copy.
 	Hash string `json:"hash"`
 }
 
@@ -72,7 +72,7 @@ type ObservedConfig struct {
 	ChangedAt time.Time
 }
 
-// ConfigState is what is observed of the config of a stack.
+// ConfigState is the observed state of the ConfigMaps of a stack.
 type ConfigState struct {
 	// AllLive says that no ConfigMap is copied, because the spec says so, and Live are those that
 	// are not if it is false.
@@ -94,7 +94,7 @@ type ConfigState struct {
 	Copies map[string]ExistingCopy
 }
 
-// ExistingCopy is a copy of a ConfigMap that exists. Its content is not observed, as it is
+// ExistingCopy is an existing copy of a ConfigMap. Its content is not read, because it is
 // immutable.
 type ExistingCopy struct {
 	ObjectID
@@ -103,7 +103,7 @@ type ExistingCopy struct {
 	Orphan bool
 }
 
-// IsLive reports whether the ConfigMap is named by pod templates itself, not by a copy.
+// IsLive reports whether pod templates reference the ConfigMap itself, not a copy.
 func (c *ConfigState) IsLive(name string) bool {
 	return c.AllLive || name == clusterCA || slices.Contains(c.Live, name)
 }

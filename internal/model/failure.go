@@ -17,11 +17,12 @@ import (
 type Failure struct {
 	// Reason is one of v1alpha1's failure reasons.
 	Reason string `json:"reason"`
-	// Cause is what was wrong when a deadline passed, in one word; empty for other failures.
+	// Cause is the symptom at the time when a deadline passed, in one word; empty for other
+	// failures.
 	Cause string `json:"cause,omitempty"`
 	// Component is the name of the component that failed.
 	Component string `json:"component,omitempty"`
-	// Pod and Container show the failure best; empty if none does.
+	// Pod and Container are the most relevant ones; empty if there are none.
 	Pod       string `json:"pod,omitempty"`
 	Container string `json:"container,omitempty"`
 	// ExitCode is the container's last exit code; nil if there is none.
@@ -60,8 +61,8 @@ func (f Failure) summary(cause string) string {
 	return summary
 }
 
-// ban returns why no pod can be created, for example because of Pod Security: the API server's
-// message after the name of the pod.
+// ban returns the reason why the API server forbids pods, such as a Pod Security violation: the
+// part of its message after the pod's name.
 func (f Failure) ban() string {
 	if f.Reason != v1alpha1.FailureReplicaFailure {
 		return ""

@@ -28,19 +28,19 @@ type Plan struct {
 	// Gathers describes changes of ConfigMaps whose release waits a moment for further changes;
 	// empty if there are none.
 	Gathers string
-	// Brief is the time during which the status of the plan is not worth writing, because it would be
-	// outdated in a moment; 0 if it is.
+	// Brief is the time for which the status of the plan is held back, because a newer one is
+	// expected; 0 if it is written at once.
 	Brief time.Duration
 	// Waits describes what the rollout waits for; empty if it waits for nothing.
 	Waits string
 	// Wait is the time until the next reconcile is due without an event, for example for a
 	// deadline or a backoff; 0 if none is.
 	Wait time.Duration
-	// Held says that spec.paused holds up a rollout.
+	// Held is set if spec.paused delays a rollout.
 	Held bool
 }
 
-// Settled reports whether the stack has reached what it asks for: nothing has to be written, no
+// Settled reports whether the stack has reached its desired state: nothing has to be written, no
 // image is being resolved, and there is no problem.
 func (p Plan) Settled() bool {
 	return p.Start == nil && len(p.Steps) == 0 && p.Problem == nil && p.LooksUp == "" && p.Gathers == "" && p.Brief == 0
@@ -57,8 +57,8 @@ type Desired struct {
 	// Joining says that the component is new, while other components of the stack serve
 	// already.
 	Joining bool
-	// Admitted is the image with which the cluster's admission control replaced that of the
-	// revision; empty if it did not.
+	// Admitted is the image that admission control set instead of the revision's image; empty if it
+	// did not change the image.
 	Admitted string
 }
 
@@ -80,8 +80,8 @@ type Problem struct {
 
 // Outcome is the result of applying a Plan.
 type Outcome struct {
-	// Current says that a live read has confirmed that the stack is the one that was planned
-	// for.
+	// Current is set if a live read has confirmed that the plan is for the current version of the
+	// stack.
 	Current bool
 	// Done are the steps that took effect.
 	Done []Step

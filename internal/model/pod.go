@@ -22,18 +22,18 @@ type Pods struct {
 	All []Pod
 }
 
-// Pod is what the judgement of a rollout needs to know about a pod.
+// Pod is the state of a pod that determines the verdict on a rollout.
 type Pod struct {
 	Name      string
 	Component string
 	// Made is the pod's creation time.
 	Made time.Time
-	// ReplicaSet is the owner of the pod; empty if none is.
+	// ReplicaSet is the ReplicaSet that owns the pod; empty if there is none.
 	ReplicaSet Owner
 	// Template is the TemplateHash of the ReplicaSet's pod template; empty if it is not known.
 	Template string
-	// Terminating says that the pod is being deleted. EndsBy is the end of its grace period;
-	// Finalizers and Node tell what may keep it longer.
+	// Terminating says that the pod is being deleted. EndsBy is the end of its grace period.
+	// Finalizers and Node show what may delay the deletion further.
 	Terminating bool
 	EndsBy      time.Time
 	Finalizers  []string
@@ -41,8 +41,8 @@ type Pod struct {
 	// Ended says that the pod has terminated, for example after an eviction, and that another
 	// replaces it.
 	Ended bool
-	// ReadySince is since when the pod has been ready, by the kubelet's clock; nil while it is
-	// not.
+	// ReadySince is the time at which the pod became ready, by the kubelet's clock; nil if it is
+	// not ready.
 	ReadySince *time.Time
 	// ReadySeen is when it was first seen ready, by the operator's clock.
 	ReadySeen time.Time
@@ -50,7 +50,7 @@ type Pod struct {
 	Unschedulable string
 	// Containers are the containers that wait or have exited, init containers first.
 	Containers []Container
-	// Starting is what holds up the start of its containers; nil if all are created.
+	// Starting describes why containers are not created yet; nil if all are.
 	Starting *Starting
 }
 
@@ -93,8 +93,8 @@ type Container struct {
 	Waiting string
 	// Message is the kubelet's message for that reason.
 	Message string
-	// Since is when it was first observed to wait, for any reason, without having run since. It
-	// is not before Pods.Asked.
+	// Since is when the container was first observed to wait, for any reason, since it last ran. It
+	// is not earlier than Pods.Asked.
 	Since time.Time
 	// Exits is how often it has exited. The success of an init container does not count.
 	Exits int32

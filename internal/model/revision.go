@@ -31,9 +31,8 @@ func (r Revision) ObjectID() ObjectID {
 	return ObjectID{Kind: KindRevision, Name: r.Name, UID: r.UID, ResourceVersion: r.ResourceVersion}
 }
 
-// Record is what is known of a revision besides its content. It is stored with the revision, so
-// that no information is lost with the status (R5). Its JSON form is stored, so fields are only
-// ever added.
+// Record is the data of a revision besides its content. It is stored with the revision, so a lost
+// status can be recomputed (R5). Its JSON form is stored, so fields are only ever added.
 type Record struct {
 	// Sources are the hashes of the spec contents that render to this revision.
 	Sources []string `json:"sources"`
@@ -44,20 +43,20 @@ type Record struct {
 	RestartedAt *time.Time `json:"restartedAt,omitempty"`
 	// ChangeCause is the user's reason for the revision.
 	ChangeCause string `json:"changeCause,omitempty"`
-	// Operations are the last known operations of the additional components, by name, for a
-	// rollback to restore if the spec no longer has them.
+	// Operations are the last known operations of the additional components, by name. A rollback
+	// restores them for components that the spec no longer has.
 	Operations map[string]Operation `json:"operations,omitempty"`
-	// ConfigBaseline are the hashes of the ConfigMaps that the templates name themselves, by name,
-	// at the time when the operator first saw them: changes are recognized by them.
+	// ConfigBaseline has the hashes of the ConfigMaps that the templates reference directly, by
+	// name, as first observed. A different hash is a change.
 	ConfigBaseline map[string]string `json:"configBaseline,omitempty"`
-	// ConfigVersions are the versions of the ConfigMaps that had the revision's content, by name: a
-	// restarted operator need not read those that still have it.
+	// ConfigVersions has the versions of the ConfigMaps whose content the revision has, by name.
+	// After a restart, the operator does not read a ConfigMap that still has its version.
 	ConfigVersions map[string]string `json:"configVersions,omitempty"`
-	// ConfigReleases are the times of the last releases for changed ConfigMaps, up to that of this
-	// revision.
+	// ConfigReleases are the times of the latest releases for changed ConfigMaps, up to and
+	// including this revision.
 	ConfigReleases ConfigTimes `json:"configReleases,omitempty"`
-	// Provenance says whether images were resolved for other spec contents that render to this
-	// revision: by source hash and component name, for the latest sources only.
+	// Provenance has the image resolution results of other sources that render to this revision, by
+	// source hash and component name. Only the latest sources are kept.
 	Provenance map[string]map[string]Provenance `json:"provenance,omitempty"`
 	// Rollouts are the rollouts to this revision, oldest first.
 	Rollouts []Rollout `json:"rollouts,omitempty"`
@@ -68,15 +67,15 @@ func (r Record) HasSource(hash string) bool {
 	return slices.Contains(r.Sources, hash)
 }
 
-// MaxSources is the maximum number of sources in a record. Without its source in the record, a
-// spec cannot skip rendering: it is rendered again, and still leads to the same revision by its
-// content (R3), unless a tag has moved or a newer operator renders it differently. 100 hashes
-// take 2 KB and are more spellings of one content than anybody writes by hand.
+// MaxSources is the maximum number of sources in a record. A spec whose source is not in the record
+// is rendered again. Its content hash still identifies the same revision (R3), unless a tag has
+// moved or a newer operator renders it differently. 100 hashes take 2 KB, and more variants of the
+// same content are unlikely.
 const MaxSources = 100
 
-// WithSource returns the record with one more source. It keeps the first source, which the
-// revision was created from and a revert restores, and the newest ones, the current spec's
-// last.
+// WithSource returns the record with one more source. It keeps the newest sources, of which the
+// last is the current spec's, and the first: the revision was created from it, and a revert of the
+// spec restores it.
 func (r Record) WithSource(hash string) Record {
 	r.Sources = append(slices.Clone(r.Sources), hash)
 	if excess := len(r.Sources) - MaxSources; excess > 0 {
@@ -94,8 +93,7 @@ type Rollout struct {
 	StartedAt time.Time               `json:"startedAt"`
 	EndedAt   *time.Time              `json:"endedAt,omitempty"`
 	Message   string                  `json:"message,omitempty"`
-	// Cause is the user's reason for going back to the revision; empty if the revision's own
-	// ChangeCause applies.
+	// Cause is the user's reason for the rollback; empty if the revision's own ChangeCause applies.
 	Cause string `json:"cause,omitempty"`
 	// Empty says that all components had zero replicas, so the success does not make the
 	// revision good (R6).
@@ -106,14 +104,13 @@ type Rollout struct {
 	// ResumedAt is the time from which the progress deadline runs if that is not StartedAt: the
 	// end of a pause, or the time at which a Deployment could be written again.
 	ResumedAt *time.Time `json:"resumedAt,omitempty"`
-	// Arrived are the components that were complete at some time during the rollout. What
-	// happens to their pods later is no lack of progress (R6).
+	// Arrived are the components that were complete at some time during the rollout. Pods that they
+	// lose later do not count against the progress deadline (R6).
 	Arrived []string `json:"arrived,omitempty"`
-	// From is the number of the revision that an automatic rollback leaves; 0 for other
+	// From is the number of the failed revision that an automatic rollback replaces; 0 for other
 	// rollouts.
 	From int64 `json:"from,omitempty"`
-	// Declared says that after an automatic rollback the spec asked for this revision itself
-	// (R10).
+	// Declared is set if the spec selected this revision after an automatic rollback to it (R10).
 	Declared bool `json:"declared,omitempty"`
 
 	// Revision is the number of the rollout's revision. It is not stored, as the record belongs

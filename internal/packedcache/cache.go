@@ -98,7 +98,7 @@ func (c *Cache) add(kind *kind, lists *toolscache.ListWatch, options cache.Optio
 // Start implements cache.Cache: it runs the watches until the context ends. Their errors, for
 // example missing permissions, are only logged.
 func (c *Cache) Start(ctx context.Context) error {
-	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("cache")) // the logger of a reflector's options adds almost no context
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("cache")) // the logger in the reflector options adds almost no context
 	var running sync.WaitGroup
 	for _, watch := range c.watches {
 		running.Go(func() { watch.run(ctx, c.recheck) })

@@ -14,7 +14,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// ported is a desired component with every revision of it that may have pods: its own revision
+// ported is a desired component with all its revisions that may have pods: the desired revision
 // first, then the others, newest first.
 type ported struct {
 	model.Desired

@@ -26,8 +26,8 @@ const (
 	Look Priority = handler.LowPriority
 	// Change is for a stack with any other change.
 	Change Priority = 0
-	// Release is for a stack with a new spec, or whose images were resolved: it does not
-	// wait for stacks whose pods are counted.
+	// Release is for a stack with a new spec, or whose images were resolved. It does not wait for
+	// stacks where only numbers of pods changed.
 	Release Priority = 100
 	// Trouble is for a stack with a container that fails during a rollout: it does not wait
 	// for releases, however many there are.

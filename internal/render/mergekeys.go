@@ -11,18 +11,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
-// keyedList is a list that strategic merge merges by one field of its entries although several
-// entries may share its value, such as the ports 53/TCP and 53/UDP: merged by number alone, one
-// overwrites the other. Lists without generated entries are not affected, because strategic merge
-// takes the overlay's list as it is.
+// keyedList is a list whose merge key does not identify an entry. For example, the ports 53/TCP and
+// 53/UDP have the same number, so in a strategic merge one overwrites the other. Lists without
+// generated entries are not affected, because strategic merge takes the overlay's list as it is.
 type keyedList struct {
 	field string
-	// key is the merge key. Together with the field other it identifies an entry.
+	// key is the merge key. Together with the field named by other, it identifies an entry.
 	key, other string
-	// assumed is the default of the field other.
+	// assumed is the default of the field named by other.
 	assumed string
-	// changes reports whether an overlay's entry may change the field other of the generated entry
-	// if it is the only one with its key.
+	// changes reports whether an overlay's entry may change the field named by other, if the
+	// generated entry is the only one with its key.
 	changes bool
 }
 
@@ -100,8 +99,8 @@ func (k mergeKeys) widenList(list keyedList, generated, overlay map[string]any) 
 }
 
 // match returns the identity of the generated entry that an overlay's entry refers to. This is the
-// entry's own identity, unless exactly one generated entry has the same key and the overlay's entry
-// either leaves the field other open or changes it.
+// entry's own identity, unless exactly one generated entry has the same key, and the overlay's
+// entry omits or changes the field named by other.
 func (l keyedList) match(own entryID, complete, lone bool, held, said []entryID) entryID {
 	if slices.Contains(held, own) {
 		return own

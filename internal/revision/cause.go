@@ -16,8 +16,8 @@ func CauseMark(spec v1alpha1.AppStackSpec, cause string) string {
 	return SourceHash(spec) + "." + model.Hash(cause)
 }
 
-// Cause returns the change cause of the stack's content, as given in the annotation change-cause.
-// It is "" if the annotation change-cause-of ties the same text to other content.
+// Cause returns the annotation change-cause, or "" if the annotation change-cause-of ties that text
+// to other content than the stack's.
 func Cause(stack *v1alpha1.AppStack) string {
 	cause, mark := stack.Annotations[v1alpha1.AnnotationChangeCause], stack.Annotations[v1alpha1.AnnotationChangeCauseOf]
 	if _, of, tied := strings.Cut(mark, "."); tied && of == model.Hash(cause) && mark != CauseMark(stack.Spec, cause) {

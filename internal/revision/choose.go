@@ -18,11 +18,11 @@ type Choice struct {
 	// Number is the number of an existing revision; 0 if a new one has to be created, or if there
 	// is a Problem.
 	Number int64
-	// Base is the number of the revision with the spec's content whose ConfigMaps have changed since;
-	// 0 if the new revision is not made for that.
+	// Base is the number of the revision with the spec's content that the new revision repeats with
+	// changed ConfigMaps; 0 if the new revision has another reason.
 	Base int64
-	// Changed are the names of the ConfigMaps that have changed since the current revision, or since
-	// Base, if the revision is chosen for that.
+	// Changed are the names of the ConfigMaps that have changed since the current revision or since
+	// Base, if that is why the revision is chosen.
 	Changed []string
 	// Trigger and Message describe a rollout to the revision.
 	Trigger v1alpha1.RolloutTrigger
@@ -35,10 +35,11 @@ type Choice struct {
 	Problem *model.Problem
 }
 
-// Choose selects the revision that the spec asks for. While spec.rollback holds, it is the one
-// named there (R10); otherwise one with the spec's content and the observed ConfigMaps (R4, R34);
-// otherwise a new one. Among several it prefers one whose ConfigMaps are exactly those observed,
-// then the current one, then the newest. current is 0 and config is nil if they are unknown.
+// Choose selects the revision that the spec asks for. While spec.rollback is in effect, it is the
+// rollback's target (R10); otherwise a revision with the spec's content and the observed ConfigMaps
+// (R4, R34); otherwise a new one. Among several it prefers one whose ConfigMaps are exactly those
+// observed, then the current one, then the newest. current is 0 and config is nil if they are
+// unknown.
 func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int64, config ObservedConfig) Choice {
 	source := SourceHash(spec)
 	if rollback := spec.Rollback; rollback != nil {
@@ -70,7 +71,7 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 }
 
 // chooseContent selects the revision that has the source and the observed ConfigMaps. If there is
-// none, it returns the newest with the source as the base of a new one.
+// none, the newest revision with the source becomes the Base of a new one.
 func chooseContent(source string, revisions []model.Revision, current int64, config ObservedConfig) Choice {
 	choice := Choice{Trigger: v1alpha1.TriggerSpecChanged}
 	best := 0
@@ -101,7 +102,7 @@ func chooseContent(source string, revisions []model.Revision, current int64, con
 	return choice
 }
 
-// rankOf returns how well a revision fits whose ConfigMaps have not changed.
+// rankOf ranks a revision whose ConfigMaps have not changed; the highest rank is preferred.
 func rankOf(rev model.Revision, current int64, config ObservedConfig) int {
 	switch {
 	case config.isOf(rev):
@@ -113,8 +114,8 @@ func rankOf(rev model.Revision, current int64, config ObservedConfig) int {
 	}
 }
 
-// Holds reports whether spec.rollback selects the revision, or would if the revisions it names
-// existed.
+// Holds reports whether spec.rollback is in effect. It also is if a revision that it names does not
+// exist.
 func Holds(spec v1alpha1.AppStackSpec, revisions []model.Revision) bool {
 	if spec.Rollback == nil {
 		return false

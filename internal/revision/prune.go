@@ -19,10 +19,10 @@ func Next(revisions []model.Revision) int64 {
 }
 
 // Prunable lists the revisions to delete beyond the limit (R8). Revisions that never succeeded are
-// deleted first, while the total exceeds the limit. Good revisions are deleted only while their own
-// number exceeds it, so that a series of superseded or failed releases removes no rollback target.
-// Within each group the oldest go first. Revisions in keep and the highest number are never
-// deleted, but count towards the limit.
+// deleted first, while the total exceeds the limit. Good revisions are deleted only while there are
+// more of them than the limit, so that a series of superseded or failed releases removes no
+// rollback target. Within each group the oldest go first. Revisions in keep and the one with the
+// highest number are never deleted, but count towards the limit.
 func Prunable(revisions []model.Revision, limit int, keep []int64) []model.Revision {
 	var good, unproven []model.Revision
 	for _, rev := range revisions {

@@ -137,7 +137,8 @@ const reasonUnknown = "Unknown"
 // aReason matches the condition reasons that the API accepts.
 var aReason = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`)
 
-// boundedConditions returns the operator's conditions, and as many of other clients' as fit.
+// boundedConditions returns the operator's conditions, and as many conditions of other clients as
+// fit.
 func boundedConditions(conditions []metav1.Condition) []metav1.Condition {
 	room := maxConditions
 	for i := range conditions {

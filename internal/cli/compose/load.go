@@ -80,7 +80,8 @@ func nameProject(o *loader.Options, options Options, settings *cli.ProjectOption
 	}
 }
 
-// read reads a Compose file. The loader could read standard input only from the process itself.
+// read reads a Compose file. The loader itself can only read the standard input of the process, not
+// in.
 func read(file string, in io.Reader) (types.ConfigFile, error) {
 	if file == stdin {
 		content, err := io.ReadAll(in)
@@ -95,7 +96,7 @@ func read(file string, in io.Reader) (types.ConfigFile, error) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return types.ConfigFile{}, err // it names the file
+		return types.ConfigFile{}, err // the error names the file
 	}
 	return types.ConfigFile{Filename: path, Content: content}, nil
 }

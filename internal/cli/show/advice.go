@@ -18,7 +18,7 @@ import (
 // remedy is one thing that the user can do about a problem.
 type remedy struct {
 	text string
-	// commands that do it, to be copied as they are.
+	// commands to copy and run.
 	commands []string
 }
 
