@@ -5,11 +5,12 @@ package v1alpha1
 
 // File is a file that a container gets.
 type File struct {
-	// Absolute path of the file in the container. Other files of its folder stay.
+	// Absolute path of the file in the container, without ':', '.' and '..'. Other
+	// files of its folder stay.
 	// +required
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('/') && !self.endsWith('/') && !self.contains(':') && !self.contains('//') && !self.split('/').exists(part, part in ['.', '..'])",message="files[].path must be the absolute path of a file, such as /etc/app/app.conf, without ':', '.' and '..': correct it"
+	// +kubebuilder:validation:Pattern=`^(/([^/:.][^/:]*|\.[^/:.][^/:]*|\.\.[^/:]+))+$`
 	Path string `json:"path,omitempty"`
 
 	// Content of the file, at most 32768 characters. Defaults to an empty file.

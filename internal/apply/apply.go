@@ -207,7 +207,7 @@ func (e *execution) take(ctx context.Context, step model.Step) error {
 	if start, ok := step.(model.StartRollout); ok && object.Creates() && apierrors.IsAlreadyExists(err) {
 		return e.numbered(ctx, start)
 	}
-	if err != nil {
+	if err != nil || done == nil {
 		return e.sort(step, err)
 	}
 	e.memory.Writes.Took(step.Target())
@@ -215,7 +215,8 @@ func (e *execution) take(ctx context.Context, step model.Step) error {
 	return nil
 }
 
-// carryOut carries out a step and returns it with its result.
+// carryOut carries out a step and returns it with its result; nil if it is a conflict, which is in
+// the outcome.
 func (e *execution) carryOut(ctx context.Context, step model.Step) (done model.Step, err error) {
 	switch step := step.(type) {
 	case model.StartRollout:
@@ -240,9 +241,15 @@ func (e *execution) carryOut(ctx context.Context, step model.Step) (done model.S
 	case model.Delete:
 		return step, e.remove(ctx, step)
 	case model.CopyConfig:
-		return step, e.createCopy(ctx, step)
+		if err = e.createCopy(ctx, step); e.outcome.Problem != nil || e.outcome.Predecessor != "" {
+			return nil, err
+		}
+		return step, err
 	case model.AdoptCopy:
-		return step, e.adoptCopy(ctx, step)
+		if err = e.adoptCopy(ctx, step); e.outcome.Problem != nil {
+			return nil, err
+		}
+		return step, err
 	default:
 		panic(fmt.Sprintf("a %T is no step", step)) // there are no others
 	}

@@ -106,8 +106,21 @@ func (e *execution) createCopies(ctx context.Context, start model.StartRollout) 
 	return true, nil
 }
 
-// adoptCopy makes the stack the controller of an orphaned copy. The rest of the copy is immutable.
+// adoptCopy makes the stack the controller of an orphaned copy. Another object of its name is a
+// conflict, which is in the outcome (R31).
 func (e *execution) adoptCopy(ctx context.Context, step model.AdoptCopy) error {
+	found := &corev1.ConfigMap{}
+	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: e.stack.Namespace, Name: step.Name}, found); err != nil {
+		return fmt.Errorf("reading ConfigMap %s: %w", step.Name, err)
+	}
+	content := &model.ConfigMap{Data: found.Data, BinaryData: found.BinaryData}
+	if !ptr.Deref(found.Immutable, false) || content.Hash() != step.ContentHash {
+		e.outcome.Problem = &model.Problem{
+			Reason:  v1alpha1.ReasonNameConflict,
+			Message: fmt.Sprintf("ConfigMap %q has the name of a copy and is no immutable copy: delete it", found.Name),
+		}
+		return nil
+	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": step.UID, "resourceVersion": step.ResourceVersion, "ownerReferences": []metav1.OwnerReference{naming.Owner(e.stack)},
 	}})

@@ -170,16 +170,20 @@ func TestAdoptCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &execution{Applier: s.Applier, stack: stack, memory: s.memory}
-	step := model.AdoptCopy{ObjectID: model.ObjectID{
+	step := model.AdoptCopy{ContentHash: "other", ObjectID: model.ObjectID{
 		Kind: model.KindConfigMap, Name: found.Name, UID: found.UID, ResourceVersion: found.ResourceVersion,
 	}}
+	if err := e.adoptCopy(t.Context(), step); err != nil || e.outcome.Problem == nil {
+		t.Errorf("R31 a copy with other content: problem %v, error %v, want a conflict", e.outcome.Problem, err)
+	}
+	e.outcome.Problem, step.ContentHash = nil, copyStep.Content.Hash()
 	if err := e.adoptCopy(t.Context(), step); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Live.Get(t.Context(), key, found); err != nil {
 		t.Fatal(err)
 	}
-	if got := model.OwnershipOf(stack, found); got != model.Owned {
+	if got := model.OwnershipOf(stack, found); got != model.Owned || e.outcome.Problem != nil {
 		t.Errorf("R26 the copy is %v, want it to be the stack's", got)
 	}
 }

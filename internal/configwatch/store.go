@@ -106,12 +106,26 @@ func (s *store) get(key types.NamespacedName, recorded model.ObservedConfig) (kn
 	return one.known, one.events
 }
 
+// eventsOf returns the number of changes of the ConfigMap so far; found is false if no stack names it.
+func (s *store) eventsOf(key types.NamespacedName) (events int, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.entries[key]
+	if one == nil {
+		return 0, false
+	}
+	return one.events, true
+}
+
 // put stores what was read of the ConfigMap, and returns it. It stays outdated if the ConfigMap has
 // changed since there were that many events.
 func (s *store) put(key types.NamespacedName, events int, read model.ObservedConfig) *model.ObservedConfig {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.entries[key]
+	if one == nil {
+		return &read // no stack names it any more
+	}
 	one.know(read)
 	known := one.known
 	if one.events != events {

@@ -97,13 +97,32 @@ func (w *Watcher) Read(
 ) (map[string]*model.ConfigMap, map[string]string, error) {
 	configs, versions := map[string]*model.ConfigMap{}, map[string]string{}
 	for _, name := range names {
-		config, read, err := w.read(ctx, types.NamespacedName{Namespace: namespace, Name: name})
+		key := types.NamespacedName{Namespace: namespace, Name: name}
+		store, events := w.known(key)
+		config, read, err := w.read(ctx, key)
 		if err != nil {
 			return nil, nil, err
+		}
+		if store != nil {
+			read.Hash = config.Hash()
+			store.put(key, events, read)
 		}
 		configs[name], versions[name] = config, read.Version
 	}
 	return configs, versions, nil
+}
+
+// known returns the store that has the ConfigMap, with the number of its changes so far; nil if no
+// stack names it.
+func (w *Watcher) known(key types.NamespacedName) (*store, int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if kept := w.stores[w.scope(key.Namespace)]; kept != nil {
+		if events, found := kept.eventsOf(key); found {
+			return kept, events
+		}
+	}
+	return nil, 0
 }
 
 // read reads a ConfigMap: its content, which is nil if it does not exist, and what is observed of it

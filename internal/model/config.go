@@ -103,6 +103,21 @@ type ExistingCopy struct {
 	Orphan bool
 }
 
+// Note updates Observed with ConfigMaps that were read since. It reports whether this changed
+// anything.
+func (c *ConfigState) Note(answers Answers) (changed bool) {
+	if c == nil || c.Observed == nil {
+		return false
+	}
+	for name, config := range answers.Config {
+		if known, found := c.Observed[name]; found && known.Hash != config.Hash() {
+			known.Hash, known.Version = config.Hash(), answers.ConfigVersions[name]
+			c.Observed[name], changed = known, true
+		}
+	}
+	return changed
+}
+
 // IsLive reports whether pod templates reference the ConfigMap itself, not a copy.
 func (c *ConfigState) IsLive(name string) bool {
 	return c.AllLive || name == clusterCA || slices.Contains(c.Live, name)

@@ -236,6 +236,8 @@ func (s CopyConfig) String() string { return line(s) }
 type AdoptCopy struct {
 	Why
 	ObjectID
+	// ContentHash is the hash of the content that the copy must have: somebody may have replaced it.
+	ContentHash string
 }
 
 // Verb implements Step.

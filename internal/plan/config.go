@@ -145,7 +145,11 @@ func reconfigured(state model.State, current *model.Revision, choice revision.Ch
 	if len(recent) >= maxConfigReleases {
 		return decision{problem: configContested(state, choice), wait: recent[0].Add(configPeriod).Sub(begin.StartedAt)}
 	}
-	key := fmt.Sprintf("config %d %s", base.Number, model.Hash(state.Config.Observed))
+	hashes := map[string]string{}
+	for name, observed := range state.Config.Observed {
+		hashes[name] = observed.Hash
+	}
+	key := fmt.Sprintf("config %d %s", base.Number, model.Hash(hashes))
 	if state.Answers.Release != key {
 		return decision{asks: model.Questions{Release: key, Config: sourcesOf(state.Config, base.Content)}}
 	}
@@ -153,13 +157,7 @@ func reconfigured(state model.State, current *model.Revision, choice revision.Ch
 	if problem != nil {
 		return decision{problem: problem}
 	}
-	hash := content.Hash()
-	for _, rev := range slices.Backward(state.Revisions) {
-		if rev.Record.ContentHash == hash { // the ConfigMaps have been changed back in the meantime
-			return moveTo(state, current, rev, begin)
-		}
-	}
-	record := model.Record{Sources: []string{revision.SourceHash(state.Stack.Spec)}, ContentHash: hash}
+	record := model.Record{Sources: []string{revision.SourceHash(state.Stack.Spec)}, ContentHash: content.Hash()}
 	record.ConfigVersions, record.ConfigReleases = state.Answers.ConfigVersions, append(recent, begin.StartedAt.UTC())
 	rev := release(state, content, record)
 	return startOf(state, rev, begin)
@@ -270,11 +268,16 @@ func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model
 
 // orphanedCopies returns the steps that adopt the orphaned copies that revisions name (R26).
 func orphanedCopies(state model.State) []model.AdoptCopy {
-	unused := revision.UnusedCopies(slices.Collect(maps.Keys(copiesOf(state.Config))), state.Revisions)
+	hashes := map[string]string{}
+	for _, rev := range state.Revisions {
+		for _, copied := range rev.Content.Config {
+			hashes[copied.Name] = copied.Hash
+		}
+	}
 	var steps []model.AdoptCopy
 	for _, name := range slices.Sorted(maps.Keys(copiesOf(state.Config))) {
-		if copied := state.Config.Copies[name]; copied.Orphan && !slices.Contains(unused, name) {
-			steps = append(steps, model.AdoptCopy{ObjectID: copied.ObjectID, Why: model.Why{
+		if copied := state.Config.Copies[name]; copied.Orphan && hashes[name] != "" {
+			steps = append(steps, model.AdoptCopy{ObjectID: copied.ObjectID, ContentHash: hashes[name], Why: model.Why{
 				Reason: "adopted: it has the stack's labels and no controller",
 			}})
 		}

@@ -32,6 +32,11 @@ func (p Planner) Plan(state *model.State, now time.Time, answer func(model.Quest
 	if plan.Asks.None() {
 		return plan
 	}
+	if state.Config.Note(state.Answers) { // ConfigMaps have just changed again
+		if plan = p.Make(*state, now); !plan.Asks.None() {
+			state.Answers = answer(plan.Asks)
+		}
+	}
 	return p.Make(*state, now)
 }
 

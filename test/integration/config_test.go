@@ -252,6 +252,44 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 		Expect(find(Default, &corev1.ConfigMap{}, "their-copy").OwnerReferences).To(BeEmpty())
 	})
 
+	It("R35 can be files in the spec itself, which are content of the revision", func() {
+		files := func(color string) option {
+			return func(s *v1alpha1.AppStack) {
+				s.Spec.Files = []v1alpha1.File{
+					{Path: "/etc/app/app.conf", Content: "color = " + color + "\n"}, {Path: "/etc/other/app.conf", Mode: ptr.To[int32](0o400)},
+				}
+				s.Spec.Components[0].Files = []v1alpha1.File{{Path: "/run/it's ü.sh", Content: "exit", Mode: ptr.To[int32](0o555)}}
+			}
+		}
+		stack := created(fixture.Component("worker", 1, nil, "work"), files("blue"))
+		main := deployment(app).Spec.Template.Spec
+		Expect(main.Volumes).To(HaveLen(1))
+		source := main.Volumes[0].ConfigMap
+		Expect(main.Containers[0].VolumeMounts).To(HaveLen(2))
+		copied := find(Default, &corev1.ConfigMap{}, source.Name)
+		Expect(copied.Immutable).To(HaveValue(BeTrue()))
+		Expect(metav1.IsControlledBy(copied, stack)).To(BeTrue())
+		for i, want := range stack.Spec.Files {
+			mount, item := main.Containers[0].VolumeMounts[i], source.Items[i]
+			Expect(mount.MountPath).To(Equal(want.Path))
+			Expect(mount.ReadOnly).To(BeTrue())
+			Expect(mount.SubPath).To(Equal(item.Path))
+			Expect(item.Mode).To(HaveValue(Equal(ptr.Deref(want.Mode, 0o644))))
+			Expect(copied.Data).To(HaveKeyWithValue(item.Key, want.Content))
+		}
+		worker := deployment(worker).Spec.Template.Spec
+		Expect(worker.Containers[0].VolumeMounts[0].MountPath).To(Equal("/run/it's ü.sh"))
+
+		By("changing one, and going back")
+		change(files("red"))
+		Expect(changed(does("diff", app))).To(Equal([]string{"-color = blue", "+color = red"}))
+		moved(2)
+		Expect(rollouts(ready())[0]).To(Equal("2 SpecChanged Succeeded"))
+		Expect(refs(app)).NotTo(ConsistOf(source.Name))
+		released(fixture.RollbackTo(1, 0))
+		Expect(refs(app)).To(ConsistOf(source.Name))
+	})
+
 	It("R32 are released after an operator was away, and cost nothing while nothing changes", func() {
 		putConfig("web", map[string]string{"color": "blue"})
 		created(fixture.EnvFrom("web"))

@@ -4,6 +4,7 @@
 package integration
 
 import (
+	"fmt"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -45,7 +46,21 @@ func asComponent(spec string) string {
 	return string(raw)
 }
 
+// filesOf returns files with so many characters each, as YAML.
+func filesOf(sizes ...int) string {
+	var files []string
+	for i, size := range sizes {
+		files = append(files, fmt.Sprintf("{path: /file-%d, content: %s}", i, chars(size)))
+	}
+	return "[" + strings.Join(files, ", ") + "]"
+}
+
 var rules = []rule{{
+	field:    "spec",
+	message:  "the files of a stack may have 131072 characters in all: mount larger ones from a ConfigMap",
+	accepted: `{image: a, files: ` + filesOf(32768, 32768, 32768) + `, components: [{name: b, files: ` + filesOf(32767, 1) + `}]}`,
+	rejected: `{image: a, files: ` + filesOf(32768, 32768, 32768) + `, components: [{name: b, files: ` + filesOf(32767, 2) + `}]}`,
+}, {
 	field:        "",
 	message:      "metadata.name must have at most 63 characters, because the Deployment and the Service carry it: choose a shorter name",
 	acceptedName: chars(63),
@@ -238,6 +253,12 @@ type schemaCase struct{ field, message, rejected string }
 var schemaCases = []schemaCase{
 	{"spec.image", "Required value", `{replicas: 3}`},
 	{"spec.image", "should be at least 1 chars long", `{image: ""}`},
+	{"spec.files[0].content", "may not be more than 32768", `{image: a, files: ` + filesOf(32769) + `}`},
+	{"spec.files[0].path", "should match", `{image: a, files: [{path: a}]}`},
+	{"spec.files[0].path", "should match", `{image: a, files: [{path: /a/../b}]}`},
+	{"spec.files[0].mode", "should be less than or equal to 511", `{image: a, files: [{path: /a, mode: 512}]}`},
+	{"spec.config.onChange", "Unsupported value", `{image: a, config: {onChange: Never}}`},
+	{"spec.config.live[0]", "should match", `{image: a, config: {live: [A]}}`},
 	{"spec.image", "may not be more than 1024", `{image: ` + chars(1025) + `}`},
 	{"spec.imagePullPolicy", `"Always", "IfNotPresent", "Never"`, `{image: a, imagePullPolicy: Sometimes}`},
 	{"spec.imageResolution", `"Digest", "Tag"`, `{image: a, imageResolution: Maybe}`},
@@ -292,6 +313,7 @@ readinessProbe: {httpGet: {path: /ready, port: http}}
 livenessProbe: {httpGet: {path: /live, port: 8080}}
 startupProbe: {exec: {command: ["true"]}}
 volumes: [{name: cache, mountPath: /cache, subPath: a, readOnly: true, emptyDir: {sizeLimit: 1Gi}}]
+files: [{path: /etc/app/app.conf, content: "color = blue", mode: 256}, {path: /.../..a/.b}]
 disruptionBudget: {maxUnavailable: 50%}
 podTemplate: {spec: {priorityClassName: high}}
 components:
@@ -303,6 +325,7 @@ components:
 imagePullSecrets: [{name: registry}]
 serviceAccountName: app
 imageResolution: Tag
+config: {onChange: NextRelease, live: [web, a.b-c]}
 rollout: {strategy: RollingUpdate, maxSurge: 1, maxUnavailable: 25%, minReadySeconds: 5, progressDeadlineSeconds: 120,
   onFailure: Hold, failureDetection: DeadlineOnly}
 rollback: {toRevision: 4, fromRevision: 5}

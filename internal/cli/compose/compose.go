@@ -72,6 +72,7 @@ type converter struct {
 	stacks   []*stack   // by name
 	claims   map[string]*claim
 	configs  map[string]string // names of ConfigMaps by config
+	inline   map[string]bool   // configs that become files of the stack
 	secrets  map[string]string // names of Secrets by secret
 	notes    []Note
 }

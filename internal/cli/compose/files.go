@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,12 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
+// The limits of spec.files, in characters: of one file, and of all files of a stack.
+const (
+	maxFile  = 32768
+	maxFiles = 131072
+)
+
 // secretsFolder is where Compose mounts secrets by default.
 const secretsFolder = "/run/secrets"
 
@@ -25,10 +32,11 @@ const secretsFolder = "/run/secrets"
 // notes those that the user has to create.
 func (c *converter) nameFiles() {
 	c.configs, c.secrets = map[string]string{}, map[string]string{}
+	c.inline = c.inlineConfigs()
 	used := map[string]bool{}
 	for _, s := range c.services {
 		for _, config := range s.Configs {
-			used["configs."+config.Source] = true
+			used["configs."+config.Source] = !c.inline[config.Source]
 		}
 		for _, secret := range s.Secrets {
 			used["secrets."+secret.Source] = true
@@ -48,6 +56,24 @@ func (c *converter) nameFiles() {
 			c.noteSecret(key, secret)
 		}
 	}
+}
+
+// inlineConfigs returns the configs whose content the Compose file itself has. They become files of
+// the stack, unless they are larger than these may be.
+func (c *converter) inlineConfigs() map[string]bool {
+	inline, total := map[string]bool{}, map[*stack]int{}
+	for _, s := range c.services {
+		for _, use := range s.Configs {
+			config := c.project.Configs[use.Source]
+			size := utf8.RuneCountInString(config.Content)
+			total[s.stack] += size
+			fits := size <= maxFile && total[s.stack] <= maxFiles
+			written := config.Content != "" && config.File == "" && config.Environment == "" && !bool(config.External)
+			before, seen := inline[use.Source]
+			inline[use.Source] = written && fits && (before || !seen)
+		}
+	}
+	return inline
 }
 
 func (c *converter) nameFile(taken names, key string, config types.FileObjectConfig) string {
@@ -105,9 +131,13 @@ func (c *converter) configMaps() []client.Object {
 
 func (c *converter) mountConfigs(m *mounts) {
 	for _, config := range m.service.Configs {
-		target := cmp.Or(config.Target, config.Source)
+		target := path.Join("/", cmp.Or(config.Target, config.Source))
+		if c.inline[config.Source] {
+			m.addFile(v1alpha1.File{Path: target, Content: c.project.Configs[config.Source].Content, Mode: mode(config.Mode)})
+			continue
+		}
 		m.add("configs", config.Source, v1alpha1.Volume{
-			MountPath: path.Join("/", target), SubPath: config.Source, ReadOnly: true,
+			MountPath: target, SubPath: config.Source, ReadOnly: true,
 			ConfigMap: &corev1.ConfigMapVolumeSource{
 				LocalObjectReference: corev1.LocalObjectReference{Name: c.configs[config.Source]}, DefaultMode: mode(config.Mode),
 			},

@@ -104,7 +104,7 @@ func (c *converter) component(s *service) v1alpha1.ComponentSpec {
 	}
 	out.Command, out.Args = c.command(s)
 	c.noteEnd(s)
-	out.Volumes = c.volumes(s)
+	out.Volumes, out.Files = c.volumes(s)
 	out.PodTemplate = c.podTemplate(s)
 	return out
 }

@@ -6,6 +6,7 @@ package compose
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -113,6 +114,24 @@ type mounts struct {
 	service   *service
 	taken     names
 	volumes   []v1alpha1.Volume
+	files     []v1alpha1.File
+}
+
+// addFile adds a file at its path, unless something is mounted there.
+func (m *mounts) addFile(file v1alpha1.File) {
+	c, s := m.converter, m.service
+	taken := slices.ContainsFunc(m.volumes, func(other v1alpha1.Volume) bool { return other.MountPath == file.Path }) ||
+		slices.ContainsFunc(m.files, func(other v1alpha1.File) bool { return other.Path == file.Path })
+	switch {
+	case taken:
+		c.note(s, "configs", "%s is left out: something else is mounted there already", file.Path)
+	case strings.Contains(file.Path, ":"), len(file.Path) > maxMountPath:
+		c.note(s, "configs", "%s is left out: it is no path that a container of Kubernetes can mount at", file.Path)
+	case len(m.files) == maxVolumes:
+		c.note(s, "configs", "%s is left out: AppStack takes %d files", file.Path, maxVolumes)
+	default:
+		m.files = append(m.files, file)
+	}
 }
 
 func (m *mounts) add(field, name string, volume v1alpha1.Volume) {
@@ -135,8 +154,8 @@ func (m *mounts) add(field, name string, volume v1alpha1.Volume) {
 	}
 }
 
-// volumes returns all volumes of a component.
-func (c *converter) volumes(s *service) []v1alpha1.Volume {
+// volumes returns all volumes and files of a component.
+func (c *converter) volumes(s *service) ([]v1alpha1.Volume, []v1alpha1.File) {
 	m := &mounts{converter: c, service: s, taken: names{}}
 	for _, mount := range s.Volumes {
 		c.volume(m, mount)
@@ -153,7 +172,7 @@ func (c *converter) volumes(s *service) []v1alpha1.Volume {
 	}
 	c.mountConfigs(m)
 	c.mountSecrets(m)
-	return m.volumes
+	return m.volumes, m.files
 }
 
 func (c *converter) volume(m *mounts, mount types.ServiceVolumeConfig) {

@@ -10,7 +10,8 @@ package v1alpha1
 //
 // File is a file that a container gets.
 type FileApplyConfiguration struct {
-	// Absolute path of the file in the container. Other files of its folder stay.
+	// Absolute path of the file in the container, without ':', '.' and '..'. Other
+	// files of its folder stay.
 	Path *string `json:"path,omitempty"`
 	// Content of the file, at most 32768 characters. Defaults to an empty file.
 	Content *string `json:"content,omitempty"`
