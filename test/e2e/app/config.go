@@ -30,6 +30,7 @@ type config struct {
 	port       int           // PORT
 	startDelay time.Duration // START_DELAY
 	crashAfter time.Duration // CRASH_AFTER
+	file       string        // FILE, which /file serves
 	// drain (DRAIN) is how long no request may have come before a server that was told to stop does.
 	drain time.Duration
 }
@@ -38,6 +39,7 @@ func (p program) config() (config, error) {
 	read := config{
 		version:  p.env("VERSION", "dev"),
 		behavior: p.env("BEHAVIOR", good),
+		file:     p.getenv("FILE"),
 	}
 	if !slices.Contains(behaviors, read.behavior) {
 		return config{}, exit{exitUsage, fmt.Sprintf("BEHAVIOR: %q is none of %s", read.behavior, strings.Join(behaviors, ", "))}

@@ -73,6 +73,7 @@ func appHandler(config config) (http.Handler, error) {
 		w.Header().Set("X-Pod", pod)
 		_, _ = io.WriteString(w, config.version+"\n") // the client is gone, if it fails
 	})
+	mux.HandleFunc("GET /file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, config.file) })
 	mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) {
 		if config.behavior == neverReady {
 			w.WriteHeader(http.StatusServiceUnavailable)
