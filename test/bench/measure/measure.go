@@ -36,7 +36,9 @@ type Measure struct {
 }
 
 // All are the measures, in the order in which they are made.
-func All() []Measure { return []Measure{stored, latency, settled, foreign, memory, soak, converge} }
+func All() []Measure {
+	return []Measure{stored, latency, settled, foreign, config, memory, soak, converge}
+}
 
 // Bench makes measurements.
 type Bench struct {
