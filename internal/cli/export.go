@@ -14,6 +14,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -80,9 +81,8 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 		services    corev1.ServiceList
 		autoscalers autoscalingv2.HorizontalPodAutoscalerList
 		budgets     policyv1.PodDisruptionBudgetList
-		copies      corev1.ConfigMapList
 	)
-	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets, &copies} {
+	for _, list := range []client.ObjectList{&deployments, &services, &autoscalers, &budgets} {
 		own := client.MatchingLabels{naming.LabelStack: stack.Name}
 		if err := c.List(ctx, list, client.InNamespace(stack.Namespace), own); err != nil {
 			return nil, err
@@ -122,20 +122,43 @@ func (c *connection) children(ctx context.Context, stack *v1alpha1.AppStack) ([]
 		budget := &budgets.Items[i]
 		add(budget, policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudget{Spec: budget.Spec})
 	}
-	used := map[string]bool{}
-	for _, deployment := range deployments.Items {
-		content := model.Content{Components: []model.Component{{Template: deployment.Spec.Template}}}
-		for _, ref := range render.ConfigRefs(content) {
-			used[ref.Name] = true
-		}
+	copies, err := c.copiesOf(ctx, stack, deployments.Items)
+	if err != nil {
+		return nil, err
 	}
-	for i := range copies.Items {
-		if copied := &copies.Items[i]; used[copied.Name] {
-			plain := &corev1.ConfigMap{Immutable: copied.Immutable, Data: copied.Data, BinaryData: copied.BinaryData}
-			add(copied, corev1.SchemeGroupVersion.WithKind("ConfigMap"), plain)
-		}
+	for i := range copies {
+		copied := &copies[i]
+		plain := &corev1.ConfigMap{Immutable: copied.Immutable, Data: copied.Data, BinaryData: copied.BinaryData}
+		add(copied, corev1.SchemeGroupVersion.WithKind("ConfigMap"), plain)
 	}
 	return objects, nil
+}
+
+// copiesOf returns the copies of ConfigMaps that the Deployments use.
+func (c *connection) copiesOf(
+	ctx context.Context, stack *v1alpha1.AppStack, deployments []appsv1.Deployment,
+) ([]corev1.ConfigMap, error) {
+	var content model.Content
+	for _, deployment := range deployments {
+		content.Components = append(content.Components, model.Component{Template: deployment.Spec.Template})
+	}
+	var copies []corev1.ConfigMap
+	read := map[string]bool{}
+	for _, ref := range render.ConfigRefs(content) {
+		if read[ref.Name] || !strings.HasPrefix(ref.Name, stack.Name+"-") { // the names of copies begin so
+			continue
+		}
+		read[ref.Name] = true
+		found := corev1.ConfigMap{}
+		switch err := c.Get(ctx, c.key(ref.Name), &found); {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return nil, err
+		default:
+			copies = append(copies, found)
+		}
+	}
+	return copies, nil
 }
 
 // header returns the comment at the top, with the steps to leave AppStack and what to check.

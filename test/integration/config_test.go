@@ -281,8 +281,9 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 		Expect(worker.Containers[0].VolumeMounts[0].MountPath).To(Equal("/run/it's ü.sh"))
 
 		By("changing one, and going back")
-		change(files("red"))
+		change(files("red"), fixture.Paused(true))
 		Expect(changed(does("diff", app))).To(Equal([]string{"-color = blue", "+color = red"}))
+		change(fixture.Paused(false))
 		moved(2)
 		Expect(rollouts(ready())[0]).To(Equal("2 SpecChanged Succeeded"))
 		Expect(refs(app)).NotTo(ConsistOf(source.Name))

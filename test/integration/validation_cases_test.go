@@ -254,7 +254,7 @@ var schemaCases = []schemaCase{
 	{"spec.image", "Required value", `{replicas: 3}`},
 	{"spec.image", "should be at least 1 chars long", `{image: ""}`},
 	{"spec.files[0].content", "may not be more than 32768", `{image: a, files: ` + filesOf(32769) + `}`},
-	{"spec.files[0].path", "should match", `{image: a, files: [{path: a}]}`},
+	{"spec.files[0].path", "should match", `{image: a, files: [{path: a/b}]}`},
 	{"spec.files[0].path", "should match", `{image: a, files: [{path: /a/../b}]}`},
 	{"spec.files[0].mode", "should be less than or equal to 511", `{image: a, files: [{path: /a, mode: 512}]}`},
 	{"spec.config.onChange", "Unsupported value", `{image: a, config: {onChange: Never}}`},
