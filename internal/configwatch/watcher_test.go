@@ -378,3 +378,28 @@ func TestNamespaces(t *testing.T) {
 func notFound(name string) error {
 	return apierrors.NewNotFound(configMaps.GroupResource(), name)
 }
+
+// TestReadIsObserved shows that what was read for a release is not read again, and that its writer is
+// known.
+func TestReadIsObserved(t *testing.T) {
+	c := newCluster(t)
+	c.set("web", "1")
+	c.begin(shop, names("web"))
+	configs, _, err := c.Read(t.Context(), "default", []string{"web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.shows(shop, names("web"), map[string]string{"web": configs["web"].Hash()})
+	after := c.set("web", "2")
+	c.awaits(shop)
+	c.mu.Lock()
+	key := types.NamespacedName{Namespace: "default", Name: "web"}
+	c.contents[key].ManagedFields = []metav1.ManagedFieldsEntry{
+		{Manager: "app", Time: &metav1.Time{Time: noon.Add(time.Minute)}}, {Manager: "kubectl", Time: &metav1.Time{Time: noon}},
+	}
+	c.mu.Unlock()
+	seen, err := c.Observe(t.Context(), shop, names("web"))
+	if err != nil || seen["web"].Hash != after || seen["web"].Writer != "app" {
+		t.Errorf("R32 observed %+v, error %v, want hash %s written by app", seen["web"], err, after)
+	}
+}

@@ -3,7 +3,10 @@
 
 package walk_test
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // What Kubernetes' own fields of containers, probes and volumes take, where their schemas do not say.
 
@@ -34,7 +37,7 @@ var envHints = map[string]leafHint{
 	"env[].valueFrom.resourceFieldRef.resource":      valid("limits.memory", "requests.cpu").bad("", "limits.disk"),
 
 	"envFrom": valid([]any{}, parseLeaf(`[{configMapRef: {name: base}}, {secretRef: {name: base}}]`)).
-		bad(parseLeaf(`[{}]`), parseLeaf(`[{configMapRef: {name: a}, secretRef: {name: b}}]`)),
+		bad(parseLeaf(`[{}]`), parseLeaf(`[{configMapRef: {name: base}, secretRef: {name: b}}]`)),
 	"envFrom[].configMapRef.name": valid("walk-a", "walk-b").bad("").
 		badAs("Not_A_Name", `ConfigMap "Not_A_Name" does not exist`).badAs("missing", `ConfigMap "missing" does not exist`),
 	"envFrom[].configMapRef.optional": valid(true, false),
@@ -102,7 +105,8 @@ var volumeHints = map[string]leafHint{
 	"volumes[].secret.items[].mode":    valid(int64(256), int64(0)).bad(int64(-1), int64(512)),
 	"volumes[].secret.items[].user":    valid(int64(1), int64(1000)),
 	"files": valid([]any{}, parseLeaf(`[{path: /a}, {path: /b/c, content: b}]`)).
-		bad(parseLeaf(`[{path: /a}, {path: /a}]`)).badAs(parseLeaf(`[{content: a}]`), "path"),
+		bad(parseLeaf(`[{path: /a}, {path: /a}]`)).badAs(parseLeaf(`[{content: a}]`), "path").
+		badAs(largeFiles(), "the files of a stack"),
 	"files[].path":                 valid("/a", "/b/c.d").bad("a", "/", "/a/", "/a:b", "/a/../b", "/./a", "/a//b"),
 	"files[].content":              valid("a", "").bad(strings.Repeat("a", 32769)),
 	"files[].mode":                 valid(int64(256), int64(0)).asBefore(int64(420)).bad(int64(-1), int64(512)),
@@ -111,4 +115,13 @@ var volumeHints = map[string]leafHint{
 	"volumes[].emptyDir.sizeLimit": valid("1Gi", int64(1024)).bad("-1"),
 
 	"volumes[].persistentVolumeClaim.claimName": valid("walk-a", "walk-b").bad(""),
+}
+
+// largeFiles are files each of which a stack may have, but not all of them.
+func largeFiles() []any {
+	var files []any
+	for i := range 5 {
+		files = append(files, fragment{"path": fmt.Sprintf("/file-%d", i), "content": strings.Repeat("a", 32768)})
+	}
+	return files
 }
