@@ -16,7 +16,7 @@ import (
 )
 
 var _ = DescribeTable("the config of a stack", tellStory,
-	Entry("R31 R32 R34 a changed ConfigMap is a release, and put back it is the earlier revision", "config-changed", func(s story) {
+	Entry("R31 R32 R34 a changed ConfigMap is released, and changed back it returns to the earlier revision", "config-changed", func(s story) {
 		s.SetConfig("web", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMap web", EnvFrom("web"))
 		s.settle()
@@ -29,7 +29,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.apply("rollback: {toRevision: 2}", RollbackTo(2, 0))
 		s.settle()
 	}),
-	Entry("R34 a release that fails by its ConfigMap is rolled back, and the fix released", "config-crash", func(s story) {
+	Entry("R34 a release that fails because of its ConfigMap is rolled back, and the fix is released", "config-crash", func(s story) {
 		s.SetConfig("web", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMap web", EnvFrom("web"))
 		s.settle()
@@ -42,7 +42,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.SetConfig("web", "fixed")
 		s.settle()
 	}),
-	Entry("R32 changes that follow each other, with the spec, are one release", "config-gathered", func(s story) {
+	Entry("R32 changes in quick succession, also with the spec, are one release", "config-gathered", func(s story) {
 		s.SetConfig("web", "")
 		s.SetConfig("env", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMaps web and env", EnvFrom("web", "env"))
@@ -57,7 +57,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.apply("image my-app:2", Image("my-app:2"))
 		s.settle()
 	}),
-	Entry("R33 a missing ConfigMap is waited for, and a deleted one changes nothing", "config-missing", func(s story) {
+	Entry("R33 a release waits for a missing ConfigMap, and a deleted one changes nothing", "config-missing", func(s story) {
 		s.SetConfig("other", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMap web, which is missing", EnvFrom("web"))
 		s.settle()
@@ -85,7 +85,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.RemoveConfig(s.Copies()[0])
 		s.settle()
 	}),
-	Entry("R2 R32 a revision from before copies keeps its pods, and a change is a release", "config-upgrade", func(s story) {
+	Entry("R2 R32 a revision without copies keeps its pods, and a change of its ConfigMap is released", "config-upgrade", func(s story) {
 		s.apply("kubectl apply to an operator without copies: image my-app:1, with ConfigMap web", EnvFrom("web"))
 		s.settle()
 		s.Say("the operator is upgraded; ConfigMap web is there")

@@ -34,14 +34,14 @@ func (s story) withRegistry() {
 	}
 }
 
-// says writes down what becomes of the registry.
+// says adds the state of the registry to the transcript.
 func (s story) registry(line string, change func(*sim.Registry)) {
 	s.Say(line)
 	change(s.Registry)
 }
 
 var _ = DescribeTable("an image's story", tellStory,
-	Entry("R7 R21 a tag that moves, a restart that follows it, and the way back", "moved-tag", func(s story) {
+	Entry("R7 R21 a tag that moves, a restart that follows it, and a rollback", "moved-tag", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("nothing, but the tag my-app:1 is another image now", func(r *sim.Registry) { r.Push("my-app:1", web("newer")) })
@@ -77,7 +77,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("the registry is back", (*sim.Registry).Heal)
 		s.settle()
 	}),
-	Entry("R23 a registry that wants credentials is not waited for", "registry-denies", func(s story) {
+	Entry("R23 a release does not wait for a registry that requires credentials", "registry-denies", func(s story) {
 		s.withRegistry()
 		s.registry("image my-app:1, and the registry wants credentials", func(r *sim.Registry) {
 			r.Fail(v1alpha1.ReasonImageUnauthorized, "the registry, asked for my-app:1: it answers 401 Unauthorized")
@@ -85,7 +85,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Apply(Stack("shop"))
 		s.settle()
 	}),
-	Entry("R12 a release fails while the next image is looked up", "failure-while-looking-up", func(s story) {
+	Entry("R12 a release fails while the next image is resolved", "failure-while-looking-up", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.apply("image my-app:crash", Image("my-app:crash"))
@@ -96,7 +96,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("the registry is back", (*sim.Registry).Heal)
 		s.settle()
 	}),
-	Entry("R12 the next image turns out to be what failed", "failure-looked-up-again", func(s story) {
+	Entry("R12 the next image resolves to the one that failed", "failure-looked-up-again", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.apply("image my-app:crash", Image("my-app:crash"))
@@ -107,7 +107,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("the registry is back", (*sim.Registry).Heal)
 		s.settle()
 	}),
-	Entry("R1 R28 what runs is kept up while an image is looked up", "scale-while-looking-up", func(s story) {
+	Entry("R1 R28 running objects are maintained while an image is resolved", "scale-while-looking-up", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
@@ -118,7 +118,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Kill("shop")
 		s.settle()
 	}),
-	Entry("R4 the spec goes back before the image is known", "taken-back-while-looking-up", func(s story) {
+	Entry("R4 the spec is changed back before the image is resolved", "taken-back-while-looking-up", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
@@ -127,7 +127,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.apply("image my-app:1 again", Image("my-app:1"))
 		s.settle()
 	}),
-	Entry("R16a no image is looked up during a pause", "pause-before-looking-up", func(s story) {
+	Entry("R16a no image is resolved during a pause", "pause-before-looking-up", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("paused, image my-app:2, and the registry hangs", (*sim.Registry).Hang)
@@ -138,7 +138,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Apply(With(s.Stack().DeepCopy(), Paused(false)))
 		s.settle()
 	}),
-	Entry("R23 a first release of which nothing is known has no ports, until its image is known", "first-release-as-written", func(s story) {
+	Entry("R23 a first release has no ports until its image is resolved", "first-release-as-written", func(s story) {
 		s.withRegistry()
 		s.registry("nothing but image my-app:1, and the registry hangs", (*sim.Registry).Hang)
 		s.Apply(Stack("shop", Bare(), Replicas(2)))
@@ -147,7 +147,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Apply(With(s.Stack().DeepCopy(), RestartedAt(at)))
 		s.settle()
 	}),
-	Entry("R22 the image says the ports, the spec another image, and then ports of its own", "ports-of-the-image", func(s story) {
+	Entry("R22 ports from the image, from another image, and then from the spec", "ports-of-the-image", func(s story) {
 		s.withRegistry()
 		s.released(Bare(), Replicas(2))
 		s.apply("image my-app:2, and a worker", Image("my-app:2"), worker(1))
@@ -157,8 +157,8 @@ var _ = DescribeTable("an image's story", tellStory,
 	}),
 )
 
-// A stack that has its ports from its image is served through them, whatever
-// becomes of the registry while its next revision is made.
+// A stack with ports from its image keeps them, whatever happens to the registry while its next
+// revision is created.
 // A pause is how people stop a release that turns out to be bad. With the next
 // image in the spec its end is no reason to go on with that release.
 var _ = It("R16a the end of a pause does not go on with what the spec no longer asks for, while the next image is looked up", func() {
@@ -201,7 +201,7 @@ var _ = DescribeTable("R9 R23 R24 a registry in trouble takes nothing away that 
 	Entry("with a restart", RestartedAt(at)),
 )
 
-// What failed does not say how the stack is served: its last good revision does.
+// A failed revision does not decide on the ports of the stack: its last good one does.
 var _ = It("R12 R23 a registry in trouble after a rollback takes nothing away that serves", func() {
 	s := story{sim.New()}
 	s.withRegistry()

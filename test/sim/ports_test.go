@@ -24,7 +24,7 @@ func portList(ports ...v1alpha1.Port) Option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Ports = ports }
 }
 
-// port has a number of the Service, and one of the container.
+// port is a port of the Service with its container port.
 func port(name string, service, container int32, protocol corev1.Protocol) v1alpha1.Port {
 	port := v1alpha1.Port{Name: name, ContainerPort: container, Protocol: protocol}
 	if service != container {
@@ -33,7 +33,7 @@ func port(name string, service, container int32, protocol corev1.Protocol) v1alp
 	return port
 }
 
-// lists are port lists that changes go from and to.
+// lists are the port lists between which stacks change.
 var lists = map[string][]v1alpha1.Port{
 	"80":                        {port("", 80, 80, "")},
 	"http:80":                   {port("http", 80, 80, "")},
@@ -53,7 +53,7 @@ var lists = map[string][]v1alpha1.Port{
 }
 
 var _ = Describe("each change of a list of ports", func() {
-	// each entry plays a part of all pairs of lists
+	// each entry covers a part of all pairs of lists
 	DescribeTable("R9 R24 leaves every port reachable at each moment", func(image string, replicas int32, every, from int) {
 		names := slices.Sorted(maps.Keys(lists))
 		for i, before := range names {
@@ -112,7 +112,7 @@ var _ = Describe("each change of a list of ports", func() {
 	})
 })
 
-// randomPorts is a list that the API takes.
+// randomPorts returns a port list that the API accepts.
 func randomPorts(random *rand.Rand) []v1alpha1.Port {
 	numbers := []int32{80, 81, 9090}
 	var ports []v1alpha1.Port

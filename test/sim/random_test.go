@@ -20,8 +20,8 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// number is that of an environment variable: STORIES is how many random stories are told, and STORIES_SEED what the
-// first of them grows from.
+// number returns the value of an environment variable: STORIES is the number of random stories, and
+// STORIES_SEED the seed of the first one.
 func number(variable string, otherwise uint64) uint64 {
 	GinkgoHelper()
 	text, found := os.LookupEnv(variable)
@@ -33,7 +33,7 @@ func number(variable string, otherwise uint64) uint64 {
 	return n
 }
 
-// released are the images that stacks run in the stories, good ones and bad ones.
+// released are the images in the stories, good and bad ones.
 var released = []string{
 	"my-app:1", "my-app:2", "my-app:3", "my-app:crash", "my-app:missing", "my-app:unready",
 	"my-app:dies", "my-app:late", "my-app:invalid", "my-app:unconfigured", "my-app:lingers", "my-app:slow",

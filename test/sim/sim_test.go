@@ -41,7 +41,7 @@ func (s story) apply(line string, options ...Option) {
 	s.Apply(With(stack.DeepCopy(), options...))
 }
 
-// settle lets everything come to rest; what does not is a failure.
+// settle waits until nothing changes any more, and fails if that does not happen.
 func (s story) settle() {
 	s.Settle(700)
 	Expect(s.AtRest()).To(BeTrue(), "it does not come to rest:\n%s", s.Transcript())
@@ -90,7 +90,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.apply("rollback removed", NoRollback())
 		s.settle()
 	}),
-	Entry("R5 an update overtakes another", "rollover", func(s story) {
+	Entry("R5 an update supersedes another", "rollover", func(s story) {
 		s.apply("image my-app:1")
 		s.settle()
 		s.apply("image my-app:unready: its pods never become ready", Image("my-app:unready"))
@@ -98,7 +98,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.apply("image my-app:2", Image("my-app:2"))
 		s.settle()
 	}),
-	Entry("R9 R16 a component and a port go and come back", "components", func(s story) {
+	Entry("R9 R16 a component and a port are removed and restored", "components", func(s story) {
 		s.apply("web with ports 80 and 81, worker with 2 replicas", Ports(80, 81), worker(2))
 		s.settle()
 		s.apply("worker and port 81 dropped, image my-app:2", Ports(80), WithoutComponents(), Image("my-app:2"))
@@ -126,7 +126,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.apply("restartedAt 12:30: earlier, so nothing happens", RestartedAt(at.Add(-30*time.Minute)))
 		s.settle()
 	}),
-	Entry("R8 only as many revisions as the limit says", "pruning", func(s story) {
+	Entry("R8 revisions beyond the limit are pruned", "pruning", func(s story) {
 		s.apply("keep 2 revisions", HistoryLimit(2))
 		s.settle()
 		for _, image := range []string{"my-app:2", "my-app:3", "my-app:4"} {
@@ -136,7 +136,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.apply("image my-app:1: its revision is gone, so it is a new one", Image("my-app:1"))
 		s.settle()
 	}),
-	Entry("R28 an autoscaler takes the number over", "autoscaling", func(s story) {
+	Entry("R28 an autoscaler owns the number of replicas", "autoscaling", func(s story) {
 		s.apply("3 replicas")
 		s.settle()
 		s.apply("autoscaling 2 to 6 in place of replicas", Unmanaged(), func(stack *v1alpha1.AppStack) {
