@@ -128,6 +128,9 @@ func (n Namespace) State() (string, error) {
 			return "", fmt.Errorf("reading revision %s: %w", n.Revisions[i].Name, err)
 		}
 		decoded.UID, decoded.ResourceVersion = "", ""
+		for name := range decoded.Record.ConfigVersions { // the identity of the ConfigMap is part of it
+			decoded.Record.ConfigVersions[name] = "VERSION"
+		}
 		for j := range decoded.Record.Rollouts { // which component was seen to be first
 			decoded.Record.Rollouts[j].Arrived, decoded.Record.Rollouts[j].ResumedAt = nil, nil
 		}
