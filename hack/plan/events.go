@@ -40,6 +40,7 @@ var verbs = map[string]func(json.RawMessage) (happen, error){
 	"room":     verb((*scene).room),
 	"push":     verb((*scene).push),
 	"registry": verb((*scene).registry),
+	"config":   verb((*scene).config),
 }
 
 // verb is an event with a value of the type V.
@@ -232,6 +233,22 @@ func (s *scene) registry(_ context.Context, does string) error {
 		s.Registry.Fail(v1alpha1.ReasonImageUnauthorized, "the registry answers 401 Unauthorized")
 	default:
 		return fmt.Errorf("%q is none: use answers, hangs, fails or denies", does)
+	}
+	return nil
+}
+
+// config creates or changes a ConfigMap; without a behavior it deletes the ConfigMap.
+func (s *scene) config(_ context.Context, how struct {
+	Name     string  `json:"name"`
+	Behavior *string `json:"behavior"`
+}) error {
+	if how.Name == "" {
+		return errors.New("name: it is missing")
+	}
+	if how.Behavior == nil {
+		s.RemoveConfig(how.Name)
+	} else {
+		s.SetConfig(how.Name, *how.Behavior)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ func TestPlans(t *testing.T) {
 		"first-release": 40,
 		"image-change":  1,
 		"crash":         40,
+		"config":        4,
 		"drift":         40,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +116,7 @@ func TestWrongInput(t *testing.T) {
 		"an unknown event": {
 			stack + world + "- explode: shop",
 			"document 2: events[0].explode: unknown: use one of " +
-				"apply, break, change, delete, kill, mend, push, quota, registry, room, settle, wait",
+				"apply, break, change, config, delete, kill, mend, push, quota, registry, room, settle, wait",
 		},
 		"two events in one": {stack + world + "- {quota: 1, room: 1}", "document 2: events[0]: it has 2 keys: give one"},
 		"no number": {
@@ -164,6 +165,9 @@ func TestWrongInput(t *testing.T) {
 		"no rest": {
 			stack + world + "- apply: {image: my-app:unready}\n- settle: 10s",
 			"document 2: events[1].settle: the world has not come to rest in 10s: give it more time, or wait instead",
+		},
+		"a ConfigMap without a name": {
+			stack + world + "- config: {behavior: crash}", "document 2: events[0].config: name: it is missing",
 		},
 		"no state of a registry": {
 			stack + world + "- registry: sleeps",
