@@ -62,8 +62,7 @@ func (e *execution) createCopy(ctx context.Context, step model.CopyConfig) error
 		!equality.Semantic.DeepEqual(found.BinaryData, wanted.BinaryData):
 		e.outcome.Problem = &model.Problem{
 			Reason: v1alpha1.ReasonNameConflict,
-			Message: fmt.Sprintf("ConfigMap %q exists and is no immutable copy of ConfigMap %q: delete it",
-				found.Name, step.Copy.Source),
+			Message: fmt.Sprintf("ConfigMap %q exists and is no immutable copy of %s: delete it", found.Name, step.Copy.From()),
 		}
 	}
 	return nil

@@ -48,6 +48,14 @@ type ConfigCopy struct {
 	Hash string `json:"hash"`
 }
 
+// From describes the source, for messages.
+func (c ConfigCopy) From() string {
+	if component, files := strings.CutPrefix(c.Source, filesPrefix); files {
+		return "the files of component " + component
+	}
+	return "ConfigMap " + c.Source
+}
+
 // filesPrefix marks a source that stands for the files of a component. No ConfigMap has such a name.
 const filesPrefix = "files/"
 

@@ -169,19 +169,19 @@ func withConfig(state model.State, content model.Content) (model.Content, *model
 	if state.Config == nil {
 		return content, nil
 	}
-	sources := render.Files(state.Stack.Spec)
-	maps.Copy(sources, state.Answers.Config)
 	copies := map[string]model.ConfigCopy{}
 	for _, earlier := range content.Config {
-		found, asked := sources[earlier.Source]
-		if deleted := asked && found == nil && earlier.Hash != model.AbsentHash; deleted || model.IsFiles(earlier.Source) {
+		found, read := state.Answers.Config[earlier.Source]
+		if deleted := read && found == nil && earlier.Hash != model.AbsentHash; deleted || model.IsFiles(earlier.Source) {
 			copies[earlier.Source] = earlier
-			delete(sources, earlier.Source)
 		}
 	}
+	sources := render.Files(state.Stack.Spec)
+	maps.Copy(sources, state.Answers.Config)
+	maps.DeleteFunc(sources, func(name string, _ *model.ConfigMap) bool { return copies[name].Name != "" })
 	for _, ref := range render.ConfigRefs(render.WithConfig(content, nil)) {
-		found, asked := sources[ref.Name]
-		if missing := ref.Missing(found); missing != "" && (asked || !mayExist(ref.Name)) {
+		found, read := sources[ref.Name]
+		if missing := ref.Missing(found); missing != "" && copies[ref.Name].Name == "" && (read || !mayExist(ref.Name)) {
 			return model.Content{}, &model.Problem{
 				Reason:  v1alpha1.ReasonConfigNotFound,
 				Message: fmt.Sprintf("component %s: %s: create it, or make the reference optional", ref.Component, missing),
@@ -244,13 +244,13 @@ func recreated(state model.State, rev model.Revision) ([]model.CopyConfig, model
 		case live != nil && live.Hash() == copied.Hash: // the cache does not show it yet
 		case answered && found != nil && found.Hash() == copied.Hash:
 			steps = append(steps, model.CopyConfig{
-				Why:  model.Why{Reason: fmt.Sprintf("revision %d has this content of ConfigMap %s", rev.Number, copied.Source)},
+				Why:  model.Why{Reason: fmt.Sprintf("revision %d has this content of %s", rev.Number, copied.From())},
 				Copy: copied, Content: *found,
 			})
 		case !answered:
 			asks = append(asks, copied.Source, copied.Name)
 		default:
-			lost = append(lost, fmt.Sprintf("%s (of ConfigMap %s)", copied.Name, copied.Source))
+			lost = append(lost, fmt.Sprintf("%s (of %s)", copied.Name, copied.From()))
 		}
 	}
 	if len(lost) > 0 {

@@ -85,6 +85,24 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.RemoveConfig(s.Copies()[0])
 		s.settle()
 	}),
+	Entry("R34 R35 files change with the spec, and a ConfigMap beside them", "config-files", func(s story) {
+		files := func(content string) Option {
+			return func(s *v1alpha1.AppStack) { s.Spec.Files = []v1alpha1.File{{Path: "/etc/app.conf", Content: content}} }
+		}
+		s.SetConfig("web", "")
+		s.apply("kubectl apply: image my-app:1, with ConfigMap web and a file", EnvFrom("web"), files("a"))
+		s.settle()
+		s.Say("ConfigMap web changes")
+		s.SetConfig("web", "more")
+		s.settle()
+		s.apply("the file changes", files("b"))
+		s.settle()
+		s.Say("ConfigMap web is put back")
+		s.SetConfig("web", "")
+		s.settle()
+		s.apply("and so is the file", files("a"))
+		s.settle()
+	}),
 	Entry("R2 R32 a revision without copies keeps its pods, and a change of its ConfigMap is released", "config-upgrade", func(s story) {
 		s.apply("kubectl apply to an operator without copies: image my-app:1, with ConfigMap web", EnvFrom("web"))
 		s.settle()
