@@ -61,7 +61,7 @@ func (e *execution) createCopy(ctx context.Context, step model.CopyConfig) error
 	case !ptr.Deref(found.Immutable, false) || !equality.Semantic.DeepEqual(found.Data, wanted.Data) ||
 		!equality.Semantic.DeepEqual(found.BinaryData, wanted.BinaryData):
 		e.outcome.Problem = &model.Problem{
-			Reason: v1alpha1.ReasonNameConflict,
+			Reason:  v1alpha1.ReasonNameConflict,
 			Message: fmt.Sprintf("ConfigMap %q exists and is no immutable copy of %s: delete it", found.Name, step.Copy.From()),
 		}
 	}

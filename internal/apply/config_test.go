@@ -68,15 +68,15 @@ func TestCreateCopy(t *testing.T) {
 		},
 		"R31 one with other content": {
 			existing: existingCopy(stack, func(c *corev1.ConfigMap) { c.Data = map[string]string{"key": "other"} }),
-			problem:  `is no immutable copy of ConfigMap "web"`,
+			problem:  `is no immutable copy of ConfigMap web`,
 		},
 		"R31 one with other binary content": {
 			existing: existingCopy(stack, func(c *corev1.ConfigMap) { c.BinaryData = nil }),
-			problem:  `is no immutable copy of ConfigMap "web"`,
+			problem:  `is no immutable copy of ConfigMap web`,
 		},
 		"R31 one that can change": {
 			existing: existingCopy(stack, func(c *corev1.ConfigMap) { c.Immutable = nil }),
-			problem:  `is no immutable copy of ConfigMap "web"`,
+			problem:  `is no immutable copy of ConfigMap web`,
 		},
 		"R31 one that is being deleted": {
 			existing: existingCopy(stack, func(c *corev1.ConfigMap) {
