@@ -67,6 +67,20 @@ var rolloutReasons = []string{
 	v1alpha1.ReasonProgressing, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed, v1alpha1.ReasonRollbackFailed,
 }
 
+// failedByConfig reports whether the failed rollout was for changed ConfigMaps.
+func failedByConfig(r release.Release) bool {
+	failure := r.Stack.Status.Failure
+	if failure == nil {
+		return false
+	}
+	for _, rollout := range r.Stack.Status.History { // the newest first
+		if rollout.Revision == failure.Revision && rollout.Outcome == v1alpha1.OutcomeFailed {
+			return rollout.Trigger == v1alpha1.TriggerConfigChanged
+		}
+	}
+	return false
+}
+
 // remediesByReason returns the remedies by the reason of Ready.
 func (v View) remediesByReason(r release.Release) map[string][]remedy {
 	var (
@@ -81,6 +95,9 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 			v.command(r, "history"), v.command(r, "rollback", "--to-revision", "N"),
 		}}
 	)
+	if failedByConfig(r) {
+		fix = remedy{"Correct the ConfigMap: its change is released. Or release a fix of the spec:", []string{v.command(r, "set-image", "IMAGE")}}
+	}
 	failed, stuck := []remedy{fix, retry, keep}, []remedy{fix, retry}
 	if r.LastGood(r.Stack.Status.Revision) != nil {
 		stuck = append(stuck, rollback)
