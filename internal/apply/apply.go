@@ -119,11 +119,7 @@ func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 	var current bool
 	var lookErr error
 	var look sync.WaitGroup
-	look.Go(func() {
-		if current, lookErr = e.current(ctx); current {
-			current, lookErr = e.hasCopies(ctx, step)
-		}
-	})
+	look.Go(func() { current, lookErr = e.mayStart(ctx, step) })
 	rev, err := e.try(ctx, step)
 	look.Wait()
 	if lookErr != nil || !current {
@@ -155,6 +151,15 @@ func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 	}
 	e.outcome.Again = e.silent
 	return nil
+}
+
+// mayStart reports whether the live stack is still the one that the plan was made for, and whether the
+// copies exist that the rollout start does not create.
+func (e *execution) mayStart(ctx context.Context, step model.StartRollout) (bool, error) {
+	if current, err := e.current(ctx); err != nil || !current {
+		return false, err
+	}
+	return e.hasCopies(ctx, step)
 }
 
 // mayWrite reports whether all names that the start of a rollout needs are free. It remembers a

@@ -29,11 +29,13 @@ func TestCopies(t *testing.T) {
 		orphan       bool
 		predecessors bool
 	}{
-		"R31 the stack's":                 {func(object) {}, true, false, false},
-		"R26 an orphan":                   {func(o object) { o.OwnerReferences = nil }, true, true, false},
-		"R31 one that is being deleted":   {func(o object) { o.DeletionTimestamp = &deleted }, false, false, false},
-		"R31 a user's, with the label":    {func(o object) { o.Annotations, o.OwnerReferences = nil, nil }, false, false, false},
-		"R26 somebody else's":             {func(o object) { o.OwnerReferences[0].Kind, o.OwnerReferences[0].UID = "Other", "other" }, false, false, false},
+		"R31 the stack's":               {func(object) {}, true, false, false},
+		"R26 an orphan":                 {func(o object) { o.OwnerReferences = nil }, true, true, false},
+		"R31 one that is being deleted": {func(o object) { o.DeletionTimestamp = &deleted }, false, false, false},
+		"R31 a user's, with the label":  {func(o object) { o.Annotations, o.OwnerReferences = nil, nil }, false, false, false},
+		"R26 somebody else's": {
+			func(o object) { o.OwnerReferences[0].Kind, o.OwnerReferences[0].UID = "Other", "other" }, false, false, false,
+		},
 		"R26 that of a stack of the name": {func(o object) { o.OwnerReferences[0].UID = "earlier" }, false, false, true},
 	}
 	for name, test := range tests {

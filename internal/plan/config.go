@@ -139,7 +139,7 @@ func gatheringSpec(state model.State, content model.Content, now time.Time) time
 
 // reconfigured is the decision to release the content of a revision again with the current ConfigMaps
 // (R32). The rest of the content does not change: no image is resolved again.
-func reconfigured(state model.State, current *model.Revision, choice revision.Choice, begin model.Rollout) decision {
+func reconfigured(state model.State, choice revision.Choice, begin model.Rollout) decision {
 	base := *revision.Find(state.Revisions, choice.Base)
 	recent := latestConfigReleases(state.Revisions).Within(configPeriod, begin.StartedAt)
 	if len(recent) >= maxConfigReleases {

@@ -86,7 +86,7 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 		return decision{gathers: choice.Message, wait: wait}
 	}
 	if choice.Base != 0 {
-		return reconfigured(state, current, choice, begin)
+		return reconfigured(state, choice, begin)
 	}
 	if choice.Number != 0 {
 		if begin.Trigger == v1alpha1.TriggerSpecChanged {

@@ -6,6 +6,7 @@ package status
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -40,14 +41,14 @@ func deletedConfig(state model.State, number int64) string {
 	if rev == nil || state.Config == nil {
 		return ""
 	}
-	message := ""
+	var message strings.Builder
 	for _, name := range revision.DeletedConfig(*rev, state.Config.Observed) {
-		message += "; ConfigMap " + name + " was deleted"
+		message.WriteString("; ConfigMap " + name + " was deleted")
 		if slices.ContainsFunc(rev.Content.Config, func(copied model.ConfigCopy) bool { return copied.Source == name }) {
-			message += ": the revision keeps its content"
+			message.WriteString(": the revision keeps its content")
 		}
 	}
-	return message
+	return message.String()
 }
 
 func hasProblem(in Input) (reason, message string, blocked bool) {

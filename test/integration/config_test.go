@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -132,7 +133,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 			"env":[{"name":"A","valueFrom":{"configMapKeyRef":{"name":"web","key":"color"}}}]}]}}`))
 		stalled(v1alpha1.ReasonConfigNotFound, `component main: ConfigMap "web" does not exist`)
 		Expect(deployment(app).Spec.Template.Spec.Containers[0].Image).To(Equal("my-app:1"))
-		putConfig("web", map[string]string{"colour": "blue"})
+		putConfig("web", map[string]string{"shade": "blue"})
 		Eventually(func() string { return condition(current(), v1alpha1.ConditionStalled).Message }).
 			Should(ContainSubstring(`component main: ConfigMap "web" has no key "color"`))
 		putConfig("web", map[string]string{"color": "blue"})
@@ -161,11 +162,11 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 		func(policy v1alpha1.ConfigPolicy, copied bool) {
 			putConfig("web", map[string]string{"color": "blue"})
 			created(fixture.EnvFrom("web"), configPolicy(policy))
-			Expect(len(copies()) > 0).To(Equal(copied))
+			Expect(copies()).To(HaveLen(map[bool]int{true: 1, false: 0}[copied]))
 			putConfig("web", map[string]string{"color": "red"})
 			putConfig("other", map[string]string{"color": "red"})
 			touch()
-			Consistently(func() int64 { return current().Status.Revision }, "8s").Should(BeEquivalentTo(1))
+			Consistently(func() int64 { return current().Status.Revision }, 8*time.Second).Should(BeEquivalentTo(1))
 			released(fixture.Image("my-app:2"))
 			if !copied {
 				Expect(copies()).To(BeEmpty())
@@ -184,7 +185,7 @@ var _ = Describe("the ConfigMaps of a stack", func() {
 		created(fixture.EnvFrom("web"))
 		change(configPolicy(v1alpha1.ConfigPolicy{Live: []string{"web"}}))
 		putConfig("web", map[string]string{"color": "red"})
-		Consistently(func() int64 { return current().Status.Revision }, "7s").Should(BeEquivalentTo(1))
+		Consistently(func() int64 { return current().Status.Revision }, 7*time.Second).Should(BeEquivalentTo(1))
 		Expect(refs(app)).To(ConsistOf(copies()["web"].Name))
 		released(fixture.Image("my-app:2"))
 		Expect(refs(app)).To(ConsistOf("web"))

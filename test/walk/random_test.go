@@ -140,7 +140,8 @@ func walk(ctx context.Context, seed uint64, to *destinations) *wanderer {
 
 // wander is the stack that walks begin with.
 func wander(s *v1alpha1.AppStack) {
-	With(s, Replicas(2), EnvFrom("web"), Rollout(v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}), Component("worker", 1, nil, "work"))
+	With(s, Replicas(2), EnvFrom("web"), Rollout(v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}),
+		Component("worker", 1, nil, "work"))
 }
 
 // mended are the last changes of a walk: what is left of the others works. A

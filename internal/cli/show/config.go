@@ -44,8 +44,8 @@ func (v View) configDiff(before, after Side) string {
 	var out strings.Builder
 	for _, source := range slices.Sorted(maps.Keys(before.Config)) {
 		old := before.Config[source]
-		changed, comparable := after.Config[source]
-		if !comparable {
+		changed, known := after.Config[source]
+		if !known {
 			continue
 		}
 		keys := maps.Clone(values(old))
