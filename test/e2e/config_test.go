@@ -52,7 +52,8 @@ var _ = Describe("a ConfigMap that pods use", func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(live.Data).To(HaveKeyWithValue("app.conf", content("bad")))
 			w.isAsApplied(settings("bad", "crash-at-start"))
-			Consistently(ctx, func() []string { return history(w.stack(ctx)) }, 7*time.Second).Should(HaveLen(4), "the bad content is not tried again")
+			Consistently(ctx, func() []string { return history(w.stack(ctx)) }, 7*time.Second).Should(HaveLen(4),
+				"the bad content is not tried again")
 
 			By("fixing it")
 			w.apply(settings("green", "good"))
