@@ -29,7 +29,7 @@ func envFrom(names ...string) Option {
 }
 
 var _ = DescribeTable("the config of a stack", tellStory,
-	Entry("R31 R32 R34 a changed ConfigMap is a release, and put back it is the earlier revision", "config-changed", func(s story) {
+	Entry("R31 R32 R34 a changed ConfigMap is a release, and a reverted one returns to the earlier revision", "config-changed", func(s story) {
 		s.SetConfig("web", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMap web", envFrom("web"))
 		s.settle()
@@ -42,7 +42,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.apply("rollback: {toRevision: 2}", RollbackTo(2, 0))
 		s.settle()
 	}),
-	Entry("R34 a release that fails by its ConfigMap is rolled back, and the fix released", "config-crash", func(s story) {
+	Entry("R34 a release that fails because of its ConfigMap is rolled back, and the fix is released", "config-crash", func(s story) {
 		s.SetConfig("web", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMap web", envFrom("web"))
 		s.settle()
@@ -55,7 +55,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.SetConfig("web", "fixed")
 		s.settle()
 	}),
-	Entry("R32 changes that follow each other, with the spec, are one release", "config-gathered", func(s story) {
+	Entry("R32 changes in quick succession, with a change of the spec, are one release", "config-gathered", func(s story) {
 		s.SetConfig("web", "")
 		s.SetConfig("env", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMaps web and env", envFrom("web", "env"))
@@ -70,7 +70,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.apply("image my-app:2", Image("my-app:2"))
 		s.settle()
 	}),
-	Entry("R33 a missing ConfigMap is waited for, and a deleted one changes nothing", "config-missing", func(s story) {
+	Entry("R33 a release waits for a missing ConfigMap, and deleting one changes nothing", "config-missing", func(s story) {
 		s.SetConfig("other", "")
 		s.apply("kubectl apply: image my-app:1, with ConfigMap web, which is missing", envFrom("web"))
 		s.settle()
@@ -98,7 +98,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.RemoveConfig(s.Copies()[0])
 		s.settle()
 	}),
-	Entry("R2 R32 a revision from before copies keeps its pods, and a change is a release", "config-upgrade", func(s story) {
+	Entry("R2 R32 a revision without copies, from an earlier operator, keeps its pods, and a change is a release", "config-upgrade", func(s story) {
 		s.apply("kubectl apply to an operator without copies: image my-app:1, with ConfigMap web", envFrom("web"))
 		s.settle()
 		s.Say("the operator is upgraded; ConfigMap web is there")
@@ -112,7 +112,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 	}),
 )
 
-var _ = It("R32 holds a stack whose ConfigMap changes again and again", func() {
+var _ = It("R32 holds a stack whose ConfigMap keeps changing", func() {
 	s := story{sim.New()}
 	s.SetConfig("web", "0")
 	s.apply("kubectl apply", envFrom("web"))
@@ -125,6 +125,6 @@ var _ = It("R32 holds a stack whose ConfigMap changes again and again", func() {
 	Expect(ready.Reason).To(Equal(v1alpha1.ReasonConfigContested), ready.Message)
 	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(13))
 	s.Wait(3600)
-	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(14), "the last change is released when the hour is over:\n%s", s.Transcript())
+	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(14), "the last change must be released after an hour:\n%s", s.Transcript())
 	Expect(s.Violations()).To(BeEmpty())
 })

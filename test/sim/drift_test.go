@@ -12,19 +12,19 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// setImage is what kubectl set image does to a Deployment.
+// setImage changes a Deployment as kubectl set image does.
 func setImage(image string) func(*appsv1.Deployment) {
 	return func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = image }
 }
 
-// setImageOf does so where there is one.
+// setImageOf does so if the Deployment exists.
 func (s story) setImageOf(name, image string) {
 	if s.State().Children.Deployment(name) != nil {
 		s.Change(name, "kubectl-set", setImage(image))
 	}
 }
 
-var _ = DescribeTable("a story of others", tellStory,
+var _ = DescribeTable("changes by other clients", tellStory,
 	Entry("R19 R28 somebody sets another image each second", "contest", func(s story) {
 		s.released()
 		s.Say("kubectl set image deployment/shop app=evil:1, each second")
@@ -35,7 +35,7 @@ var _ = DescribeTable("a story of others", tellStory,
 		s.Say("nothing more")
 		s.settle()
 	}),
-	Entry("R19 R28 an autoscaler that the stack knows nothing of", "contest-of-replicas", func(s story) {
+	Entry("R19 R28 an autoscaler while the spec sets replicas", "contest-of-replicas", func(s story) {
 		s.released()
 		s.Say("an autoscaler for the Deployment wants 4 replicas")
 		for range 10 {
@@ -45,7 +45,7 @@ var _ = DescribeTable("a story of others", tellStory,
 		s.apply("replicas left out", Unmanaged())
 		s.settle()
 	}),
-	Entry("R28 a change now and then is put back at once", "drift", func(s story) {
+	Entry("R28 an occasional change is reverted at once", "drift", func(s story) {
 		s.released()
 		for range 3 {
 			s.Say("kubectl set image deployment/shop app=other:1")
