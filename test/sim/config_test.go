@@ -98,7 +98,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 		s.RemoveConfig(s.Copies()[0])
 		s.settle()
 	}),
-	Entry("R2 R32 a revision without copies, from an earlier operator, keeps its pods, and a change is a release", "config-upgrade", func(s story) {
+	Entry("R2 R32 a revision without copies keeps its pods, and a change starts a release", "config-upgrade", func(s story) {
 		s.apply("kubectl apply to an operator without copies: image my-app:1, with ConfigMap web", envFrom("web"))
 		s.settle()
 		s.Say("the operator is upgraded; ConfigMap web is there")
