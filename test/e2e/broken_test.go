@@ -50,7 +50,7 @@ var _ = Describe("a release that is broken", func() {
 			BeElementOf(v1alpha1.FailureErrImagePull, v1alpha1.FailureImagePullBackOff), "no-such-tag"),
 	)
 
-	// It gets ready, and takes requests with it when it crashes: what no operator can prevent. It does not get far.
+	// It becomes ready, and loses requests when it crashes, which no operator can prevent. The rollout soon stops.
 	It("that crashes after a while is found too, where a pod has to last (R17)", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(2)))
@@ -75,12 +75,12 @@ var _ = Describe("a release that is broken", func() {
 	})
 })
 
-// version is another one of the test image.
+// version changes the version of the test image.
 func version(tag string) func(*v1alpha1.AppStack) {
 	return func(s *v1alpha1.AppStack) { s.Spec.Image = images + tag }
 }
 
-// deadline is a version that fails by a short deadline.
+// deadline sets a version that fails at a short deadline.
 func deadline(tag string) func(*v1alpha1.AppStack) {
 	return func(s *v1alpha1.AppStack) {
 		version(tag)(s)

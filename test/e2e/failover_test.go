@@ -10,7 +10,7 @@ import (
 
 var _ = Describe("two managers", func() {
 	It("start on two nodes", func(ctx SpecContext) {
-		restart(ctx) // a drain, before this, has them on one node, where nothing moves them away
+		restart(ctx) // after an earlier drain both are on one node, from which nothing moves them
 		running := managers(ctx)
 		Expect(running).To(HaveLen(2))
 		Expect(running[0].Spec.NodeName).NotTo(Equal(running[1].Spec.NodeName))

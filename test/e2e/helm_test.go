@@ -73,7 +73,7 @@ var _ = Describe("the Helm chart", Serial, func() {
 	}, SpecTimeout(longSpec))
 })
 
-// release installs or upgrades the chart with the image that the suite is about.
+// release installs or upgrades the chart with the image under test.
 func release(ctx context.Context, args ...string) {
 	GinkgoHelper()
 	output, err := helm(ctx, append([]string{"upgrade", "appstack", filepath.Join(root(), "dist", "chart"), "--install",
@@ -83,7 +83,7 @@ func release(ctx context.Context, args ...string) {
 	operatorRuns(ctx)
 }
 
-// helm runs it as `make test-e2e` built it.
+// helm runs the helm binary of `make test-e2e`.
 func helm(ctx context.Context, args ...string) (string, error) {
 	GinkgoHelper()
 	output, err := exec.CommandContext(ctx, filepath.Join(root(), "bin", "helm"), args...).CombinedOutput()
@@ -96,7 +96,7 @@ func may(verb, resource, namespace string) bool {
 	GinkgoHelper()
 	stdout, _, _ := kubectl.Attempt("", "auth", "can-i", verb, resource, "-n", namespace,
 		"--as=system:serviceaccount:"+operatorNamespace+":appstack-controller-manager")
-	answer := strings.TrimSpace(stdout) // kubectl fails where it is no
+	answer := strings.TrimSpace(stdout) // kubectl fails if it is no
 	Expect(answer).To(BeElementOf("yes", "no"))
 	return answer == "yes"
 }

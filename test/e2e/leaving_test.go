@@ -131,8 +131,8 @@ func operatorIsGone(ctx context.Context) {
 	}).Should(MatchError(ContainSubstring("not found")))
 }
 
-// withoutIdentity is the list as it can be made again: without what names the
-// objects of before, of which the garbage collector would take the owners for gone.
+// withoutIdentity returns the list without the fields that identify the earlier objects, so
+// that it can be created again: the garbage collector would delete objects with missing owners.
 func withoutIdentity(list string) string {
 	GinkgoHelper()
 	var objects unstructured.UnstructuredList

@@ -52,7 +52,7 @@ var _ = Describe("the metrics", func() {
 		w.mayReadMetrics("prometheus")
 
 		served := sets.New[string]()
-		// of two managers one answers, and not the same one every time
+		// each request reaches either of the two managers
 		Eventually(ctx, func(g Gomega) {
 			got := fetch(ctx, metricsURL, reader)
 			g.Expect(got.Status).To(Equal(200), got.Error)

@@ -69,8 +69,8 @@ var _ = Describe("a port that changes", func() {
 		Expect(result.NewConnections.Answers).To(And(HaveKey("v1"), HaveKey("v2")))
 	}, SpecTimeout(longSpec))
 
-	// The Service's port gets its new name when the rollout has succeeded. To kube-proxy, which knows ports by name, it
-	// is another one then, that has no pods until it has read them too: a second later at most, twice here.
+	// The Service's port gets its new name when the rollout has succeeded. For kube-proxy, which identifies ports by name,
+	// this is another port without pods until it has also read the endpoints: at most a second later, twice here.
 	DescribeTable("its name is served by old and new pods alike, forth and back (R9)",
 		func(ctx SpecContext, change func(*v1alpha1.AppStack)) {
 			w := newWorld(ctx, nil)

@@ -37,8 +37,8 @@ var _ = Describe("a quota without a pod to spare", func() {
 
 		stop := startLoad(ctx, w.url(app), perSecond)
 		w.patch(`{"spec":{"image":"%sv2"}}`, images)
-		// three pods one after the other, each refused for as long as the one before it takes to end, and as long again
-		// until the ReplicaSet controller tries once more
+		// three pods one after the other, each rejected until the one before it has terminated, and then for as long
+		// again until the ReplicaSet controller retries
 		Eventually(ctx, func() []string { return history(w.stack(ctx)) }).WithTimeout(8 * time.Minute).
 			Should(Or(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}), HaveLen(3)))
 		Expect(history(w.becomesReady(ctx))).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))

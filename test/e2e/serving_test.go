@@ -41,7 +41,7 @@ var _ = Describe("a stack", func() {
 		By("rolling back")
 		w.patch(`{"spec":{"rollback":{"toRevision":1,"fromRevision":2}}}`)
 		Expect(history(w.becomesReady(ctx))[0]).To(Equal("1 Rollback Succeeded"))
-		w.settled(ctx) // the pods of revision 2 answer what still reaches them until they are gone
+		w.settled(ctx) // until they are gone, the pods of revision 2 answer requests that still reach them
 		Consistently(ctx, answers(ctx, w.url(app))).Should(Equal("v1"))
 	})
 

@@ -63,11 +63,11 @@ var _ = Describe("the operator's upgrade", Serial, func() {
 	}, SpecTimeout(longSpec))
 })
 
-// isLeftAlone looks on for a while, with an operator that has taken note of the
-// stack, and expects that its pods live on.
+// isLeftAlone waits until the operator has reconciled the stack, and expects that its
+// pods stay for a while.
 func (w world) isLeftAlone(ctx context.Context, before []life) {
 	GinkgoHelper()
-	// A stack that is edited, in a way which is no matter for pods, has been looked at once its generation is observed.
+	// After a change that does not affect pods, the operator has reconciled the stack once its generation is observed.
 	stack := w.stack(ctx)
 	w.patch(`{"spec":{"revisionHistoryLimit":%d}}`, ptr.Deref(stack.Spec.RevisionHistoryLimit, 10)+1)
 	Eventually(ctx, func(g Gomega) {
