@@ -42,7 +42,7 @@ var _ = Describe("two managers", func() {
 		operatorRuns(ctx)
 	})
 
-	It("may both be restarted: what runs is left as it is, and goes on from there", func(ctx SpecContext) {
+	It("may both restart without a change to running stacks, and then continue", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(2)))
 		w.becomesReady(ctx)

@@ -56,7 +56,7 @@ func operatorRuns(ctx context.Context) {
 	GinkgoHelper()
 	kubectl.Run("-n", operatorNamespace, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=3m")
 	Eventually(ctx, func(g Gomega) {
-		g.Expect(names(managers(ctx))).To(ContainElement(podOf(leader(ctx))), "the leader is one that runs")
+		g.Expect(names(managers(ctx))).To(ContainElement(podOf(leader(ctx))), "the leader must be a running pod")
 	}).Should(Succeed())
 }
 

@@ -59,7 +59,7 @@ func startRequester(ctx context.Context) {
 	Eventually(ctx, func() (bool, error) {
 		running, err := get[corev1.Pod](ctx, requesterNamespace, requester)
 		return isReady(*running), err
-	}).Should(BeTrue(), "the requester is ready")
+	}).Should(BeTrue(), "the requester must become ready")
 }
 
 // ask sends a request to the requester itself.
@@ -144,7 +144,7 @@ func startLoad(ctx context.Context, url string, rate int) (stop func(context.Con
 			stop(ctx)
 		}
 	})
-	Eventually(ctx, func() int { return soFar(ctx) }).Should(BeNumerically(">", rate), "the load runs")
+	Eventually(ctx, func() int { return soFar(ctx) }).Should(BeNumerically(">", rate), "the load must be running")
 	return stop
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 var _ = Describe("the built-in roles", func() {
-	It("let an editor release and roll back, and a viewer look", func(ctx SpecContext) {
+	It("let an editor release and roll back, and a viewer read", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		const editor, viewer, stranger = "erin", "vic", "sam"
 		w.kubectl("create", "rolebinding", "editors", "--clusterrole=edit", "--user="+editor)

@@ -92,7 +92,7 @@ var _ = Describe("a steady load", func() {
 
 		service, err := get[corev1.Service](ctx, w.namespace, app)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(service.UID).To(Equal(before.UID), "the Service is the same one")
+		Expect(service.UID).To(Equal(before.UID), "the Service must be the same")
 		Expect(service.Spec.ClusterIP).To(Equal(before.Spec.ClusterIP))
 		Expect(metav1.IsControlledBy(service, stack)).To(BeTrue())
 		Expect(w.pods(ctx, naming.Main)).To(HaveLen(3))

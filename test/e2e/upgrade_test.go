@@ -19,8 +19,8 @@ import (
 )
 
 var _ = Describe("the operator's upgrade", Serial, func() {
-	It("and the way back restart no pod of any stack (R2)", func(ctx SpecContext) {
-		By("going to the previous operator, and its stacks")
+	It("and downgrade restart no pod of any stack (R2)", func(ctx SpecContext) {
+		By("installing the previous operator, and its stacks")
 		previous := built("previous", "operator")
 		DeferCleanup(install)
 		kubectl.Run("delete", "deployment", "-n", operatorNamespace, operatorDeployment)
@@ -44,7 +44,7 @@ var _ = Describe("the operator's upgrade", Serial, func() {
 		Expect(w.templates(ctx)).To(Equal(templates))
 		Expect(history(w.stack(ctx))).To(Equal(told))
 
-		By("releasing with the new one, and going back to what the previous one made")
+		By("releasing with the new operator, and rolling back to a revision of the previous one")
 		w.patch(`{"spec":{"image":"%sv2"}}`, images)
 		w.becomesReady(ctx)
 		w.patch(`{"spec":{"rollback":{"toRevision":1}}}`)
@@ -53,7 +53,7 @@ var _ = Describe("the operator's upgrade", Serial, func() {
 		told = history(w.stack(ctx))
 		templates = w.templates(ctx)
 
-		By("going back to the previous operator")
+		By("downgrading to the previous operator")
 		installFrom(ctx, previous)
 		w.isLeftAlone(ctx, before)
 		Expect(w.templates(ctx)).To(Equal(templates))
