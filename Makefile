@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make help` lists what there is. Everything a target needs is pinned in a go.mod and built on first use; built and
-# temporary files go to bin/, nothing is installed anywhere else.
+# `make help` lists the targets. All tools of a target are pinned in a go.mod and built on first use. Build output and
+# temporary files go to bin/; nothing is installed anywhere else.
 
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,27 +12,27 @@ BIN := $(ROOT)/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMG ?= ghcr.io/appstack-dev/appstack:latest
 CONTAINER_TOOL ?= docker
-# The cluster of `make kind-up`, and the nodes' image where it is not to be kind's default.
+# The cluster of `make kind-up`, and the node image if it is not kind's default.
 KIND ?= kind
 KIND_CLUSTER ?= appstack
 KIND_IMAGE ?=
-# The cluster that `make cluster` starts. Everything that takes a cluster of yours honors KUBECONFIG as kubectl does.
+# The cluster of `make cluster`. Targets that use your own cluster honor KUBECONFIG as kubectl does.
 CLUSTER_KUBECONFIG := $(BIN)/kubeconfig
 
-# The same flags for every build, so that one build cache serves them all. Nothing of the folder and of git goes into a
-# program: what is built of a clone, of a source archive and in the image is the same.
+# The same flags for every build, so that all builds share one cache. Programs contain neither paths nor git metadata:
+# builds of a clone, of a source archive and in the image are identical.
 export CGO_ENABLED := 0
 export GOFLAGS := $(filter-out -trimpath -buildvcs%,$(shell go env GOFLAGS)) -trimpath -buildvcs=false
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 TOOL := go tool -modfile=hack/tools/go.mod
 GOLANGCI_LINT := $(BIN)/golangci-lint
-# The registry that the integration tests start.
+# The registry of the integration tests.
 REGISTRY := $(BIN)/registry
 HELM := $(BIN)/helm
 PROMTOOL := $(BIN)/promtool
 HELM_FLAGS ?=
-# Yours, or the one of the local control plane.
+# Your kubectl, or the one of the local control plane.
 KUBECTL ?= $(shell command -v kubectl || echo $(BIN)/kubectl)
 
 UNIT_PACKAGES := ./api/... ./cmd/... ./internal/... ./hack/plan ./hack/testreport
@@ -41,13 +41,13 @@ REGISTRY_PACKAGES := ./test/registry/... ./test/images/...
 MICRO_PACKAGES := ./internal/model ./internal/plan ./internal/render ./internal/revision ./internal/status
 TEST_FLAGS ?=
 FUZZTIME ?= 10s
-# How much `make bench` measures: full, short or smoke; and which measures, all where it is left out.
+# The scale of `make bench`: full, short or smoke; and its measures, by default all.
 SCALE ?= full
 MEASURES ?=
 TESTREPORT := go run ./hack/testreport
-# In how many processes the integration and the cluster tests run their specs, most of which wait.
+# The number of processes of the integration and the cluster tests. Most of their specs wait most of the time.
 PROCS ?= 4
-# The race detector takes cgo, and so a C compiler. Where there is none, or RACE is empty, the tests run without it.
+# The race detector needs cgo and thus a C compiler. If there is none, or RACE is empty, the tests run without it.
 RACE ?= $(if $(shell command -v "$$(go env CC)"),-race)
 raced = $(if $(RACE),CGO_ENABLED=1)
 
@@ -140,8 +140,8 @@ $(HELM): hack/helm/go.mod hack/helm/go.sum
 	@echo "building helm (once; a few minutes from a cold cache)" >&2
 	@cd hack/helm && go build -o $@ helm.sh/helm/v4/cmd/helm
 
-# What discovers targets in clouds is left out: it is half of what there is to compile, and nothing is scraped here. Go
-# leaves the program as it is where nothing but the time of go.mod is new: so it is touched.
+# Service discovery is left out: it is half of the code to compile, and promtool scrapes nothing here. Go does not write
+# the program again if only the timestamp of go.mod is newer, hence the touch.
 $(PROMTOOL): hack/monitoring/go.mod hack/monitoring/go.sum
 	@echo "building promtool (once; some minutes from a cold cache)" >&2
 	@cd hack/monitoring && go build -tags remove_all_sd -o $@ github.com/prometheus/prometheus/cmd/promtool
@@ -192,7 +192,7 @@ test-tenants: plugin ## Test what authors of stacks get beyond their rights, aga
 	@hack/fuzz $(FUZZTIME) test/podsecurity
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -timeout=30m $(TEST_FLAGS) ./test/tenants/...
 
-# Which parts of the campaign are run, as `hack/campaign -list` names them; all that have not passed where it is left out.
+# The parts of the campaign to run, as listed by `hack/campaign -list`; by default all that have not passed.
 PARTS ?=
 
 .PHONY: campaign
@@ -348,7 +348,7 @@ helm-deploy: $(HELM) ## Deploy the Helm chart with the image IMG into the curren
 helm-undeploy: $(HELM) ## Remove the release of the Helm chart; the CRD, the stacks and what they run stay.
 	@$(HELM) uninstall appstack --namespace appstack-system
 
-# config/default with the image IMG; written anew each time, because IMG is no file.
+# config/default with the image IMG. Phony, because IMG is not a file.
 .PHONY: $(BIN)/deploy/kustomization.yaml
 $(BIN)/deploy/kustomization.yaml:
 	@mkdir -p $(@D)

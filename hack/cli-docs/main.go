@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command cli-docs writes the manual of kubectl appstack, as Markdown, from the commands themselves.
+// Command cli-docs generates the reference of kubectl appstack in Markdown from its commands.
 package main
 
 import (
@@ -57,7 +57,7 @@ For scripts, ` + "`-o json`, `-o yaml` and `-o name`" + ` print objects; ` + "`-
 ` + "`kubectl appstack COMMAND --help`" + ` prints the section of the command on this page.
 `
 
-// contents lists the commands, by group.
+// contents lists the commands by group.
 func contents(out *strings.Builder, root *cobra.Command) {
 	out.WriteString("| command | description |\n|---|---|\n")
 	for _, group := range root.Groups() {
@@ -69,7 +69,7 @@ func contents(out *strings.Builder, root *cobra.Command) {
 	}
 }
 
-// manual is the page of a command and of those below it.
+// manual writes the sections of a command and its subcommands.
 func manual(out *strings.Builder, command *cobra.Command) {
 	path := strings.TrimPrefix(command.CommandPath(), "kubectl appstack ")
 	fmt.Fprintf(out, "## %s\n\n%s\n\n", path, escaped(command.Long))
@@ -84,15 +84,15 @@ func manual(out *strings.Builder, command *cobra.Command) {
 	block(out, "", flags(command.LocalNonPersistentFlags()))
 }
 
-// block is text as it is.
+// block writes a code block.
 func block(out *strings.Builder, language, text string) {
 	if text = strings.TrimRight(text, "\n"); text != "" {
 		fmt.Fprintf(out, "```%s\n%s\n```\n\n", language, text)
 	}
 }
 
-// flags are those of a command, but not the one that all have. Where a default
-// is of the machine that this runs on, it is left out.
+// flags returns the usage of a command's flags, without --help. Defaults that depend on
+// the machine are left out.
 func flags(set *pflag.FlagSet) string {
 	set.VisitAll(func(flag *pflag.Flag) {
 		flag.Hidden = flag.Hidden || flag.Name == "help"
@@ -103,7 +103,7 @@ func flags(set *pflag.FlagSet) string {
 	return set.FlagUsagesWrapped(118)
 }
 
-// unindented is text without the indent that kubectl's help gives examples.
+// unindented removes the indentation of examples in kubectl's help.
 func unindented(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
@@ -112,7 +112,7 @@ func unindented(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// escaped is text that Markdown shows as it is; a list in it becomes a block.
+// escaped escapes text for Markdown. An indented list becomes a code block.
 func escaped(text string) string {
 	var out []string
 	inList := false

@@ -21,14 +21,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// clusterScoped are the kinds that the chart has outside of namespaces.
+// clusterScoped lists the cluster-scoped kinds of the chart.
 var clusterScoped = []string{
 	"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PriorityClass",
 	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
 }
 
-// checkObjects has each object decoded by its type, which must know every field,
-// and looks whether it says where it belongs.
+// checkObjects decodes each object strictly as its type, and checks that namespaced
+// objects have a namespace and cluster-scoped ones have none.
 func checkObjects(name string, set objects) error {
 	known := runtime.NewScheme()
 	errs := []error{scheme.AddToScheme(known), apiextensionsv1.AddToScheme(known)}
@@ -45,7 +45,7 @@ func checkObjects(name string, set objects) error {
 			errs = append(errs, fmt.Errorf("%s: %s is not where its kind belongs", name, key))
 		}
 		if strings.HasPrefix(text(object, "apiVersion"), "monitoring.coreos.com/") {
-			continue // no type of Kubernetes
+			continue // not a type of Kubernetes
 		}
 		data, err := json.Marshal(object)
 		if err == nil {
@@ -58,8 +58,8 @@ func checkObjects(name string, set objects) error {
 	return errors.Join(errs...)
 }
 
-// checkRights: there are values with which whoever has rights in namespaces only
-// can install the operator.
+// checkRights checks that the minimal values render no cluster-scoped object, so that
+// users with rights in namespaces only can install the operator.
 func checkRights(minimal objects) error {
 	for key := range minimal {
 		if kind, _, _ := strings.Cut(key, " "); slices.Contains(clusterScoped, kind) {
@@ -69,8 +69,8 @@ func checkRights(minimal objects) error {
 	return nil
 }
 
-// checkApart: two releases of the same name in two namespaces have nothing in
-// common but the CRD, which one of them leaves to the other.
+// checkApart checks that two releases with the same name in two namespaces have no
+// object in common except the CRD, which only one of them installs.
 func checkApart(one, other objects) error {
 	var errs []error
 	for key := range one {
@@ -81,7 +81,7 @@ func checkApart(one, other objects) error {
 	return errors.Join(errs...)
 }
 
-// schema is what is used of JSON Schema.
+// schema contains the keywords of JSON Schema that the chart uses.
 type schema struct {
 	Ref         string             `json:"$ref"`
 	Properties  map[string]*schema `json:"properties"`
@@ -90,7 +90,7 @@ type schema struct {
 	Definitions map[string]*schema `json:"definitions"`
 }
 
-// checkSchema: at each level of the values a misspelled key is an error, and the
+// checkSchema checks that the schema rejects misspelled keys at each level, and that the
 // values, their schema and the file with every value have the same keys.
 func checkSchema(chart, everything string) error {
 	data, err := os.ReadFile(filepath.Join(chart, "values.schema.json"))
@@ -126,8 +126,8 @@ func readValues(file string) (map[string]any, error) {
 	return values, nil
 }
 
-// walk says what is wrong below a path. Below lists it looks at the schema only:
-// what is in them is nobody's default.
+// walk returns the problems below a path. Below lists it checks the schema only,
+// because lists have no default items.
 func walk(root, at *schema, value any, path string) []string {
 	if name, ok := strings.CutPrefix(at.Ref, "#/definitions/"); ok {
 		at = root.Definitions[name]
@@ -155,13 +155,13 @@ func walk(root, at *schema, value any, path string) []string {
 	return problems
 }
 
-// optional: what these take is Kubernetes' to say, and the chart names no defaults
-// for it.
+// optional reports whether Kubernetes defines the fields below a path, so that the
+// chart has no defaults for them.
 func optional(path string) bool {
 	return path == ".affinity" || strings.HasPrefix(path, ".resources.")
 }
 
-// checkEffect: what a value says must be somewhere in what is rendered with it.
+// checkEffect checks that each value appears in the manifests rendered with it.
 func checkEffect(valuesFile, renderedFile string) error {
 	values, err := readValues(valuesFile)
 	if err != nil {
@@ -171,7 +171,7 @@ func checkEffect(valuesFile, renderedFile string) error {
 	if err != nil {
 		return err
 	}
-	// Of the CRD no value changes a word, and it has many of them.
+	// No value changes the CRD, and its many words could match by chance.
 	documents := slices.DeleteFunc(strings.Split(string(rendered), "\n---\n"), func(document string) bool {
 		return strings.Contains(document, "\nkind: CustomResourceDefinition\n")
 	})

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command helm checks what hack/chart has rendered of the Helm chart: that it is
-// what config/ is, that the API's types know each field, and that the values'
-// schema is strict.
+// Command helm checks the output of hack/chart for the Helm chart: that it equals
+// config/, that the API's types have each field, and that the schema of the values
+// is strict.
 //
-// It is a module of its own because of Helm, which hack/chart builds from it.
+// It is a separate module because of Helm, which hack/chart builds from it.
 package main
 
 import (
@@ -39,9 +39,9 @@ func main() {
 	}
 }
 
-// run checks the chart in a folder; a folder with files of values, and one with
-// what was rendered with each: NAME.yaml, and NAME.want.yaml where kustomize has
-// the same.
+// run checks the chart in a folder, with a folder of values files and one of the
+// manifests rendered with each: NAME.yaml, and NAME.want.yaml for the equivalent
+// output of kustomize.
 func run(chart, values, rendered string) error {
 	errs := []error{checkSchema(chart, filepath.Join(values, "everything.yaml"))}
 	files, err := filepath.Glob(filepath.Join(rendered, "*.yaml"))
@@ -75,10 +75,10 @@ func run(chart, values, rendered string) error {
 	return errors.Join(errs...)
 }
 
-// objects are a release's, by kind, namespace and name.
+// objects contains the objects of a release by kind, namespace and name.
 type objects map[string]map[string]any
 
-// read has each document of a file; a key that is there twice is an error.
+// read reads the documents of a file. Duplicate keys are an error.
 func read(file string) (objects, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -99,7 +99,7 @@ func read(file string) (objects, error) {
 			return nil, fmt.Errorf("%w in\n%s", err, document)
 		}
 		if object == nil {
-			continue // nothing but a comment
+			continue // only a comment
 		}
 		key := fmt.Sprint(text(object, "kind"), " ", text(object, "metadata", "namespace"), " ", text(object, "metadata", "name"))
 		if _, twice := found[key]; twice {
@@ -109,7 +109,7 @@ func read(file string) (objects, error) {
 	}
 }
 
-// text is a string in an object, empty where there is none.
+// text returns a string in an object; empty if there is none.
 func text(object map[string]any, path ...string) string {
 	var value any = object
 	for _, key := range path {
@@ -120,7 +120,7 @@ func text(object map[string]any, path ...string) string {
 	return s
 }
 
-// compare says what the chart has different from kustomize.
+// compare returns the differences between the chart and kustomize.
 func compare(name string, want, got objects) error {
 	for key := range want {
 		if strings.HasPrefix(key, "Namespace ") {
@@ -135,8 +135,8 @@ func compare(name string, want, got objects) error {
 	return fmt.Errorf("%s: the chart (+) is not what config/ is (-):\n%s", name, strings.Join(found.lines, "\n"))
 }
 
-// differences are collected as paths with both values, since whole objects would
-// be too much to read.
+// differences collects paths with both values, because whole objects would be too
+// long to read.
 type differences struct {
 	path  cmp.Path
 	lines []string
@@ -162,7 +162,7 @@ func (d *differences) Report(result cmp.Result) {
 	d.lines = append(d.lines, path.String())
 	want, got := d.path.Last().Values()
 	first, second := shown(want), shown(got)
-	from := 0 // where they differ, less a few words
+	from := 0 // the first difference, less a few words
 	for from < min(len(first), len(second)) && first[from] == second[from] {
 		from++
 	}
@@ -181,7 +181,7 @@ func shown(value reflect.Value) string {
 	return string(data)
 }
 
-// part is of a long text what can be read.
+// part returns a readable part of a long text.
 func part(text string, from int) string {
 	const enough = 160
 	if len(text) <= enough {
@@ -191,7 +191,7 @@ func part(text string, from int) string {
 	return fmt.Sprintf("…%s… (from byte %d)", text[from:to], from)
 }
 
-// neutral is without what only Helm adds, and without the image's tag.
+// neutral removes what only Helm adds, and the image's tag.
 func neutral(set objects) objects {
 	out := objects{}
 	for key, object := range set {
@@ -216,8 +216,8 @@ func neutral(set objects) objects {
 	return out
 }
 
-// spaced has one space in place of more, and of line ends: kustomize writes folded
-// texts with lines that they did not have. Neither PromQL nor prose minds.
+// spaced replaces whitespace with single spaces, because kustomize breaks the lines
+// of folded texts differently. That changes neither PromQL nor prose.
 func spaced(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -234,7 +234,7 @@ func spaced(value any) any {
 	return value
 }
 
-// remove takes keys out of a map in an object, and the map where nothing is left.
+// remove deletes keys from a map in an object, and the map if it is empty then.
 func remove(object map[string]any, field string, keys ...string) {
 	m, _ := object[field].(map[string]any)
 	for _, key := range keys {

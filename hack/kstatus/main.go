@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command kstatus reads an object as JSON from its standard input and prints
-// what Flux makes of its conditions, as "Status: message".
+// Command kstatus reads an object as JSON from its standard input and prints the
+// status that Flux computes from its conditions, as "Status: message".
 package main
 
 import (

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command golangci-lint is golangci-lint with the two plugins that .golangci.yml asks for. It is built from
-// modules, because `golangci-lint custom` has to clone a repository first. It is a tool of development only and
-// no part of what AppStack ships.
+// Command golangci-lint is golangci-lint with the two plugins of .golangci.yml. It is built from modules, because
+// `golangci-lint custom` clones a repository first. It is only a development tool, and not part of AppStack's
+// releases.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// buildInfo names the version of the golangci-lint module that was linked in.
+// buildInfo returns the version of the linked golangci-lint module.
 func buildInfo() commands.BuildInfo {
 	info := commands.BuildInfo{Version: "unknown", Commit: "appstack", Date: "(unknown)", GoVersion: "unknown"}
 	build, ok := debug.ReadBuildInfo()

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Where the runbook of an alert has to be, but for the anchor.
+// The URL of each alert's runbook, without the anchor.
 const runbooks = "https://github.com/appstack-dev/appstack/blob/main/docs/operations.md#"
 
 var severities = []string{"critical", "warning", "info"}
@@ -28,7 +28,7 @@ type rule struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// rules is a PrometheusRule. Its spec is what Prometheus reads from a file.
+// rules is a PrometheusRule. Its spec has the format of Prometheus' rule files.
 type rules struct {
 	APIVersion string         `json:"apiVersion"`
 	Kind       string         `json:"kind"`
@@ -72,7 +72,7 @@ func (r *rules) alerts() []rule {
 	return all
 }
 
-// tests is what matters here of a file for promtool.
+// tests contains the relevant fields of a test file of promtool.
 type tests struct {
 	Tests []struct {
 		Cases []struct {
@@ -82,7 +82,7 @@ type tests struct {
 	} `json:"tests"`
 }
 
-// counted are how many tests an alert has in which it fires, and in which it does not.
+// counted is the number of tests in which an alert fires, and in which it does not.
 type counted struct{ fires, silent int }
 
 func readTests(file string) (map[string]counted, error) {
@@ -109,7 +109,7 @@ func readTests(file string) (map[string]counted, error) {
 	return of, nil
 }
 
-// checkAlerts looks at the alerts, their runbook and their tests. promtool does the tests.
+// checkAlerts checks the alerts, their runbook and that they have tests. promtool runs the tests.
 func checkAlerts(alerts []rule, known *known, tested map[string]counted, runbook string) error {
 	var problems []error
 	problem := func(alert, format string, args ...any) {
@@ -143,7 +143,7 @@ func checkAlerts(alerts []rule, known *known, tested map[string]counted, runbook
 			problem(alert.Alert, "it fires in %d tests, and does not in %d: want some of both", count.fires, count.silent)
 		}
 	}
-	for name := range tested { // promtool is content with the silence of an alert that there is none of
+	for name := range tested { // in promtool a test passes if it expects an unknown alert not to fire
 		if !slices.Contains(names, name) {
 			problem(name, "it has tests, and is not there")
 		}
@@ -153,7 +153,7 @@ func checkAlerts(alerts []rule, known *known, tested map[string]counted, runbook
 
 var heading = regexp.MustCompile(`(?m)^#+ +(.*?) *$`)
 
-// anchors are those of the headings that are one word.
+// anchors returns the anchors of the headings with a single word.
 func anchors(markdown string) []string {
 	var all []string
 	for _, found := range heading.FindAllStringSubmatch(markdown, -1) {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// dashboard is what matters here of one.
+// dashboard contains the relevant fields of a Grafana dashboard.
 type dashboard struct {
 	UID        string  `json:"uid"`
 	Title      string  `json:"title"`
@@ -47,7 +47,7 @@ type panel struct {
 		} `json:"defaults"`
 	} `json:"fieldConfig"`
 	Targets []target `json:"targets"`
-	Panels  []panel  `json:"panels"` // of a row that is collapsed
+	Panels  []panel  `json:"panels"` // of a collapsed row
 }
 
 type target struct {
@@ -73,7 +73,7 @@ func readDashboard(file string) (*dashboard, error) {
 	return board, nil
 }
 
-// all are the panels, rows and what is in them included.
+// all returns all panels, including rows and the panels in them.
 func (d *dashboard) all() []panel {
 	var all []panel
 	for _, p := range d.Panels {
@@ -82,14 +82,14 @@ func (d *dashboard) all() []panel {
 	return all
 }
 
-// What Grafana puts in for its own variables, and something for those of the dashboard.
+// The values of Grafana's own variables, and samples for those of the dashboard.
 var (
 	builtin = strings.NewReplacer("$__rate_interval", "5m", "$__interval", "1m", "$__range", "1h")
 	custom  = regexp.MustCompile(`\$\{?(\w+)(:\w+)?\}?`)
 	asks    = regexp.MustCompile(`^label_values\((.*),\s*\w+\)$`)
 )
 
-// expressions are those of the panels and of the variables.
+// expressions returns the expressions of the panels and of the variables.
 func (d *dashboard) expressions() []expression {
 	var all []expression
 	add := func(where, text string) {
@@ -108,7 +108,7 @@ func (d *dashboard) expressions() []expression {
 	return all
 }
 
-// check looks at everything but the expressions.
+// check checks everything except the expressions.
 func (d *dashboard) check() error {
 	var problems []error
 	problem := func(format string, args ...any) {
@@ -161,7 +161,7 @@ func (d *dashboard) check() error {
 	return errors.Join(problems...)
 }
 
-// missing says what a panel lacks. A row needs its title only.
+// missing returns what a panel lacks. A row needs only a title.
 func (p panel) missing() []string {
 	if p.Type == "row" {
 		return nil

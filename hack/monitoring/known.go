@@ -19,20 +19,20 @@ import (
 	promql "github.com/prometheus/prometheus/promql/parser"
 )
 
-// Labels that Prometheus gives to all that it scrapes, as the ServiceMonitor has it, and that of a histogram's buckets.
+// The labels that Prometheus adds to all series of the ServiceMonitor, and the label of histogram buckets.
 var targetLabels = []string{"job", "namespace", "service", "endpoint", "pod", "container", "instance", "le"}
 
-// An expression, and where it is from.
+// An expression with its origin.
 type expression struct{ where, text string }
 
-// known is what an expression may ask for.
+// known contains the metrics, labels and values that an expression may use.
 type known struct {
 	labels map[string][]string // of a metric
 	values map[string]bool     // the API's constants
 }
 
-// readKnown reads lines such as name{label,label}: the metrics that a test of the operator has found to be served, and
-// those that it leaves out.
+// readKnown reads lines such as name{label,label}: the metrics that a test of the operator found, and those that the
+// test leaves out.
 func readKnown(root string) (*known, error) {
 	k := &known{labels: map[string][]string{}, values: map[string]bool{}}
 	for _, file := range []string{servedFile, othersFile} {
@@ -62,7 +62,7 @@ func readKnown(root string) (*known, error) {
 	return k, nil
 }
 
-// addConstants notes the values of a file's constants that are texts.
+// addConstants adds the values of a file's string constants.
 func (k *known) addConstants(file string) error {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 	if err != nil {
@@ -85,7 +85,7 @@ func (k *known) addConstants(file string) error {
 	return nil
 }
 
-// of are the labels of a series: of a metric, or of a histogram's parts.
+// of returns the labels of a series: of a metric, or of the parts of a histogram.
 func (k *known) of(series string) ([]string, bool) {
 	if names, ok := k.labels[series]; ok {
 		return names, true
@@ -99,7 +99,7 @@ func (k *known) of(series string) ([]string, bool) {
 	return nil, false
 }
 
-// checkExpressions parses them, and looks at the metrics and labels that they name.
+// checkExpressions parses expressions, and checks their metrics and labels.
 func checkExpressions(file string, expressions []expression, known *known) error {
 	var problems []error
 	for _, e := range expressions {
@@ -115,7 +115,7 @@ func checkExpressions(file string, expressions []expression, known *known) error
 	return errors.Join(problems...)
 }
 
-// problems are those of one expression: of what its selectors ask for, and of the labels by which it groups and matches.
+// problems returns the problems of one expression: of its selectors, and of the labels by which it groups and matches.
 func (k *known) problems(parsed promql.Expr) []string {
 	var found []string
 	asked := slices.Clone(targetLabels)
@@ -154,8 +154,8 @@ func (k *known) problems(parsed promql.Expr) []string {
 	return found
 }
 
-// mismatches are what is wrong with a matcher: a label that the metric does not have, or, of a metric of ours, a value
-// that is no constant of the API and so would match nothing.
+// mismatches returns the problems of a matcher: a label that the metric does not have, or, for a metric of AppStack, a value
+// that is no constant of the API and therefore matches nothing.
 func (k *known) mismatches(metric string, matcher *labels.Matcher, names []string) []string {
 	if !slices.Contains(names, matcher.Name) {
 		return []string{fmt.Sprintf("%s has no label %q", metric, matcher.Name)}

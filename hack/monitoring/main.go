@@ -2,10 +2,10 @@
 // Copyright The AppStack Authors.
 
 // Command monitoring checks the alerts and the dashboard: that they parse, that
-// they ask for nothing that the operator does not serve, and that they say what
-// they are about. It writes the rules as Prometheus reads them, for promtool.
+// they use only metrics that the operator serves, and that they have descriptions.
+// It writes the rules in the format of Prometheus, for promtool.
 //
-// It is a module of its own because of what Prometheus brings along.
+// It is a separate module because of the dependencies of Prometheus.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 )
 
-// The files, from the root of the repository.
+// The files, relative to the root of the repository.
 const (
 	rulesFile     = "config/prometheus/alerts.yaml"
 	testsFile     = "hack/monitoring/alerts_test.yaml"

@@ -23,10 +23,10 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// happen is what an event does.
+// happen carries out an event.
 type happen func(context.Context, *scene) error
 
-// verbs are the events that there are. Each reads its value.
+// verbs contains the kinds of events. Each function decodes the event's value.
 var verbs = map[string]func(json.RawMessage) (happen, error){
 	"apply":    verb((*scene).apply),
 	"settle":   verb((*scene).settle),
@@ -43,7 +43,7 @@ var verbs = map[string]func(json.RawMessage) (happen, error){
 	"config":   verb((*scene).config),
 }
 
-// verb is an event with a value of the type V.
+// verb returns the decoder of an event with a value of the type V.
 func verb[V any](do func(*scene, context.Context, V) error) func(json.RawMessage) (happen, error) {
 	return func(raw json.RawMessage) (happen, error) {
 		var value V
@@ -54,7 +54,7 @@ func verb[V any](do func(*scene, context.Context, V) error) func(json.RawMessage
 	}
 }
 
-// apply applies the manifest with other fields of the spec; null leaves a field out.
+// apply applies the manifest with other fields of the spec; null removes a field.
 func (s *scene) apply(ctx context.Context, fields map[string]any) error {
 	spec, err := json.Marshal(s.manifest.Spec)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *scene) apply(ctx context.Context, fields map[string]any) error {
 	return s.put(ctx, earlier)
 }
 
-// settle lets everything come to rest.
+// settle waits until nothing changes anymore.
 func (s *scene) settle(_ context.Context, most metav1.Duration) error {
 	n, err := s.seconds(most.Duration)
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *scene) wait(_ context.Context, time metav1.Duration) error {
 	return err
 }
 
-// seconds is a time in which the operator works.
+// seconds converts a duration to whole seconds, in which the operator runs.
 func (s *scene) seconds(d time.Duration) (int, error) {
 	if s.Stack() == nil {
 		return 0, errors.New("there is no stack yet: apply one before")
@@ -109,7 +109,7 @@ func (s *scene) seconds(d time.Duration) (int, error) {
 	return int(d / time.Second), nil
 }
 
-// breakImage has new pods of an image behave as a word says.
+// breakImage makes new pods of an image behave as defined by a word.
 func (s *scene) breakImage(_ context.Context, how struct {
 	Image string `json:"image"`
 	Word  string `json:"word"`
@@ -130,7 +130,7 @@ func (s *scene) mend(_ context.Context, image string) error {
 	return nil
 }
 
-// kill ends a ready pod of a Deployment.
+// kill deletes a ready pod of a Deployment.
 func (s *scene) kill(_ context.Context, deployment string) error {
 	live := s.State().Children.Deployment(deployment)
 	if live == nil || live.Status.ReadyReplicas == 0 {
@@ -140,7 +140,7 @@ func (s *scene) kill(_ context.Context, deployment string) error {
 	return nil
 }
 
-// remove deletes an object, as somebody else does.
+// remove deletes an object as another client.
 func (s *scene) remove(_ context.Context, object struct {
 	Kind model.Kind `json:"kind"`
 	Name string     `json:"name"`
@@ -154,7 +154,7 @@ func (s *scene) remove(_ context.Context, object struct {
 	return nil
 }
 
-// change patches a Deployment, as another field manager does.
+// change patches a Deployment as another field manager.
 func (s *scene) change(_ context.Context, by struct {
 	Deployment string          `json:"deployment"`
 	Manager    string          `json:"manager"`
@@ -183,19 +183,19 @@ func (s *scene) change(_ context.Context, by struct {
 	return nil
 }
 
-// quota is how many pods are allowed from now on.
+// quota sets the allowed number of pods.
 func (s *scene) quota(_ context.Context, pods int) error {
 	s.Quota = pods
 	return nil
 }
 
-// room is how many pods the nodes take from now on.
+// room sets the number of pods that fit on the nodes.
 func (s *scene) room(_ context.Context, pods int) error {
 	s.Room = pods
 	return nil
 }
 
-// push puts an image into the registry, which is asked for images from the first one on.
+// push pushes an image to the registry. From the first push on, the operator resolves images there.
 func (s *scene) push(_ context.Context, pushed struct {
 	Image     string                           `json:"image"`
 	Digest    string                           `json:"digest"`
@@ -217,7 +217,7 @@ func (s *scene) push(_ context.Context, pushed struct {
 	return nil
 }
 
-// registry has the registry hang, fail or answer.
+// registry makes the registry hang, fail or answer.
 func (s *scene) registry(_ context.Context, does string) error {
 	if s.Registry == nil {
 		s.Registry = sim.NewRegistry()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command plan prints what the operator plans for a stack, step by step and with the reasons,
-// without a cluster. The world in which the stack is applied is that of the simulation (test/sim).
+// Command plan prints the operator's plans for a stack, step by step and with the reasons,
+// without a cluster. It applies the stack in the simulation of package test/sim.
 package main
 
 import (

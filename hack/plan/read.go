@@ -27,23 +27,23 @@ import (
 	"github.com/appstack-dev/appstack/test/schema"
 )
 
-// description is what a file says.
+// description is the content of a file.
 type description struct {
 	stack *v1alpha1.AppStack
-	// events come before the stack is applied, in their order.
+	// events happen in this order before the stack is applied.
 	events []event
-	// manifest and world name the documents that these are from.
+	// manifest and world are the names of the documents of stack and events.
 	manifest, world string
 }
 
-// event is something that happens in the world.
+// event is an event in the simulated world.
 type event struct {
-	// field is its path in the document.
+	// field is the path of the event in the document.
 	field string
 	happen
 }
 
-// read reads the documents of a file: an AppStack, and a World or none.
+// read reads the documents of a file: an AppStack and optionally a World.
 func read(ctx context.Context, file string) (*description, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -70,7 +70,7 @@ func read(ctx context.Context, file string) (*description, error) {
 	return described, nil
 }
 
-// add reads a document; one that is empty says nothing.
+// add reads a document; it ignores an empty one.
 func (d *description) add(ctx context.Context, name string, text []byte) error {
 	raw, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
@@ -100,8 +100,8 @@ func (d *description) add(ctx context.Context, name string, text []byte) error {
 	return err
 }
 
-// readStack reads a manifest as the API server does. The only defaults of the schema are
-// values that Go has for what is left out.
+// readStack reads a manifest as the API server does. It needs no defaulting, because all defaults of the
+// schema are zero values of Go.
 func readStack(ctx context.Context, raw []byte) (*v1alpha1.AppStack, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := decode(raw, stack); err != nil {
@@ -122,7 +122,7 @@ func readStack(ctx context.Context, raw []byte) (*v1alpha1.AppStack, error) {
 	return stack, crd.Validate(ctx, stack).ToAggregate()
 }
 
-// readEvents reads the events of a World: maps with one key each, which is one of the verbs.
+// readEvents reads the events of a World. Each is a map with one of the verbs as its only key.
 func readEvents(raw []byte) ([]event, error) {
 	var world struct {
 		Kind   string                       `json:"kind"`
@@ -153,7 +153,7 @@ func readEvents(raw []byte) ([]event, error) {
 	return events, nil
 }
 
-// decode reads JSON; fields that there are not are errors.
+// decode reads JSON; unknown fields are errors.
 func decode(raw []byte, into any) error {
 	unknown, err := kjson.UnmarshalStrict(raw, into)
 	return utilerrors.NewAggregate(append(unknown, err))

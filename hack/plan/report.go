@@ -16,15 +16,15 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// report prints plans as they are made.
+// report prints plans as they are created.
 type report struct {
 	out   io.Writer
 	world *sim.World
-	// most is how many plans are printed, and plans how many were made.
+	// most is the maximum number of printed plans, and plans the number of plans so far.
 	most, plans int
 }
 
-// plan prints a plan, and what users see of it.
+// plan prints a plan and the resulting status.
 func (r *report) plan(plan model.Plan, due time.Time) {
 	if r.plans++; r.plans > r.most {
 		return
@@ -47,8 +47,8 @@ func (r *report) plan(plan model.Plan, due time.Time) {
 	r.line("Ready", ready(r.world.Stack()))
 }
 
-// steps prints the start of a rollout with its dry runs, and the steps. Where a rollout starts, the
-// steps are taken only if the start is refused.
+// steps prints the start of a rollout with its dry runs, and the steps. If a rollout starts, the
+// operator carries out the steps only if the start is rejected.
 func (r *report) steps(plan model.Plan) {
 	label := "step"
 	if start := plan.Start; start != nil {
@@ -80,14 +80,14 @@ func (r *report) step(label string, step model.Step) {
 	r.line(label, fmt.Sprintf("%s %s %s%s: %s", step.Verb(), object.Kind, object.Name, event, why.Reason))
 }
 
-// line prints a value with its label; one that is empty is left out.
+// line prints a value with its label; it omits empty values.
 func (r *report) line(label, value string) {
 	if value = strings.TrimSpace(value); value != "" {
 		fmt.Fprintf(r.out, "  %-10s  %s\n", label, strings.ReplaceAll(value, "\n", "\n"+strings.Repeat(" ", 14)))
 	}
 }
 
-// rollout is the newest one, and how it stands; empty before the first.
+// rollout describes the newest rollout and its phase; empty before the first.
 func rollout(plan model.Plan) string {
 	newest := plan.Rollout
 	if newest == nil {
@@ -100,7 +100,7 @@ func rollout(plan model.Plan) string {
 	return text
 }
 
-// next says when the operator looks again.
+// next describes when the operator reconciles next.
 func (r *report) next(plan model.Plan, due time.Time) string {
 	next := "when something changes"
 	if plan.Start != nil || len(plan.Steps) > 0 {
@@ -112,7 +112,7 @@ func (r *report) next(plan model.Plan, due time.Time) string {
 	return next
 }
 
-// ready is the condition Ready as users see it.
+// ready returns the condition Ready as users see it.
 func ready(stack *v1alpha1.AppStack) string {
 	condition := meta.FindStatusCondition(stack.Status.Conditions, v1alpha1.ConditionReady)
 	if condition == nil {

@@ -15,16 +15,16 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// patience is how long the world is given to come to rest.
+// patience is how long the simulation may take to settle.
 const patience = time.Hour
 
-// scene is the world that a stack is applied in.
+// scene is the simulated world in which a stack is applied.
 type scene struct {
 	*sim.World
 	manifest *v1alpha1.AppStack
 }
 
-// play has all events happen, and applies the stack.
+// play carries out all events, and applies the stack.
 func (d *description) play(ctx context.Context) (*scene, error) {
 	s := &scene{World: sim.New(), manifest: d.stack}
 	for _, event := range d.events {
@@ -38,7 +38,7 @@ func (d *description) play(ctx context.Context) (*scene, error) {
 	return s, nil
 }
 
-// put applies the stack if the API server takes it in place of the one that is there.
+// put applies the stack if the API server accepts it as an update of the existing one.
 func (s *scene) put(ctx context.Context, stack *v1alpha1.AppStack) error {
 	crd, err := schema.Get()
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *scene) put(ctx context.Context, stack *v1alpha1.AppStack) error {
 	return nil
 }
 
-// tell prints the plans that follow.
+// tell prints the following plans.
 func (s *scene) tell(out io.Writer, passes int) error {
 	fmt.Fprintf(out, "%s: AppStack %s/%s is applied\n", clock(s.Now()), s.manifest.Namespace, s.manifest.Name)
 	report := &report{out: out, world: s.World, most: passes}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command registry is a container registry for tests: the distribution project's
-// own, with the configuration file that is its argument.
+// Command registry is a container registry for tests: the one of the distribution
+// project, with the configuration file in the argument.
 //
-// It is a module of its own because of what the registry brings along, which has
-// nothing to do with the operator. Storage in clouds is left out.
+// It is a separate module because of the registry's dependencies, which the operator
+// does not need. Storage drivers for clouds are left out.
 package main
 
 import (
@@ -48,7 +48,7 @@ func run() error {
 	if err := users.write(config); err != nil {
 		return err
 	}
-	// Otherwise traces would be sent to a collector that nobody runs.
+	// Otherwise traces would be sent to a collector that does not exist.
 	if err := os.Setenv("OTEL_TRACES_EXPORTER", "none"); err != nil {
 		return err
 	}
@@ -93,8 +93,8 @@ func (u userFlag) Set(value string) error {
 	return nil
 }
 
-// write makes the htpasswd file that the configuration names. The hashes are
-// cheap ones: the passwords are no secrets, and every request checks one.
+// write writes the htpasswd file of the configuration. The hashes have minimal
+// cost: the passwords are not secret, and every request checks one.
 func (u userFlag) write(config *configuration.Configuration) error {
 	if len(u) == 0 {
 		return nil

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command rights reads manifests and says what a service account may do once
-// they are applied.
+// Command rights reads manifests and prints the rights that they grant to a service
+// account.
 package main
 
 import (

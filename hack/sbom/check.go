@@ -16,8 +16,8 @@ import (
 	"github.com/spdx/tools-golang/spdxlib"
 )
 
-// check reads a document as others do, and finds what is not as it is to be in
-// one of the program.
+// check reads a document as other tools do, and returns its differences from the
+// program.
 func check(file string, of program) error {
 	content, err := os.Open(file)
 	if err != nil {
@@ -69,7 +69,7 @@ func check(file string, of program) error {
 	return errors.Join(problems...)
 }
 
-// checkPackage checks what is said of a module.
+// checkPackage checks the package of a module.
 func checkPackage(pack *spdx.Package, m module, sum string) error {
 	if pack.PackageName != m.path || pack.PackageVersion != m.version {
 		return fmt.Errorf("it is %s %s in the program", m.path, m.version)

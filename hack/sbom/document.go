@@ -18,24 +18,24 @@ import (
 )
 
 const (
-	// home is where documents have their names; there is nothing to be found there.
+	// home is the prefix of the documents' namespaces. The URLs do not resolve.
 	home = "https://github.com/appstack-dev/appstack/spdx/"
-	// ownLicense is that of this repository.
+	// ownLicense is the license of this repository.
 	ownLicense = "Apache-2.0"
 	// unknown is what SPDX has for what is not said.
 	unknown = "NOASSERTION"
-	// mainID is the element of the program itself.
+	// mainID is the ID of the program's own element.
 	mainID = "Program"
 )
 
-// document says what the program is made of.
+// document returns the SPDX document of the program.
 func (p program) document(licenses map[module]string, created time.Time) *spdx.Document {
 	document := &spdx.Document{
 		SPDXVersion:    spdx.Version,
 		DataLicense:    spdx.DataLicense,
 		SPDXIdentifier: "DOCUMENT",
 		DocumentName:   p.name + " " + p.module.version,
-		// a name of its own for each content: that of the program decides it
+		// unique for each content, because it contains the checksum of the program
 		DocumentNamespace: home + p.name + "-" + p.module.version + "-" + p.sum,
 		CreationInfo: &spdx.CreationInfo{
 			Creators: []common.Creator{
@@ -69,7 +69,7 @@ func (p program) document(licenses map[module]string, created time.Time) *spdx.D
 	return document
 }
 
-// pack is the package of a module that the program has in it.
+// pack returns the package of a module that is linked into the program.
 func (m module) pack(license string) *spdx.Package {
 	made := &spdx.Package{
 		PackageName:               m.path,
@@ -94,7 +94,7 @@ func (m module) pack(license string) *spdx.Package {
 	return made
 }
 
-// references are by which vulnerability databases know the module.
+// references returns the identifiers of the module in vulnerability databases.
 func references(m module) []*spdx.PackageExternalReference {
 	return []*spdx.PackageExternalReference{{
 		Category: common.CategoryPackageManager, RefType: common.TypePackageManagerPURL, Locator: m.purl(),
@@ -109,7 +109,7 @@ func (m module) purl() string {
 	return packageurl.NewPackageURL(packageurl.TypeGolang, namespace, name, m.version, nil, "").ToString()
 }
 
-// notInID is what the id of an element cannot have in it.
+// notInID matches the characters that are not allowed in an element's ID.
 var notInID = regexp.MustCompile(`[^a-zA-Z0-9.-]+`)
 
 func (m module) id() common.ElementID {

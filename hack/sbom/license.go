@@ -18,17 +18,17 @@ import (
 	"golang.org/x/mod/sumdb/dirhash"
 )
 
-// least is how much of a file has to be the text of licenses, in percent, so that
-// it is believed to be nothing else.
+// least is the minimum percentage of license text in a file that counts as a license
+// file.
 const least = 75
 
-// licenseFile is how files with licenses are called.
+// licenseFile matches the names of license files.
 var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|unlicense)([-._].*)?$`)
 
-// sources are where the toolchain keeps what it builds of.
+// sources contains the toolchain's folders of source code.
 type sources struct{ cache, root string }
 
-// findSources asks the toolchain.
+// findSources asks the toolchain for its folders.
 func findSources() (sources, error) {
 	var found sources
 	for name, value := range map[string]*string{"GOMODCACHE": &found.cache, "GOROOT": &found.root} {
@@ -57,7 +57,7 @@ func (s sources) licenses(of program) (map[module]string, error) {
 	return licenses, nil
 }
 
-// folder is where the module is.
+// folder returns the folder of the module.
 func (s sources) folder(m module) (string, error) {
 	if m.path == standard {
 		return s.root, nil
@@ -81,7 +81,7 @@ func (s sources) folder(m module) (string, error) {
 	return folder, nil
 }
 
-// declared are the licenses at the top of a module.
+// declared returns the licenses in the root folder of a module.
 func declared(folder string) (string, error) {
 	files, err := os.ReadDir(folder)
 	if err != nil {

@@ -15,29 +15,29 @@ import (
 	"strings"
 )
 
-// program is a Go program, as its build info has it.
+// program describes a Go program by its build info.
 type program struct {
-	// name is that of the file.
+	// name is the name of the file.
 	name string
-	// module is that of its main package, in the version that is released.
+	// module is the module of its main package, with the released version.
 	module module
 	// sum is the SHA-256 of the file, in hexadecimal.
 	sum string
-	// modules are those that it is linked of, the toolchain's standard library first.
+	// modules lists the linked modules, the standard library first.
 	modules []module
 }
 
 // module is a Go module.
 type module struct {
 	path, version string
-	// sum is as in go.sum; the standard library has none.
+	// sum is the checksum in go.sum; the standard library has none.
 	sum string
 }
 
-// standard is the path of the standard library, as vulnerability databases call it.
+// standard is the path of the standard library in vulnerability databases.
 const standard = "stdlib"
 
-// read reads a program.
+// read reads the build info of a program.
 func read(file, version string) (program, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -70,7 +70,7 @@ func read(file, version string) (program, error) {
 	return found, nil
 }
 
-// hexSum is the sum in hexadecimal. It is a SHA-256 of the names and sums of the
+// hexSum returns the sum in hexadecimal. It is a SHA-256 of the names and sums of the
 // module's files.
 func (m module) hexSum() (string, error) {
 	encoded, ok := strings.CutPrefix(m.sum, "h1:")

@@ -13,17 +13,17 @@ import (
 	"strings"
 )
 
-// commandLine is what testreport is asked for.
+// commandLine contains the arguments of testreport.
 type commandLine struct {
-	// folder is that of the module; empty for the working directory.
+	// folder is the folder of the module; empty for the working directory.
 	folder string
-	// procs is how many processes run a suite.
+	// procs is the number of processes per suite.
 	procs int
-	// unraced are packages that are tested before the others, without the race detector.
+	// unraced lists packages that are tested before the others, without the race detector.
 	unraced []string
-	// suites are packages of Ginkgo's.
+	// suites lists packages with Ginkgo suites.
 	suites []string
-	// args are flags and packages of go test.
+	// args contains flags and packages for go test.
 	args []string
 }
 
@@ -58,12 +58,12 @@ func parse(args []string) (commandLine, error) {
 	return line, nil
 }
 
-// tests says whether there is something else for go test: packages beside those, or none at all.
+// tests reports whether go test must run: for other packages, or because no packages are given at all.
 func (l commandLine) tests() bool {
 	return len(l.suites)+len(l.unraced) == 0 || slices.ContainsFunc(l.args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
 }
 
-// goTests are the commands that run the packages.
+// goTests returns the commands that test the packages.
 func (l commandLine) goTests() []*exec.Cmd {
 	args := l.args
 	if len(l.suites) > 0 {
@@ -84,15 +84,15 @@ func (l commandLine) goTest(args []string) *exec.Cmd {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Dir = l.folder
 	cmd.Stderr = os.Stderr
-	// The colors of Ginkgo would stand in the way of its totals.
+	// Ginkgo's colors would prevent parsing its totals.
 	cmd.Env = append(os.Environ(), "GINKGO_NO_COLOR=TRUE")
 	return cmd
 }
 
-// ginkgoFlag opens the flags by which go test passes one on to Ginkgo.
+// ginkgoFlag is the prefix of flags that go test passes to Ginkgo.
 const ginkgoFlag = "-ginkgo."
 
-// ginkgo is the command that runs a suite. What chooses tests by their names is not for one.
+// ginkgo returns the command that runs a suite. It omits -run and -count, which are not for suites.
 func (l commandLine) ginkgo(suite string) (*exec.Cmd, error) {
 	root, err := os.Getwd()
 	if err != nil {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command testreport runs `go test -json` with the arguments it is given and says what happened: a line for each
-// package, the whole output of whatever failed, the reason of whatever was skipped, and the totals as the last line.
-// A Ginkgo suite counts as its specs, any other test as its innermost subtests.
+// Command testreport runs `go test -json` with its arguments and prints a line for each package, the whole output of
+// failed tests, the reasons of skipped tests, and the totals as the last line. A Ginkgo suite counts as its specs, any
+// other test as its innermost subtests.
 //
 //	testreport [-C FOLDER] [-unraced PACKAGE]... [-procs N] [-suite PACKAGE]... [FLAG]... [PACKAGE]...
 //
-// With -C it does so in another module. A package that -unraced names is tested first, without the race detector: one that
-// has a single goroutine has no races to be found, and takes ten times as long with it. A suite of Ginkgo that -suite names
-// runs after the packages, in so many processes: by Ginkgo's own command, which hands the specs out to them. Flags are
-// those of `go test`; -ginkgo.FLAG is for the suites.
+// With -C it tests another module. A package in -unraced is tested first, without the race detector: a package with a
+// single goroutine has no races, and takes ten times as long with it. A Ginkgo suite in -suite runs after the packages, in
+// -procs processes: by Ginkgo's own command, which distributes the specs. Flags are those of `go test`; -ginkgo.FLAG is for
+// the suites.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 	"time"
 )
 
-// heartbeat is how long a run may be silent before it says what it waits for.
+// heartbeat is how long a run may print nothing before it reports what it is waiting for.
 const heartbeat = 30 * time.Second
 
 func main() {
@@ -72,13 +72,13 @@ func run(args []string) error {
 	return nil
 }
 
-// follow runs the command and hands on each line of its output.
+// follow runs the command and passes each line of its output to take.
 func follow(cmd *exec.Cmd, report *report, take func(line []byte)) error {
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	// An interrupt reaches the tests through the terminal; they clean up, and the report goes on to its end.
+	// An interrupt reaches the tests through the terminal. They clean up, and the report continues to its end.
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(interrupt)
@@ -107,7 +107,7 @@ func follow(cmd *exec.Cmd, report *report, take func(line []byte)) error {
 	return cmd.Wait()
 }
 
-// read sends each line, and ends with the output.
+// read sends each line until the output ends.
 func read(output io.Reader, lines chan<- []byte) {
 	defer close(lines)
 	reader := bufio.NewReaderSize(output, 1<<20)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// event is what `go test -json` prints (see `go doc test2json`).
+// event is a line of `go test -json` (see `go doc test2json`).
 type event struct {
 	Action     string
 	Package    string
@@ -37,7 +37,7 @@ func (t totals) String() string {
 	return fmt.Sprintf("%d passed, %d failed, %d skipped", t.passed, t.failed, t.skipped)
 }
 
-// test is a test or subtest; the one without a name is the package itself.
+// test is a test or subtest; a test without a name is the package itself.
 type test struct {
 	action string
 	parent bool // has subtests
@@ -64,7 +64,7 @@ func (p *pkg) test(name string) *test {
 	return t
 }
 
-// report gathers events and writes each package's part as soon as it has ended.
+// report collects events and writes the part of each package as soon as the package has ended.
 type report struct {
 	out     io.Writer
 	total   totals
@@ -80,7 +80,7 @@ func newReport(out io.Writer) *report { return &report{out: out, running: map[st
 func (r *report) add(line []byte) {
 	var e event
 	if json.Unmarshal(line, &e) != nil {
-		fmt.Fprintf(r.out, "%s", line) // not ours: show it
+		fmt.Fprintf(r.out, "%s", line) // not an event
 		return
 	}
 	if e.Action == "build-output" {
@@ -92,7 +92,7 @@ func (r *report) add(line []byte) {
 	}
 }
 
-// take takes what happened in a package.
+// take handles an event of a package.
 func (r *report) take(e event) {
 	p, ok := r.running[e.Package]
 	if !ok {
@@ -114,27 +114,27 @@ func (r *report) take(e event) {
 	}
 }
 
-// specs is how the report names what a suite is made of, which Ginkgo's command does not tell apart.
+// specs stands for all specs of a suite, since the output of Ginkgo's command does not separate them.
 const specs = "specs"
 
-// begin notes that a suite runs.
+// begin records the start of a suite.
 func (r *report) begin(suite string) {
 	r.running[suite] = &pkg{started: time.Now(), tests: map[string]*test{}}
 }
 
-// say takes a line of a suite's output.
+// say handles a line of a suite's output.
 func (r *report) say(suite, line string) {
 	r.take(event{Action: "output", Package: suite, Test: specs, Output: line})
 }
 
-// end writes the suite's part.
+// end writes the part of a suite.
 func (r *report) end(suite string, took time.Duration, passed bool) {
 	verdict := map[bool]string{true: "pass", false: "fail"}[passed]
 	r.take(event{Action: verdict, Package: suite, Test: specs})
 	r.take(event{Action: verdict, Package: suite, Elapsed: took.Seconds()})
 }
 
-// finish writes a package's part.
+// finish writes the part of a package.
 func (r *report) finish(name string, p *pkg, elapsed float64) {
 	delete(r.running, name)
 	var sum totals
@@ -160,8 +160,8 @@ func (r *report) finish(name string, p *pkg, elapsed float64) {
 	fmt.Fprintf(r.out, "%-4s  %-60s %7.1fs  %s\n", verdict, name, elapsed, sum)
 }
 
-// failing names the package's innermost tests that failed, and a suite's specs
-// with the place where each did.
+// failing returns the names of the package's innermost failed tests, and a suite's failed
+// specs with the location of the failure.
 func (p *pkg) failing() []string {
 	var names []string
 	for _, name := range p.order {
@@ -179,9 +179,9 @@ func (p *pkg) failing() []string {
 	return names
 }
 
-// tally counts a test, and shows it when it failed. A test with subtests is counted by those.
+// tally counts a test, and prints it if it failed. For a test with subtests only these count.
 func (r *report) tally(pkgName, testName string, t *test) (sum totals) {
-	failed := t.action == "fail" || t.action == "" // without an end: the binary died in it
+	failed := t.action == "fail" || t.action == "" // without an end: the binary crashed in it
 	if failed {
 		r.show(pkgName, testName, t)
 	}
@@ -215,7 +215,7 @@ func (r *report) show(pkgName, testName string, t *test) {
 	}
 }
 
-// waiting says what has not ended yet.
+// waiting prints what has not ended yet.
 func (r *report) waiting(w io.Writer) {
 	if len(r.running) == 0 {
 		fmt.Fprintln(w, "... building")
@@ -227,7 +227,7 @@ func (r *report) waiting(w io.Writer) {
 
 // close writes the end of the report: its last line is the totals.
 func (r *report) close() totals {
-	for _, name := range slices.Sorted(maps.Keys(r.running)) { // go test itself died
+	for _, name := range slices.Sorted(maps.Keys(r.running)) { // go test itself crashed
 		p := r.running[name]
 		p.test("").action = "fail"
 		r.finish(name, p, time.Since(p.started).Seconds())
@@ -251,7 +251,7 @@ func (r *report) close() totals {
 	return r.total
 }
 
-// reason is what a skipped test said.
+// reason returns the message of a skipped test.
 func reason(output []string) string {
 	var said []string
 	for _, line := range output {
@@ -263,12 +263,12 @@ func reason(output []string) string {
 	return strings.Join(said, " ")
 }
 
-// failedSpec is a line of the summary that ends a Ginkgo suite in which specs failed.
+// failedSpec matches a failed spec in the summary at the end of a Ginkgo suite.
 var failedSpec = regexp.MustCompile(`^\[(?:FAIL|TIMEDOUT|PANICKED!|INTERRUPTED|ABORTED)\] (.+)$`)
 
 var specsLine = regexp.MustCompile(`(\d+) Passed \| (\d+) Failed \| (\d+) Pending \| (\d+) Skipped`)
 
-// parseSpecs reads the line that ends a Ginkgo suite.
+// parseSpecs parses the last line of a Ginkgo suite.
 func parseSpecs(line string) (totals, bool) {
 	m := specsLine.FindStringSubmatch(line)
 	if m == nil {
@@ -276,7 +276,7 @@ func parseSpecs(line string) (totals, bool) {
 	}
 	n := make([]int, 4)
 	for i := range n {
-		n[i], _ = strconv.Atoi(m[i+1]) // digits by the pattern
+		n[i], _ = strconv.Atoi(m[i+1]) // the pattern ensures digits
 	}
 	return totals{passed: n[0], failed: n[1], skipped: n[2] + n[3]}, true
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command bench measures AppStack beside other ways to have the same run, on
-// control planes of its own, and writes what it measured as JSON, as a table and
-// as plots. `make bench` runs it; docs/performance.md tells what it measures.
+// Command bench compares AppStack with other ways to run the same apps, on its own
+// control planes, and writes the results as JSON, as tables and as plots.
+// `make bench` runs it; docs/performance.md describes the measures.
 package main
 
 import (
@@ -89,7 +89,7 @@ func run(root, scaleName, only string) error {
 	return report.Write(folder, samples, version)
 }
 
-// fingerprint tells one build of a program from another: only samples of the same one are put together.
+// fingerprint identifies a build of a program: only samples of the same build are combined.
 func fingerprint(program string) (string, error) {
 	file, err := os.Open(program)
 	if err != nil {

@@ -24,8 +24,8 @@ func (w world) rolledBack(ctx context.Context) *v1alpha1.AppStack {
 	return stack
 }
 
-var _ = Describe("a release that is broken", func() {
-	DescribeTable("is found, explained and rolled back, while the earlier one answers",
+var _ = Describe("a broken release", func() {
+	DescribeTable("is detected, explained and rolled back, while the earlier one serves",
 		func(ctx SpecContext, change func(*v1alpha1.AppStack), reason any, words string) {
 			w := newWorld(ctx, nil)
 			w.apply(oneLine("v1", replicas(2)))
@@ -41,7 +41,7 @@ var _ = Describe("a release that is broken", func() {
 		},
 		Entry("R17 it crashes at start", gate, version("crash-at-start"), v1alpha1.FailureCrashLoopBackOff,
 			`exited 3 times.*code 2 \(Error\)(?s:.*)panic: no route to the database`),
-		Entry("R17 it never gets ready", deadline("never-ready"), v1alpha1.FailureProgressDeadlineExceeded, ""),
+		Entry("R17 it never becomes ready", deadline("never-ready"), v1alpha1.FailureProgressDeadlineExceeded, ""),
 		Entry("R17 it listens on another port", deadline("wrong-port"), v1alpha1.FailureProgressDeadlineExceeded, ""),
 		Entry("R17 it exits on a bad config", func(s *v1alpha1.AppStack) {
 			s.Spec.Env = []corev1.EnvVar{{Name: "APP_CONFIG", Value: "no pairs"}}
@@ -50,8 +50,8 @@ var _ = Describe("a release that is broken", func() {
 			BeElementOf(v1alpha1.FailureErrImagePull, v1alpha1.FailureImagePullBackOff), "no-such-tag"),
 	)
 
-	// It gets ready, and takes requests with it when it crashes: what no operator can prevent. It does not get far.
-	It("that crashes after a while is found too, where a pod has to last (R17)", func(ctx SpecContext) {
+	// It becomes ready, and loses requests when it crashes, which no operator can prevent. The rollout soon stops.
+	It("that crashes after a while is also detected, with minReadySeconds (R17)", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(2)))
 		w.becomesReady(ctx)
@@ -65,7 +65,7 @@ var _ = Describe("a release that is broken", func() {
 		Eventually(ctx, answers(ctx, w.url(app))).Should(Equal("v1"))
 	})
 
-	It("that takes its time to start is no broken one", func(ctx SpecContext) {
+	It("does not include one that starts slowly", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1"))
 		w.becomesReady(ctx)
@@ -75,12 +75,12 @@ var _ = Describe("a release that is broken", func() {
 	})
 })
 
-// version is another one of the test image.
+// version changes the version of the test image.
 func version(tag string) func(*v1alpha1.AppStack) {
 	return func(s *v1alpha1.AppStack) { s.Spec.Image = images + tag }
 }
 
-// deadline is a version that fails by a short deadline.
+// deadline sets a version that fails at a short deadline.
 func deadline(tag string) func(*v1alpha1.AppStack) {
 	return func(s *v1alpha1.AppStack) {
 		version(tag)(s)

@@ -10,7 +10,7 @@ import (
 
 var _ = Describe("two managers", func() {
 	It("start on two nodes", func(ctx SpecContext) {
-		restart(ctx) // a drain, before this, has them on one node, where nothing moves them away
+		restart(ctx) // after an earlier drain both are on one node, from which nothing moves them
 		running := managers(ctx)
 		Expect(running).To(HaveLen(2))
 		Expect(running[0].Spec.NodeName).NotTo(Equal(running[1].Spec.NodeName))
@@ -42,7 +42,7 @@ var _ = Describe("two managers", func() {
 		operatorRuns(ctx)
 	})
 
-	It("may both be restarted: what runs is left as it is, and goes on from there", func(ctx SpecContext) {
+	It("may both restart without a change to running stacks, and then continue", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(2)))
 		w.becomesReady(ctx)

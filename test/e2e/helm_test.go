@@ -16,7 +16,7 @@ import (
 )
 
 var _ = Describe("the Helm chart", Serial, func() {
-	It("takes over from kustomize, is upgraded, works in some namespaces only, and leaves what runs", func(ctx SpecContext) {
+	It("replaces kustomize, is upgraded, is restricted to namespaces, and is uninstalled without harm to stacks", func(ctx SpecContext) {
 		w, other := newWorld(ctx, nil), newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(2)))
 		w.becomesReady(ctx)
@@ -30,7 +30,7 @@ var _ = Describe("the Helm chart", Serial, func() {
 			Expect(err).NotTo(HaveOccurred(), output)
 		})
 
-		By("installing over what kustomize made, with all there is")
+		By("installing over the objects of kustomize, with all add-ons")
 		for _, folder := range []string{"prometheus", "grafana", "network-policy"} {
 			kubectl.Run("apply", "-k", filepath.Join(root(), "config", folder))
 		}
@@ -42,7 +42,7 @@ var _ = Describe("the Helm chart", Serial, func() {
 		Expect(may("get", "secrets", "default")).To(BeTrue(), "pullSecrets.enabled")
 		w.isLeftAlone(ctx, before)
 
-		By("holding it to one namespace")
+		By("restricting it to one namespace")
 		release(ctx, "--set", "watchNamespaces={"+w.namespace+"}")
 		Expect(may("get", "secrets", "default")).To(BeFalse())
 		Expect(may("list", "deployments", "default")).To(BeFalse())
@@ -52,7 +52,7 @@ var _ = Describe("the Helm chart", Serial, func() {
 		other.apply(oneLine("v1"))
 		Consistently(ctx, func() int64 { return other.stack(ctx).Status.ObservedGeneration }).Should(BeZero())
 
-		By("giving it the cluster again")
+		By("extending it to the cluster again")
 		release(ctx)
 		other.becomesReady(ctx)
 		before = w.settled(ctx)
@@ -62,18 +62,18 @@ var _ = Describe("the Helm chart", Serial, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(managers(ctx)).To(BeEmpty())
 		_, stderr, err := kubectl.Attempt("", "delete", "crd", crd, "--dry-run=server")
-		Expect(err).To(HaveOccurred(), "it is there, and its guard too")
+		Expect(err).To(HaveOccurred(), "the CRD and its guard must exist")
 		Expect(stderr).To(ContainSubstring("this would delete every AppStack"))
 		Consistently(ctx, func() []life { return w.lives(ctx) }).Should(ConsistOf(before))
 		Expect(fetch(ctx, w.url(app), "").Body).To(HavePrefix("v2"))
 
-		By("going back to kustomize")
+		By("returning to kustomize")
 		install(ctx)
 		w.isLeftAlone(ctx, before)
 	}, SpecTimeout(longSpec))
 })
 
-// release installs or upgrades the chart with the image that the suite is about.
+// release installs or upgrades the chart with the image under test.
 func release(ctx context.Context, args ...string) {
 	GinkgoHelper()
 	output, err := helm(ctx, append([]string{"upgrade", "appstack", filepath.Join(root(), "dist", "chart"), "--install",
@@ -83,7 +83,7 @@ func release(ctx context.Context, args ...string) {
 	operatorRuns(ctx)
 }
 
-// helm runs it as `make test-e2e` built it.
+// helm runs the helm binary of `make test-e2e`.
 func helm(ctx context.Context, args ...string) (string, error) {
 	GinkgoHelper()
 	output, err := exec.CommandContext(ctx, filepath.Join(root(), "bin", "helm"), args...).CombinedOutput()
@@ -96,7 +96,7 @@ func may(verb, resource, namespace string) bool {
 	GinkgoHelper()
 	stdout, _, _ := kubectl.Attempt("", "auth", "can-i", verb, resource, "-n", namespace,
 		"--as=system:serviceaccount:"+operatorNamespace+":appstack-controller-manager")
-	answer := strings.TrimSpace(stdout) // kubectl fails where it is no
+	answer := strings.TrimSpace(stdout) // kubectl fails if it is no
 	Expect(answer).To(BeElementOf("yes", "no"))
 	return answer == "yes"
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/appstack-dev/appstack/test/kubectl"
 )
 
-var _ = Describe("leaving", Serial, func() {
+var _ = Describe("uninstalling", Serial, func() {
 	// twoRevisions creates a stack with two revisions.
 	twoRevisions := func(ctx context.Context, w world) []life {
 		GinkgoHelper()
@@ -30,13 +30,13 @@ var _ = Describe("leaving", Serial, func() {
 		return w.settled(ctx)
 	}
 
-	It("by kubectl delete -k leaves the stacks and their pods, and a reinstalled operator goes on with them", func(ctx SpecContext) {
+	It("by kubectl delete -k keeps the stacks and their pods, and a reinstalled operator continues with them", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		before := twoRevisions(ctx, w)
 		DeferCleanup(install)
 
 		_, stderr, err := kubectl.Attempt("", "delete", "-k", filepath.Join(root(), "config", "default"))
-		Expect(err).To(HaveOccurred(), "the CRD stays, which is told")
+		Expect(err).To(HaveOccurred(), "deleting the CRD must be rejected with a message")
 		Expect(stderr).To(ContainSubstring("this would delete every AppStack of the cluster and what they run"))
 		Expect(stderr).To(ContainSubstring("--cascade=orphan"))
 		Expect(kubectl.Run("get", "crd", crd, "-o", "name")).To(ContainSubstring(crd))
@@ -51,13 +51,13 @@ var _ = Describe("leaving", Serial, func() {
 			"1 Rollback Succeeded", "2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
 	}, SpecTimeout(longSpec))
 
-	It("for good keeps what runs, and one who comes back finds the history", func(ctx SpecContext) {
+	It("permanently keeps the pods running, and a later installation finds the history", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		before := twoRevisions(ctx, w)
 		written := oneLine("v2", replicas(2))
 		DeferCleanup(install)
 
-		By("letting go of what runs, and then of the CRD")
+		By("orphaning the children, and then deleting the CRD")
 		kubectl.Run("delete", "appstacks", "--all", "--all-namespaces", "--cascade=orphan")
 		kubectl.Run("annotate", "crd", crd, "apps.appstack.dev/allow-deletion=true")
 		kubectl.Run("delete", "-k", filepath.Join(root(), "config", "default"))
@@ -72,7 +72,7 @@ var _ = Describe("leaving", Serial, func() {
 		Consistently(ctx, func() []life { return w.lives(ctx) }).Should(ConsistOf(before))
 		Expect(fetch(ctx, w.url(app), "").Body).To(HavePrefix("v2"))
 
-		By("coming back")
+		By("reinstalling")
 		install(ctx)
 		w.apply(written)
 		stack := w.becomesReady(ctx)
@@ -89,14 +89,14 @@ var _ = Describe("leaving", Serial, func() {
 })
 
 var _ = Describe("a backup", func() {
-	It("brings a stack back, with its history", func(ctx SpecContext) {
+	It("restores a stack with its history", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1"))
 		w.becomesReady(ctx)
 		w.apply(oneLine("v2"))
 		w.becomesReady(ctx)
 
-		By("saving, and losing all of it")
+		By("saving the objects, and deleting them")
 		revisions := withoutIdentity(w.kubectl("get", "controllerrevisions", "-l", naming.LabelStack, "-o", "json"))
 		stacks := withoutIdentity(w.kubectl("get", "appstacks", "-o", "json"))
 		w.kubectl("delete", "aps", app)
@@ -107,7 +107,7 @@ var _ = Describe("a backup", func() {
 			return revisions.Items
 		}).Should(BeEmpty())
 
-		By("restoring: revisions first, then the stack, which takes them back")
+		By("restoring the revisions, then the stack, which adopts them")
 		for _, saved := range []string{revisions, stacks} {
 			_, stderr, err := kubectl.Attempt(saved, "--namespace", w.namespace, "create", "-f", "-")
 			Expect(err).NotTo(HaveOccurred(), stderr)
@@ -131,8 +131,8 @@ func operatorIsGone(ctx context.Context) {
 	}).Should(MatchError(ContainSubstring("not found")))
 }
 
-// withoutIdentity is the list as it can be made again: without what names the
-// objects of before, of which the garbage collector would take the owners for gone.
+// withoutIdentity returns the list without the fields that identify the earlier objects, so
+// that it can be created again: the garbage collector would delete objects with missing owners.
 func withoutIdentity(list string) string {
 	GinkgoHelper()
 	var objects unstructured.UnstructuredList

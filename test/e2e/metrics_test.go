@@ -27,9 +27,9 @@ var _ = Describe("the metrics", func() {
 		return strings.TrimSpace(w.kubectl("create", "token", account))
 	}
 
-	It("are for those who may read them", func(ctx SpecContext) {
+	It("are served only to accounts with the right to read them", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
-		By("nobody in particular")
+		By("an anonymous client")
 		Expect(fetch(ctx, metricsURL, "").Status).To(Equal(401))
 
 		By("an account without the right")
@@ -42,7 +42,7 @@ var _ = Describe("the metrics", func() {
 			HaveField("Status", 200), HaveField("Body", ContainSubstring("controller_runtime_reconcile_total"))))
 	})
 
-	It("are all there that the alerts and the dashboard ask for", func(ctx SpecContext) {
+	It("include all that the alerts and the dashboard use", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1"))
 		w.becomesReady(ctx)
@@ -52,7 +52,7 @@ var _ = Describe("the metrics", func() {
 		w.mayReadMetrics("prometheus")
 
 		served := sets.New[string]()
-		// of two managers one answers, and not the same one every time
+		// each request reaches either of the two managers
 		Eventually(ctx, func(g Gomega) {
 			got := fetch(ctx, metricsURL, reader)
 			g.Expect(got.Status).To(Equal(200), got.Error)

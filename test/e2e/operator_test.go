@@ -51,12 +51,12 @@ func restart(ctx context.Context) {
 	operatorRuns(ctx)
 }
 
-// operatorRuns waits until the Deployment of the operator is as it is written, and one of its pods leads.
+// operatorRuns waits until the operator's Deployment is rolled out, and one of its pods leads.
 func operatorRuns(ctx context.Context) {
 	GinkgoHelper()
 	kubectl.Run("-n", operatorNamespace, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=3m")
 	Eventually(ctx, func(g Gomega) {
-		g.Expect(names(managers(ctx))).To(ContainElement(podOf(leader(ctx))), "the leader is one that runs")
+		g.Expect(names(managers(ctx))).To(ContainElement(podOf(leader(ctx))), "the leader must be a running pod")
 	}).Should(Succeed())
 }
 
@@ -67,7 +67,7 @@ func managers(ctx context.Context) []corev1.Pod {
 		"app.kubernetes.io/name": "appstack", "app.kubernetes.io/component": "manager"})
 }
 
-// leader returns the holder of the lease: a pod's name, and after _ an identifier of its process.
+// leader returns the holder of the lease: the pod's name, "_", and an identifier of its process.
 func leader(ctx context.Context) string {
 	GinkgoHelper()
 	held, err := get[coordinationv1.Lease](ctx, operatorNamespace, lease)
@@ -81,8 +81,8 @@ func podOf(leader string) string {
 	return name
 }
 
-// killLeader ends the process that leads, with a signal that it cannot answer,
-// and is who it was.
+// killLeader kills the leading process with a signal that it cannot handle, and
+// returns its identity.
 func killLeader(ctx context.Context) string {
 	GinkgoHelper()
 	leads := leader(ctx)

@@ -30,8 +30,8 @@ func listens(name string, number int32) func(*v1alpha1.AppStack) {
 	}
 }
 
-var _ = Describe("a port that changes", func() {
-	DescribeTable("with a release that is broken is served by the earlier pods (R9, R24)",
+var _ = Describe("a changed port", func() {
+	DescribeTable("with a broken release is served by the earlier pods (R9, R24)",
 		func(ctx SpecContext, changes ...func(*v1alpha1.AppStack)) {
 			w := newWorld(ctx, nil)
 			w.apply(oneLine("v1", replicas(3), portList(v1alpha1.Port{ContainerPort: 8080})))
@@ -46,13 +46,13 @@ var _ = Describe("a port that changes", func() {
 		},
 		Entry("renamed, and the image cannot be pulled", gate, SpecTimeout(longSpec), version("no-such-tag"),
 			portList(v1alpha1.Port{Name: "http", ContainerPort: 8080})),
-		Entry("another inserted before it, and the image never gets ready", gate, SpecTimeout(longSpec), deadline("never-ready"),
+		Entry("another inserted before it, and the image never becomes ready", gate, SpecTimeout(longSpec), deadline("never-ready"),
 			portList(v1alpha1.Port{ContainerPort: 9090}, v1alpha1.Port{ContainerPort: 8080})),
-		Entry("another name and another number, and the image never gets ready", SpecTimeout(longSpec),
+		Entry("another name and another number, and the image never becomes ready", SpecTimeout(longSpec),
 			deadline("never-ready"), listens("web", 9090)),
 	)
 
-	It("of the container only loses no request, forth and back (R9, R24)", func(ctx SpecContext) {
+	It("of the container only loses no request, in both directions (R9, R24)", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(3), listens("", 8080)))
 		w.becomesReady(ctx)
@@ -65,13 +65,13 @@ var _ = Describe("a port that changes", func() {
 		Expect(history(w.becomesReady(ctx))[0]).To(Equal("1 Rollback Succeeded"))
 		w.settled(ctx)
 		result := stop(ctx)
-		result.losesNothing("another port of the container, forth and back", 200)
+		result.losesNothing("another port of the container, in both directions", 200)
 		Expect(result.NewConnections.Answers).To(And(HaveKey("v1"), HaveKey("v2")))
 	}, SpecTimeout(longSpec))
 
-	// The Service's port gets its new name when the rollout has succeeded. To kube-proxy, which knows ports by name, it
-	// is another one then, that has no pods until it has read them too: a second later at most, twice here.
-	DescribeTable("its name is served by old and new pods alike, forth and back (R9)",
+	// The Service's port gets its new name when the rollout has succeeded. For kube-proxy, which identifies ports by name,
+	// this is another port without pods until it has also read the endpoints: at most a second later, twice here.
+	DescribeTable("with another name is served by old and new pods, in both directions (R9)",
 		func(ctx SpecContext, change func(*v1alpha1.AppStack)) {
 			w := newWorld(ctx, nil)
 			w.apply(oneLine("v1", replicas(3), listens("http", 8080)))
@@ -85,9 +85,9 @@ var _ = Describe("a port that changes", func() {
 			Expect(history(w.becomesReady(ctx))[0]).To(Equal("1 Rollback Succeeded"))
 			w.settled(ctx)
 			result := stop(ctx)
-			result.writeDown("a port with another name, forth and back: " + CurrentSpecReport().LeafNodeText)
+			result.writeDown("a port with another name, in both directions: " + CurrentSpecReport().LeafNodeText)
 			Expect(result.KeepAlive.Errors+result.NewConnections.Errors).To(BeNumerically("<", 3*perSecond),
-				"requests lost in two moments of about a second: %s", result.NewConnections.FirstErrors)
+				"requests lost in two intervals of about a second: %s", result.NewConnections.FirstErrors)
 			Expect(result.NewConnections.Answers).To(And(HaveKey("v1"), HaveKey("v2")))
 		},
 		Entry("of the same number", SpecTimeout(longSpec), listens("web", 8080)),

@@ -19,8 +19,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/naming"
 )
 
-var _ = Describe("a quota without a pod to spare", func() {
-	It("does not fail a good release whose old pods take longer to end than pods may be refused (R17)", func(ctx SpecContext) {
+var _ = Describe("an exhausted quota", func() {
+	It("does not fail a good release whose old pods terminate more slowly than pods may be rejected (R17)", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", replicas(3), oldPodsFirst, slowEnd))
 		w.becomesReady(ctx)
@@ -32,19 +32,19 @@ var _ = Describe("a quota without a pod to spare", func() {
 		Eventually(ctx, func(g Gomega) {
 			quota, err := get[corev1.ResourceQuota](ctx, w.namespace, "pods")
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(quota.Status.Used.Pods().Value()).To(BeEquivalentTo(3), "it is in force")
+			g.Expect(quota.Status.Used.Pods().Value()).To(BeEquivalentTo(3), "the quota must be in force")
 		}).Should(Succeed())
 
 		stop := startLoad(ctx, w.url(app), perSecond)
 		w.patch(`{"spec":{"image":"%sv2"}}`, images)
-		// three pods one after the other, each refused for as long as the one before it takes to end, and as long again
-		// until the ReplicaSet controller tries once more
+		// three pods one after the other, each rejected until the one before it has terminated, and then for as long
+		// again until the ReplicaSet controller retries
 		Eventually(ctx, func() []string { return history(w.stack(ctx)) }).WithTimeout(8 * time.Minute).
 			Should(Or(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}), HaveLen(3)))
 		Expect(history(w.becomesReady(ctx))).To(Equal([]string{"2 SpecChanged Succeeded", "1 SpecChanged Succeeded"}))
 		Expect(w.pods(ctx, naming.Main)).To(HaveLen(3))
 		Eventually(ctx, answers(ctx, w.url(app))).Should(Equal("v2"))
-		stop(ctx).losesNothing("a quota without a pod to spare", 200)
+		stop(ctx).losesNothing("an exhausted quota", 200)
 	}, SpecTimeout(longSpec))
 })
 

@@ -25,8 +25,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// The requester is a pod that sends requests from inside the cluster, as the
-// tests tell it. It runs beside the control plane, where no drain gets it.
+// The requester is a pod that sends requests from inside the cluster for the
+// tests. It runs on the control plane node, which no test drains.
 const (
 	requesterNamespace = "appstack-e2e-requester"
 	requester          = "requester"
@@ -48,18 +48,18 @@ func startRequester(ctx context.Context) {
 			NodeSelector:                  map[string]string{"node-role.kubernetes.io/control-plane": ""},
 			Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 			TerminationGracePeriodSeconds: ptr.To[int64](1),
-			// whole names are asked for first, not with every domain appended in turn
+			// resolve full names first, before those with a search domain
 			DNSConfig: &corev1.PodDNSConfig{Options: []corev1.PodDNSConfigOption{{Name: "ndots", Value: ptr.To("2")}}},
 		},
 	}
-	// that of an earlier run may have another image
+	// the pod of an earlier run may have another image
 	Expect(client.IgnoreNotFound(kube.Delete(ctx, pod, client.GracePeriodSeconds(0)))).To(Succeed())
 	Eventually(ctx, func() error { return kube.Create(ctx, pod.DeepCopy()) }).Should(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(kube.Delete(ctx, namespace)).To(Succeed()) })
 	Eventually(ctx, func() (bool, error) {
 		running, err := get[corev1.Pod](ctx, requesterNamespace, requester)
 		return isReady(*running), err
-	}).Should(BeTrue(), "the requester is ready")
+	}).Should(BeTrue(), "the requester must become ready")
 }
 
 // ask sends a request to the requester itself.
@@ -100,8 +100,8 @@ func answers(ctx context.Context, url string) func() string {
 	}
 }
 
-// load is what became of a steady load, half of it on kept connections, half
-// with a new one for each request.
+// load is the result of a constant load, half of it on kept-alive connections, half
+// with a new connection for each request.
 type load struct {
 	Seconds        float64 `json:"seconds"`
 	KeepAlive      attack  `json:"keepAlive"`
@@ -123,8 +123,8 @@ type attack struct {
 	Max         float64           `json:"maxMs"`
 }
 
-// startLoad sends so many requests a second until the returned function stops
-// it, which is also what became of them.
+// startLoad sends rate requests per second until the returned function stops
+// it, which also returns the result.
 func startLoad(ctx context.Context, url string, rate int) (stop func(context.Context) load) {
 	GinkgoHelper()
 	raw, err := ask("POST", "/load").Param("url", url).Param("rate", strconv.Itoa(rate)).Param("for", "20m").DoRaw(ctx)
@@ -144,7 +144,7 @@ func startLoad(ctx context.Context, url string, rate int) (stop func(context.Con
 			stop(ctx)
 		}
 	})
-	Eventually(ctx, func() int { return soFar(ctx) }).Should(BeNumerically(">", rate), "the load runs")
+	Eventually(ctx, func() int { return soFar(ctx) }).Should(BeNumerically(">", rate), "the load must be running")
 	return stop
 }
 
@@ -158,22 +158,22 @@ func soFar(ctx context.Context) int {
 	return result.KeepAlive.Requests + result.NewConnections.Requests
 }
 
-// losesNothing expects that no request was lost, at that rate at least, and writes down what was measured.
+// losesNothing expects at least that rate without a lost request, and records the measurements.
 func (l load) losesNothing(what string, rate int) {
 	GinkgoHelper()
 	l.writeDown(what)
 	for kind, attack := range map[string]attack{"keep-alive": l.KeepAlive, "new connections": l.NewConnections} {
 		Expect(attack.FirstErrors).To(BeEmpty(), "%s: %d of %d requests were lost", kind, attack.Errors, attack.Requests)
 		Expect(attack.Errors).To(BeZero(), kind)
-		// A request may meet the close of its kept connection, and is sent again by every client: here where the requester
-		// got no processor for so long that it gave up an idle connection too late. A server that resets connections would
-		// have far more of them.
+		// A request may arrive while its kept-alive connection is being closed, and every client sends it again. This happens
+		// here if the requester got no CPU for so long that it closed an idle connection too late. A server that resets
+		// connections would cause far more retries.
 		Expect(attack.Retries).To(BeNumerically("<=", attack.Requests/1000), "%s: sent again", kind)
 	}
 	Expect(l.KeepAlive.Rate+l.NewConnections.Rate).To(BeNumerically(">=", rate), "requests a second")
 }
 
-// writeDown reports what was measured.
+// writeDown records the measurements.
 func (l load) writeDown(what string) {
 	GinkgoHelper()
 	table := l.table(what)

@@ -13,7 +13,7 @@ import (
 )
 
 var _ = Describe("the built-in roles", func() {
-	It("let an editor release and roll back, and a viewer look", func(ctx SpecContext) {
+	It("let an editor release and roll back, and a viewer read", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		const editor, viewer, stranger = "erin", "vic", "sam"
 		w.kubectl("create", "rolebinding", "editors", "--clusterrole=edit", "--user="+editor)
@@ -41,7 +41,7 @@ var _ = Describe("the built-in roles", func() {
 		stack.APIVersion, stack.Kind = v1alpha1.GroupVersion.String(), "AppStack"
 		text, err := yaml.Marshal(stack)
 		Expect(err).NotTo(HaveOccurred())
-		// rights that are aggregated, and a new role binding, take a moment to count
+		// aggregated rights and a new role binding take a moment to become effective
 		Eventually(ctx, func() error { _, err := as(editor, string(text), "apply", "-f", "-"); return err }).Should(Succeed())
 		w.becomesReady(ctx)
 		may(editor, "patch", "aps", app, "--type=merge", "-p", `{"spec":{"image":"`+images+`v2"}}`)

@@ -18,7 +18,7 @@ import (
 )
 
 var _ = Describe("a stack", func() {
-	It("answers by its name, is scaled, updated, and rolled back by hand", gate, func(ctx SpecContext) {
+	It("is reachable by its name, scaled, updated, and rolled back manually", gate, func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1"))
 		stack := w.becomesReady(ctx)
@@ -31,7 +31,7 @@ var _ = Describe("a stack", func() {
 		w.kubectl("scale", "aps", app, "--replicas=2")
 		w.becomesReady(ctx)
 		Eventually(ctx, func() []corev1.Pod { return w.pods(ctx, naming.Main) }).Should(HaveLen(2))
-		Expect(w.stack(ctx).Status.History).To(HaveLen(1), "R1: scaling makes no revision")
+		Expect(w.stack(ctx).Status.History).To(HaveLen(1), "R1: scaling creates no revision")
 
 		By("updating")
 		w.patch(`{"spec":{"image":"%sv2"}}`, images)
@@ -41,11 +41,11 @@ var _ = Describe("a stack", func() {
 		By("rolling back")
 		w.patch(`{"spec":{"rollback":{"toRevision":1,"fromRevision":2}}}`)
 		Expect(history(w.becomesReady(ctx))[0]).To(Equal("1 Rollback Succeeded"))
-		w.settled(ctx) // the pods of revision 2 answer what still reaches them until they are gone
+		w.settled(ctx) // until they are gone, the pods of revision 2 answer requests that still reach them
 		Consistently(ctx, answers(ctx, w.url(app))).Should(Equal("v1"))
 	})
 
-	It("has components, each with a name of its own", func(ctx SpecContext) {
+	It("has components, each with its own name", func(ctx SpecContext) {
 		w := newWorld(ctx, nil)
 		w.apply(oneLine("v1", func(s *v1alpha1.AppStack) {
 			s.Spec.Components = []v1alpha1.Component{
@@ -60,7 +60,7 @@ var _ = Describe("a stack", func() {
 		Expect(w.kubectl("get", "services", "-o", "name")).NotTo(ContainSubstring("worker"),
 			"R22: another process of the image answers on no port")
 
-		By("rolling all of them back, as one of them fails")
+		By("rolling all of them back, because one of them fails")
 		w.patch(`{"spec":{"image":"%sv3","components":[
 			{"name":"api","image":"%scrash-at-start","replicas":2},
 			{"name":"worker","args":["client"],"env":[{"name":"CLIENT_PORT","value":"9998"}]}]}}`, images, images)
@@ -85,7 +85,7 @@ var _ = Describe("the samples", func() {
 })
 
 var _ = Describe("a namespace with the restricted Pod Security standard", func() {
-	It("runs an image that says who it runs as, with nothing more in the spec", func(ctx SpecContext) {
+	It("runs an image with a numeric USER, with nothing more in the spec", func(ctx SpecContext) {
 		w := newWorld(ctx, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
 		w.apply(oneLine("v1"))
 		w.becomesReady(ctx)

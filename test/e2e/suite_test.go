@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package e2e_test installs the operator on a kind cluster and watches it there:
-// real nodes, containers, names and requests. `make test-e2e` prepares what it needs.
+// Package e2e_test installs the operator on a kind cluster and tests it there, with
+// real nodes, containers, DNS names and requests. `make test-e2e` prepares the cluster.
 package e2e_test
 
 import (
@@ -30,11 +30,11 @@ var (
 	config *rest.Config
 	// kube is the tests' own client, without a cache.
 	kube client.WithWatch
-	// core reaches what kube does not: the proxy to pods, and their logs.
+	// core is for requests that kube does not support: the proxy to pods, and their logs.
 	core kubernetes.Interface
 )
 
-// gate labels the specs of `make test-e2e-short`: the main path under load, and what an update must never cost.
+// gate labels the specs of `make test-e2e-short`: the main path under load, and the guarantees of updates.
 var gate = Label("gate")
 
 func TestE2E(t *testing.T) {
@@ -64,20 +64,20 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	startRequester(ctx)
 })
 
-// root is the folder of the repository.
+// root returns the root folder of the repository.
 func root() string {
 	folder, err := filepath.Abs(filepath.Join("..", ".."))
 	Expect(err).NotTo(HaveOccurred())
 	return folder
 }
 
-// built is a file or folder that `make test-e2e` makes before it runs the suite.
+// built returns the path of a file or folder that `make test-e2e` creates before it runs the suite.
 func built(elements ...string) string {
 	return filepath.Join(append([]string{root(), "bin", "e2e"}, elements...)...)
 }
 
-// connection is a way to the cluster that KUBECONFIG names. There is no default:
-// the tests are not for the cluster that someone happens to be logged in to.
+// connection returns the client configuration for the cluster in KUBECONFIG. There is no
+// default, so that the tests never run on a user's current cluster by accident.
 func connection() *rest.Config {
 	if os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
 		Fail("KUBECONFIG names no cluster: run 'make kind-up' and then 'make test-e2e'")

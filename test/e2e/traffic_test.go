@@ -41,7 +41,7 @@ var _ = Describe("a steady load", func() {
 			w.patch(`{"spec":{"rollback":{"toRevision":%d}}}`, revision)
 			Expect(history(w.becomesReady(ctx))[0]).To(Equal(fmt.Sprintf("%d Rollback Succeeded", revision)))
 		}
-		w.settled(ctx) // the last pods that were replaced are gone
+		w.settled(ctx) // the last replaced pods are gone
 
 		result := stop(ctx)
 		result.losesNothing("ten updates and five rollbacks", 200)
@@ -63,7 +63,7 @@ var _ = Describe("a steady load", func() {
 							Name: "legacy", Image: images + "v1",
 							Ports:          []corev1.ContainerPort{{ContainerPort: 8080}},
 							ReadinessProbe: probeOverHTTP(),
-							// without this the old pods would lose requests by themselves, whoever replaces them
+							// without this the old pods would lose requests regardless of how they are replaced
 							Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}},
 						}}},
 					},
@@ -92,7 +92,7 @@ var _ = Describe("a steady load", func() {
 
 		service, err := get[corev1.Service](ctx, w.namespace, app)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(service.UID).To(Equal(before.UID), "the Service is the same one")
+		Expect(service.UID).To(Equal(before.UID), "the Service must be the same")
 		Expect(service.Spec.ClusterIP).To(Equal(before.Spec.ClusterIP))
 		Expect(metav1.IsControlledBy(service, stack)).To(BeTrue())
 		Expect(w.pods(ctx, naming.Main)).To(HaveLen(3))
@@ -122,8 +122,8 @@ var _ = Describe("a steady load", func() {
 	}, SpecTimeout(longSpec))
 })
 
-// overHTTP is a readiness probe that costs the node less than the image's own,
-// which starts a process each time.
+// overHTTP sets a readiness probe that uses less CPU than the image's own, which
+// starts a process each time.
 func overHTTP(s *v1alpha1.AppStack) {
 	s.Spec.ReadinessProbe = probeOverHTTP()
 }

@@ -19,8 +19,8 @@ import (
 )
 
 var _ = Describe("the operator's upgrade", Serial, func() {
-	It("and the way back restart no pod of any stack (R2)", func(ctx SpecContext) {
-		By("going to the previous operator, and its stacks")
+	It("and downgrade restart no pod of any stack (R2)", func(ctx SpecContext) {
+		By("installing the previous operator, and its stacks")
 		previous := built("previous", "operator")
 		DeferCleanup(install)
 		kubectl.Run("delete", "deployment", "-n", operatorNamespace, operatorDeployment)
@@ -57,7 +57,7 @@ var _ = Describe("the operator's upgrade", Serial, func() {
 		configured.rollsOut(ctx, "1 Rollback Succeeded")
 		configured.eachPodHas(ctx, "red")
 
-		By("releasing with the new one, and going back to what the previous one made")
+		By("releasing with the new operator, and rolling back to a revision of the previous one")
 		w.patch(`{"spec":{"image":"%sv2"}}`, images)
 		w.becomesReady(ctx)
 		w.patch(`{"spec":{"rollback":{"toRevision":1}}}`)
@@ -66,7 +66,7 @@ var _ = Describe("the operator's upgrade", Serial, func() {
 		told = history(w.stack(ctx))
 		templates = w.templates(ctx)
 
-		By("going back to the previous operator")
+		By("downgrading to the previous operator")
 		installFrom(ctx, previous)
 		w.isLeftAlone(ctx, before)
 		Expect(w.templates(ctx)).To(Equal(templates))
@@ -76,11 +76,11 @@ var _ = Describe("the operator's upgrade", Serial, func() {
 	}, SpecTimeout(longSpec))
 })
 
-// isLeftAlone looks on for a while, with an operator that has taken note of the
-// stack, and expects that its pods live on.
+// isLeftAlone waits until the operator has reconciled the stack, and expects that its
+// pods stay for a while.
 func (w world) isLeftAlone(ctx context.Context, before []life) {
 	GinkgoHelper()
-	// A stack that is edited, in a way which is no matter for pods, has been looked at once its generation is observed.
+	// After a change that does not affect pods, the operator has reconciled the stack once its generation is observed.
 	stack := w.stack(ctx)
 	w.patch(`{"spec":{"revisionHistoryLimit":%d}}`, ptr.Deref(stack.Spec.RevisionHistoryLimit, 10)+1)
 	Eventually(ctx, func(g Gomega) {

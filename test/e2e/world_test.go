@@ -103,13 +103,13 @@ func (w world) stack(ctx context.Context) *v1alpha1.AppStack {
 	return stack
 }
 
-// becomesReady waits until the stack as it is written now is ready.
+// becomesReady waits until the stack is Ready at its current generation.
 func (w world) becomesReady(ctx context.Context) *v1alpha1.AppStack {
 	GinkgoHelper()
 	return w.becomes(ctx, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded)
 }
 
-// becomes waits until a condition of the stack as it is written now stands so.
+// becomes waits until a condition of the stack has this status and reason at its current generation.
 func (w world) becomes(ctx context.Context, conditionType string, status metav1.ConditionStatus, reason string) *v1alpha1.AppStack {
 	GinkgoHelper()
 	var stack *v1alpha1.AppStack
@@ -164,7 +164,7 @@ func (w world) lives(ctx context.Context) []life {
 	return all
 }
 
-// settled waits until only ready pods are left, and is what lives then.
+// settled waits until only ready pods are left, and returns their starts.
 func (w world) settled(ctx context.Context) []life {
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {

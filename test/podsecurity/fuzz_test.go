@@ -15,7 +15,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// harmless are podTemplates that take nothing of what the level restricted asks for.
+// harmless lists podTemplates that violate nothing in the level restricted.
 var harmless = []string{
 	`{"metadata":{"annotations":{"a":"b"}}}`,
 	`{"spec":{"tolerations":[{"operator":"Exists"}],"priorityClassName":"high"}}`,
@@ -27,9 +27,9 @@ var harmless = []string{
 	`{"spec":{"containers":[{"name":"app","lifecycle":{"preStop":{"exec":{"command":["x"]}}}}]}}`,
 }
 
-// FuzzRestricted renders random specs that ask for no privilege. Of an image
-// that does not run as root the pods fit the level restricted; of any other,
-// two checks are in the way, and the level baseline has nothing against them.
+// FuzzRestricted renders random specs that request no privilege. Pods of an image
+// that does not run as root fit the level restricted. Those of any other image
+// violate two of its checks, and fit the level baseline.
 func FuzzRestricted(f *testing.F) {
 	f.Add("", []byte{})
 	f.Add("1000", []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
@@ -48,7 +48,7 @@ func FuzzRestricted(f *testing.F) {
 		}
 		for _, component := range components {
 			if baseline := against(t, api.LevelBaseline, component.Template); baseline != nil {
-				t.Errorf("component %s: the level baseline has against it: %q", component.Name, baseline)
+				t.Errorf("component %s violates the level baseline: %q", component.Name, baseline)
 			}
 			want := unknownUser
 			if security := component.App().SecurityContext; security != nil && security.RunAsNonRoot != nil && *security.RunAsNonRoot {
@@ -58,13 +58,13 @@ func FuzzRestricted(f *testing.F) {
 				t.Errorf("component %s of an image with USER %q (-want +got):\n%s", component.Name, user, diff)
 			}
 			if numeric(user) != (want == nil) {
-				t.Errorf("component %s: of an image with USER %q it is said to be without root: %t", component.Name, user, want == nil)
+				t.Errorf("component %s of an image with USER %q: runAsNonRoot is %t", component.Name, user, want == nil)
 			}
 		}
 	})
 }
 
-// numeric says whether the USER of an image is a number that is not root's.
+// numeric reports whether the USER of an image is a number other than root's.
 func numeric(user string) bool {
 	id := uint64(0)
 	digits := 0
@@ -80,7 +80,7 @@ func numeric(user string) bool {
 	return digits > 0 && id > 0 && id < 1<<31
 }
 
-// vary sets fields by the bytes, one each.
+// vary sets a field for each byte.
 func vary(spec *v1alpha1.ComponentSpec, bytes []byte) {
 	for i, b := range bytes {
 		switch b % 12 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package podsecurity_test holds what is rendered against the Pod Security
-// Standards, as the API server itself checks them.
+// Package podsecurity_test checks rendered pods against the Pod Security Standards,
+// with the code of the API server itself.
 package podsecurity_test
 
 import (
@@ -28,10 +28,10 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// What stands between a container of an image that may run as root and the level restricted (R22).
+// The checks of the level restricted that a container of an image that may run as root violates (R22).
 var unknownUser = []string{"unrestricted capabilities", "runAsNonRoot != true"}
 
-// against is what the level has against the pod, in the words of the API server.
+// against returns the pod's violations of the level, in the words of the API server.
 func against(t *testing.T, level api.Level, template corev1.PodTemplateSpec) []string {
 	t.Helper()
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -48,7 +48,7 @@ func against(t *testing.T, level api.Level, template corev1.PodTemplateSpec) []s
 	return reasons
 }
 
-// image is one of that USER, with ports and volumes.
+// image returns an image with that USER, ports and volumes.
 func image(user string) model.Image {
 	config := dockerspec.DockerOCIImageConfig{ImageConfig: ocispec.ImageConfig{
 		User: user, ExposedPorts: map[string]struct{}{"80/tcp": {}}, Volumes: map[string]struct{}{"/data": {}},
@@ -59,7 +59,7 @@ func image(user string) model.Image {
 	}
 }
 
-// rendered are the components of the stack when all its images turn out to be this one.
+// rendered returns the components of the stack if all its images resolve to this one.
 func rendered(stack *v1alpha1.AppStack, image model.Image) ([]model.Component, error) {
 	in := render.Input{Stack: stack, Defaults: render.StandardDefaults()}
 	content, err := render.Content(in)
@@ -74,13 +74,13 @@ func rendered(stack *v1alpha1.AppStack, image model.Image) ([]model.Component, e
 	return content.Components, err
 }
 
-// TestGoldens holds the rendered cases that people read against the level restricted.
+// TestGoldens checks the golden files of package render against the level restricted.
 func TestGoldens(t *testing.T) {
 	tests := map[string]map[string][]string{
 		"smallest.yaml": {"shop": unknownUser},
 		"worker.yaml":   {"shop": unknownUser},
 		"full.yaml":     {"shop": unknownUser, "shop-worker": unknownUser},
-		// its podTemplate adds a sidecar, of which nothing is known
+		// its podTemplate adds a sidecar, which is not hardened
 		"image.yaml": {
 			"shop":        append([]string{"allowPrivilegeEscalation != false"}, unknownUser...),
 			"shop-worker": nil,
@@ -97,11 +97,11 @@ func TestGoldens(t *testing.T) {
 			for _, deployment := range deployments(t, filepath.Join(folder, file.Name())) {
 				got[deployment.Name] = against(t, api.LevelRestricted, deployment.Spec.Template)
 				if baseline := against(t, api.LevelBaseline, deployment.Spec.Template); baseline != nil {
-					t.Errorf("%s: the level baseline has against it: %q", deployment.Name, baseline)
+					t.Errorf("%s violates the level baseline: %q", deployment.Name, baseline)
 				}
 			}
 			if diff := cmp.Diff(tests[file.Name()], got); diff != "" {
-				t.Errorf("what is against it (-want +got):\n%s", diff)
+				t.Errorf("violations (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -127,7 +127,7 @@ func deployments(t *testing.T, path string) (all []appsv1.Deployment) {
 	}
 }
 
-// TestUsers says what remains in the way by the user of the image (R22).
+// TestUsers checks the remaining violations by the USER of the image (R22).
 func TestUsers(t *testing.T) {
 	says := func(fields string) []Option {
 		return []Option{PodTemplate(`{"spec":{"containers":[{"name":"app","securityContext":` + fields + `}]}}`)}
@@ -139,20 +139,20 @@ func TestUsers(t *testing.T) {
 	}{
 		"R22 a number":                     {image("1000"), nil, nil},
 		"R22 a number, and a group":        {image("1000:1000"), nil, nil},
-		"R22 root, by leaving it out":      {image(""), nil, unknownUser},
+		"R22 root, by default":             {image(""), nil, unknownUser},
 		"R22 root, by number":              {image("0"), nil, unknownUser},
 		"R22 root, by name":                {image("root"), nil, unknownUser},
 		"R22 a name":                       {image("app"), nil, unknownUser},
-		"R23 a registry that is silent":    {model.Image{Unresolved: &model.Unresolved{Reason: "x"}}, nil, unknownUser},
+		"R23 a registry that is down":      {model.Image{Unresolved: &model.Unresolved{Reason: "x"}}, nil, unknownUser},
 		"R22 a number; the spec says root": {image("1000"), says(`{"runAsUser":0}`), append(unknownUser, "runAsUser=0")},
 		"R22 a number; the spec wants a capability": {
 			image("1000"), says(`{"capabilities":{"add":["SYS_TIME"]}}`), []string{"unrestricted capabilities"},
 		},
-		"R22 a number; the spec has it privileged": {
+		"R22 a number; the spec makes it privileged": {
 			image("1000"), says(`{"privileged":true,"allowPrivilegeEscalation":true}`),
 			[]string{"privileged", "allowPrivilegeEscalation != false"},
 		},
-		"R22 root; the spec says another": {
+		"R22 root; the spec sets another": {
 			image(""), says(`{"runAsUser":2000,"runAsNonRoot":true,"capabilities":{"drop":["ALL"]}}`), nil,
 		},
 	}
@@ -163,7 +163,7 @@ func TestUsers(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, against(t, api.LevelRestricted, components[0].Template)); diff != "" {
-				t.Errorf("what is against it (-want +got):\n%s", diff)
+				t.Errorf("violations (-want +got):\n%s", diff)
 			}
 		})
 	}

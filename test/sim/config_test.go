@@ -117,7 +117,7 @@ var _ = DescribeTable("the config of a stack", tellStory,
 	}),
 )
 
-var _ = It("R32 holds a stack whose ConfigMap changes again and again", func() {
+var _ = It("R32 holds a stack whose ConfigMap keeps changing", func() {
 	s := story{sim.New()}
 	s.SetConfig("web", "0")
 	s.apply("kubectl apply", EnvFrom("web"))
@@ -130,6 +130,6 @@ var _ = It("R32 holds a stack whose ConfigMap changes again and again", func() {
 	Expect(ready.Reason).To(Equal(v1alpha1.ReasonConfigContested), ready.Message)
 	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(13))
 	s.Wait(3600)
-	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(14), "the last change is released when the hour is over:\n%s", s.Transcript())
+	Expect(s.Stack().Status.Revision).To(BeEquivalentTo(14), "the last change must be released after an hour:\n%s", s.Transcript())
 	Expect(s.Violations()).To(BeEmpty())
 })

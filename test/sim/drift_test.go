@@ -12,7 +12,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// setImage is what kubectl set image does to a Deployment.
+// setImage changes a Deployment as kubectl set image does.
 func setImage(image string) func(*appsv1.Deployment) {
 	return func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = image }
 }
@@ -24,7 +24,7 @@ func (s story) setImageOf(name, image string) {
 	}
 }
 
-var _ = DescribeTable("a story of others", tellStory,
+var _ = DescribeTable("changes by other clients", tellStory,
 	Entry("R19 R28 somebody sets another image each second", "contest", func(s story) {
 		s.released()
 		s.Say("kubectl set image deployment/shop app=evil:1, each second")
@@ -35,7 +35,7 @@ var _ = DescribeTable("a story of others", tellStory,
 		s.Say("nothing more")
 		s.settle()
 	}),
-	Entry("R19 R28 an autoscaler that the stack does not know", "contest-of-replicas", func(s story) {
+	Entry("R19 R28 an autoscaler while the spec sets replicas", "contest-of-replicas", func(s story) {
 		s.released()
 		s.Say("an autoscaler for the Deployment wants 4 replicas")
 		for range 10 {

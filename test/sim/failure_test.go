@@ -14,7 +14,7 @@ import (
 	. "github.com/appstack-dev/appstack/test/fixture"
 )
 
-// released is a stack of which revision 1 runs.
+// released releases revision 1 of a stack.
 func (s story) released(options ...Option) {
 	s.apply("image my-app:1", options...)
 	s.settle()
@@ -38,7 +38,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:2: the mended content", Image("my-app:2"))
 		s.settle()
 	}),
-	Entry("R17 an image that cannot be pulled fails the rollout after a minute", "missing", func(s story) {
+	Entry("R17 an image that cannot be pulled fails after a minute", "missing", func(s story) {
 		s.released()
 		s.apply("image my-app:missing", Image("my-app:missing"))
 		s.settle()
@@ -48,7 +48,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:invalid", Image("my-app:invalid"))
 		s.settle()
 	}),
-	Entry("R17 pods that never get ready wait for the deadline", "unready", func(s story) {
+	Entry("R17 pods that never become ready fail at the deadline", "unready", func(s story) {
 		s.released(deadline(120))
 		s.apply("image my-app:unready", Image("my-app:unready"))
 		s.settle()
@@ -60,7 +60,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:missing", Image("my-app:missing"))
 		s.settle()
 	}),
-	Entry("R12 failed content is not released again until it changes, a restart, or a change of the spec and back", "attempts",
+	Entry("R12 failed content is retried only after a change, a restart, or when the spec returns to it", "attempts",
 		func(s story) {
 			s.released()
 			s.apply("image my-app:crash", Image("my-app:crash"))
@@ -95,12 +95,12 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.Say("the old image is back")
 		s.settle()
 	}),
-	Entry("R14 Hold leaves a failed release in place, and it recovers late", "hold-and-recover", func(s story) {
+	Entry("R14 Hold keeps a failed release, which recovers later", "hold-and-recover", func(s story) {
 		s.released(OnFailure(v1alpha1.FailurePolicyHold))
 		s.apply("image my-app:late: crashes for a minute and a half", Image("my-app:late"))
 		s.settle()
 	}),
-	Entry("R10 a rollback by hand while a rollout is failing", "manual-rollback-while-failing", func(s story) {
+	Entry("R10 a manual rollback while a rollout is failing", "manual-rollback-while-failing", func(s story) {
 		s.released()
 		s.apply("image my-app:2", Image("my-app:2"))
 		s.settle()
@@ -109,7 +109,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("rollback: {toRevision: 1}", RollbackTo(1, 0))
 		s.settle()
 	}),
-	Entry("R10 a rollback that names the target of an automatic one declares it", "declared", func(s story) {
+	Entry("R10 naming the target of an automatic rollback declares it", "declared", func(s story) {
 		s.released()
 		s.apply("image my-app:crash", Image("my-app:crash"))
 		s.settle()
@@ -118,7 +118,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:3", Image("my-app:3"))
 		s.settle()
 	}),
-	Entry("R10 R12 a rollback by hand that fails is rolled back", "manual-rollback-fails", func(s story) {
+	Entry("R10 R12 a manual rollback that fails is rolled back", "manual-rollback-fails", func(s story) {
 		s.apply("image my-app:old-1", Image("my-app:old-1"))
 		s.settle()
 		s.apply("image my-app:2", Image("my-app:2"))
@@ -133,7 +133,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 			Component("mailer", 1, nil, "mail"))
 		s.settle()
 	}),
-	Entry("R6 a scale-up after the success that cannot be scheduled", "scale-up-without-room", func(s story) {
+	Entry("R6 a scale-up after a successful rollout that cannot be scheduled", "scale-up-without-room", func(s story) {
 		s.released()
 		s.Room = 4
 		s.apply("replicas 6, and the nodes have room for 4 pods", Replicas(6))
@@ -163,13 +163,13 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:2, and the quota is 3 pods", Image("my-app:2"))
 		s.settle()
 	}),
-	Entry("R17 R24 a quota without a spare pod waits for pods that terminate slowly", "quota-slow-end", func(s story) {
+	Entry("R17 R24 an exhausted quota waits for pods that terminate slowly", "quota-slow-end", func(s story) {
 		s.released(Image("my-app:lingers-1"), noSurge)
 		s.Quota = 3
 		s.apply("image my-app:lingers-2, and the quota is 3 pods", Image("my-app:lingers-2"))
 		s.settle()
 	}),
-	Entry("R17 a component waits for the quota that another frees", "quota-shared", func(s story) {
+	Entry("R17 a component waits for quota that another component frees", "quota-shared", func(s story) {
 		s.released(Image("my-app:slow-1"), Replicas(1), worker(1))
 		s.Quota = 3
 		s.apply("image my-app:slow-2, and the quota is 3 pods", Image("my-app:slow-2"))
@@ -181,7 +181,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:slow-2, and the quota is 4 pods", Image("my-app:slow-2"))
 		s.settle()
 	}),
-	Entry("R12 R17 a rollback by hand exceeds a quota", "quota-manual-rollback", func(s story) {
+	Entry("R12 R17 a manual rollback exceeds a quota", "quota-manual-rollback", func(s story) {
 		s.released()
 		s.apply("image my-app:2", Image("my-app:2"))
 		s.settle()
@@ -228,7 +228,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:crash", Image("my-app:crash"))
 		s.settle()
 	}),
-	Entry("R6 a component that is complete loses a pod while another is still rolling out", "lost-pod-while-rolling", func(s story) {
+	Entry("R6 a complete component loses a pod while another one is still rolling out", "lost-pod-while-rolling", func(s story) {
 		s.released(worker(10), Rollout(v1alpha1.RolloutPolicy{
 			ProgressDeadlineSeconds: ptr.To[int32](60), MaxSurge: ptr.To(intstr.FromInt32(1)),
 		}))
@@ -237,7 +237,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.Kill("shop")
 		s.settle()
 	}),
-	Entry("R1 R6 a rejected disruption budget does not delay the rollout", "refused-budget", func(s story) {
+	Entry("R1 R6 a rejected PodDisruptionBudget does not delay the rollout", "refused-budget", func(s story) {
 		s.Refuses = func(step model.Step) string {
 			if step.Target().Kind == "PodDisruptionBudget" {
 				return "exceeded quota: poddisruptionbudgets"
@@ -265,7 +265,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("and image my-app:2 again", Image("my-app:2"))
 		s.settle()
 	}),
-	Entry("R14 scaling a failed release to zero proves nothing", "scaled-to-zero", func(s story) {
+	Entry("R14 scaling a failed release to zero is no success", "scaled-to-zero", func(s story) {
 		s.apply("image my-app:crash", Image("my-app:crash"))
 		s.Wait(60)
 		s.apply("replicas 0", Replicas(0))
@@ -273,7 +273,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("replicas 2", Replicas(2))
 		s.Wait(60)
 	}),
-	Entry("R16a a pause during the rollback", "pause-on-the-way-back", func(s story) {
+	Entry("R16a a pause in the middle of a rollback", "pause-on-the-way-back", func(s story) {
 		s.released(Rollout(v1alpha1.RolloutPolicy{Strategy: v1alpha1.RolloutStrategyRecreate}))
 		s.apply("image my-app:invalid", Image("my-app:invalid"))
 		s.Wait(2)

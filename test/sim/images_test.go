@@ -15,7 +15,7 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// web is an image that serves on port 8080. Its digest is a word, for readers.
+// web returns an image that serves on port 8080. Its digest is a readable word.
 func web(digest string) model.Image {
 	return model.Image{
 		Digest:    "sha256:" + digest,
@@ -26,7 +26,7 @@ func web(digest string) model.Image {
 	}
 }
 
-// withRegistry gives the story's world a registry with the images my-app:1, my-app:2 and so on.
+// withRegistry adds a registry with the images my-app:1, my-app:2 and so on.
 func (s story) withRegistry() {
 	s.Registry = sim.NewRegistry()
 	for tag, digest := range map[string]string{"1": "one", "2": "two", "3": "three", "crash": "faulty"} {
@@ -34,7 +34,7 @@ func (s story) withRegistry() {
 	}
 }
 
-// says adds the state of the registry to the transcript.
+// registry logs a change of the registry, and carries it out.
 func (s story) registry(line string, change func(*sim.Registry)) {
 	s.Say(line)
 	change(s.Registry)
@@ -55,7 +55,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.apply("rollback removed: the newest revision of the spec's content", NoRollback())
 		s.settle()
 	}),
-	Entry("R23 a registry hangs during a release and comes back", "registry-hangs", func(s story) {
+	Entry("R23 a registry hangs during a release and recovers", "registry-hangs", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
@@ -66,7 +66,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.apply("restartedAt 13:00 looks the image up again", RestartedAt(at))
 		s.settle()
 	}),
-	Entry("R23 a registry that comes back in time", "registry-in-time", func(s story) {
+	Entry("R23 a registry that recovers in time", "registry-in-time", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("image my-app:2, and the registry fails", func(r *sim.Registry) {
@@ -85,7 +85,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Apply(Stack("shop"))
 		s.settle()
 	}),
-	Entry("R12 a release fails while the next image is resolved", "failure-while-looking-up", func(s story) {
+	Entry("R12 a release fails while the next image is being resolved", "failure-while-looking-up", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.apply("image my-app:crash", Image("my-app:crash"))
@@ -96,7 +96,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("the registry is back", (*sim.Registry).Heal)
 		s.settle()
 	}),
-	Entry("R12 the next image resolves to the one that failed", "failure-looked-up-again", func(s story) {
+	Entry("R12 the next image resolves to the image that failed", "failure-looked-up-again", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.apply("image my-app:crash", Image("my-app:crash"))
@@ -107,7 +107,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("the registry is back", (*sim.Registry).Heal)
 		s.settle()
 	}),
-	Entry("R1 R28 running objects are maintained while an image is resolved", "scale-while-looking-up", func(s story) {
+	Entry("R1 R28 the running release is maintained while an image is being resolved", "scale-while-looking-up", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
@@ -118,7 +118,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Kill("shop")
 		s.settle()
 	}),
-	Entry("R4 the spec is changed back before the image is resolved", "taken-back-while-looking-up", func(s story) {
+	Entry("R4 the spec is reverted before its image is resolved", "taken-back-while-looking-up", func(s story) {
 		s.withRegistry()
 		s.released()
 		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
@@ -138,7 +138,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Apply(With(s.Stack().DeepCopy(), Paused(false)))
 		s.settle()
 	}),
-	Entry("R23 a first release has no ports until its image is resolved", "first-release-as-written", func(s story) {
+	Entry("R23 a first release with an unresolved image has no ports until the image is resolved", "first-release-as-written", func(s story) {
 		s.withRegistry()
 		s.registry("nothing but image my-app:1, and the registry hangs", (*sim.Registry).Hang)
 		s.Apply(Stack("shop", Bare(), Replicas(2)))
@@ -147,7 +147,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Apply(With(s.Stack().DeepCopy(), RestartedAt(at)))
 		s.settle()
 	}),
-	Entry("R22 ports from the image, from another image, and then from the spec", "ports-of-the-image", func(s story) {
+	Entry("R22 the ports come from the image, then from another image, and then from the spec", "ports-of-the-image", func(s story) {
 		s.withRegistry()
 		s.released(Bare(), Replicas(2))
 		s.apply("image my-app:2, and a worker", Image("my-app:2"), worker(1))
@@ -157,11 +157,9 @@ var _ = DescribeTable("an image's story", tellStory,
 	}),
 )
 
-// A stack with ports from its image keeps them, whatever happens to the registry while its next
-// revision is created.
-// A pause is how people stop a release that turns out to be bad. With the next
-// image in the spec its end is no reason to go on with that release.
-var _ = It("R16a the end of a pause does not go on with what the spec no longer asks for, while the next image is looked up", func() {
+// Users pause a stack to stop a bad release. If the spec has the next image when the
+// pause ends, the operator must not continue with that release.
+var _ = It("R16a the end of a pause does not continue a superseded release while the next image is being resolved", func() {
 	s := story{sim.New()}
 	s.withRegistry()
 	s.released()
@@ -170,26 +168,28 @@ var _ = It("R16a the end of a pause does not go on with what the spec no longer 
 	s.apply("paused", Paused(true))
 	s.Wait(10)
 	before := s.State().Deployment("main").Status.UpdatedReplicas
-	Expect(before).To(BeNumerically("<", 3), "the rollout was to be stopped in the middle")
+	Expect(before).To(BeNumerically("<", 3), "the pause must stop the rollout in the middle")
 	s.registry("image my-app:3, paused removed, and the registry hangs", (*sim.Registry).Hang)
 	s.Apply(With(s.Stack().DeepCopy(), Image("my-app:3"), Paused(false)))
 	s.Wait(5)
-	Expect(s.Stack().Status.Revision).To(Equal(int64(2)), "the image is being waited for")
-	Expect(s.State().Deployment("main").Status.UpdatedReplicas).To(Equal(before), "more pods of what the pause stopped:\n%s", s.Transcript())
+	Expect(s.Stack().Status.Revision).To(Equal(int64(2)), "a new revision must wait for the image")
+	Expect(s.State().Deployment("main").Status.UpdatedReplicas).To(Equal(before), "more pods of the paused release:\n%s", s.Transcript())
 })
 
-var _ = DescribeTable("R9 R23 R24 a registry in trouble takes nothing away that serves", func(changes ...Option) {
+// A stack whose ports come from its image keeps them, even if the registry fails while
+// the next revision is created.
+var _ = DescribeTable("R9 R23 R24 a failing registry removes no Service, port or probe", func(changes ...Option) {
 	s := story{sim.New()}
 	s.withRegistry()
 	s.released(Bare(), Replicas(2))
 	before := s.State()
 	Expect(before.Children.Service("shop")).NotTo(BeNil())
-	s.Wait(60) // what was looked up for the last release is not fresh any more
+	s.Wait(60) // the image resolved for the last release has expired
 	s.registry("a change, and the registry hangs", (*sim.Registry).Hang)
 	s.Apply(With(s.Stack().DeepCopy(), changes...))
 	s.settle()
 	after := s.State()
-	Expect(after.Children.Service("shop")).NotTo(BeNil(), "the Service is gone:\n%s", s.Transcript())
+	Expect(after.Children.Service("shop")).NotTo(BeNil(), "the Service is deleted:\n%s", s.Transcript())
 	app := func(state model.State) model.Component {
 		return model.Component{Template: state.Deployment("main").Spec.Template}
 	}
@@ -197,12 +197,12 @@ var _ = DescribeTable("R9 R23 R24 a registry in trouble takes nothing away that 
 	Expect(app(after).App().ReadinessProbe).To(Equal(app(before).App().ReadinessProbe))
 },
 	Entry("with another tag of the image", Image("my-app:2")),
-	Entry("with the same tag, and a variable more", Env("MODE", "fast")),
+	Entry("with the same tag and another variable", Env("MODE", "fast")),
 	Entry("with a restart", RestartedAt(at)),
 )
 
-// A failed revision does not decide on the ports of the stack: its last good one does.
-var _ = It("R12 R23 a registry in trouble after a rollback takes nothing away that serves", func() {
+// The ports come from the last good revision, and not from the failed one.
+var _ = It("R12 R23 a failing registry after a rollback removes no port", func() {
 	s := story{sim.New()}
 	s.withRegistry()
 	faulty := web("faulty")
@@ -212,9 +212,9 @@ var _ = It("R12 R23 a registry in trouble after a rollback takes nothing away th
 	s.apply("image my-app:crash", Image("my-app:crash"))
 	s.settle()
 	asBefore := ConsistOf(HaveField("Port", int32(8080)))
-	Expect(s.State().Children.Service("shop").Spec.Ports).To(asBefore, "the way back serves as before")
+	Expect(s.State().Children.Service("shop").Spec.Ports).To(asBefore, "the rollback must restore the port")
 	s.registry("image my-app:3, and the registry hangs", (*sim.Registry).Hang)
 	s.Apply(With(s.Stack().DeepCopy(), Image("my-app:3")))
 	s.settle()
-	Expect(s.State().Children.Service("shop").Spec.Ports).To(asBefore, "its callers use the port:\n%s", s.Transcript())
+	Expect(s.State().Children.Service("shop").Spec.Ports).To(asBefore, "the port must stay:\n%s", s.Transcript())
 })

@@ -24,7 +24,7 @@ func portList(ports ...v1alpha1.Port) Option {
 	return func(s *v1alpha1.AppStack) { s.Spec.Ports = ports }
 }
 
-// port is a port of the Service with its container port.
+// port returns a port with a number for the Service and one for the container.
 func port(name string, service, container int32, protocol corev1.Protocol) v1alpha1.Port {
 	port := v1alpha1.Port{Name: name, ContainerPort: container, Protocol: protocol}
 	if service != container {
@@ -33,7 +33,7 @@ func port(name string, service, container int32, protocol corev1.Protocol) v1alp
 	return port
 }
 
-// lists are the port lists between which stacks change.
+// lists contains the port lists; the spec changes from each to each other one.
 var lists = map[string][]v1alpha1.Port{
 	"80":                        {port("", 80, 80, "")},
 	"http:80":                   {port("http", 80, 80, "")},
@@ -52,7 +52,7 @@ var lists = map[string][]v1alpha1.Port{
 	"none":                      {},
 }
 
-var _ = Describe("each change of a list of ports", func() {
+var _ = Describe("each change of the ports", func() {
 	// each entry covers a part of all pairs of lists
 	DescribeTable("R9 R24 leaves every port reachable at each moment", func(image string, replicas int32, every, from int) {
 		names := slices.Sorted(maps.Keys(lists))
@@ -74,13 +74,13 @@ var _ = Describe("each change of a list of ports", func() {
 			}
 		}
 	},
-		Entry("of a good release, and of a rollback by hand", "my-app:2", int32(3), 2, 0),
+		Entry("of a good release and a manual rollback", "my-app:2", int32(3), 2, 0),
 		Entry("of one pod", "my-app:2", int32(1), 4, 1),
 		Entry("of a release whose image is missing", "my-app:missing", int32(3), 4, 2),
-		Entry("of a release that never gets ready", "my-app:unready", int32(2), 4, 3),
+		Entry("of a release that never becomes ready", "my-app:unready", int32(2), 4, 3),
 	)
 
-	It("R9 R24 leaves every port reachable, whatever fails and overtakes what", func() {
+	It("R9 R24 leaves every port reachable, whichever releases fail or are superseded", func() {
 		first, stories := number("STORIES_SEED", 0), number("STORIES", 40)
 		for seed := first; seed < first+stories; seed++ {
 			random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // to be repeated
@@ -102,7 +102,7 @@ var _ = Describe("each change of a list of ports", func() {
 				s.apply(fmt.Sprintf("ports %v, image %s", ports, image), options...)
 				s.Wait(random.IntN(40))
 			}
-			s.apply("all is well", Paused(false), NoRollback(), Image("my-app:9"))
+			s.apply("a good release", Paused(false), NoRollback(), Image("my-app:9"))
 			s.settle()
 			s.ExpectOwnPorts()
 			Expect(s.Violations()).To(BeEmpty(), func() string {
@@ -112,7 +112,7 @@ var _ = Describe("each change of a list of ports", func() {
 	})
 })
 
-// randomPorts returns a port list that the API accepts.
+// randomPorts returns a list that the API server accepts.
 func randomPorts(random *rand.Rand) []v1alpha1.Port {
 	numbers := []int32{80, 81, 9090}
 	var ports []v1alpha1.Port

@@ -20,8 +20,8 @@ import (
 	"github.com/appstack-dev/appstack/test/sim"
 )
 
-// number returns the value of an environment variable: STORIES is the number of random stories, and
-// STORIES_SEED the seed of the first one.
+// number returns the value of an environment variable: STORIES is the number of random stories, and STORIES_SEED the seed of
+// the first.
 func number(variable string, otherwise uint64) uint64 {
 	GinkgoHelper()
 	text, found := os.LookupEnv(variable)
@@ -29,17 +29,17 @@ func number(variable string, otherwise uint64) uint64 {
 		return otherwise
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
-	Expect(err).NotTo(HaveOccurred(), "%s is a number", variable)
+	Expect(err).NotTo(HaveOccurred(), "%s is not a number", variable)
 	return n
 }
 
-// released are the images in the stories, good and bad ones.
+// released lists the images of the stories, good and bad ones.
 var released = []string{
 	"my-app:1", "my-app:2", "my-app:3", "my-app:crash", "my-app:missing", "my-app:unready",
 	"my-app:dies", "my-app:late", "my-app:invalid", "my-app:unconfigured", "my-app:lingers", "my-app:slow",
 }
 
-// chances are what can happen to a stack, by the users, the cluster or the operator.
+// chances returns the events that users, the cluster or the operator can cause.
 func chances(s story, random *rand.Rand) []func() {
 	pick := func(images ...string) string { return images[random.IntN(len(images))] }
 	number := func(from, to int) int32 { return int32(from + random.IntN(to-from+1)) } //nolint:gosec // small
@@ -79,18 +79,18 @@ func chances(s story, random *rand.Rand) []func() {
 		func() { s.Say("a pod is lost"); s.Kill("shop") },
 		func() { s.Quota = int(number(2, 12)); s.Say(fmt.Sprintf("a quota of %d pods", s.Quota)) },
 		func() { s.Room = int(number(2, 12)); s.Say(fmt.Sprintf("room for %d pods", s.Room)) },
-		func() { s.Quota, s.Room = -1, -1; s.Say("neither quota nor lack of room") },
-		func() { s.Say(fmt.Sprintf("the operator dies after %d writes", writes)); s.OperateAndDie(writes) },
+		func() { s.Quota, s.Room = -1, -1; s.Say("no quota, and enough room") },
+		func() { s.Say(fmt.Sprintf("the operator crashes after %d writes", writes)); s.OperateAndDie(writes) },
 		func() { s.Say("time passes without the operator"); s.Tick() },
 		func() { s.Say("somebody sets the image of the Deployment"); s.setImageOf("shop", "evil:1") },
 		func() { s.Say("somebody deletes the Service"); s.Delete(model.KindService, "shop") },
 	}, ofRegistry(s, moved, digest)...)
 }
 
-// ofRegistry are what can happen to the registry.
+// ofRegistry returns the events of the registry.
 func ofRegistry(s story, moved, digest string) []func() {
 	happens := func(line string, change func(*sim.Registry)) func() { return func() { s.registry(line, change) } }
-	heal := happens("the registry is well", (*sim.Registry).Heal)
+	heal := happens("the registry recovers", (*sim.Registry).Heal)
 	return []func(){
 		happens("the tag "+moved+" is sha256:"+digest, func(r *sim.Registry) { r.Push(moved, web(digest)) }),
 		happens("the tag "+moved+" is sha256:"+digest, func(r *sim.Registry) { r.Push(moved, web(digest)) }),
@@ -98,7 +98,7 @@ func ofRegistry(s story, moved, digest string) []func() {
 		happens("the registry fails", func(r *sim.Registry) {
 			r.Fail(v1alpha1.ReasonRegistryUnavailable, "the registry answers 503")
 		}),
-		happens("the registry wants credentials", func(r *sim.Registry) {
+		happens("the registry requires credentials", func(r *sim.Registry) {
 			r.Fail(v1alpha1.ReasonImageUnauthorized, "the registry answers 401")
 		}),
 		heal, heal, heal,
@@ -108,7 +108,7 @@ func ofRegistry(s story, moved, digest string) []func() {
 var _ = Describe("whatever happens to a stack, in whatever order", func() {
 	const events = 30
 
-	It("R1 R5 R8 R9 R12 R13 R21 R23 R24 keeps what it promises, and a good release heals it in the end", func() {
+	It("R1 R5 R8 R9 R12 R13 R21 R23 R24 keeps every rule, and a good release succeeds in the end", func() {
 		rollbacks, unresolved := uint64(0), uint64(0)
 		first, stories := number("STORIES_SEED", 0), number("STORIES", 40)
 		for seed := first; seed < first+stories; seed++ {
@@ -132,7 +132,7 @@ var _ = Describe("whatever happens to a stack, in whatever order", func() {
 			}
 			s.Quota, s.Room = -1, -1
 			s.Registry.Heal()
-			s.apply("all is well again, and image my-app:9", Image("my-app:9"), Paused(false), NoRollback(), Replicas(3),
+			s.apply("no faults, and image my-app:9", Image("my-app:9"), Paused(false), NoRollback(), Replicas(3),
 				Rollout(v1alpha1.RolloutPolicy{}))
 			s.settle()
 			s.TellHistory()
@@ -154,10 +154,10 @@ var _ = Describe("whatever happens to a stack, in whatever order", func() {
 			}
 		}
 		// Forty stories have 28 rollbacks and 40 unresolved images on average, with standard deviations of 7 and 10: the bounds
-		// are so far below that no seed fails by chance. A single story is repeated to look into it.
+		// are so low that no seed fails by chance. A single story runs only to debug it.
 		if stories > 1 {
-			Expect(rollbacks).To(BeNumerically(">", stories/10), "the stories must be about failures")
-			Expect(unresolved).To(BeNumerically(">", stories/10), "and about registries that do not answer")
+			Expect(rollbacks).To(BeNumerically(">", stories/10), "the stories must contain failures")
+			Expect(unresolved).To(BeNumerically(">", stories/10), "the stories must contain failing registries")
 		}
 	})
 })

@@ -23,13 +23,13 @@ func TestSimulation(t *testing.T) {
 	RunSpecs(t, "Simulation")
 }
 
-// at is a time after the stories begin.
+// at is a time after the start of the stories.
 var at = time.Date(2026, 1, 1, 13, 0, 0, 0, time.UTC)
 
 // worker is a component that runs the main image.
 func worker(replicas int32) Option { return Component("worker", replicas, nil, "work") }
 
-// story is what a user does, step by step.
+// story is a sequence of events in a simulated world.
 type story struct{ *sim.World }
 
 func (s story) apply(line string, options ...Option) {
@@ -41,14 +41,14 @@ func (s story) apply(line string, options ...Option) {
 	s.Apply(With(stack.DeepCopy(), options...))
 }
 
-// settle waits until nothing changes any more, and fails if that does not happen.
+// settle waits until nothing changes anymore, and fails if that does not happen.
 func (s story) settle() {
 	s.Settle(700)
-	Expect(s.AtRest()).To(BeTrue(), "it does not come to rest:\n%s", s.Transcript())
-	Expect(s.LooksUp()).To(BeFalse(), "R21 an image is looked up that nothing needs:\n%s", s.Transcript())
+	Expect(s.AtRest()).To(BeTrue(), "it does not settle:\n%s", s.Transcript())
+	Expect(s.LooksUp()).To(BeFalse(), "R21 an image that nothing needs is being resolved:\n%s", s.Transcript())
 }
 
-// tellStory plays a story, and compares what happened with its golden transcript.
+// tellStory runs a story, and compares its transcript with the golden file.
 func tellStory(name string, tell func(story)) {
 	world := sim.New()
 	tell(story{world})
@@ -66,7 +66,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.apply("replicas 5", Replicas(5))
 		s.settle()
 	}),
-	Entry("R7 R10 roll back to 1, and on with new content", "rollback", func(s story) {
+	Entry("R7 R10 a rollback to 1, and then new content", "rollback", func(s story) {
 		s.apply("image my-app:1")
 		s.settle()
 		s.apply("image my-app:2", Image("my-app:2"))
@@ -126,7 +126,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.apply("restartedAt 12:30: earlier, so nothing happens", RestartedAt(at.Add(-30*time.Minute)))
 		s.settle()
 	}),
-	Entry("R8 revisions beyond the limit are pruned", "pruning", func(s story) {
+	Entry("R8 no more revisions than the limit", "pruning", func(s story) {
 		s.apply("keep 2 revisions", HistoryLimit(2))
 		s.settle()
 		for _, image := range []string{"my-app:2", "my-app:3", "my-app:4"} {
@@ -136,7 +136,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.apply("image my-app:1: its revision is gone, so it is a new one", Image("my-app:1"))
 		s.settle()
 	}),
-	Entry("R28 an autoscaler owns the number of replicas", "autoscaling", func(s story) {
+	Entry("R28 an autoscaler takes over the replicas", "autoscaling", func(s story) {
 		s.apply("3 replicas")
 		s.settle()
 		s.apply("autoscaling 2 to 6 in place of replicas", Unmanaged(), func(stack *v1alpha1.AppStack) {

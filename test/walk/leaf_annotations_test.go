@@ -21,10 +21,11 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// walkedAnnotations are the constants of the annotations that the specs below are about.
+// walkedAnnotations lists the constants of the annotations that the specs below test.
 var walkedAnnotations = []string{"AnnotationAdopt", "AnnotationChangeCause", "AnnotationChangeCauseOf"}
 
-// written is what a write of the operator changes in a Deployment. Its status may still be on the way to what it is to be.
+// written returns the parts of a Deployment that a write of the operator changes. The status is left out, because it may
+// still change.
 func written(deployment *appsv1.Deployment) []any {
 	return []any{deployment.Generation, deployment.Labels, deployment.Annotations, deployment.OwnerReferences}
 }
@@ -92,20 +93,20 @@ var _ = Describe("Every annotation that users set on a stack", func() {
 				Consistently(children).Should(Equal(before), key)
 			}
 
-			By("leaving the cause out where it is tied to other content")
+			By("omitting the cause if change-cause-of refers to other content")
 			w.Apply(fixture.With(stack, fixture.Image("my-app:2")))
 			Expect(cause()).To(BeEmpty())
 
-			By("taking it where it is tied to this content")
+			By("recording the cause if change-cause-of refers to this content")
 			fixture.With(stack, fixture.Image("my-app:3"))
 			w.Apply(fixture.With(stack, fixture.Annotation(v1alpha1.AnnotationChangeCauseOf, revision.CauseMark(stack.Spec, "first"))))
 			Expect(cause()).To(Equal("first"))
 
-			By("taking it as it is where what should tie it is no such thing")
+			By("recording the cause if the value of change-cause-of is malformed")
 			w.Apply(fixture.With(stack, fixture.Image("my-app:4"), fixture.Annotation(v1alpha1.AnnotationChangeCauseOf, "nonsense")))
 			Expect(cause()).To(Equal("first"))
 
-			By("keeping as much of it as there is room for")
+			By("truncating a cause that is too long")
 			w.Apply(fixture.With(stack, fixture.Image("my-app:5"),
 				fixture.Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("a", 5000))))
 			Expect(cause()).To(And(HavePrefix("aaa"), Satisfy(func(text string) bool { return len(text) <= 1024 })))

@@ -27,13 +27,13 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// leafChildren are a stack's children as text, by kind and name, without what differs from one write to the next.
+// leafChildren contains a stack's children as text, by kind and name, without the fields that differ between equal writes.
 type leafChildren map[string]string
 
-// leafWritten are the UID and the generation of each Deployment: the same where nobody wrote to it.
+// leafWritten contains the UID and the generation of each Deployment. Both are unchanged if nobody changed it.
 type leafWritten map[string]string
 
-// readChildren reads the children of a stack, and sees that it owns them.
+// readChildren reads the children of a stack. It returns an error if the stack does not own one of them.
 func readChildren(ctx context.Context, stack *unstructured.Unstructured, unmanaged bool) (leafChildren, leafWritten, error) {
 	children, written := leafChildren{}, leafWritten{}
 	for kind, list := range map[string]client.ObjectList{
@@ -49,10 +49,10 @@ func readChildren(ctx context.Context, stack *unstructured.Unstructured, unmanag
 		for _, object := range objects {
 			name := kind + " " + object.GetName()
 			if owner := metav1.GetControllerOf(object); owner == nil || owner.UID != stack.GetUID() {
-				return nil, nil, fmt.Errorf("%s has the stack's label, and is not the stack's: %v", name, owner)
+				return nil, nil, fmt.Errorf("%s has the stack's label, but is not owned by the stack: %v", name, owner)
 			}
 			if kind == "ControllerRevision" {
-				continue // what of it is to run is in the others
+				continue // the other children show the content of the newest one
 			}
 			if children[name], err = normalized(object, unmanaged); err != nil {
 				return nil, nil, err
@@ -65,7 +65,7 @@ func readChildren(ctx context.Context, stack *unstructured.Unstructured, unmanag
 	return children, written, nil
 }
 
-// ofStack are the objects of the list that have the stack's label.
+// ofStack lists the objects with the stack's label.
 func ofStack(ctx context.Context, stack *unstructured.Unstructured, list client.ObjectList) ([]client.Object, error) {
 	err := world.Kube.List(ctx, list, client.InNamespace(stack.GetNamespace()),
 		client.MatchingLabels{naming.LabelStack: stack.GetName()})
@@ -83,8 +83,8 @@ func ofStack(ctx context.Context, stack *unstructured.Unstructured, list client.
 	return objects, nil
 }
 
-// normalized is an object as text, without its identity, its status, and the
-// number of pods where the spec leaves that to others.
+// normalized returns an object as text, without its identity, its status, and the
+// number of replicas if the spec leaves that unset.
 func normalized(object client.Object, unmanaged bool) (string, error) {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
@@ -115,14 +115,14 @@ func normalized(object client.Object, unmanaged bool) (string, error) {
 	return string(text), err
 }
 
-// of are the children whose names are the component's.
+// of returns the children with the component's name.
 func (c leafChildren) of(component string) leafChildren {
 	mine := maps.Clone(c)
 	maps.DeleteFunc(mine, func(name, _ string) bool { return !strings.HasSuffix(name, " "+component) })
 	return mine
 }
 
-// differsFrom says in which way; empty where in none.
+// differsFrom describes the differences; empty if there are none.
 func (c leafChildren) differsFrom(other leafChildren) string {
 	var differences []string
 	names := maps.Clone(c)
@@ -142,7 +142,7 @@ func (c leafChildren) differsFrom(other leafChildren) string {
 	return strings.Join(differences, "\n")
 }
 
-// leafPods are the hashes of the pod templates of a stack's pods, by UID.
+// leafPods maps the UIDs of a stack's pods to the hashes of their pod templates.
 type leafPods map[types.UID]string
 
 func readPods(ctx context.Context, stack *unstructured.Unstructured) (leafPods, error) {
@@ -159,7 +159,7 @@ func readPods(ctx context.Context, stack *unstructured.Unstructured) (leafPods, 
 	return pods, nil
 }
 
-// keptOf says whether all pods of before are there, of the same template.
+// keptOf reports whether all earlier pods still exist, with the same template.
 func (p leafPods) keptOf(before leafPods) bool {
 	for uid, hash := range before {
 		if p[uid] != hash {

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// leafContext is what has to be in a component for a field below a path to be
-// valid, and to have an effect. It is part of the base that the walk starts from.
+// leafContext contains the fields that a component must set for a field below a path
+// to be valid and to have an effect. It is part of the base spec of the walk.
 type leafContext struct {
-	// at opens the paths that it is for; the longest one counts.
+	// at is the prefix of the paths that it applies to; the longest one wins.
 	at string
-	// spec is a fragment of the component. PROBE in it is the name of the probe.
+	// spec is a fragment of the component. PROBE in it stands for the name of the probe.
 	spec string
-	// podless says that what pods run is the same for every component, and shown with
-	// pods for the main one, and for its readiness probe. Others need none.
+	// podless sets replicas to 0 for further components and for probes other than the
+	// readiness probe, because the main component already covers the same fields with pods.
 	podless bool
-	// before are fragments of it that are released first, one after the other.
+	// before lists fragments of the component that are released first, one after the other.
 	before []string
 }
 
-// A pod that waits for what no simulated node has would never get ready: such contexts have no pods.
+// A pod that needs something that no simulated node has never becomes ready: such contexts have no pods.
 var leafContexts = []leafContext{
 	{at: ""},
 	{at: "command[]", podless: true, spec: `command: [base]`},
@@ -83,10 +83,10 @@ volumes: [{name: base, mountPath: /base, persistentVolumeClaim: {claimName: base
 
 var probePath = regexp.MustCompile(`^(readiness|liveness|startup)Probe`)
 
-// kin is the path under which the tables have what probes have in common.
+// kin returns the path under which the tables list what all probes have in common.
 func kin(relative string) string { return probePath.ReplaceAllString(relative, "probe") }
 
-// contextOf is the context of a node.
+// contextOf returns the context of a node.
 func contextOf(node schemaNode) leafContext {
 	var found leafContext
 	for _, candidate := range leafContexts {
@@ -101,7 +101,7 @@ func contextOf(node schemaNode) leafContext {
 	return found
 }
 
-// fragment is what the context sets.
+// fragment returns the fields that the context sets.
 func (c leafContext) fragment() fragment {
 	spec := parseFragment(c.spec)
 	if c.podless {
@@ -110,10 +110,10 @@ func (c leafContext) fragment() fragment {
 	return spec
 }
 
-// leafBase is the component that the walk starts from.
+// leafBase is the base component of the walk.
 const leafBase = `{replicas: 1, ports: [{containerPort: 80}]}`
 
-// specOf is the spec of a stack whose component, the main or a further one, has the fragments.
+// specOf returns the spec of a stack whose main or further component has the fragments.
 func specOf(further bool, fragments ...fragment) fragment {
 	component := parseFragment(leafBase)
 	for _, part := range fragments {
@@ -128,7 +128,7 @@ func specOf(further bool, fragments ...fragment) fragment {
 	}
 }
 
-// specAt is the spec of the context with a value at the node, and a fragment beside it.
+// specAt returns the spec of the context with a value at the node and a further fragment.
 func (n schemaNode) specAt(value any, beside fragment) fragment {
 	base := specOf(n.further, contextOf(n).fragment(), beside)
 	return withLeaf(base, strings.TrimPrefix(n.path, "spec."), value)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// What docs/fields.md says, by path: why a field changes no child, and why what it did stays when it is removed.
-// The walk holds it against what there is.
+// The tables of docs/fields.md, by path: why a field changes no child, and why its effect remains after its removal.
+// The walk verifies them.
 var (
 	noEffects = documentedFields("No effect on children")
 	gated     = documentedFields("Fields behind feature gates")
@@ -26,8 +26,8 @@ func init() {
 	}
 }
 
-// documentedFields is the table below a heading of docs/fields.md: the fields
-// of each row, and what is said of them.
+// documentedFields returns the table below a heading of docs/fields.md: the fields
+// of each row with their explanation.
 func documentedFields(heading string) map[string]string {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "fields.md"))
 	if err != nil {

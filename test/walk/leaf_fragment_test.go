@@ -14,10 +14,10 @@ import (
 // fragment is a part of a spec.
 type fragment = map[string]any
 
-// leafKey is the key that the walk uses in maps which take any.
+// leafKey is the key that the walk sets in maps that accept any key.
 const leafKey = "example.com/walk"
 
-// parseLeaf is the value that a text in YAML stands for.
+// parseLeaf decodes a value from YAML.
 func parseLeaf(text string) any {
 	var value any
 	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
@@ -33,8 +33,8 @@ func parseFragment(text string) fragment {
 	return parseLeaf(text).(fragment)
 }
 
-// mergeFragment is base with the fragment over it: maps are merged, anything
-// else is replaced, and null removes.
+// mergeFragment returns base with over merged into it: maps are merged, null
+// removes, and any other value replaces.
 func mergeFragment(base, over fragment) fragment {
 	out := fragment{}
 	for key, value := range base {
@@ -55,8 +55,8 @@ func mergeFragment(base, over fragment) fragment {
 	return out
 }
 
-// withLeaf is the fragment with the value at a path of the schema: in the first
-// item of lists, and in maps at the key that is there, or one of its own.
+// withLeaf returns the fragment with the value at a path of the schema: in the first
+// item of a list, and at the existing key of a map, or at leafKey if the map is empty.
 func withLeaf(base fragment, path string, value any) fragment {
 	path = strings.NewReplacer("[]", ".[]", "{}", ".{}").Replace(path)
 	return setLeaf(runtime.DeepCopyJSON(base), strings.Split(path, "."), value).(fragment)

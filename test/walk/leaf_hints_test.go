@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// leafHint is what the schema does not say of the values of a node.
+// leafHint adds what the schema does not specify about the values of a node.
 type leafHint struct {
-	// valid are values that change a child, each another.
+	// valid lists values that change a child, each in a different way.
 	valid []any
-	// same are valid values that say what is so anyway.
+	// same lists valid values that change no child, such as the default.
 	same []any
-	// beside is a fragment of the component that is set together with a valid value.
+	// beside is a fragment of the component that is set together with each valid value.
 	beside string
-	// few says why there are fewer than two valid values.
+	// few explains why there are fewer than two valid values.
 	few string
-	// invalid are values that the schema alone does not tell to be invalid.
+	// invalid lists invalid values that cannot be derived from the schema alone.
 	invalid []invalidValue
 }
 
-// invalidValue is one that is refused.
+// invalidValue is a value that must be rejected.
 type invalidValue struct {
 	value  any
 	beside string
@@ -46,7 +46,7 @@ func (h leafHint) onlyBecause(why string) leafHint {
 	return h
 }
 
-// bad adds values that are refused by the last name of the path.
+// bad adds values whose rejection must contain the last name of the path.
 func (h leafHint) bad(values ...any) leafHint {
 	for _, value := range values {
 		h.invalid = append(h.invalid, invalidValue{value: value})
@@ -54,22 +54,22 @@ func (h leafHint) bad(values ...any) leafHint {
 	return h
 }
 
-// badAs adds a value that is refused in other words.
+// badAs adds a value whose rejection must contain one of the names.
 func (h leafHint) badAs(value any, names ...string) leafHint {
 	h.invalid = append(h.invalid, invalidValue{value: value, names: names})
 	return h
 }
 
-// badWith adds a value that is refused because of what is beside it.
+// badWith adds a value that is rejected in combination with another fragment.
 func (h leafHint) badWith(value any, beside string, names ...string) leafHint {
 	h.invalid = append(h.invalid, invalidValue{value: value, beside: beside, names: names})
 	return h
 }
 
-// unindexed is the path as the documentation has it.
+// unindexed returns the path as the documentation writes it.
 func unindexed(node schemaNode) string { return kin(node.relative) }
 
-// hintOf is the hint for a node: the one for its path, or for the path that all probes have in common.
+// hintOf returns the hint for the path of a node, or else for the path that all probes share.
 func hintOf(node schemaNode) (leafHint, bool) {
 	if hint, found := leafHints[node.relative]; found {
 		return hint, true
@@ -78,7 +78,7 @@ func hintOf(node schemaNode) (leafHint, bool) {
 	return hint, found
 }
 
-// leafHints are those of all tables.
+// leafHints merges all tables.
 var leafHints = func() map[string]leafHint {
 	all := map[string]leafHint{}
 	for _, table := range []map[string]leafHint{
@@ -139,7 +139,7 @@ var numberHints = map[string]leafHint{
 		bad(parseLeaf(`{maxUnavailable: 1, minAvailable: 1}`), parseLeaf(`{minAvailable: 1, disabled: true}`)),
 	"resources.limits{}":   valid("3", int64(4)).badAs("1m", "cpu limit of 1m").bad("-1").badAs("", "limits"),
 	"resources.requests{}": valid("200m", int64(1)).bad("3", "-1"),
-	"resources.claims[].name": valid("other").onlyBecause("each takes a claim of its own in podTemplate").
+	"resources.claims[].name": valid("other").onlyBecause("each needs its own claim in podTemplate").
 		bad("missing").badAs("", "claims"),
 	"resources.claims[].request": valid("walk-a", "walk-b").bad("Not_A_Name"),
 	"resources.claims":           valid().bad(parseLeaf(`[{name: base}, {name: base}]`)),

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What Kubernetes' own fields of containers, probes and volumes take, where their schemas do not say.
+// Values of Kubernetes' own fields of containers, probes and volumes that cannot be derived from their schemas.
 
 var envHints = map[string]leafHint{
 	"env": valid(parseLeaf(`[{name: B, value: b}, {name: A, value: $(B)}]`)).
@@ -30,7 +30,7 @@ var envHints = map[string]leafHint{
 	"env[].valueFrom.fieldRef.fieldPath": valid("status.podIP", "metadata.annotations['a']").bad("", "metadata.nothing"),
 	"env[].valueFrom.fileKeyRef.key":     valid("A", "B").bad("", "a=b"),
 	"env[].valueFrom.fileKeyRef.path":    valid("a", "b/c").bad("", "../a"),
-	"env[].valueFrom.fileKeyRef.volumeName": valid("other").onlyBecause("each takes a volume of its own").
+	"env[].valueFrom.fileKeyRef.volumeName": valid("other").onlyBecause("each needs its own volume").
 		bad("", "missing", "Not_A_Name"),
 	"env[].valueFrom.resourceFieldRef.containerName": valid("app", "other"),
 	"env[].valueFrom.resourceFieldRef.divisor":       valid("1m", int64(1)).bad("3"),
@@ -55,11 +55,11 @@ var probeHints = map[string]leafHint{
 	"probe.initialDelaySeconds": valid(int64(1), int64(7)).asBefore(int64(0)).bad(int64(-1)),
 	"probe.periodSeconds":       valid(int64(1), int64(7)).asBefore(int64(10)).bad(int64(-1)),
 	"probe.timeoutSeconds":      valid(int64(2), int64(7)).asBefore(int64(1)).bad(int64(-1)),
-	"probe.successThreshold": valid().asBefore(int64(1)).onlyBecause("1 is all that the API server takes").
+	"probe.successThreshold": valid().asBefore(int64(1)).onlyBecause("the API server accepts only 1").
 		bad(int64(2), int64(-1)),
 	"readinessProbe.successThreshold":              valid(int64(2), int64(7)).asBefore(int64(1)).bad(int64(-1)),
 	"probe.terminationGracePeriodSeconds":          valid(int64(1), int64(7)).bad(int64(0), int64(-1)),
-	"readinessProbe.terminationGracePeriodSeconds": valid().onlyBecause("readiness probes end nothing").bad(int64(1)),
+	"readinessProbe.terminationGracePeriodSeconds": valid().onlyBecause("readiness probes never terminate a container").bad(int64(1)),
 
 	"probe.grpc.port":    valid(int64(81), int64(65535)).bad(int64(0), int64(65536), int64(-1)),
 	"probe.grpc.service": valid("a", "a.b/C").asBefore(""),

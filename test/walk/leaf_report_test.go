@@ -14,12 +14,12 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// reportOf tells what the walk saw: a line for each node, the totals, and every surprise.
+// reportOf summarizes the results of the walk: a line for each node, the totals, and every surprise.
 func reportOf(all, walked []schemaNode, results map[string]*leafResult, took time.Duration) string {
 	var text, surprises strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, strings.Join([]string{
-		"field", "changed a child", "no effect", "refused by the API server", "by the operator", "went back", "edges", "surprises", "seconds",
+		"field", "changed a child", "no effect", "rejected by the API server", "by the operator", "restored", "edges", "surprises", "seconds",
 	}, "\t"))
 	total := leafResult{counts: map[leafOutcome]int{}}
 	leaves, allLeaves, found := 0, 0, 0
@@ -56,7 +56,7 @@ func reportOf(all, walked []schemaNode, results map[string]*leafResult, took tim
 	fmt.Fprintf(&text, "\n%d of %d leaves, %d of %d nodes, in %s with %d workers; WALK_SHARE=%d WALK_SEED=%d\n",
 		leaves, allLeaves, len(walked), len(all), took.Round(time.Second), walkWorkers, walkShare, walkSeed)
 	fmt.Fprintf(&text, "%d surprises\n%s", found, surprises.String())
-	fmt.Fprintf(&text, "\nwhat was said\n")
+	fmt.Fprintf(&text, "\nmessages\n")
 	for _, node := range walked {
 		if result := results[node.path]; result != nil {
 			for _, said := range result.said {
@@ -67,7 +67,7 @@ func reportOf(all, walked []schemaNode, results map[string]*leafResult, took tim
 	return text.String()
 }
 
-// writeReport keeps a report in bin/reports.
+// writeReport writes a report to bin/reports.
 func writeReport(name, report string) error {
 	folder := filepath.Join(world.Root(), "bin", "reports")
 	if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -23,21 +23,21 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// settleTime is how long a stack may take to do what its spec says, on a machine
-// that does much else. A pod that cannot be made fails a rollout after 30 s.
+// settleTime is how long a stack may take to become Ready or Stalled, on a busy
+// machine. A pod that cannot be created fails a rollout after 30 s.
 const settleTime = 3 * time.Minute
 
-// leafStack is a stack that the walk changes, with the spec that it goes back to.
+// leafStack is a stack that the walk changes, with the base spec that it restores.
 type leafStack struct {
 	object *unstructured.Unstructured
 	base   fragment
-	// unmanaged says that an autoscaler owns the number of pods.
+	// unmanaged reports whether an autoscaler owns the number of replicas.
 	unmanaged bool
 	children  leafChildren
 	pods      leafPods
 }
 
-// newLeafStack makes a stack, and takes it to its base by way of other specs.
+// newLeafStack creates a stack with the first of the specs before, applies the others, and then the base spec.
 func newLeafStack(ctx context.Context, namespace, name string, before []fragment, base fragment, unmanaged bool) (*leafStack, error) {
 	first := base
 	if len(before) > 0 {
@@ -81,7 +81,7 @@ func (s *leafStack) read(ctx context.Context) (leafChildren, leafWritten, error)
 	return readChildren(ctx, s.object, s.unmanaged)
 }
 
-// apply replaces the spec; an error is the API server's refusal.
+// apply replaces the spec; an error is the API server's rejection.
 func (s *leafStack) apply(ctx context.Context, spec fragment) error {
 	patch, err := json.Marshal([]any{map[string]any{"op": "replace", "path": "/spec", "value": spec}})
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *leafStack) apply(ctx context.Context, spec fragment) error {
 	return nil
 }
 
-// leafVerdict is how a stack stands once its newest generation was observed.
+// leafVerdict is the Stalled condition of a stack for its newest generation.
 type leafVerdict struct{ reason, message string }
 
 func (v leafVerdict) String() string {
@@ -104,7 +104,7 @@ func (v leafVerdict) String() string {
 
 var errUnsettled = errors.New("neither Ready nor Stalled")
 
-// settles waits until the stack, as it is written now, is ready or stalled.
+// settles waits until the stack is Ready or Stalled at its current generation. It returns nil if it is Ready.
 func (s *leafStack) settles(ctx context.Context) (*leafVerdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
@@ -116,7 +116,7 @@ func (s *leafStack) settles(ctx context.Context) (*leafVerdict, error) {
 		return nil, fmt.Errorf("watching the stack: %w", err)
 	}
 	defer events.Stop()
-	last := "nothing was observed"
+	last := "no event received"
 	for {
 		select {
 		case event, open := <-events.ResultChan():
@@ -169,19 +169,19 @@ func conditionsOf(object runtime.Object) string {
 	return strings.Join(all, "; ")
 }
 
-// typedStack is the part of a stack that says how it stands.
+// typedStack returns the metadata and the status of a stack.
 func typedStack(object runtime.Object) *v1alpha1.AppStack {
 	fields := object.(*unstructured.Unstructured).Object
 	stack := &v1alpha1.AppStack{}
 	err := runtime.DefaultUnstructuredConverter.FromUnstructured(
 		map[string]any{"metadata": fields["metadata"], "status": fields["status"]}, stack)
 	if err != nil {
-		panic(fmt.Sprintf("a status that is none: %v", err))
+		panic(fmt.Sprintf("an invalid status: %v", err))
 	}
 	return stack
 }
 
-// runs waits until the stack is ready.
+// runs waits until the stack is Ready.
 func (s *leafStack) runs(ctx context.Context) error {
 	verdict, err := s.settles(ctx)
 	if err == nil && verdict != nil {
@@ -190,7 +190,7 @@ func (s *leafStack) runs(ctx context.Context) error {
 	return err
 }
 
-// childrenBecome waits until the children are as wanted, and says in which way they are not.
+// childrenBecome waits until the children are as wanted. If the time is over, the error describes the difference.
 func (s *leafStack) childrenBecome(ctx context.Context, within time.Duration, wanted func(leafChildren) string) error {
 	wrong, err := s.watchChildren(ctx, within, func(now leafChildren) (string, bool) {
 		wrong := wanted(now)
@@ -202,7 +202,7 @@ func (s *leafStack) childrenBecome(ctx context.Context, within time.Duration, wa
 	return err
 }
 
-// changesWithin says which children change in that time; empty where none does.
+// changesWithin describes which children change in that time; empty if none does.
 func (s *leafStack) changesWithin(ctx context.Context, within time.Duration) (string, error) {
 	return s.watchChildren(ctx, within, func(now leafChildren) (string, bool) {
 		change := now.differsFrom(s.children)
@@ -210,7 +210,7 @@ func (s *leafStack) changesWithin(ctx context.Context, within time.Duration) (st
 	})
 }
 
-// watchChildren looks at the children until enough was seen, or the time is over, and gives what was seen last.
+// watchChildren reads the children until look returns enough, or the time is over, and returns what look saw last.
 func (s *leafStack) watchChildren(
 	ctx context.Context, within time.Duration, look func(leafChildren) (seen string, enough bool),
 ) (string, error) {

@@ -3,7 +3,7 @@
 
 package walk_test
 
-// templateHints are for podTemplate, of which the CRD has no schema: what people use it for, and get wrong.
+// templateHints are for podTemplate, for which the CRD has no schema: common uses and mistakes.
 var templateHints = map[string]leafHint{
 	"podTemplate": valid(templates(
 		`metadata: {annotations: {example.com/a: b}}`,

@@ -18,8 +18,8 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// What of the schema is walked over: WALK_SHARE=4 is every fourth field, chosen
-// by WALK_SEED, and WALK_ONLY a pattern of paths.
+// The fields to walk over: with WALK_SHARE=4 about a quarter, chosen
+// by WALK_SEED, and with WALK_ONLY those whose path matches a pattern.
 var (
 	walkShare   = walkNumber("WALK_SHARE", 1)
 	walkSeed    = walkNumber("WALK_SEED", 1) // the same in each process of the suite
@@ -39,14 +39,14 @@ func walkNumber(variable string, otherwise int64) int64 {
 	return number
 }
 
-// chosen says whether this run walks over the node.
+// chosen reports whether this run walks over the node.
 func chosen(node schemaNode) bool {
 	hash := fnv.New64a()
 	_, _ = fmt.Fprint(hash, walkSeed, node.path)
 	return hash.Sum64()%uint64(walkShare) == 0 && walkOnly.MatchString(node.path)
 }
 
-// allNodes are those of the CRD.
+// allNodes are the nodes of the CRD's schema.
 var allNodes = schemaNodes()
 
 var _ = Describe("Every field of the schema", func() {
@@ -61,17 +61,17 @@ var _ = Describe("Every field of the schema", func() {
 		}
 		for path := range leafHints {
 			if !used[path] {
-				wrong = append(wrong, "there is a hint for "+path+", and no such field")
+				wrong = append(wrong, "there is a hint for "+path+", but no such field")
 			}
 		}
 		for path := range noEffects {
 			if !used[path] {
-				wrong = append(wrong, "docs/fields.md has "+path+", and there is no such field")
+				wrong = append(wrong, "docs/fields.md lists "+path+", but there is no such field")
 			}
 		}
 		for path := range stays {
 			if !used[path] {
-				wrong = append(wrong, "docs/fields.md has "+path+", and there is no such field")
+				wrong = append(wrong, "docs/fields.md lists "+path+", but there is no such field")
 			}
 		}
 		Expect(strings.Join(wrong, "\n")).To(BeEmpty())

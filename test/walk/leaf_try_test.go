@@ -21,13 +21,13 @@ import (
 const (
 	// changeTime is how long a child may take to change once the stack is settled.
 	changeTime = 3 * time.Second
-	// stillTime is how long children are looked at that are to stay as they are.
+	// stillTime is how long children that must not change are observed.
 	stillTime = 400 * time.Millisecond
-	// returnTime is how long children may take to be as before.
+	// returnTime is how long the children may take to return to their earlier state.
 	returnTime = 15 * time.Second
 )
 
-// leafOutcome is what came of a value.
+// leafOutcome is the outcome of applying a value.
 type leafOutcome int
 
 const (
@@ -37,7 +37,7 @@ const (
 	refusedByOperator
 )
 
-// try tries a value at a node: what comes of it, and that there is a way back.
+// try applies a value at a node, checks the outcome, and restores the base spec.
 func (s *leafStack) try(ctx context.Context, node schemaNode, value leafValue) (leafOutcome, string, error) {
 	_, wroteBefore, err := s.read(ctx)
 	if err != nil {
@@ -65,10 +65,10 @@ func (s *leafStack) try(ctx context.Context, node schemaNode, value leafValue) (
 	return outcome, "", s.goesBack(ctx)
 }
 
-// wasRefused sees that the API server said no as it should, and that nothing came of it.
+// wasRefused checks that the API server rejected an invalid value with a clear message, and that the stack is unchanged.
 func (s *leafStack) wasRefused(ctx context.Context, node schemaNode, value leafValue, refusal error, version string) error {
 	if value.expected != refused && value.expected != either {
-		return fmt.Errorf("a valid value is refused: %w", refusal)
+		return fmt.Errorf("a valid value is rejected: %w", refusal)
 	}
 	if !apierrors.IsInvalid(refusal) && !apierrors.IsBadRequest(refusal) {
 		return fmt.Errorf("the API server fails: %w", refusal)
@@ -81,12 +81,12 @@ func (s *leafStack) wasRefused(ctx context.Context, node schemaNode, value leafV
 		return err
 	}
 	if now.GetGeneration() != s.object.GetGeneration() {
-		return fmt.Errorf("a refused value changed the stack: version %s, then %s", version, now.GetResourceVersion())
+		return fmt.Errorf("a rejected value changed the stack: version %s, then %s", version, now.GetResourceVersion())
 	}
 	return nil
 }
 
-// names says what a refusal lacks for a user to find the field.
+// names returns an error if the message of a rejection does not name the field.
 func names(node schemaNode, value leafValue, message string) error {
 	wanted := value.names
 	if len(wanted) == 0 {
@@ -97,10 +97,10 @@ func names(node schemaNode, value leafValue, message string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the refusal names none of %q: %s", wanted, message)
+	return fmt.Errorf("the rejection names none of %q: %s", wanted, message)
 }
 
-// isStalled sees that the operator said no as it should, and touched nothing that runs.
+// isStalled checks that the operator rejected an invalid value with a clear message, and that it changed no Deployment or pod.
 func (s *leafStack) isStalled(
 	ctx context.Context, node schemaNode, value leafValue, verdict leafVerdict, wroteBefore leafWritten,
 ) error {
@@ -112,37 +112,37 @@ func (s *leafStack) isStalled(
 	}
 	within := time.Duration(0)
 	if verdict.reason == v1alpha1.ReasonRolledBack {
-		within = returnTime // its pods were refused, and not the value: the Deployment is on its way back
+		within = returnTime // its pods were rejected, not the value: the rollback is in progress
 	}
 	if err := s.childrenBecome(ctx, within, func(now leafChildren) string { return now.differsFrom(s.children) }); err != nil {
-		return fmt.Errorf("a value that is refused (%s) changes children: %w", verdict, err)
+		return fmt.Errorf("a rejected value (%s) changes children: %w", verdict, err)
 	}
 	_, wrote, err := s.read(ctx)
 	if err != nil {
 		return err
 	}
 	if verdict.reason != v1alpha1.ReasonRolledBack && !maps.Equal(wrote, wroteBefore) {
-		return fmt.Errorf("a value that is refused (%s) has Deployments written: %v, then %v", verdict, wroteBefore, wrote)
+		return fmt.Errorf("a rejected value (%s) leads to writes of Deployments: %v, then %v", verdict, wroteBefore, wrote)
 	}
 	pods, err := readPods(ctx, s.object)
 	if err != nil {
 		return err
 	}
 	if !pods.keptOf(s.pods) {
-		return fmt.Errorf("a value that is refused (%s) replaces pods: %v, then %v", verdict, s.pods, pods)
+		return fmt.Errorf("a rejected value (%s) replaces pods: %v, then %v", verdict, s.pods, pods)
 	}
 	return nil
 }
 
-// ran sees that a value which runs does what it should to the children.
+// ran checks the effect of an accepted value on the children.
 func (s *leafStack) ran(ctx context.Context, node schemaNode, value leafValue) (leafOutcome, error) {
 	switch value.expected {
 	case refused:
-		return 0, errors.New("an invalid value is accepted, and the stack is ready")
+		return 0, errors.New("an invalid value is accepted, and the stack is Ready")
 	case changes:
 		change, err := s.changesWithin(ctx, changeTime)
 		if err == nil && change == "" {
-			err = errors.New("it changes no child, and is not among the fields without effect")
+			err = errors.New("it changes no child, but is not among the fields without effect")
 		}
 		if err != nil {
 			return 0, err
@@ -172,31 +172,31 @@ func (s *leafStack) ran(ctx context.Context, node schemaNode, value leafValue) (
 	return ranChanged, nil
 }
 
-// goesBack goes back to the base: ready, with the children of before.
+// goesBack restores the base spec, and checks that the stack becomes Ready with its earlier children.
 func (s *leafStack) goesBack(ctx context.Context) error {
 	if err := s.apply(ctx, s.base); err != nil {
-		return fmt.Errorf("going back: %w", err)
+		return fmt.Errorf("restoring the base: %w", err)
 	}
 	if err := s.runs(ctx); err != nil {
-		return fmt.Errorf("going back: %w", err)
+		return fmt.Errorf("restoring the base: %w", err)
 	}
 	asBefore := func(now leafChildren) string { return now.differsFrom(s.children) }
 	if err := s.childrenBecome(ctx, returnTime, asBefore); err != nil {
-		return fmt.Errorf("back at the base, children are not as before: %w", err)
+		return fmt.Errorf("after restoring the base, the children differ from before: %w", err)
 	}
 	var err error
 	s.pods, err = readPods(ctx, s.object)
 	return err
 }
 
-// stays goes back to the base, which does nothing to the children, as is documented.
+// stays restores the base spec, and checks that this changes no child, as documented.
 func (s *leafStack) stays(ctx context.Context) error {
 	var err error
 	if s.children, _, err = s.read(ctx); err != nil {
 		return err
 	}
 	if err := s.goesBack(ctx); err != nil {
-		return fmt.Errorf("removing it should do nothing: %w", err)
+		return fmt.Errorf("removing it should change no child: %w", err)
 	}
 	return nil
 }

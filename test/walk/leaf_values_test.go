@@ -13,32 +13,32 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
 
-// expectation is what is to come of a value.
+// expectation is the expected outcome of a value.
 type expectation int
 
 const (
 	// changes is a valid value that changes a child.
 	changes expectation = iota
-	// same is a valid value that says what is so anyway.
+	// same is a valid value that changes no child, such as the default.
 	same
-	// either is at the edge of what the schema lets through: it may be refused
-	// further on, but has to lead somewhere.
+	// either is a limit of what the schema accepts: later validation may reject it,
+	// but the stack must become Ready or Stalled.
 	either
-	// refused is an invalid value: by the API server, or by the operator in a condition.
+	// refused is an invalid value: rejected by the API server, or by the operator in a condition.
 	refused
 )
 
-// leafValue is a value to try at a node.
+// leafValue is a value to apply at a node.
 type leafValue struct {
 	expected expectation
 	value    any
-	// beside is a fragment of the component that is set together with it.
+	// beside is a fragment of the component that is set together with the value.
 	beside fragment
-	// names are words of which a refusal has to hold one: the last name of the path where left out.
+	// names lists words of which the rejection must contain at least one; by default the last name of the path.
 	names []string
 }
 
-// String is short, for reports.
+// String returns a short form for reports.
 func (v leafValue) String() string {
 	raw, err := json.Marshal(v.value)
 	if err != nil {
@@ -51,7 +51,7 @@ func (v leafValue) String() string {
 	return text
 }
 
-// leafValues are those to try at a node: the hint's, and what the schema says of it.
+// leafValues returns the values to apply at a node: those of its hint, and those derived from the schema.
 func leafValues(node schemaNode) []leafValue {
 	hint, hinted := hintOf(node)
 	var all []leafValue
@@ -82,7 +82,7 @@ func leafValues(node schemaNode) []leafValue {
 	return all
 }
 
-// lacking says what the tables lack for a leaf to be walked over; empty where nothing.
+// lacking describes what the tables must add before the walk can cover a leaf; empty if nothing.
 func lacking(node schemaNode) string {
 	hint, _ := hintOf(node)
 	valid, invalid := 0, 0
@@ -101,10 +101,10 @@ func lacking(node schemaNode) string {
 	case !node.leaf() || valid >= 2 || hint.few != "":
 		return ""
 	}
-	return fmt.Sprintf("%d valid values, and a hint has to name two, or say why there are fewer", valid)
+	return fmt.Sprintf("%d valid values: a hint must list two, or explain why there are fewer", valid)
 }
 
-// validBySchema are values that the schema says enough about; none where it does not.
+// validBySchema returns valid values that can be derived from the schema, if any.
 func validBySchema(schema apiextensionsv1.JSONSchemaProps, except []any) []any {
 	var candidates []any
 	switch {
@@ -147,10 +147,10 @@ func without(values, except []any) []any {
 	return rest
 }
 
-// longestEdge is up to which length the longest text that a schema takes is tried.
+// longestEdge is the largest maxLength for which the walk applies a text of that length.
 const longestEdge = 5000
 
-// edgesOf are the outermost values that the schema lets through.
+// edgesOf returns the limits of what the schema accepts.
 func edgesOf(node schemaNode) []any {
 	schema := node.schema
 	var edges []any
@@ -163,7 +163,7 @@ func edgesOf(node schemaNode) []any {
 	return edges
 }
 
-// invalidBySchema are values that the schema takes none of.
+// invalidBySchema returns values that the schema rejects.
 func invalidBySchema(schema apiextensionsv1.JSONSchemaProps) []any {
 	switch {
 	case schema.XIntOrString:

@@ -18,27 +18,27 @@ import (
 )
 
 const (
-	// chunkSize is how many trials one stack is for at most.
+	// chunkSize is the maximum number of trials per stack.
 	chunkSize = 3
-	// trialSize is how many values of a node are tried on one stack at most.
+	// trialSize is the maximum number of values of a node per stack.
 	trialSize = 16
 )
 
-// leafTrial is a node with values to try, all that there are or a part of them.
+// leafTrial is a node with all or some of its values to apply.
 type leafTrial struct {
 	schemaNode
 
 	values []leafValue
 }
 
-// leafChunk is trials of one context: one stack is for all of them.
+// leafChunk contains trials of one context, which share a stack.
 type leafChunk struct {
 	context leafContext
 	further bool
 	trials  []leafTrial
 }
 
-// leafChunks puts nodes of the same context together. Those with the most values come first, so that the workers end together.
+// leafChunks groups nodes by context. Chunks with the most values come first, so that the workers finish at about the same time.
 func leafChunks(nodes []schemaNode) []leafChunk {
 	type key struct {
 		at, spec string
@@ -91,18 +91,18 @@ func (c leafChunk) specs() (before []fragment, base fragment, unmanaged bool) {
 	return before, specOf(c.further, spec), scaled
 }
 
-// leafResult is what came of the values of a node.
+// leafResult contains the outcomes of the values of a node.
 type leafResult struct {
 	counts    map[leafOutcome]int
 	edges     int
 	back      int
 	surprises []string
-	// said are refusals, for the report.
+	// said contains the messages of rejections, for the report.
 	said    []string
 	elapsed time.Duration
 }
 
-// add is what came of other values of the same node.
+// add adds the outcomes of other values of the same node.
 func (r *leafResult) add(other *leafResult) {
 	for outcome, count := range other.counts {
 		r.counts[outcome] += count
@@ -140,7 +140,7 @@ func walkLeaves(ctx context.Context, namespaces []string, nodes []schemaNode) ma
 	return results
 }
 
-// leafWalker walks in a namespace of its own.
+// leafWalker walks in its own namespace.
 type leafWalker struct {
 	namespace, prefix string
 	stacks            int
@@ -172,7 +172,7 @@ func (w *leafWalker) walk(ctx context.Context, chunk leafChunk) []*leafResult {
 	return results
 }
 
-// tried is how many values led where they should.
+// tried returns the number of values with the expected outcome.
 func (r *leafResult) tried() int {
 	all := 0
 	for _, count := range r.counts {
@@ -194,7 +194,7 @@ func (r *leafResult) count(value leafValue, outcome leafOutcome, said string) {
 	}
 }
 
-// ready has a stack at the base of the chunk.
+// ready creates a stack with the chunk's base spec, unless there is one.
 func (w *leafWalker) ready(ctx context.Context, chunk leafChunk) error {
 	if w.stack != nil {
 		return nil
@@ -209,18 +209,18 @@ func (w *leafWalker) ready(ctx context.Context, chunk leafChunk) error {
 	return nil
 }
 
-// leave removes the stack. After a surprise the walk goes on with a new one.
+// leave deletes the stack. After a surprise the walk continues with a new one.
 func (w *leafWalker) leave(ctx context.Context, result *leafResult) {
 	if w.stack == nil {
 		return
 	}
 	if err := w.stack.remove(ctx); err != nil && result != nil {
-		result.surprises = append(result.surprises, fmt.Sprintf("removing the stack: %v", err))
+		result.surprises = append(result.surprises, fmt.Sprintf("deleting the stack: %v", err))
 	}
 	w.stack = nil
 }
 
-// furnish makes what pods in the namespace need to be there.
+// furnish creates the objects that pods in the namespace refer to.
 func furnish(ctx context.Context, namespace string) error {
 	for _, name := range []string{"walk-a", "walk-b", strings.Repeat("a", 253)} {
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}

@@ -23,16 +23,16 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// step is something that happens to a stack.
+// step is a change to a stack, its children or its operator.
 type step struct {
-	// kind is what tables count it as.
+	// kind groups steps in reports.
 	kind string
-	// line tells of it.
+	// line describes it.
 	line string
 	do   func(ctx context.Context) error
 }
 
-// next is what happens next in a walk.
+// next returns a random step.
 func (w *wanderer) next() step {
 	pick := func(images ...string) string { return images[w.random.IntN(len(images))] }
 	changed := func(kind, line string, options ...Option) step {
@@ -81,7 +81,7 @@ func (w *wanderer) next() step {
 	return steps[w.random.IntN(len(steps))]
 }
 
-// byHand are changes of children that someone makes.
+// byHand returns manual changes of children.
 func (w *wanderer) byHand() []step {
 	of := metav1.ObjectMeta{Namespace: w.namespace, Name: world.App}
 	const kind = "edit a child"
@@ -97,7 +97,7 @@ func (w *wanderer) byHand() []step {
 		{kind, "the Service has another port", func(ctx context.Context) error {
 			return edit(ctx, &corev1.Service{ObjectMeta: of}, func(s *corev1.Service) { s.Spec.Ports[0].Port = 4711 })
 		}},
-		{kind, "the budget allows all", func(ctx context.Context) error {
+		{kind, "the PodDisruptionBudget allows every eviction", func(ctx context.Context) error {
 			return edit(ctx, &policyv1.PodDisruptionBudget{ObjectMeta: of}, func(b *policyv1.PodDisruptionBudget) {
 				b.Spec.MaxUnavailable = ptr.To(intstr.FromString("100%"))
 			})
@@ -111,11 +111,11 @@ func (w *wanderer) byHand() []step {
 	}
 }
 
-// edit changes a child, if it is there.
+// edit changes a child, if it exists.
 func edit[T client.Object](ctx context.Context, object T, by func(T)) error {
 	err := world.Update(ctx, object, by)
 	if apierrors.IsConflict(err) {
-		return nil // the operator and Kubernetes are faster all the time
+		return nil // the operator and Kubernetes always write first
 	}
 	return client.IgnoreNotFound(err)
 }

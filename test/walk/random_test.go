@@ -35,17 +35,17 @@ import (
 )
 
 const (
-	// steps are those of a walk.
+	// steps is the number of steps of a walk.
 	steps = 20
-	// walksAtOnce is how many walks there are at a time.
+	// walksAtOnce is how many walks run concurrently.
 	walksAtOnce = 10
-	// arrival is how long a walk may take from its last step to where it ends.
+	// arrival is how long a walk may take to converge after its last step.
 	arrival = 100 * time.Second
-	// standing is how long nothing may be written there.
+	// standing is how long no object may be written after that.
 	standing = 1500 * time.Millisecond
 )
 
-// wanderer is a stack that all kinds of things happen to.
+// wanderer is a stack under random changes.
 type wanderer struct {
 	seed      uint64
 	random    *rand.Rand
@@ -61,7 +61,7 @@ type wanderer struct {
 	err    error
 }
 
-// destinations are what fresh applies of final specs come to, by spec.
+// destinations contains the results of fresh applies, by spec.
 type destinations struct {
 	mu  sync.Mutex
 	all map[string]string
@@ -98,15 +98,15 @@ var _ = Describe("A random walk", func() {
 	}, SpecTimeout(50*time.Minute))
 })
 
-// number is that of an environment variable.
+// number returns the value of an environment variable.
 func number(variable string, otherwise uint64) uint64 {
 	GinkgoHelper()
 	n, err := strconv.ParseUint(cmp.Or(os.Getenv(variable), fmt.Sprint(otherwise)), 10, 32)
-	Expect(err).NotTo(HaveOccurred(), "%s is a number", variable)
+	Expect(err).NotTo(HaveOccurred(), "%s is not a number", variable)
 	return n
 }
 
-// walk is a whole walk. It does not wait for anything to come to its end on the way.
+// walk carries out a walk. Between steps it does not wait for rollouts to end.
 func walk(ctx context.Context, seed uint64, to *destinations) *wanderer {
 	w := &wanderer{seed: seed, random: rand.New(rand.NewPCG(seed, 0)), counts: map[string]int{}} //nolint:gosec // to be repeated
 	if w.err = w.begin(ctx, wander); w.err != nil {
@@ -138,23 +138,23 @@ func walk(ctx context.Context, seed uint64, to *destinations) *wanderer {
 	return w
 }
 
-// wander is the stack that walks begin with.
+// wander sets the initial spec of walks.
 func wander(s *v1alpha1.AppStack) {
 	With(s, Replicas(2), EnvFrom("web"), Rollout(v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}),
 		Component("worker", 1, nil, "work"))
 }
 
-// mended are the last changes of a walk: what is left of the others works. A
-// restart that waits for the end of a rollback is taken back: where nothing ran
-// before there is nothing to restart.
+// mended are the last changes of a walk, after which the spec works. They withdraw a
+// restart that waits for the end of a rollback: in a fresh apply nothing ran before,
+// so there is nothing to restart.
 var mended = []Option{Image("my-app:4"), NoRollback(), Paused(false), func(s *v1alpha1.AppStack) {
 	s.Spec.Replicas, s.Spec.RestartedAt = ptr.To(max(1, *s.Spec.Replicas)), nil
 }}
 
-// lastConfig is what the ConfigMap web has at the end of a walk.
+// lastConfig is the content of ConfigMap web at the end of a walk.
 const lastConfig = "last"
 
-// begin makes a namespace with a stack, and an operator for it.
+// begin creates a namespace with a stack, and starts an operator for it.
 func (w *wanderer) begin(ctx context.Context, options ...Option) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "appstack-walk-"}}
 	if err := world.Kube.Create(ctx, namespace); err != nil {
@@ -181,7 +181,7 @@ func (w *wanderer) operate() error {
 	return nil
 }
 
-// leave stops the operator and removes the namespace.
+// leave stops the operator and deletes the namespace.
 func (w *wanderer) leave(ctx context.Context) {
 	err := w.stop()
 	if w.err == nil {
@@ -193,13 +193,13 @@ func (w *wanderer) leave(ctx context.Context) {
 	}
 }
 
-// armCrash has the operator die at one of its next writes, before or after it.
+// armCrash crashes the operator at one of its next writes, before or after the write.
 func (w *wanderer) armCrash(context.Context) error {
 	w.injector.Arm(1+w.random.IntN(4), faults.All()[w.random.IntN(2)])
 	return nil
 }
 
-// live lets time pass. Another operator takes the place of one that dies meanwhile.
+// live lets time pass. It replaces an operator that crashes meanwhile.
 func (w *wanderer) live(ctx context.Context, duration time.Duration) error {
 	over := time.After(duration)
 	for {
@@ -219,8 +219,8 @@ func (w *wanderer) live(ctx context.Context, duration time.Duration) error {
 	}
 }
 
-// arrive waits until what runs is as wanted, nothing is wrong and nothing is
-// written any more. It tells what differs in the end.
+// arrive waits until the running state is as wanted, nothing is wrong and no object
+// is written anymore. It returns the remaining differences.
 func (w *wanderer) arrive(ctx context.Context, want string) (diff string, wrong []string, err error) {
 	versions, since := "", time.Now()
 	err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, arrival, true, func(ctx context.Context) (bool, error) {
@@ -250,14 +250,14 @@ func (w *wanderer) arrive(ctx context.Context, want string) (diff string, wrong 
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
 		if diff == "" && len(wrong) == 0 {
-			return "it does not stand still", nil, nil
+			return "objects are still being written", nil, nil
 		}
 		return diff, wrong, nil
 	}
 	return diff, wrong, err
 }
 
-// of is what a fresh apply of the walk's final spec comes to.
+// of returns the running state after a fresh apply of the walk's final spec.
 func (d *destinations) of(ctx context.Context, w *wanderer) (string, error) {
 	stack, err := world.Get[v1alpha1.AppStack](ctx, w.namespace, world.App)
 	if err != nil {
@@ -290,13 +290,13 @@ func (d *destinations) of(ctx context.Context, w *wanderer) (string, error) {
 	return d.all[string(key)], err
 }
 
-// String tells the walk.
+// String describes the walk.
 func (w *wanderer) String() string {
 	return fmt.Sprintf("seed %d (WALK_SEED=%d WALK_SEEDS=1), namespace %s:\n  %s\nwrong: %s\n- fresh, + after the walk:\n%s",
 		w.seed, w.seed, w.namespace, strings.Join(w.told, "\n  "), strings.Join(w.wrong, "; "), w.diff)
 }
 
-// reportWalks is the table of the walks, which it writes to bin/reports/walks.txt too.
+// reportWalks returns a table of the walks, and also writes it to bin/reports/walks.txt.
 func reportWalks(walks []*wanderer) string {
 	GinkgoHelper()
 	counts := map[string]int{}

@@ -17,7 +17,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// misnamed are names of stacks, each with a spec, that the rules on names refuse.
+// misnamed contains names of stacks, each with a spec, that the rules on names reject.
 var misnamed = map[string]fragment{
 	strings.Repeat("a", 64):         {"image": "my-app:1"},
 	"1-app":                         {"image": "my-app:1"},
@@ -28,7 +28,7 @@ var misnamed = map[string]fragment{
 var _ = Describe("Every rule of the schema", func() {
 	It("is broken by a value of the walk, and says so in full (R30)", func(ctx SpecContext) {
 		w := world.New(ctx)
-		// what each rule's words are expected of: the main component and a further one apart
+		// rejections by whether they are of a further component, since each rule must be seen for both
 		said := map[bool]string{}
 		for name, spec := range misnamed {
 			said[false] += refusalOf(ctx, w.Namespace, name, spec)
@@ -47,7 +47,7 @@ var _ = Describe("Every rule of the schema", func() {
 		visitSchema("", readSchema(), func(path string, schema apiextensionsv1.JSONSchemaProps) {
 			for _, rule := range schema.XValidations {
 				further := strings.HasPrefix(path, ".spec.components[]")
-				Expect(said[further]).To(ContainSubstring(rule.Message), "nothing breaks the rule %s of %s", rule.Rule, path)
+				Expect(said[further]).To(ContainSubstring(rule.Message), "no value violates the rule %s of %s", rule.Rule, path)
 				rules++
 			}
 		})
@@ -55,7 +55,7 @@ var _ = Describe("Every rule of the schema", func() {
 	})
 })
 
-// refusalOf is what the API server has against a stack; empty where nothing.
+// refusalOf returns the API server's rejection of a stack; empty if it accepts the stack.
 func refusalOf(ctx context.Context, namespace, name string, spec fragment) string {
 	err := world.Kube.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(),

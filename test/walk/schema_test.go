@@ -15,23 +15,23 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// schemaNode is a place in the schema of the spec.
+// schemaNode is a node in the schema of the spec.
 type schemaNode struct {
 	// path is as in spec.components[].resources.limits{}: [] is an item of a list, {} a value of a map.
 	path string
 	// relative is the path below the component: the same for the main one and a further one.
 	relative string
-	// further says that it is of a further component.
+	// further reports whether it belongs to a further component.
 	further bool
 	schema  apiextensionsv1.JSONSchemaProps
 }
 
-// leaf says whether nothing is below the node.
+// leaf reports whether the node has no children.
 func (n schemaNode) leaf() bool {
 	return len(n.schema.Properties) == 0 && n.schema.Items == nil && n.schema.AdditionalProperties == nil
 }
 
-// last is the last name of the path.
+// last returns the last name of the path.
 func (n schemaNode) last() string { return lastName(n.path) }
 
 func lastName(path string) string {
@@ -51,7 +51,7 @@ func newSchemaNode(path string, schema apiextensionsv1.JSONSchemaProps) schemaNo
 	return node
 }
 
-// readSchema is the CRD's schema of a stack.
+// readSchema returns the CRD's schema of a stack.
 func readSchema() apiextensionsv1.JSONSchemaProps {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "config", "crd", "bases", "apps.appstack.dev_appstacks.yaml"))
 	if err != nil {
@@ -67,7 +67,7 @@ func readSchema() apiextensionsv1.JSONSchemaProps {
 	return *crd.Spec.Versions[0].Schema.OpenAPIV3Schema
 }
 
-// schemaNodes are the spec's, in the order of their paths.
+// schemaNodes returns the nodes of the spec, sorted by path.
 func schemaNodes() []schemaNode {
 	var all []schemaNode
 	visitSchema("spec", readSchema().Properties["spec"], func(path string, schema apiextensionsv1.JSONSchemaProps) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package walk_test walks over all that a stack can be asked for, against a
-// whole control plane: each field of the schema, valid values and invalid ones.
+// Package walk_test applies valid and invalid values of every field of the schema,
+// and random changes, to stacks on a complete control plane.
 package walk_test
 
 import (
@@ -34,7 +34,7 @@ var _ = SynchronizedBeforeSuite(world.Open, world.Reach)
 // operate runs an operator for these namespaces until the container or the spec ends.
 func operate(namespaces ...string) {
 	GinkgoHelper()
-	// it outlives the node that starts it
+	// the operator outlives the context of the node that starts it
 	stop, err := operator.Start(context.Background(), world.Connection(world.OperatorAgent),
 		operator.Options{Namespaces: namespaces})
 	Expect(err).NotTo(HaveOccurred())

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package granted works out what manifests let a service account do, as
-// `kubectl auth can-i --list` would say once they are applied.
+// Package granted computes the rights that manifests grant to a service account, as
+// `kubectl auth can-i --list` would print them after they are applied.
 package granted
 
 import (
@@ -20,14 +20,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Right is one thing that may be done.
+// Right is a permitted verb on a resource.
 type Right struct {
-	// Namespace is where; empty for everywhere.
+	// Namespace is the namespace; empty for the whole cluster.
 	Namespace string
-	// Group and Resource say to what; the resource has its subresource, as in
-	// "appstacks/status", and is a path where it begins with a slash.
+	// Group and Resource identify the resource, with its subresource, as in
+	// "appstacks/status". A resource that starts with a slash is a non-resource URL.
 	Group, Resource string
-	// Name is the only object of that kind, or empty for all.
+	// Name restricts the right to one object; empty for all.
 	Name string
 	Verb string
 }
@@ -35,7 +35,7 @@ type Right struct {
 // Account is a service account.
 type Account struct{ Namespace, Name string }
 
-// subjects are those that the account acts as: itself, and its groups.
+// subjects returns the RBAC subjects of the account: itself and its groups.
 func (a Account) subjects() []rbacv1.Subject {
 	return []rbacv1.Subject{
 		{Kind: rbacv1.ServiceAccountKind, Namespace: a.Namespace, Name: a.Name},
@@ -46,7 +46,7 @@ func (a Account) subjects() []rbacv1.Subject {
 	}
 }
 
-// Manifests are the roles and bindings among some objects.
+// Manifests contains the roles and bindings among some objects.
 type Manifests struct {
 	clusterRoles        []rbacv1.ClusterRole
 	roles               []rbacv1.Role
@@ -54,7 +54,7 @@ type Manifests struct {
 	roleBindings        []rbacv1.RoleBinding
 }
 
-// Read reads objects in YAML, with lines of "---" between them.
+// Read reads YAML documents that are separated by "---".
 func Read(text io.Reader) (Manifests, error) {
 	var read Manifests
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(text))
@@ -72,7 +72,7 @@ func Read(text io.Reader) (Manifests, error) {
 	}
 }
 
-// add adds one object, if it is a role or a binding.
+// add adds an object if it is a role or a binding.
 func (m *Manifests) add(document []byte) error {
 	var kind metav1.TypeMeta
 	if err := yaml.Unmarshal(document, &kind); err != nil {
@@ -108,7 +108,7 @@ func with[T any](all []T, document []byte) ([]T, error) {
 	return append(all, object), nil
 }
 
-// To is what the account may do, in order and each right once.
+// To returns the rights of the account, sorted and without duplicates.
 func (m Manifests) To(account Account) ([]Right, error) {
 	var all []Right
 	for _, binding := range m.clusterRoleBindings {
@@ -143,8 +143,8 @@ func binds(subjects []rbacv1.Subject, account Account) bool {
 	})
 }
 
-// rules are those of the role that is referred to. A role that is not among the
-// manifests, or is made of others by their labels, could say anything.
+// rules returns the rules of the referenced role. It is an error if the manifests do not
+// contain the role or if it is aggregated, because its rules are unknown then.
 func (m Manifests) rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyRule, error) {
 	if ref.Kind == "Role" {
 		for _, role := range m.roles {
@@ -167,7 +167,7 @@ func (m Manifests) rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyR
 	return nil, fmt.Errorf("there is no %s %s", ref.Kind, ref.Name)
 }
 
-// Rights are what the rules allow in the namespace, or everywhere where it is empty.
+// Rights returns the rights that the rules grant in the namespace, or in the whole cluster if it is empty.
 func Rights(namespace string, rules []rbacv1.PolicyRule) []Right {
 	var all []Right
 	for _, rule := range rules {
@@ -198,7 +198,7 @@ func compare(a, b Right) int {
 	)
 }
 
-// Full is the resource with its group, as in "deployments.apps", which is how kubectl names it.
+// Full returns the resource with its group, as in "deployments.apps", as kubectl prints it.
 func (r Right) Full() string {
 	if r.Group == "" {
 		return r.Resource
@@ -210,7 +210,7 @@ func (r Right) Full() string {
 	return resource + "." + r.Group + "/" + sub
 }
 
-// String is the right in words.
+// String describes the right.
 func (r Right) String() string {
 	words := r.Verb + " " + r.Full()
 	if r.Name != "" {

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// Write writes the rights, which are in order, as a table for each namespace.
+// Write writes sorted rights as a table for each namespace.
 func Write(out io.Writer, rights []Right) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i := 0; i < len(rights); {

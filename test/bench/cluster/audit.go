@@ -19,13 +19,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// quiet is for how long nothing is asked until nothing more is expected.
+// quiet is how long a client must make no requests to count as settled.
 const quiet = 3 * time.Second
 
 // Mark is a point in the audit log.
 type Mark int64
 
-// Request is one to the API server, as its audit log has it (audit.k8s.io/v1, Event).
+// Request is a request to the API server from its audit log (audit.k8s.io/v1, Event).
 type Request struct {
 	Stage                    string
 	UserAgent                string
@@ -38,19 +38,19 @@ type Request struct {
 	StageTimestamp metav1.MicroTime
 }
 
-// Object is what a request is about.
+// Object is the object of a request.
 type Object struct{ Resource, Namespace, Name, Subresource string }
 
-// Lease says whether the request keeps or looks at the leader's lease.
+// Lease reports whether the request renews or reads the leader's lease.
 func (r Request) Lease() bool { return r.ObjectRef.Resource == "leases" }
 
-// Event says whether the request tells of an event.
+// Event reports whether the request writes an event.
 func (r Request) Event() bool { return r.ObjectRef.Resource == "events" }
 
-// Trial says whether the request asks what a write would do, and changes nothing.
+// Trial reports whether the request is a dry run.
 func (r Request) Trial() bool { return strings.Contains(r.RequestURI, "dryRun=All") }
 
-// Write says whether the request changes what is stored, or would, had it not been refused.
+// Write reports whether the request is a write, including rejected ones but not dry runs.
 func (r Request) Write() bool {
 	if r.Trial() {
 		return false
@@ -62,15 +62,15 @@ func (r Request) Write() bool {
 	return false
 }
 
-// Lists says whether the request reads all of a kind: a list, or a watch that begins with one.
+// Lists reports whether the request reads all objects of a kind: a list, or a watch that starts with one.
 func (r Request) Lists() bool {
 	return r.Verb == "list" || r.Verb == "watch" && strings.Contains(r.RequestURI, "sendInitialEvents=true")
 }
 
-// Failed says whether the API server refused it.
+// Failed reports whether the API server rejected it.
 func (r Request) Failed() bool { return r.ResponseStatus.Code >= 400 }
 
-// What is the request in two words, such as "patch appstacks/status".
+// What returns the verb and the resource, such as "patch appstacks/status".
 func (r Request) What() string {
 	what := r.Verb + " " + r.ObjectRef.Resource
 	if r.Trial() {
@@ -84,7 +84,7 @@ func (r Request) What() string {
 
 func (c *Cluster) auditLog() string { return filepath.Join(c.folder, "logs", "audit.log") }
 
-// Mark is the end of the audit log.
+// Mark returns the end of the audit log.
 func (c *Cluster) Mark() (Mark, error) {
 	info, err := os.Stat(c.auditLog())
 	if err != nil {
@@ -93,14 +93,14 @@ func (c *Cluster) Mark() (Mark, error) {
 	return Mark(info.Size()), nil
 }
 
-// Requests are those since the mark of clients whose agent begins so; of a watch
-// its begin, and not its end.
+// Requests returns the requests since the mark of clients whose user agent has the prefix.
+// A watch counts when it starts, not when it ends.
 func (c *Cluster) Requests(since Mark, agent string) ([]Request, error) {
 	requests, _, err := c.requests(since, agent)
 	return requests, err
 }
 
-// requests are those since the mark, and a mark behind the last of them.
+// requests returns the requests since the mark, and a mark after the last one.
 func (c *Cluster) requests(since Mark, agent string) ([]Request, Mark, error) {
 	file, err := os.Open(c.auditLog())
 	if err != nil {
@@ -115,7 +115,7 @@ func (c *Cluster) requests(since Mark, agent string) ([]Request, Mark, error) {
 	for {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return all, since, nil // the last line may not be written whole yet
+			return all, since, nil // the last line may still be incomplete
 		}
 		if err != nil {
 			return nil, since, fmt.Errorf("reading the audit log: %w", err)
@@ -135,8 +135,8 @@ func (c *Cluster) requests(since Mark, agent string) ([]Request, Mark, error) {
 	}
 }
 
-// Settle waits until clients of the agent have asked for nothing but leases and
-// watches for some seconds, and is what they have asked for since the mark.
+// Settle waits until clients of the agent have made no requests except for leases and
+// watches for some seconds. It returns all their requests since the mark.
 func (c *Cluster) Settle(ctx context.Context, since Mark, agent string) ([]Request, error) {
 	var all []Request
 	end, last := since, time.Now()

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestRequests reads an audit log whose last line is not written whole yet.
+// TestRequests reads an audit log whose last line is still incomplete.
 func TestRequests(t *testing.T) {
 	c := &Cluster{folder: t.TempDir()}
 	if err := os.Mkdir(filepath.Join(c.folder, "logs"), 0o755); err != nil {
@@ -37,17 +37,17 @@ func TestRequests(t *testing.T) {
 		t.Fatalf("%v, want %v", what, want)
 	}
 	if first := requests[0]; !first.Lists() || first.Write() {
-		t.Errorf("a watch that begins with a list is one: %+v", first)
+		t.Errorf("a watch that starts with a list must count as one: %+v", first)
 	}
 	if second := requests[1]; !second.Write() || !second.Failed() || second.Lease() {
-		t.Errorf("a write that was refused: %+v", second)
+		t.Errorf("a rejected write: %+v", second)
 	}
 	if !requests[2].Lease() {
 		t.Errorf("a lease: %+v", requests[2])
 	}
 }
 
-// TestProcess measures this very process.
+// TestProcess measures the test's own process.
 func TestProcess(t *testing.T) {
 	self := Process(os.Getpid())
 	held, err := self.Memory()
@@ -58,6 +58,6 @@ func TestProcess(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := Process(1 << 30).Memory(); err == nil {
-		t.Error("a process that is not there holds something")
+		t.Error("a process that does not exist uses memory")
 	}
 }

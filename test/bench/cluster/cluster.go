@@ -20,33 +20,33 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// name is that of the benchmark's cluster. There is one at a time.
+// name is the name of the benchmark's cluster. Only one runs at a time.
 const name = "bench"
 
-// The programs of a control plane, by the names of their processes.
+// The process names of the control plane's programs.
 const (
 	Etcd              = "etcd"
 	APIServer         = "kube-apiserver"
 	ControllerManager = "kube-controller-manager"
 )
 
-// Settings say how a cluster is started.
+// Settings configures a cluster.
 type Settings struct {
-	// Root is the folder of the repository.
+	// Root is the root folder of the repository.
 	Root string
-	// Stock leaves the programs their limits: 20 requests a second for each
-	// controller, and the API server's priority and fairness.
+	// Stock keeps the default limits: 20 requests per second for each
+	// controller, and API Priority and Fairness in the API server.
 	Stock bool
 }
 
-// Cluster is a control plane that runs, with simulated nodes.
+// Cluster is a running control plane with simulated nodes.
 type Cluster struct {
 	settings   Settings
 	folder     string
 	kubeconfig string
 }
 
-// Start starts a control plane with an empty etcd. Where the context ends meanwhile, none is left behind.
+// Start starts a control plane with an empty etcd. If the context ends meanwhile, it stops the control plane again.
 func Start(ctx context.Context, settings Settings) (_ *Cluster, err error) {
 	c := &Cluster{
 		settings:   settings,
@@ -61,7 +61,7 @@ func Start(ctx context.Context, settings Settings) (_ *Cluster, err error) {
 			err = errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	// it takes seconds, and nobody knows what is there where it is cut short
+	// it takes only seconds, and an interrupted start leaves an unknown state
 	if err := c.run(context.WithoutCancel(ctx), filepath.Join(settings.Root, "hack", "cluster", "up")); err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func Start(ctx context.Context, settings Settings) (_ *Cluster, err error) {
 	return c, c.served(ctx)
 }
 
-// served waits until the API server knows stacks.
+// served waits until the API server serves AppStacks.
 func (c *Cluster) served(ctx context.Context) error {
 	for {
 		err := c.kubectl(ctx, "get", "appstacks", "--all-namespaces")
@@ -87,25 +87,25 @@ func (c *Cluster) served(ctx context.Context) error {
 	}
 }
 
-// Stop ends the control plane, if there is one, and deletes its data.
+// Stop stops the control plane, if there is one, and deletes its data.
 func (c *Cluster) Stop(ctx context.Context) error {
 	return c.run(ctx, filepath.Join(c.settings.Root, "hack", "cluster", "down"))
 }
 
-// Kubeconfig is the file that leads to the cluster.
+// Kubeconfig returns the path of the cluster's kubeconfig.
 func (c *Cluster) Kubeconfig() string { return c.kubeconfig }
 
-// Root is the folder of the repository.
+// Root returns the root folder of the repository.
 func (c *Cluster) Root() string { return c.settings.Root }
 
-// Config is a way to the API server for a client that calls itself by the agent.
-// It does not wait for its turn.
+// Config returns the configuration of a client with the user agent, without a client-side
+// rate limit.
 func (c *Cluster) Config(agent string) (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	// The files of the next cluster have the same names, and client-go keeps connections by those.
+	// The files of the next cluster have the same names, which client-go uses as keys of its connection cache.
 	if err := rest.LoadTLSFiles(config); err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
@@ -115,7 +115,7 @@ func (c *Cluster) Config(agent string) (*rest.Config, error) {
 	return config, nil
 }
 
-// Process is that of a program of the control plane.
+// Process returns the process of a program of the control plane.
 func (c *Cluster) Process(program string) (Process, error) {
 	raw, err := os.ReadFile(filepath.Join(c.folder, "pids", program+".pid"))
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *Cluster) kubectl(ctx context.Context, args ...string) error {
 	return c.run(ctx, filepath.Join(c.settings.Root, "bin", "kubectl"), args...)
 }
 
-// run runs a command of the repository, and says what it said where it fails.
+// run runs a command of the repository. Its error contains the output.
 func (c *Cluster) run(ctx context.Context, command string, args ...string) error {
 	cmd := exec.CommandContext(ctx, command, args...)
 	cmd.Env = append(os.Environ(), "CLUSTER_NAME="+name, "APPSTACK_KUBECONFIG="+c.kubeconfig, "CLUSTER_PODS=20000")

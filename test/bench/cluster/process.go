@@ -12,19 +12,19 @@ import (
 )
 
 // tick is the unit of the times in /proc/[pid]/stat: USER_HZ is 100 on Linux,
-// whatever the kernel's own clock (proc_pid_stat(5), time(7)).
+// regardless of the kernel's timer frequency (proc_pid_stat(5), time(7)).
 const tick = time.Second / 100
 
-// Process is a process of this machine, by its number.
+// Process is the ID of a process on this machine.
 type Process int
 
-// CPU is how much processor time the process has had, of user and system.
+// CPU returns the CPU time of the process, user and system together.
 func (p Process) CPU() (time.Duration, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
 	if err != nil {
 		return 0, fmt.Errorf("reading the processor time: %w", err)
 	}
-	// the second field is a name in parentheses, which may hold blanks
+	// the second field is a name in parentheses, which may contain spaces
 	_, rest, _ := strings.Cut(string(raw), ") ")
 	fields := strings.Fields(rest)
 	const user, system = 11, 12 // utime and stime, which are fields 14 and 15
@@ -42,17 +42,17 @@ func (p Process) CPU() (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// Memory is what a process holds, in bytes.
+// Memory is the memory of a process, in bytes.
 type Memory struct {
-	// Resident is all that is in memory: heap, stacks, and pages of the program itself.
+	// Resident is the resident set: heap, stacks, and pages of the program itself.
 	Resident int64
-	// Anonymous is the part that is in no file: heap and stacks.
+	// Anonymous is the part that is not backed by files: heap and stacks.
 	Anonymous int64
-	// Peak is the most that was resident so far.
+	// Peak is the maximum of Resident so far.
 	Peak int64
 }
 
-// Memory is what the process holds now.
+// Memory returns the current memory of the process.
 func (p Process) Memory() (Memory, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// prefix is that of all keys of the API server in etcd.
+// prefix is the prefix of all keys of the API server in etcd.
 const prefix = "/registry/"
 
-// Stored are the bytes that etcd holds of the objects whose key the filter
-// takes, the keys not counted, by resource.
+// Stored returns, by resource, the size in etcd of the objects that the filter
+// accepts, in bytes and without their keys.
 func (c *Cluster) Stored(ctx context.Context, filter func(resource, name string) bool) (map[string]int64, error) {
 	endpoint, err := c.etcdEndpoint()
 	if err != nil {
@@ -50,7 +50,7 @@ func (c *Cluster) Stored(ctx context.Context, filter func(resource, name string)
 	return sizes, nil
 }
 
-// etcdEndpoint is the address that the cluster's etcd was started with.
+// etcdEndpoint returns the address of the cluster's etcd.
 func (c *Cluster) etcdEndpoint() (string, error) {
 	process, err := c.Process(Etcd)
 	if err != nil {

@@ -15,13 +15,13 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 )
 
-// AppStack is the operator, as it is released.
+// AppStack is the operator as released.
 type AppStack struct{}
 
 // Name implements Contender.
 func (AppStack) Name() string { return "appstack" }
 
-// Agent implements Contender. It is client-go's default, which begins with the program's name.
+// Agent implements Contender. It is a prefix of client-go's default, which starts with the program's name.
 func (AppStack) Agent() string { return "manager/" }
 
 // Start implements Contender.
@@ -29,7 +29,7 @@ func (AppStack) Start(ctx context.Context, on *cluster.Cluster) (*Program, error
 	return Operator(ctx, on, "appstack")
 }
 
-// Operator starts bin/bench/manager with these flags besides those that all need here. It logs to bin/bench/<name>.log.
+// Operator starts bin/bench/manager with the flags and those that every run needs. It logs to bin/bench/<name>.log.
 func Operator(ctx context.Context, on *cluster.Cluster, name string, flags ...string) (*Program, error) {
 	bin := filepath.Join(on.Root(), "bin", "bench")
 	flags = append([]string{"--registry-skip=*", "--metrics-secure=false", "--health-probe-bind-address=0", "--zap-log-level=error"}, flags...)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package contender has those who are compared: each has apps run, as a
-// Deployment and a Service each.
+// Package contender implements the ways to run apps that are compared. Each app is a
+// Deployment and a Service.
 package contender
 
 import (
@@ -23,13 +23,13 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 )
 
-// Namespace has the lease of a contender that leads, and what is nobody's app.
+// Namespace contains the leader election lease, and objects that belong to no app.
 const Namespace = "bench"
 
-// spread is over how many namespaces the apps are.
+// spread is the number of namespaces of the apps.
 const spread = 10
 
-// Namespaces are those of the apps.
+// Namespaces returns the namespaces of the apps.
 func Namespaces() []string {
 	all := make([]string, spread)
 	for i := range all {
@@ -38,35 +38,35 @@ func Namespaces() []string {
 	return all
 }
 
-// NamespaceOf is that of an app. Controllers of Kubernetes look through a whole
-// namespace for each change of a pod in it: with ten thousand apps in one, that
-// would be all that everybody waits for.
+// NamespaceOf returns the namespace of an app. Kubernetes' controllers scan a whole
+// namespace for each change of a pod in it: with ten thousand apps in one namespace,
+// these scans would dominate every measurement.
 func NamespaceOf(name string) string {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(name)) // it never fails
 	return Namespaces()[hash.Sum32()%spread]
 }
 
-// UserAgent is that of the client which asks for apps.
+// UserAgent is the user agent of the client that creates and updates apps.
 const UserAgent = "bench-user"
 
-// Contender has apps run. To compare another one, implement it, and add it to All.
+// Contender is a way to run apps. To compare another one, implement it, and add it to All.
 type Contender interface {
-	// Name is how results name it.
+	// Name is its name in results.
 	Name() string
-	// Agent is how the user agent of its requests begins, UserAgent where it is the client itself.
+	// Agent is the prefix of the user agent of its requests: UserAgent if it has no controller.
 	Agent() string
-	// Start starts its controller, which ends with the context; nil where it has none.
+	// Start starts its controller, which ends with the context. It returns nil if there is none.
 	Start(ctx context.Context, on *cluster.Cluster) (*Program, error)
-	// Create asks for the app, and Update for another image of it, with the client.
+	// Create creates the app with the client, and Update changes its image.
 	Create(ctx context.Context, kube client.Client, name, image string) error
 	Update(ctx context.Context, kube client.Client, name, image string) error
 }
 
-// All are those who are compared.
+// All returns all contenders.
 func All() []Contender { return []Contender{Raw{}, Naive{}, AppStack{}} }
 
-// Stack is an app as users write it: one component, one port, one replica. Pods
+// Stack returns a typical app: one component, one port, one replica. Pods
 // count as available as soon as they are ready.
 func Stack(name, image string) *v1alpha1.AppStack {
 	return &v1alpha1.AppStack{
@@ -82,17 +82,17 @@ func Stack(name, image string) *v1alpha1.AppStack {
 	}
 }
 
-// Program is a controller that runs as a process of its own.
+// Program is a controller that runs as a separate process.
 type Program struct {
 	cluster.Process
 	cmd   *exec.Cmd
 	ended chan struct{}
 }
 
-// patience is how long a program may take to end once it was told to.
+// patience is how long a program may take to exit after a signal.
 const patience = 30 * time.Second
 
-// launch starts a program that reaches the cluster, and writes to the log.
+// launch starts a program with access to the cluster. Its output goes to the log.
 func launch(ctx context.Context, on *cluster.Cluster, log, path string, args ...string) (*Program, error) {
 	file, err := os.Create(log)
 	if err != nil {
@@ -110,21 +110,21 @@ func launch(ctx context.Context, on *cluster.Cluster, log, path string, args ...
 	program := &Program{Process: cluster.Process(cmd.Process.Pid), cmd: cmd, ended: make(chan struct{})}
 	go func() {
 		defer close(program.ended)
-		_ = cmd.Wait() // that it was told to end is no error
+		_ = cmd.Wait() // a non-zero exit code after a signal is no error
 	}()
 	return program, nil
 }
 
-// Stop tells the program to end, and waits for that.
+// Stop sends SIGTERM, and waits until the program has exited.
 func (p *Program) Stop() error { return p.Signal(syscall.SIGTERM) }
 
-// Signal sends a signal that ends the program, and waits for that.
+// Signal sends a signal that terminates the program, and waits until it has exited.
 func (p *Program) Signal(signal syscall.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("ending %s: %w", p.cmd.Path, err)
 	}
 	select {
-	case <-p.ended: // with an error where it was killed
+	case <-p.ended: // with an error if it was killed
 		return nil
 	case <-time.After(patience):
 		return fmt.Errorf("%s has not ended after %s", p.cmd.Path, patience)

@@ -29,9 +29,9 @@ import (
 // naiveAgent is the user agent of the naive controller.
 const naiveAgent = "bench-naive"
 
-// Naive is a controller as tutorials have it: each pass applies Deployment and
+// Naive is a controller as in tutorials: each reconcile applies Deployment and
 // Service and writes the status, whether or not anything changed, and the cache
-// holds every Deployment and Service there is. It keeps no history.
+// contains every Deployment and Service of the cluster. It keeps no history.
 type Naive struct{}
 
 // Name implements Contender.
@@ -40,7 +40,7 @@ func (Naive) Name() string { return "naive" }
 // Agent implements Contender.
 func (Naive) Agent() string { return naiveAgent }
 
-// NaiveCommand is the argument by which the benchmark's own program becomes the naive controller.
+// NaiveCommand is the argument that makes the benchmark's own program run the naive controller.
 const NaiveCommand = "naive"
 
 // Start implements Contender.
@@ -62,7 +62,7 @@ func (Naive) Update(ctx context.Context, kube client.Client, name, image string)
 	return AppStack{}.Update(ctx, kube, name, image)
 }
 
-// RunNaive is the naive controller. It works until it is told to end.
+// RunNaive runs the naive controller until it receives a signal.
 func RunNaive() error {
 	ctrl.SetLogger(logr.Discard())
 	scheme, err := core.Scheme()
@@ -96,7 +96,7 @@ func RunNaive() error {
 
 type naive struct{ client.Client }
 
-// Reconcile applies all there is to be, and says how it stands.
+// Reconcile applies the children, and writes the status.
 func (n *naive) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	stack := &v1alpha1.AppStack{}
 	if err := n.Get(ctx, req.NamespacedName, stack); err != nil {
@@ -115,7 +115,7 @@ func (n *naive) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 		corev1.SchemeGroupVersion.WithKind("Service"):    typed,
 	} {
 		object.GetObjectKind().SetGroupVersionKind(kind)
-		err := n.Patch(ctx, object, client.Apply, client.FieldOwner("naive"), client.ForceOwnership) //nolint:staticcheck // as tutorials have it
+		err := n.Patch(ctx, object, client.Apply, client.FieldOwner("naive"), client.ForceOwnership) //nolint:staticcheck // as in tutorials
 		if err != nil {
 			return ctrl.Result{}, fmt.Errorf("applying %s %s: %w", kind.Kind, object.GetName(), err)
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 )
 
-// Raw is a client that writes the same Deployments and Services itself: what
-// nobody can be faster than.
+// Raw is a client that writes the same Deployments and Services itself: the
+// lower bound for every contender.
 type Raw struct{}
 
 // Name implements Contender.
@@ -52,7 +52,7 @@ func (Raw) Create(ctx context.Context, kube client.Client, name, image string) e
 	return nil
 }
 
-// Update implements Contender. It is what `kubectl set image` does.
+// Update implements Contender. It does the same as `kubectl set image`.
 func (Raw) Update(ctx context.Context, kube client.Client, name, image string) error {
 	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":%q}]}}}}`, image)
 	deployment := &appsv1.Deployment{}
@@ -63,7 +63,7 @@ func (Raw) Update(ctx context.Context, kube client.Client, name, image string) e
 	return nil
 }
 
-// children are the Deployment and the Service of a stack, as AppStack has them.
+// children returns the Deployment and the Service of a stack, as AppStack renders them.
 func children(stack *v1alpha1.AppStack) (*appsv1.Deployment, *corev1ac.ServiceApplyConfiguration, error) {
 	content, err := render.Content(render.Input{Stack: stack, Defaults: render.StandardDefaults()})
 	if err != nil {
@@ -74,7 +74,7 @@ func children(stack *v1alpha1.AppStack) (*appsv1.Deployment, *corev1ac.ServiceAp
 	return render.Deployment(stack, desired), render.Service(stack, main), nil
 }
 
-// convert makes a typed object of an apply configuration.
+// convert converts an apply configuration to a typed object.
 func convert(config any, object client.Object) error {
 	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(config)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/cluster"
 )
 
-// answers are the operator's requests for each stack, in order, by which it is seen how soon it answered something.
+// answers contains the operator's requests by stack, in order, to find how soon it reacted to a change.
 type answers map[string][]cluster.Request
 
-// answersFor sorts requests by the stack that they are about, of those that are named. The names are of one length. What
-// is told of a stack, and what does not end, is on nobody's way.
+// answersFor groups requests by stack. The names of the stacks have equal length. Events and watches are
+// left out, because no write waits for them.
 func answersFor(stacks []string, requests []cluster.Request) answers {
 	all := answers{}
 	for _, request := range requests {
@@ -33,9 +33,9 @@ func answersFor(stacks []string, requests []cluster.Request) answers {
 	return all
 }
 
-// to is how long it took from when the request arrived until a write of the stack's Deployment was answered, and for how
-// much of that the API server worked neither on the request nor on any of the operator's for the stack: what the operator
-// takes itself, and until it hears of the change.
+// to returns the time from the arrival of the request until a write of the stack's Deployment was answered. Of this, own is the
+// time in which the API server processed neither the request nor any of the operator's for the stack: the time of the operator
+// itself, and until it receives the change.
 func (a answers) to(request cluster.Request, stack string) (took, own time.Duration, found bool) {
 	asked := request.RequestReceivedTimestamp.Time
 	busy := []span{{asked, request.StageTimestamp.Time}}
@@ -52,15 +52,15 @@ func (a answers) to(request cluster.Request, stack string) (took, own time.Durat
 	return 0, 0, false
 }
 
-// span is the time from one point to another.
+// span is a time interval.
 type span struct{ from, to time.Time }
 
-// without is how much of the span none of the others covers.
+// without returns how much of the span none of the others covers.
 func (s span) without(others []span) time.Duration {
-	others = append(slices.Clone(others), span{s.to, s.to}) // which ends the last gap
+	others = append(slices.Clone(others), span{s.to, s.to}) // ends the last gap
 	slices.SortFunc(others, func(a, b span) int { return a.from.Compare(b.from) })
 	var free time.Duration
-	at := s.from // all before is seen to
+	at := s.from // everything before is accounted for
 	for _, other := range others {
 		if other.from.After(s.to) {
 			break

@@ -18,7 +18,7 @@ func after(milliseconds int) time.Time {
 	return began.Add(time.Duration(milliseconds) * time.Millisecond)
 }
 
-// asked is a request that is received and answered at so many milliseconds.
+// asked returns a request that is received and answered at these milliseconds.
 func asked(from, to int, verb, resource, name string) cluster.Request {
 	return cluster.Request{
 		Verb: verb, ObjectRef: cluster.Object{Resource: resource, Name: name},
@@ -32,7 +32,7 @@ func TestAnswers(t *testing.T) {
 	refused := asked(30, 31, "patch", "deployments", "a-1")
 	refused.ResponseStatus.Code = 409
 	all := answersFor([]string{"a-1", "b-1"}, []cluster.Request{
-		asked(-9, -2, "patch", "deployments", "a-1"), // before it was asked for
+		asked(-9, -2, "patch", "deployments", "a-1"), // before the change
 		asked(32, 38, "patch", "deployments", "a-1"), // the answer
 		trial,
 		asked(15, 17, "get", "appstacks", "a-1"),
@@ -49,15 +49,15 @@ func TestAnswers(t *testing.T) {
 	if !found || took != 38*time.Millisecond {
 		t.Errorf("the Deployment was written after %s (%t), want 38ms", took, found)
 	}
-	// between the change and the trial 3, then 1, 4 and 1
+	// 3 between the change and the dry run, then 1, 4 and 1
 	if own != 9*time.Millisecond {
-		t.Errorf("the API server worked on nothing for %s, want 9ms", own)
+		t.Errorf("the API server was idle for %s, want 9ms", own)
 	}
 	if took, _, _ := all.to(change, "b-1"); took != 9*time.Millisecond {
 		t.Errorf("another stack's: %s, want 9ms", took)
 	}
 	if _, _, found := all.to(asked(60, 61, "patch", "appstacks", "a-1"), "a-1"); found {
-		t.Error("nobody has answered that yet")
+		t.Error("a change without an answer has one")
 	}
 }
 

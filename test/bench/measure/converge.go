@@ -22,7 +22,7 @@ var converge = Measure{
 	Run:  runConverge,
 }
 
-// planConverge has the contenders take turns, and begin with another one in each trial.
+// planConverge alternates between the contenders, and starts each trial with a different one.
 func planConverge(scale Scale) []result.Key {
 	var keys []result.Key
 	contenders := contender.All()
@@ -92,7 +92,7 @@ func runConverge(ctx context.Context, scale Scale, on *cluster.Cluster, sample *
 	return program.Stop()
 }
 
-// begin follows the apps of the cluster, and starts the contender.
+// begin watches the apps of the cluster, and starts the contender.
 func begin(ctx context.Context, on *cluster.Cluster, who contender.Contender) (*fleet, *contender.Program, error) {
 	apps, err := watch(ctx, on)
 	if err != nil {
@@ -102,7 +102,7 @@ func begin(ctx context.Context, on *cluster.Cluster, who contender.Contender) (*
 	return apps, program, err
 }
 
-// startReady starts the contender, and waits until it has seen what there is.
+// startReady starts the contender, and waits until it has listed the existing objects.
 func startReady(ctx context.Context, on *cluster.Cluster, who contender.Contender) (*contender.Program, error) {
 	mark, err := on.Mark()
 	if err != nil {
@@ -126,7 +126,7 @@ func startReady(ctx context.Context, on *cluster.Cluster, who contender.Contende
 // phase is a change of all apps.
 type phase struct {
 	name string
-	// image is what they run in the end.
+	// image is the image at the end of the phase.
 	image string
 	ask   func(ctx context.Context, name string) error
 }
@@ -167,8 +167,8 @@ func (p phase) run(
 	return nil
 }
 
-// count counts requests: writes, also those that were refused, trials without effect, events and reads; and each
-// kind by itself.
+// count counts requests: writes including rejected ones, dry runs, events and reads, and also each
+// verb and resource.
 func count(sample *result.Sample, prefix string, requests []cluster.Request) {
 	counts := map[string]int{}
 	var writes, trials, events, reads, children, failed float64
@@ -204,7 +204,7 @@ func count(sample *result.Sample, prefix string, requests []cluster.Request) {
 	sample.Counts[prefix] = counts
 }
 
-// processorTimes are those of the control plane's programs, and of the contender's, by name.
+// processorTimes returns the CPU times of the control plane's programs and of the contender, by name.
 func processorTimes(on *cluster.Cluster, program *contender.Program) (map[string]time.Duration, error) {
 	processes := map[string]cluster.Process{}
 	for _, name := range []string{cluster.Etcd, cluster.APIServer, cluster.ControllerManager} {

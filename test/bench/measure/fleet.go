@@ -26,22 +26,22 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/contender"
 )
 
-// writers is how many requests the benchmark's own client has under way at a time.
+// writers is how many requests the benchmark's own client makes concurrently.
 const writers = 8
 
-// fleet is the apps of a cluster, seen from outside.
+// fleet watches the apps of a cluster.
 type fleet struct {
 	kube client.WithWatch
 
 	mu sync.Mutex
-	// images are what the apps run whose Deployment is as it is to be; served are those that have a Service.
+	// images contains the image of each app whose Deployment is complete; served contains the apps with a Service.
 	images map[string]string
 	served map[string]bool
-	// changed is closed, and made anew, with each change.
+	// changed is closed and replaced with each change.
 	changed chan struct{}
 }
 
-// watch follows the apps of the cluster until the context ends.
+// watch watches the apps of the cluster until the context ends.
 func watch(ctx context.Context, on *cluster.Cluster) (*fleet, error) {
 	config, err := on.Config(contender.UserAgent)
 	if err != nil {
@@ -118,9 +118,9 @@ func (f *fleet) tell() {
 	f.changed = make(chan struct{})
 }
 
-// runs waits until all apps of the names run the image, behind a Service.
+// runs waits until all named apps run the image and have a Service.
 func (f *fleet) runs(ctx context.Context, names []string, image string) error {
-	first := 0 // all before it were seen
+	first := 0 // all before it are done
 	for {
 		f.mu.Lock()
 		for first < len(names) && f.served[names[first]] && f.images[names[first]] == image {
@@ -139,7 +139,7 @@ func (f *fleet) runs(ctx context.Context, names []string, image string) error {
 	}
 }
 
-// create makes stacks of the names, waits until they run, and until the operator
+// create creates the named stacks, and waits until they run and the operator
 // has nothing more to do.
 func (f *fleet) create(ctx context.Context, on *cluster.Cluster, names []string) error {
 	mark, err := on.Mark()
@@ -158,7 +158,7 @@ func (f *fleet) create(ctx context.Context, on *cluster.Cluster, names []string)
 	return err
 }
 
-// ready waits until the stacks of the names say so of the spec that they have now.
+// ready waits until the named stacks are Ready at their current generation.
 func (f *fleet) ready(ctx context.Context, names []string) error {
 	return each(ctx, names, func(ctx context.Context, name string) error {
 		for {
@@ -179,7 +179,7 @@ func (f *fleet) ready(ctx context.Context, names []string) error {
 	})
 }
 
-// names are those of the apps of a fleet of that size.
+// names returns the names of the apps of a fleet of that size.
 func names(size int) []string {
 	all := make([]string, size)
 	for i := range all {
@@ -188,7 +188,7 @@ func names(size int) []string {
 	return all
 }
 
-// each does something for all names, some at a time.
+// each calls do for all names, several at a time.
 func each(ctx context.Context, names []string, do func(context.Context, string) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(writers)
@@ -198,7 +198,7 @@ func each(ctx context.Context, names []string, do func(context.Context, string) 
 	return group.Wait()
 }
 
-// paced does something for one name after the other, with the pause from one begin to the next.
+// paced calls do for one name after the other. The pause is from one start to the next.
 func paced(ctx context.Context, names []string, pause time.Duration, do func(context.Context, string) error) error {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()

@@ -86,12 +86,12 @@ func runForeign(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	return measured("with")
 }
 
-// createForeign makes objects as others have them.
+// createForeign creates objects that do not belong to a stack.
 func createForeign(ctx context.Context, kube client.Client, name string) error {
 	meta := metav1.ObjectMeta{
 		Namespace: contender.Namespace, Name: "foreign-" + name, Labels: map[string]string{"app.kubernetes.io/name": name},
 	}
-	// a scheduler that nobody runs leaves the pod alone
+	// a scheduler that does not exist leaves the pod unscheduled
 	pod := corev1.PodSpec{SchedulerName: "nobody", Containers: []corev1.Container{{Name: "app", Image: firstImage}}}
 	for _, object := range []client.Object{
 		&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{

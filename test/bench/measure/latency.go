@@ -30,10 +30,10 @@ var latency = Measure{
 }
 
 const (
-	// probePause is the time from one timed change to the next. Each leads to a
-	// rollout, which has ended by then where nothing else happens.
+	// probePause is the time from one timed change to the next. Each starts a
+	// rollout, which ends within this time on an idle cluster.
 	probePause = time.Second
-	// brokenImage has pods that run and never get ready, until somebody says what is wrong.
+	// brokenImage has pods that run but never become ready, until their status is set to a failure.
 	brokenImage = "my-app:unready-%s-%d"
 )
 
@@ -84,11 +84,11 @@ func runLatency(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	return program.Stop()
 }
 
-// rollingRate is how many rollouts begin, and end, each second while others roll.
+// rollingRate is how many rollouts start, and end, each second while others roll out.
 const rollingRate = 5
 
-// whileRolling does something while all others roll out: so many begin each second, and each lasts until the others
-// have begun, for its pod has to be ready that long. Then they run what they ran.
+// whileRolling calls during while all others roll out: rollingRate of them start each second, and minReadySeconds makes each
+// rollout last until all others have started. At the end they return to the first image.
 func whileRolling(ctx context.Context, apps *fleet, others []string, during func(context.Context) error) error {
 	lasts := max(len(others)/rollingRate, 1) // seconds
 	round := func(ctx context.Context, round int) error {
@@ -112,7 +112,7 @@ func whileRolling(ctx context.Context, apps *fleet, others []string, during func
 	return apps.runs(ctx, others, firstImage)
 }
 
-// inStorm does something while all others are released at once, again and again.
+// inStorm calls during while all others are updated at once, again and again.
 func inStorm(ctx context.Context, apps *fleet, others []string, during func(context.Context) error) error {
 	round := func(ctx context.Context, round int) error {
 		image := fmt.Sprintf("my-app:storm-%d", round)
@@ -127,8 +127,8 @@ func inStorm(ctx context.Context, apps *fleet, others []string, during func(cont
 	return beside(ctx, 0, round, during)
 }
 
-// beside does something while rounds are made, counted from first, of which the last is cut where it is done. A round
-// that fails ends both.
+// beside calls during and meanwhile round, again and again, with numbers from first. The end of during cancels the last round. A
+// round that fails ends both.
 func beside(ctx context.Context, first int, round func(context.Context, int) error, during func(context.Context) error) error {
 	both, ctx := errgroup.WithContext(ctx)
 	rounds, done := context.WithCancel(ctx)
@@ -147,7 +147,7 @@ func beside(ctx context.Context, first int, round func(context.Context, int) err
 	return both.Wait()
 }
 
-// prober makes changes of some stacks, and looks up in the audit log when they were answered.
+// prober changes some stacks, and finds in the audit log when the operator reacted.
 type prober struct {
 	on      *cluster.Cluster
 	apps    *fleet
@@ -156,7 +156,7 @@ type prober struct {
 	changes int
 }
 
-// changed times how soon a Deployment gets the image of a changed spec.
+// changed measures how soon a Deployment gets the image of a changed spec.
 func (p prober) changed(ctx context.Context, name string) error {
 	mark, err := p.on.Mark()
 	if err != nil {
@@ -178,13 +178,13 @@ func (p prober) changed(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	asked = slices.DeleteFunc(asked, func(r cluster.Request) bool { // the others' in a storm are not timed
+	asked = slices.DeleteFunc(asked, func(r cluster.Request) bool { // updates of a storm are not measured
 		return r.What() != "patch appstacks" || !slices.Contains(p.names, r.ObjectRef.Name)
 	})
 	return p.time(name, mark, asked, func(r cluster.Request) string { return r.ObjectRef.Name })
 }
 
-// failed times how soon a Deployment is put back whose pod failed.
+// failed measures how soon a Deployment with a failed pod is rolled back.
 func (p prober) failed(ctx context.Context, name string) error {
 	who := contender.AppStack{}
 	goodImage := fmt.Sprintf("my-app:%s", name)
@@ -196,7 +196,7 @@ func (p prober) failed(ctx context.Context, name string) error {
 		if err := p.apps.runs(ctx, p.names, image); err != nil {
 			return err
 		}
-		return p.apps.ready(ctx, p.names) // else there would be nothing good to go back to
+		return p.apps.ready(ctx, p.names) // otherwise there would be no rollback target
 	}
 	if err := settle(goodImage); err != nil {
 		return err
@@ -240,7 +240,7 @@ func (p prober) failed(ctx context.Context, name string) error {
 	})
 }
 
-// podsOf waits for a running pod of the image for each of the stacks.
+// podsOf waits until each stack has a running pod of the image.
 func (p prober) podsOf(ctx context.Context, image string) (map[string]*corev1.Pod, error) {
 	pods := map[string]*corev1.Pod{}
 	for {
@@ -266,7 +266,7 @@ func (p prober) podsOf(ctx context.Context, image string) (map[string]*corev1.Po
 	}
 }
 
-// fail has a pod's container fail for a reason that waiting does not mend: the third crash of a loop.
+// fail sets a terminal failure in a pod's status: the third crash of a CrashLoopBackOff.
 func (p prober) fail(ctx context.Context, pod *corev1.Pod) error {
 	failing := pod.DeepCopy()
 	now := metav1.Now()
@@ -285,8 +285,8 @@ func (p prober) fail(ctx context.Context, pod *corev1.Pod) error {
 }
 
 // time finds for each request the operator's next write of the Deployment, and
-// keeps what lay between the request and the answer to the write, and how much
-// of that the API server was not at work for it.
+// records the time from the request to the answer to the write, and how much
+// of it the API server did not spend on their requests.
 func (p prober) time(name string, mark cluster.Mark, asked []cluster.Request, stackOf func(cluster.Request) string) error {
 	written, err := p.on.Requests(mark, contender.AppStack{}.Agent())
 	if err != nil {
@@ -315,10 +315,10 @@ func (p prober) time(name string, mark cluster.Mark, asked []cluster.Request, st
 	return nil
 }
 
-// rounds is how often so many stacks change, for so many changes at least.
+// rounds returns how often the stacks must change for at least that many changes.
 func rounds(changes, stacks int) int { return (changes + stacks - 1) / stacks }
 
-// cutLast cuts the last parts off a name with dashes.
+// cutLast cuts the last parts off a name, which are separated by dashes.
 func cutLast(name string, parts int) (before, after string, found bool) {
 	at := len(name)
 	for range parts {

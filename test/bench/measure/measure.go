@@ -2,7 +2,7 @@
 // Copyright The AppStack Authors.
 
 // Package measure measures contenders on clusters: each measure plans its
-// trials, and carries them out one by one.
+// trials, and runs them one by one.
 package measure
 
 import (
@@ -22,37 +22,37 @@ const (
 	Stock       = "stock"
 )
 
-// limit is how long a trial may take, its steps that last by themselves aside.
+// limit is how long a trial may take, without its steps of fixed duration.
 const limit = 90 * time.Minute
 
 // Measure is one kind of measurement.
 type Measure struct {
-	// Name of the measure, and in words what it measures.
+	// Name of the measure, and a description.
 	Name, Doc string
 	// Plan lists the trials.
 	Plan func(Scale) []result.Key
-	// Run carries one out, on a cluster that is fresh.
+	// Run runs one trial on a fresh cluster.
 	Run func(context.Context, Scale, *cluster.Cluster, *result.Sample) error
 }
 
-// All are the measures, in the order in which they are made.
+// All returns the measures in the order in which they run.
 func All() []Measure {
 	return []Measure{stored, latency, settled, foreign, config, memory, soak, converge}
 }
 
-// Bench makes measurements.
+// Bench runs measures.
 type Bench struct {
-	// Root is the folder of the repository.
+	// Root is the root folder of the repository.
 	Root string
-	// Scale says how much is measured.
+	// Scale is the scale of the measures.
 	Scale Scale
-	// File has what was measured before, and gets what is measured.
+	// File contains earlier samples, and receives the new ones.
 	File result.File
-	// Version of the operator. Samples of another one count for nothing.
+	// Version of the operator. Samples of other versions are ignored.
 	Version string
 }
 
-// Run carries out the trials of the measures that are not in the file yet.
+// Run runs the trials of the measures that are not yet in the file.
 func (b Bench) Run(ctx context.Context, measures []Measure) error {
 	all, err := b.File.Load()
 	if err != nil {
@@ -98,7 +98,7 @@ func (b Bench) trial(ctx context.Context, measure Measure, key result.Key) (err 
 	return b.File.Add(sample)
 }
 
-// alone plans trials of AppStack alone.
+// alone plans trials of AppStack only.
 func alone(measure string, size, trials int) []result.Key {
 	keys := make([]result.Key, trials)
 	for i := range keys {

@@ -92,7 +92,7 @@ func runMemory(ctx context.Context, scale Scale, on *cluster.Cluster, sample *re
 	return failover(ctx, apps, pair, scale.Restarts, sample)
 }
 
-// measureMemory starts both managers anew, has stacks change, and measures.
+// measureMemory restarts both managers, changes stacks, and measures the memory.
 func measureMemory(ctx context.Context, apps *fleet, pair *pair, size int, sample *result.Sample) error {
 	if err := pair.start(ctx); err != nil {
 		return err
@@ -125,8 +125,8 @@ func measureMemory(ctx context.Context, apps *fleet, pair *pair, size int, sampl
 	return pair.stop()
 }
 
-// failover ends the leader in the moment in which a spec changes, and times
-// until the Deployment was written by the one that takes over.
+// failover terminates the leader at the moment of a change of a spec, and measures the
+// time until the new leader has written the Deployment.
 func failover(ctx context.Context, apps *fleet, pair *pair, times int, sample *result.Sample) error {
 	if err := pair.start(ctx); err != nil {
 		return err
@@ -179,13 +179,13 @@ func failover(ctx context.Context, apps *fleet, pair *pair, times int, sample *r
 	return pair.stop()
 }
 
-// pair is a manager that leads and one that waits.
+// pair is a leader and a standby.
 type pair struct {
 	managers
 	leader, standby manager
 }
 
-// start starts both, and waits until they know all stacks and have nothing to do.
+// start starts both, and waits until their caches are synced and they have nothing to do.
 func (p *pair) start(ctx context.Context) (err error) {
 	if p.leader, err = p.managers.start(ctx); err != nil {
 		return err
@@ -215,14 +215,14 @@ func (p *pair) stop() error {
 	return p.leader.Stop()
 }
 
-// history is a stack and its revisions, as the operator made them.
+// history is a stack with its revisions, as the operator created them.
 type history struct {
 	stack     *v1alpha1.AppStack
 	image     string
 	revisions [][]byte
 }
 
-// recordHistory has a stack go through so many revisions, and removes it.
+// recordHistory releases that many revisions of a stack, returns them, and deletes the stack.
 func recordHistory(ctx context.Context, on *cluster.Cluster, apps *fleet, revisions int) (*history, error) {
 	const name = "the-seed"
 	h := &history{}
@@ -276,7 +276,7 @@ func recordHistory(ctx context.Context, on *cluster.Cluster, apps *fleet, revisi
 	return h, nil
 }
 
-// clone makes a stack of that name with the same history. What it runs, the operator makes.
+// clone creates a stack of that name with the same history. The operator creates the other children.
 func (h *history) clone(ctx context.Context, kube client.Client, name string) error {
 	stack := contender.Stack(name, h.image)
 	if err := kube.Create(ctx, stack); err != nil {

@@ -20,19 +20,19 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/result"
 )
 
-// manager is an operator of which several run, and what it says of itself.
+// manager is one of several running operators, with the addresses of its endpoints.
 type manager struct {
 	*contender.Program
 	metrics, profiles, probes string
 }
 
-// managers numbers those of one trial, so that each has a log of its own.
+// managers numbers the managers of one trial, so that each has its own log.
 type managers struct {
 	on      *cluster.Cluster
 	started int
 }
 
-// start starts a manager, which waits to lead where another one does.
+// start starts a manager, which is a standby if another one leads.
 func (m *managers) start(ctx context.Context) (manager, error) {
 	m.started++
 	addresses, err := freeAddresses(ctx, 3)
@@ -54,7 +54,7 @@ func (m *managers) start(ctx context.Context) (manager, error) {
 	})
 }
 
-// freeAddresses are so many that nobody listens at.
+// freeAddresses returns that many unused addresses.
 func freeAddresses(ctx context.Context, count int) ([]string, error) {
 	var addresses []string
 	for range count {
@@ -62,7 +62,7 @@ func freeAddresses(ctx context.Context, count int) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("looking for a free port: %w", err)
 		}
-		defer func() { _ = listener.Close() }() // at the end, else the next one might be the same
+		defer func() { _ = listener.Close() }() // only at the end, or else the next one might be the same
 		addresses = append(addresses, listener.Addr().String())
 	}
 	return addresses, nil
@@ -76,7 +76,7 @@ func (m manager) leads(ctx context.Context) error {
 	})
 }
 
-// until waits until something is so.
+// until waits until the condition is true.
 func (m manager) until(ctx context.Context, what string, is func() bool) error {
 	for !is() {
 		select {
@@ -88,7 +88,7 @@ func (m manager) until(ctx context.Context, what string, is func() bool) error {
 	return nil
 }
 
-// spends keeps how long something takes, and the processor time of a program meanwhile.
+// spends records how long a function takes, and the CPU time of a program meanwhile.
 func spends(program *contender.Program, sample *result.Sample, name string, during func() error) error {
 	before, err := program.CPU()
 	if err != nil {
@@ -107,7 +107,7 @@ func spends(program *contender.Program, sample *result.Sample, name string, duri
 	return nil
 }
 
-// wait waits for so long.
+// wait waits for the duration.
 func wait(ctx context.Context, duration time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -117,10 +117,10 @@ func wait(ctx context.Context, duration time.Duration) error {
 	}
 }
 
-// series is the name under which scrape has the number of all series.
+// series is the name under which scrape returns the number of all series.
 const series = "series"
 
-// scrape reads the metrics at an address: for each name the sum over its series.
+// scrape reads the metrics at an address. It returns the sum over the series for each name.
 func scrape(ctx context.Context, address string) (map[string]float64, error) {
 	body, err := get(ctx, "http://"+address+"/metrics")
 	if err != nil {
@@ -141,7 +141,7 @@ func scrape(ctx context.Context, address string) (map[string]float64, error) {
 	return values, nil
 }
 
-// memory collects garbage, waits until no more is given back, and is what the process holds.
+// memory runs the garbage collector, waits until the memory is stable, and returns it.
 func (m manager) memory(ctx context.Context) (cluster.Memory, error) {
 	if _, err := get(ctx, "http://"+m.profiles+"/debug/pprof/heap?gc=1"); err != nil {
 		return cluster.Memory{}, err

@@ -5,43 +5,43 @@ package measure
 
 import "time"
 
-// Scale says how much is measured.
+// Scale defines how much is measured.
 type Scale struct {
-	// Converged are the numbers of stacks that each contender has to bring to run.
+	// Converged lists the numbers of stacks that each contender must run.
 	Converged []Converged
-	// Settled is how many stacks are left alone for SettledFor, and looked at every Resync.
+	// Settled is the number of stacks that stay unchanged for SettledFor, and are reconciled every Resync.
 	Settled            int
 	SettledFor, Resync time.Duration
-	// Memory are the numbers of stacks at which the memory is measured, each stack with Revisions,
-	// and Restarts is how often the operator starts for that, and for each way to end its leader.
+	// Memory lists the numbers of stacks at which the memory is measured, each stack with Revisions.
+	// Restarts is how often the operator starts for that, and for each way to terminate its leader.
 	Memory              []int
 	Revisions, Restarts int
-	// Foreign is the number of Deployments, of Secrets and of pods that are nobody's, and Idle for how long the operator is
-	// looked at before there are any.
+	// Foreign is the number of Deployments, of Secrets and of pods that belong to no stack. Idle is how long the operator is
+	// measured before they exist.
 	Foreign int
 	Idle    time.Duration
-	// Changes is how many changes are timed, for which Probes stacks take turns: idle, while Rolling others roll, and while
-	// Storm others are released at once, again and again. Timed is how often all of that is measured.
+	// Changes is the number of measured changes, over which Probes stacks take turns: idle, while Rolling others roll out, and while
+	// Storm others are updated at once, again and again. Timed is how often all of that is measured.
 	Changes, Probes, Rolling, Storm, Timed int
-	// Soak is for how long stacks change, SoakRate times a second, and Soaked how many there are.
+	// Soak is how long Soaked stacks change, SoakRate times a second.
 	Soak     time.Duration
 	SoakRate int
 	Soaked   int
-	// Updates is how often the stack changes whose bytes in etcd are counted.
+	// Updates is the number of updates of the stack whose size in etcd is measured.
 	Updates int
 }
 
-// Converged is a number of stacks under a setting of the control plane, each trial on a fresh cluster.
+// Converged is a number of stacks with a setting of the control plane. Each trial has a fresh cluster.
 type Converged struct {
 	Setting        string
 	Stacks, Trials int
-	// CreateOnly leaves them as they were created: they are neither updated nor rolled back.
+	// CreateOnly skips the update and the rollback.
 	CreateOnly bool
 }
 
-// Scales by their names.
+// Scales by name.
 var Scales = map[string]Scale{
-	// what docs/performance.md shows
+	// the source of docs/performance.md
 	"full": {
 		Converged: []Converged{
 			{Setting: Unthrottled, Stacks: 100, Trials: 5},
@@ -56,7 +56,7 @@ var Scales = map[string]Scale{
 		Soak: time.Hour, SoakRate: 5, Soaked: 200,
 		Updates: 50,
 	},
-	// the same with fewer, to see what a change did
+	// the same with fewer stacks, to see the effect of a change
 	"short": {
 		Converged: []Converged{
 			{Setting: Unthrottled, Stacks: 100, Trials: 3},
@@ -69,7 +69,7 @@ var Scales = map[string]Scale{
 		Soak: 5 * time.Minute, SoakRate: 5, Soaked: 100,
 		Updates: 50,
 	},
-	// that all of it works
+	// a test of the benchmark itself
 	"smoke": {
 		Converged: []Converged{
 			{Setting: Unthrottled, Stacks: 20, Trials: 1},

@@ -39,7 +39,7 @@ func runSettled(ctx context.Context, scale Scale, on *cluster.Cluster, sample *r
 	if err != nil {
 		return err
 	}
-	// what is measured is that nothing happens in this time
+	// nothing must happen in this time
 	if err := spends(program, sample, "settled", func() error { return wait(ctx, scale.SettledFor) }); err != nil {
 		return err
 	}

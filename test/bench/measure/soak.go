@@ -21,7 +21,7 @@ var soak = Measure{
 	Run:  runSoak,
 }
 
-// samples is how many are taken in the time of a soak.
+// samples is the number of samples per soak.
 const samples = 60
 
 func runSoak(ctx context.Context, scale Scale, on *cluster.Cluster, sample *result.Sample) error {
@@ -63,7 +63,7 @@ func runSoak(ctx context.Context, scale Scale, on *cluster.Cluster, sample *resu
 	return one.Stop()
 }
 
-// observe adds what the manager holds to the series.
+// observe adds the manager's memory and other resources to the series.
 func (m manager) observe(ctx context.Context, second float64, sample *result.Sample) error {
 	held, err := m.memory(ctx)
 	if err != nil {
@@ -84,9 +84,9 @@ func (m manager) observe(ctx context.Context, second float64, sample *result.Sam
 	return nil
 }
 
-// keepChanging changes one stack after the other, so many times a second: most
-// get another image, some another number of pods, and some are deleted and made
-// again under a new name.
+// keepChanging changes one stack after the other, rate times a second: most
+// get another image, some another number of replicas, and some are deleted and
+// created again with a new name.
 func keepChanging(ctx context.Context, apps *fleet, all []string, rate int) error {
 	dice := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same changes each time
 	ticker := time.NewTicker(time.Second / time.Duration(rate))

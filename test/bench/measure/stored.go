@@ -61,7 +61,7 @@ func runStored(ctx context.Context, scale Scale, on *cluster.Cluster, sample *re
 		total += size
 	}
 	sample.Values["stored.bytes"] = float64(total)
-	// one revision is the largest there is, content and record
+	// the largest revision, with content and record
 	one, err := on.Stored(ctx, func(resource, name string) bool {
 		return resource == "controllerrevisions" && name == fmt.Sprintf("%s-%d", app[0], scale.Updates+1)
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/result"
 )
 
-// Verdict is how a measured value stands to its goal.
+// Verdict is the result of comparing a measured value with its goal.
 type Verdict string
 
 // The verdicts.
@@ -23,16 +23,16 @@ const (
 	NoGoal      Verdict = "–"
 )
 
-// Row is a goal and what was measured.
+// Row is a goal with the measured value.
 type Row struct {
 	ID, Measure, Goal, Measured string
 	Verdict                     Verdict
 }
 
-// historyLimit is how many revisions a stack keeps besides the one that runs, where its spec does not say.
+// historyLimit is the default number of revisions that a stack keeps besides the running one.
 const historyLimit = 10
 
-// Goals holds the samples against the goals.
+// Goals compares the samples with the goals.
 func Goals(samples result.Samples) []Row {
 	g := goals{samples: samples}
 	for _, setting := range []struct {
@@ -73,13 +73,13 @@ type goals struct {
 	rows    []Row
 }
 
-// row adds a row of which nothing is measured yet.
+// row adds a row without a measured value.
 func (g *goals) row(id, what, goal string) *Row {
 	g.rows = append(g.rows, Row{ID: id, Measure: what, Goal: goal, Measured: "–", Verdict: NotMeasured})
 	return &g.rows[len(g.rows)-1]
 }
 
-// is tells what was measured, and whether that meets the goal.
+// is sets the measured value, and whether it meets the goal.
 func (r *Row) is(measured string, met bool) {
 	r.Measured, r.Verdict = measured, Missed
 	if met {
@@ -87,7 +87,7 @@ func (r *Row) is(measured string, met bool) {
 	}
 }
 
-// most adds a row: the median is to be so much at most.
+// most adds a row whose goal is a maximum of the median.
 func (g *goals) most(id, what string, measured summary, goal float64, decimals int, unit string) {
 	row := g.row(id, what, "≤ "+number(goal, decimalsOf(goal))+unit)
 	if measured.Trials > 0 {
@@ -95,14 +95,14 @@ func (g *goals) most(id, what string, measured summary, goal float64, decimals i
 	}
 }
 
-// tell adds a row of what explains the one before, and has no goal, where it was measured.
+// tell adds a row without a goal that explains the row before, if it was measured.
 func (g *goals) tell(id, what string, measured summary, decimals int, unit string) {
 	if measured.Trials > 0 {
 		g.rows = append(g.rows, Row{ID: id, Measure: what, Goal: "–", Measured: measured.text(decimals) + unit, Verdict: NoGoal})
 	}
 }
 
-// ratio adds a row: the median of a value is to be so many times another one's at most.
+// ratio adds a row whose goal is a maximum of the ratio of two medians.
 func (g *goals) ratio(id, what string, ours, theirs samples, name string, goal float64) {
 	a, b := ours.Of(name), theirs.Of(name)
 	row := g.row(id, what, fmt.Sprintf("≤ %s ×", number(goal, 2)))
@@ -121,7 +121,7 @@ func (g *goals) of(name string) samples {
 	return samples{g.samples.Where(func(k result.Key) bool { return k.Measure == name })}
 }
 
-// sizes are those that were measured in the setting.
+// sizes returns the measured sizes in the setting.
 func (g *goals) sizes(setting string) []int {
 	var all []int
 	for _, sample := range g.of("converge").Samples {
@@ -133,7 +133,7 @@ func (g *goals) sizes(setting string) []int {
 	return slices.Compact(all)
 }
 
-// middle is the size that requests and processor time are told of: 1,000, or the largest below.
+// middle returns the size for which requests and CPU time are reported: 1,000, or the largest below.
 func (g *goals) middle() int {
 	size := 0
 	for _, other := range g.sizes(measure.Unthrottled) {
@@ -144,7 +144,7 @@ func (g *goals) middle() int {
 	return size
 }
 
-// linear compares the time for a stack among many with that among fewer, for each two sizes that follow one another.
+// linear compares the time per stack between each two successive sizes.
 func (g *goals) linear() {
 	const what, goal = "time a stack, among many against among few", "linear: ≤ 1.25 ×"
 	sizes := g.sizes(measure.Unthrottled)
@@ -161,12 +161,12 @@ func (g *goals) linear() {
 	}
 }
 
-// each is the time to create a stack, or its like, among so many.
+// each returns the time per stack to create that many.
 func (g *goals) each(who string, size int) summary {
 	return g.converge(measure.Unthrottled, who, size).Of("create.seconds").over(size)
 }
 
-// rawGrowth tells how that time grows for the raw client, where it was measured: a cluster with more in it is slower itself.
+// rawGrowth reports how that time grows for the raw client, if it was measured: a larger cluster is itself slower.
 func (g *goals) rawGrowth(few, many int) string {
 	a, b := g.each("raw", few), g.each("raw", many)
 	if a.Trials == 0 || b.Trials == 0 {
@@ -211,7 +211,7 @@ func (g *goals) memory() {
 	foreign := g.of("foreign")
 	g.most("P6", fmt.Sprintf("%s Deployments, Secrets and pods each that are nobody's: memory", thousands(foreign.size())),
 		foreign.Of("with.resident.bytes").minus(foreign.Of("without.resident.bytes").Median).times(1e-6), 5, 1, " MB")
-	// the lease and the metrics are there without them
+	// renewing the lease and serving metrics take CPU time without these objects, too
 	idle := foreign.Of("idle.cpu.seconds").Median / foreign.Of("idle.seconds").Median
 	made := foreign.Of("made.cpu.seconds").minus(idle * foreign.Of("made.seconds").Median)
 	g.most("P6", "the same: processor time while they are made, over that of an idle operator", made, 0.5, 2, " s")
@@ -269,12 +269,12 @@ func (g *goals) processorTime() {
 	}
 }
 
-// soak compares the last quarter of the samples with the second one: what is flat
-// does not grow by more than a twentieth.
+// soak compares the last quarter of the samples with the second one. A flat value
+// grows by at most a twentieth.
 func (g *goals) soak() {
 	for _, held := range []struct {
 		what, name string
-		// A value is told times factor, with so many decimals, in the unit.
+		// A value is multiplied by factor, and shown with that many decimals and the unit.
 		factor   float64
 		decimals int
 		unit     string

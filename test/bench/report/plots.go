@@ -23,7 +23,7 @@ const (
 	height = 9 * vg.Centimeter
 )
 
-// plots draws what there are samples of.
+// plots draws a plot for each measure with samples.
 func plots(folder string, all result.Samples) error {
 	g := goals{samples: all}
 	for _, setting := range []string{measure.Unthrottled, measure.Stock} {
@@ -57,7 +57,7 @@ func plots(folder string, all result.Samples) error {
 	return plotSoak(folder, g)
 }
 
-// plotSoak shows each series beside the others: as a ratio to its first value.
+// plotSoak draws all series in one plot, each as a ratio to its first value.
 func plotSoak(folder string, g goals) error {
 	lines := map[string]plotter.XYs{}
 	order := []string{"resident.bytes", "heap.bytes", "goroutines", "series"}
@@ -72,7 +72,7 @@ func plotSoak(folder string, g goals) error {
 	return draw(folder, "soak", "Changes all the time: what the operator holds", "minutes", "ratio to the begin", order, lines)
 }
 
-// draw draws lines with points, in their order; nothing where there is none.
+// draw draws lines with points, in the given order. It draws no plot if there are no lines.
 func draw(folder, name, title, x, y string, order []string, lines map[string]plotter.XYs) error {
 	if len(lines) == 0 {
 		return nil

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package report tells what was measured: as JSON, as tables and as plots.
+// Package report writes results as JSON, as tables and as plots.
 package report
 
 import (
@@ -34,8 +34,8 @@ func Write(folder string, all result.Samples, version string) error {
 	return plots(folder, all)
 }
 
-// Tables are the goals and what was measured, who was how fast, and which
-// requests were made, in Markdown.
+// Tables returns the goals with the measured values, the times of each contender, and
+// the requests, in Markdown.
 func Tables(all result.Samples) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }

@@ -13,7 +13,7 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/result"
 )
 
-// converged are samples of two contenders, of whom AppStack takes so many times as long.
+// converged returns samples of two contenders. AppStack takes ratio times as long as the other.
 func converged(ratio float64) result.Samples {
 	var all result.Samples
 	for who, factor := range map[string]float64{"raw": 1, "appstack": ratio} {
@@ -47,10 +47,10 @@ func TestWhatHasNoGoal(t *testing.T) {
 	after := report.Goals(result.Samples{*sample})
 
 	if len(after) != len(before)+1 {
-		t.Errorf("%d rows with it and %d without: it is told where it was measured", len(after), len(before))
+		t.Errorf("%d rows with it and %d without: it must be shown only if it was measured", len(after), len(before))
 	}
 	if row := find(t, after, "P7", "of that"); row.Measured != "9 ms" || row.Goal != "–" || row.Verdict != report.NoGoal {
-		t.Errorf("it has no goal: %+v", row)
+		t.Errorf("it must have no goal: %+v", row)
 	}
 }
 
@@ -70,13 +70,13 @@ func TestGoals(t *testing.T) {
 			}
 			if row := find(t, rows, "P1", "among many"); row.Verdict != report.Met ||
 				!strings.HasPrefix(row.Measured, "1.00 ×") || !strings.HasSuffix(row.Measured, "; raw 1.00 ×)") {
-				t.Errorf("it is linear, and so is raw: %+v", row)
+				t.Errorf("both it and raw are linear: %+v", row)
 			}
 			if row := find(t, rows, "P2", "create: writes"); row.Verdict != report.Met || row.Measured != "6.00" {
 				t.Errorf("six writes are within the goal: %+v", row)
 			}
 			if row := find(t, rows, "P9", "SIGKILL"); row.Verdict != report.NotMeasured {
-				t.Errorf("nobody was killed: %+v", row)
+				t.Errorf("no leader was killed: %+v", row)
 			}
 		})
 	}
@@ -113,13 +113,13 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(tables), "| unthrottled | 100 | appstack | 1 | 2.0 | – |") {
-		t.Errorf("an update that was not measured took no time:\n%s", tables)
+		t.Errorf("an update that was not measured has a time:\n%s", tables)
 	}
 	if !strings.Contains(string(tables), "–, –, –, – |") {
-		t.Errorf("processor time that was not measured is told:\n%s", tables)
+		t.Errorf("CPU time that was not measured is shown:\n%s", tables)
 	}
 	if strings.Contains(string(tables), "| 7 |") {
-		t.Error("it tells of another version")
+		t.Error("it contains another version")
 	}
 	plot, err := os.ReadFile(filepath.Join(folder, "converge-unthrottled.svg"))
 	if err != nil || !strings.Contains(string(plot), "<svg") {

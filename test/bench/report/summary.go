@@ -12,13 +12,13 @@ import (
 	"github.com/appstack-dev/appstack/test/bench/result"
 )
 
-// samples are some whose summaries can be calculated with.
+// samples are samples whose summaries support arithmetic.
 type samples struct{ result.Samples }
 
-// Of is the summary of a value.
+// Of returns the summary of a value.
 func (s samples) Of(name string) summary { return summary{s.Samples.Of(name)} }
 
-// size is how large all of them are; 0 where there is none.
+// size returns the common size of the samples; 0 if there are none.
 func (s samples) size() int {
 	if len(s.Samples) == 0 {
 		return 0
@@ -28,22 +28,22 @@ func (s samples) size() int {
 
 type summary struct{ result.Summary }
 
-// times is the summary in another unit.
+// times converts the summary to another unit.
 func (s summary) times(factor float64) summary {
 	s.Median, s.Least, s.Most = s.Median*factor, s.Least*factor, s.Most*factor
 	return s
 }
 
-// over is the summary for one of so many.
+// over divides the summary by a size.
 func (s summary) over(size int) summary { return s.times(1 / float64(max(size, 1))) }
 
-// minus is the summary of what is more than that.
+// minus subtracts base from the summary.
 func (s summary) minus(base float64) summary {
 	s.Median, s.Least, s.Most = s.Median-base, s.Least-base, s.Most-base
 	return s
 }
 
-// text is the median, and the range where there is one; a dash for what was not measured.
+// text returns the median, and the range if there is one; a dash if nothing was measured.
 func (s summary) text(decimals int) string {
 	least, most := number(s.Least, decimals), number(s.Most, decimals)
 	if least == most {
@@ -52,7 +52,7 @@ func (s summary) text(decimals int) string {
 	return fmt.Sprintf("%s [%s–%s]", s.medianText(decimals), least, most)
 }
 
-// medianText is the median alone; a dash for what was not measured.
+// medianText returns the median alone; a dash if nothing was measured.
 func (s summary) medianText(decimals int) string {
 	if s.Trials == 0 {
 		return "–"
@@ -60,7 +60,7 @@ func (s summary) medianText(decimals int) string {
 	return number(s.Median, decimals)
 }
 
-// median is the one of the points' values.
+// median returns the median of the points' values.
 func median(points []result.Point) float64 {
 	values := make([]float64, len(points))
 	for i, point := range points {
@@ -80,7 +80,7 @@ func decimalsOf(value float64) int {
 	return 2
 }
 
-// number is a value with so many decimals, and commas between thousands.
+// number formats a value with that many decimals, and commas between thousands.
 func number(value float64, decimals int) string {
 	text := fmt.Sprintf("%.*f", decimals, value)
 	whole, fraction, found := strings.Cut(text, ".")

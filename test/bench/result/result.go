@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package result keeps what was measured: one sample a line, written as soon as
-// it is there, so that a run which was interrupted goes on where it was.
+// Package result stores samples, one per line, as soon as they are measured, so that
+// an interrupted run can resume.
 package result
 
 import (
@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// Key says what a sample is of.
+// Key identifies a sample.
 type Key struct {
 	// Measure is the name of the measure, such as "converge".
 	Measure string `json:"measure"`
-	// Setting is that of the control plane: "stock", or "unthrottled".
+	// Setting is the setting of the control plane: "stock" or "unthrottled".
 	Setting string `json:"setting"`
-	// Contender is who was measured.
+	// Contender is the name of the measured contender.
 	Contender string `json:"contender"`
 	// Size is the number of stacks.
 	Size int `json:"size"`
@@ -35,21 +35,21 @@ func (k Key) String() string {
 	return fmt.Sprintf("%s, %s, %s, %d stacks, trial %d", k.Measure, k.Setting, k.Contender, k.Size, k.Trial)
 }
 
-// Sample is what one trial measured.
+// Sample is the result of one trial.
 type Sample struct {
 	Key
 	// Values by name, with the unit as the last word: "create.seconds", "resident.bytes".
 	Values map[string]float64 `json:"values"`
-	// Repeats are values that were measured several times on one cluster.
+	// Repeats contains values that were measured several times on one cluster.
 	Repeats map[string][]float64 `json:"repeats,omitempty"`
-	// Counts are requests by what they were, for those who want to know which.
+	// Counts contains the number of requests by phase, verb and resource.
 	Counts map[string]map[string]int `json:"counts,omitempty"`
-	// Series are values over time, in seconds since the begin.
+	// Series contains values over time, in seconds since the start.
 	Series map[string][]Point `json:"series,omitempty"`
-	// Version of what was measured, and the time of the measurement.
+	// Version of the measured operator, and the time of the measurement.
 	Version string    `json:"version"`
 	At      time.Time `json:"at"`
-	// Took is how long the trial took, with the start of its cluster.
+	// Took is how long the trial took, including the start of its cluster.
 	Took float64 `json:"tookSeconds"`
 }
 
@@ -59,7 +59,7 @@ type Point struct {
 	Value  float64 `json:"value"`
 }
 
-// New is an empty sample.
+// New returns an empty sample.
 func New(key Key) *Sample {
 	return &Sample{
 		Key: key, Values: map[string]float64{}, Repeats: map[string][]float64{},
@@ -73,7 +73,7 @@ func (s *Sample) Repeat(name string, value float64) { s.Repeats[name] = append(s
 // File keeps samples.
 type File string
 
-// Load reads the samples; none where there is no file yet.
+// Load reads the samples; none if there is no file yet.
 func (f File) Load() (Samples, error) {
 	file, err := os.Open(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,7 +95,7 @@ func (f File) Load() (Samples, error) {
 	return all, nil
 }
 
-// Add writes a sample behind the others.
+// Add appends a sample.
 func (f File) Add(sample *Sample) error {
 	line, err := json.Marshal(sample)
 	if err != nil {
@@ -109,28 +109,28 @@ func (f File) Add(sample *Sample) error {
 	return errors.Join(err, file.Close())
 }
 
-// Samples are some of them.
+// Samples is a list of samples.
 type Samples []Sample
 
-// Where are those that the filter takes.
+// Where returns the samples that the filter accepts.
 func (s Samples) Where(take func(Key) bool) Samples {
 	return slices.DeleteFunc(slices.Clone(s), func(sample Sample) bool { return !take(sample.Key) })
 }
 
-// OfVersion are those of that version of the operator.
+// OfVersion returns the samples of that version of the operator.
 func (s Samples) OfVersion(version string) Samples {
 	return slices.DeleteFunc(slices.Clone(s), func(sample Sample) bool { return sample.Version != version })
 }
 
-// Has says whether there is a sample of the key.
+// Has reports whether there is a sample with the key.
 func (s Samples) Has(key Key) bool {
 	return slices.ContainsFunc(s, func(sample Sample) bool { return sample.Key == key })
 }
 
-// Summary is what several trials say of a value.
+// Summary summarizes the values of several trials.
 type Summary struct {
 	Median, Least, Most float64
-	// Trials is their number; 0 where the value was not measured.
+	// Trials is their number; 0 if the value was not measured.
 	Trials int
 }
 
@@ -150,7 +150,7 @@ func (s Samples) Of(name string) Summary {
 	return Summary{Median: Quantile(values, 0.5), Least: values[0], Most: values[len(values)-1], Trials: len(values)}
 }
 
-// Quantile is that of values in ascending order, between the two nearest of them (type 7 of Hyndman and Fan).
+// Quantile returns a quantile of values in ascending order. It interpolates between the two nearest (type 7 of Hyndman and Fan).
 func Quantile(sorted []float64, q float64) float64 {
 	position := q * float64(len(sorted)-1)
 	below := int(math.Floor(position))

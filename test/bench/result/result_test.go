@@ -18,7 +18,7 @@ func key(contender string, trial int) result.Key {
 func TestFileKeepsSamples(t *testing.T) {
 	file := result.File(filepath.Join(t.TempDir(), "samples.jsonl"))
 	if none, err := file.Load(); err != nil || len(none) != 0 {
-		t.Fatalf("before the first: %v, %v", none, err)
+		t.Fatalf("before the first sample: %v, %v", none, err)
 	}
 	for trial := 1; trial <= 2; trial++ {
 		sample := result.New(key("raw", trial))
@@ -36,7 +36,7 @@ func TestFileKeepsSamples(t *testing.T) {
 		t.Errorf("the second is %+v", all[1])
 	}
 	if !all.Has(key("raw", 1)) || all.Has(key("naive", 1)) {
-		t.Error("it knows others than those that it has")
+		t.Error("it reports samples that it does not have")
 	}
 }
 

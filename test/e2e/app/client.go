@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// client serves what the suite tells its helper pod to do, on CLIENT_PORT:
+// client serves the API of the suite's helper pod on CLIENT_PORT:
 //
 //	GET    /healthz
 //	GET    /fetch?url=U[&token=T][&insecure=true]   one request; see fetch.go
@@ -38,7 +38,7 @@ func (p program) client(ctx context.Context) error {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
-		// What the suite has not asked for by now it does not need.
+		// The suite does not need the results of requests that are still in progress.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		return server.Shutdown(ctx)

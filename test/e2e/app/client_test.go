@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// newHelper is the client's API, with what it dials decided by dial.
+// newHelper serves the client's API, whose connections are made by dial.
 func newHelper(t *testing.T, dial dialer) string {
 	t.Helper()
 	loads := &loads{dial: dial}

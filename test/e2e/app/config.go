@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// What BEHAVIOR may say.
+// The values of BEHAVIOR.
 const (
 	good         = "good"
-	slowStart    = "slow-start"     // listens after START_DELAY only
-	crashAtStart = "crash-at-start" // ends at once, with words
-	crashLater   = "crash-later"    // serves, and ends after CRASH_AFTER, with words
-	neverReady   = "never-ready"    // serves, and says that it is not healthy
+	slowStart    = "slow-start"     // listens only after START_DELAY
+	crashAtStart = "crash-at-start" // exits at once, with an error message
+	crashLater   = "crash-later"    // serves, and exits after CRASH_AFTER, with an error message
+	neverReady   = "never-ready"    // serves, but reports that it is not healthy
 	wrongPort    = "wrong-port"     // listens on PORT+1
 )
 
@@ -31,7 +31,7 @@ type config struct {
 	startDelay time.Duration // START_DELAY
 	crashAfter time.Duration // CRASH_AFTER
 	file       string        // FILE, which /file serves
-	// drain (DRAIN) is how long no request may have come before a server that was told to stop does.
+	// drain (DRAIN) is how long a server receives no request before it stops after SIGTERM.
 	drain time.Duration
 }
 
@@ -44,7 +44,7 @@ func (p program) config() (config, error) {
 	if !slices.Contains(behaviors, read.behavior) {
 		return config{}, exit{exitUsage, fmt.Sprintf("BEHAVIOR: %q is none of %s", read.behavior, strings.Join(behaviors, ", "))}
 	}
-	// APP_CONFIG has no effect. It can be wrong, which is what the suite needs.
+	// APP_CONFIG has no effect, but can be invalid, which the suite needs.
 	if text := p.getenv("APP_CONFIG"); text != "" {
 		for pair := range strings.SplitSeq(text, ",") {
 			if key, _, found := strings.Cut(pair, "="); !found || key == "" {
@@ -80,7 +80,7 @@ func (p program) port(name, unset string) (int, error) {
 	return port, nil
 }
 
-// env takes an empty variable for one that is not set, as an ENV line without a value makes it.
+// env treats an empty variable, as from an ENV line without a value, as unset.
 func (p program) env(name, unset string) string {
 	if value := p.getenv(name); value != "" {
 		return value

@@ -14,22 +14,21 @@ import (
 const (
 	healthPath = "/healthz"
 
-	// Together they are less than the 30 seconds after which Kubernetes kills.
+	// Together they are less than 30 seconds, after which Kubernetes kills the container.
 	drainAtMost    = 15 * time.Second
 	shutdownAtMost = 8 * time.Second
 )
 
 // server is an HTTP server that loses no request when it stops.
 //
-// Those who send requests learn late that they should not: new connections go on
-// to come until every node has heard, and one that is kept alive stays where it
-// is. So the server goes on to accept and to answer, and only closes each
-// connection with its next answer, which tells the client so beforehand. When no
-// request has come for a while, nobody sends any more, and what is left are
-// connections that have been idle for that long.
+// Clients learn late that the server stops: new connections arrive until every node
+// has updated its endpoints, and kept-alive connections stay on this server. So it
+// continues to accept and to answer, but closes each connection with its next answer,
+// which announces that to the client. When no request has arrived for a while, no
+// client sends any more, and only connections that were idle for that long are left.
 //
-// http.Server.Shutdown and SetKeepAlivesEnabled(false) alone close the idle
-// connections at once, those that a request is just on its way to as well.
+// http.Server.Shutdown and SetKeepAlivesEnabled(false) alone close all idle
+// connections at once, even if a request is already on its way.
 type server struct {
 	http     *http.Server
 	quiet    time.Duration
@@ -37,11 +36,11 @@ type server struct {
 	draining atomic.Bool
 }
 
-// newServer has no timeouts: a server that closes a connection by itself may lose what is on its way.
+// newServer sets no timeouts: a server that closes a connection by itself may lose a request on its way.
 func newServer(handler http.Handler, quiet time.Duration) *server {
 	s := &server{quiet: quiet}
 	s.http = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != healthPath { // the kubelet does not stop to ask
+		if r.URL.Path != healthPath { // the kubelet never stops probing
 			s.requests.Add(1)
 		}
 		if s.draining.Load() {
@@ -64,8 +63,8 @@ func (s *server) stop() error {
 	return nil
 }
 
-// waitUntilQuiet looks many times instead of once. A process that got no CPU for a
-// while has seen no request either, and wakes up with all of them at its door.
+// waitUntilQuiet checks many times instead of once. A process that got no CPU for a
+// while has seen no requests in that time, and many are waiting when it resumes.
 func (s *server) waitUntilQuiet() {
 	const looks = 20
 	end := time.Now().Add(drainAtMost)

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// A server under load is stopped as in a rolling update, again and again: new
-// connections are sent to the next one first, and those that are kept alive stay.
-// No request is lost, and none had to be sent twice.
+// Servers under load are stopped one after the other as in a rolling update: first new
+// connections go to the next server, while kept-alive connections stay. No request is
+// lost, and none is sent twice.
 func TestStopLosesNothing(t *testing.T) {
 	const rounds = 6
 	env := func(round int) map[string]string {
 		return map[string]string{"VERSION": fmt.Sprintf("v%d", round), "DRAIN": "300ms"}
 	}
 	server := start(t, env(0))
-	var current atomic.Value // the address that new connections go to
+	var current atomic.Value // the address of new connections
 	current.Store(receive(t, "the address", server.addresses))
 	load := startLoad("http://app.test/", 40, time.Minute, func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return direct(ctx, network, current.Load().(string))
@@ -59,7 +59,7 @@ func TestStopLosesNothing(t *testing.T) {
 	}
 }
 
-// What the test above says is not there can be seen: this server ends with requests in progress.
+// The failures that the test above excludes are detectable: this server exits with requests in progress.
 func TestHardStopIsSeen(t *testing.T) {
 	var blocking atomic.Bool
 	var inside atomic.Int64
@@ -84,7 +84,7 @@ func TestHardStopIsSeen(t *testing.T) {
 	blocking.Store(true)
 	eventually(t, "requests are in progress", func() bool { return inside.Load() > 5 })
 	current.Store(next.Listener.Addr().String())
-	blocking.Store(false) // those inside stay, and none comes in that nobody would end
+	blocking.Store(false) // requests in progress stay blocked, and no new one blocks
 	server.CloseClientConnections()
 	load.stop()
 
@@ -97,8 +97,8 @@ func TestHardStopIsSeen(t *testing.T) {
 	}
 }
 
-// What came before the stop is answered, new connections are accepted for a while,
-// and every answer says that it is the last one of its connection.
+// Requests from before the stop are answered, new connections are accepted for a while,
+// and every answer announces that it is the last one of its connection.
 func TestStopAnswersFirst(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

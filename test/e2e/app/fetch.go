@@ -25,11 +25,11 @@ type Fetched struct {
 	Error  string `json:"error"`
 }
 
-// fetch makes one request, on a connection of its own. A redirect is not
-// followed: it is the answer.
+// fetch sends one request on a new connection. It returns redirects instead of following
+// them.
 //
-// The token may come in the header X-Token too, where no log of URLs has it. The
-// proxy of the API server keeps Authorization for itself.
+// The token may also be in the header X-Token, so that no log of URLs contains it. The
+// proxy of the API server does not forward Authorization.
 func fetch(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	token := cmp.Or(r.Header.Get("X-Token"), query.Get("token"))

@@ -17,7 +17,7 @@ import (
 // patience is the timeout for tests that would hang.
 const patience = 30 * time.Second
 
-// process is a program that runs in the test's process.
+// process is a program that runs inside the test's process.
 type process struct {
 	stop           context.CancelFunc // as SIGTERM does
 	ports          chan int           // the port that it would listen on
@@ -55,7 +55,7 @@ func start(t *testing.T, env map[string]string, args ...string) *process {
 	return p
 }
 
-// receive is <-from, within patience.
+// receive returns <-from, or fails after patience.
 func receive[T any](t *testing.T, what string, from <-chan T) T {
 	t.Helper()
 	select {
@@ -128,7 +128,7 @@ func try(ctx context.Context, client *http.Client, method, url string) (answer, 
 	return answer{status: response.StatusCode, body: string(body), header: response.Header, close: response.Close}, err
 }
 
-// newClient has connections of its own, which end with the test.
+// newClient returns a client with its own connections, which are closed at the end of the test.
 func newClient(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{}

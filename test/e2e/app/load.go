@@ -23,7 +23,7 @@ const (
 	loadTimeout = 10 * time.Second
 )
 
-// loads holds the load that runs, or the last one that did.
+// loads contains the running load, or else the last one.
 type loads struct {
 	dial dialer
 
@@ -75,7 +75,7 @@ func loadParameters(query url.Values) (target string, rate int, duration time.Du
 	if err != nil {
 		return "", 0, 0, fmt.Errorf("url: %w", err)
 	}
-	// TLS would write on its own, and hide whether a request was sent (see countedConn).
+	// TLS also writes data of its own, which would hide whether a request was sent (see countedConn).
 	if parsed.Scheme != "http" || parsed.Hostname() == "" {
 		return "", 0, 0, fmt.Errorf("url: %q does not begin with http:// and a host", target)
 	}
@@ -93,15 +93,15 @@ func loadParameters(query url.Values) (target string, rate int, duration time.Du
 	return target, rate, duration, nil
 }
 
-// load is two attacks at once: how a server stops shows in connections that are
-// kept alive, and how clients are sent to the next one in new connections. Their
-// rates are constant: a slow answer delays no other request.
+// load is two concurrent attacks: kept-alive connections test how a server stops, and
+// new connections how clients are directed to the next one. Their rates are constant:
+// a slow answer delays no other request.
 type load struct {
 	url       string
 	began     time.Time
 	keepAlive *attack
 	fresh     *attack
-	done      chan struct{} // closed when nothing is in flight any more
+	done      chan struct{} // closed when no request is in flight anymore
 
 	mu    sync.Mutex
 	ended time.Time
@@ -131,7 +131,7 @@ func startLoad(url string, rate int, duration time.Duration, dial dialer) *load 
 	return l
 }
 
-// stop returns when what was in flight is answered.
+// stop returns when all requests in flight are answered.
 func (l *load) stop() {
 	l.keepAlive.stopped.Store(true)
 	l.fresh.stopped.Store(true)
@@ -187,7 +187,7 @@ func newAttack(dial dialer, keepAlive bool) *attack {
 }
 
 func (a *attack) run(url string, rate vegeta.Pacer, duration time.Duration) {
-	// The library's own Stop leaves it to chance how many requests are still sent.
+	// After the library's own Stop a random number of requests is still sent.
 	pace := stoppable{Pacer: rate, stopped: &a.stopped}
 	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: url})
 	for result := range a.attacker.Attack(target, pace, duration, "") {

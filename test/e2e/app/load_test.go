@@ -20,7 +20,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// counter counts connections that a server has accepted.
+// counter counts the connections that a server accepts.
 type counter struct{ atomic.Uint64 }
 
 func (c *counter) count(_ net.Conn, state http.ConnState) {
@@ -78,7 +78,7 @@ func TestLoadCountsErrors(t *testing.T) {
 	if got, want := report.KeepAlive.Errors+report.NewConnections.Errors, failures.Load(); got != want {
 		t.Errorf("%d errors, want %d", got, want)
 	}
-	// One that no request was sent on may still be on its way.
+	// The server may not yet have accepted a connection without a request.
 	eventually(t, "the server has counted as many connections", func() bool {
 		report := getJSON[Report](t, http.MethodGet, helper+"/load")
 		return report.KeepAlive.Connections+report.NewConnections.Connections == connections.Load()
@@ -128,7 +128,7 @@ func TestLoadEnds(t *testing.T) {
 	helper := newHelper(t, direct)
 	getJSON[Report](t, http.MethodPost, helper+"/load?rate=100&for=50ms&url="+target.URL)
 	eventually(t, "the load ends by itself", func() bool { return !getJSON[Report](t, http.MethodGet, helper+"/load").Running })
-	// Then there is room for another one.
+	// Then another load can start.
 	if report := getJSON[Report](t, http.MethodPost, helper+"/load?rate=100&url="+target.URL+"/2"); report.URL != target.URL+"/2" {
 		t.Errorf("the report is about %s, want the second load", report.URL)
 	}
@@ -184,14 +184,14 @@ func TestLoadWithoutAnswers(t *testing.T) {
 	}
 }
 
-// A server answers the first request of each connection, and closes it when the
-// second one has come. net/http sends that one again, and says nothing.
+// A server answers the first request of each connection, and closes the connection after
+// it has received the second one. net/http silently sends that one again.
 func TestLoadCountsRetries(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }() // it is only there to be dialed
+	defer func() { _ = listener.Close() }() // it is only dialed
 	var dropped counter
 	go func() {
 		for {
@@ -200,7 +200,7 @@ func TestLoadCountsRetries(t *testing.T) {
 				return
 			}
 			go func() {
-				defer func() { _ = conn.Close() }() // that is the fault
+				defer func() { _ = conn.Close() }() // the simulated fault
 				reader := bufio.NewReader(conn)
 				if _, err := http.ReadRequest(reader); err != nil {
 					return

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command app is the image of the end-to-end tests: a small HTTP server that the
-// suite runs in versions, good and bad ones, and the client that puts load on it.
+// Command app is the image of the end-to-end tests: a small HTTP server, of which the
+// suite runs good and bad versions, and the client that generates load.
 //
 //	app, app serve   serves its version; see config.go for the environment
-//	app check        asks the server beside it whether it is healthy
-//	app client       fetches and attacks what the suite tells it to; see client.go
+//	app check        checks the health of the server in the same container
+//	app client       sends requests and load for the suite; see client.go
 //
-// It is a module of its own because of the load library, which has nothing to do
-// with the operator.
+// It is a separate module because of the load library, which the operator does not
+// need.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"syscall"
 )
 
-// Exit codes. The suite tells by them why a container ended.
+// Exit codes, by which the suite recognizes why a container exited.
 const (
 	exitFailure    = 1
 	exitCrash      = 2
@@ -33,7 +33,7 @@ const (
 )
 
 func main() {
-	// As the first process of a container it gets no signal that it does not ask for.
+	// The first process of a container receives only signals that it handles.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	code := program{
 		getenv: os.Getenv,
@@ -45,14 +45,14 @@ func main() {
 	os.Exit(code)
 }
 
-// program is the app with its surroundings.
+// program is the app with its environment.
 type program struct {
 	getenv         func(string) string
 	stdout, stderr io.Writer
 	listen         func(port int) (net.Listener, error)
 }
 
-// run ends when the command does, or when ctx does, and returns the exit code.
+// run runs the command until it ends or ctx is done, and returns the exit code.
 func (p program) run(ctx context.Context, args []string) int {
 	err := p.command(ctx, args)
 	if err == nil {
@@ -85,7 +85,7 @@ func (p program) command(ctx context.Context, args []string) error {
 	}
 }
 
-// exit is an error with an exit code of its own.
+// exit is an error with its own exit code.
 type exit struct {
 	code  int
 	words string

@@ -17,7 +17,7 @@ import (
 const (
 	maxFirstErrors = 20
 	maxAnswers     = 50
-	maxAnswer      = 1 << 10 // of a body, the bytes that are looked at
+	maxAnswer      = 1 << 10 // the bytes of a body that count
 	otherAnswers   = "(other)"
 )
 
@@ -34,21 +34,21 @@ type Report struct {
 // AttackReport is the result of all completed requests.
 type AttackReport struct {
 	Requests uint64 `json:"requests"`
-	// Errors are requests without a whole answer, and with another status than 200.
+	// Errors counts requests without a complete answer or with a status other than 200.
 	Errors      uint64   `json:"errors"`
 	FirstErrors []Failed `json:"firstErrors"` // up to 20
-	// StatusCodes counts requests without a whole answer as "0".
+	// StatusCodes counts requests without a complete answer as "0".
 	StatusCodes map[string]uint64 `json:"statusCodes"`
-	// Answers counts the requests that are no errors by the text of the answer. Its values add up to Requests - Errors:
-	// beyond 50 texts all others are one, "(other)".
+	// Answers counts the successful requests by the text of the answer. Its values add up to Requests - Errors:
+	// after 50 texts all others count as "(other)".
 	Answers map[string]uint64 `json:"answers"`
-	// Rate is in requests per second, between the first and the last one sent.
+	// Rate is the number of requests per second between the first and the last one sent.
 	Rate float64 `json:"rate"`
-	// Connections were opened.
+	// Connections is the number of opened connections.
 	Connections uint64 `json:"connections"`
-	// Retries were made silently by net/http: a request was written to a kept connection, the server closed it without
-	// an answer, and the request was sent again on another one. It is no error here, and would be one if the request
-	// could not be repeated.
+	// Retries counts silent retries by net/http: a request was written to a kept-alive connection, the server closed it
+	// without an answer, and the request was sent again on another one. This is not an error here, but would be one for
+	// requests that cannot be repeated.
 	Retries uint64 `json:"retries"`
 
 	P50Ms  float64 `json:"p50Ms"`
@@ -64,10 +64,10 @@ type AttackReport struct {
 type Failed struct {
 	Time   time.Time `json:"time"` // when the request was sent
 	Text   string    `json:"text"`
-	Status int       `json:"status"` // 0 without a whole answer
+	Status int       `json:"status"` // 0 without a complete answer
 }
 
-// tally counts results. The library's Metrics would keep every error text that there is.
+// tally counts results. The library's Metrics would keep every error text.
 type tally struct {
 	requests, errors uint64
 	first            []Failed
@@ -105,7 +105,7 @@ func (t *tally) add(result *vegeta.Result) {
 	t.answers[text]++
 }
 
-// failed is called with a result of status 0 or another one than 200.
+// failed describes a result with status 0 or a status other than 200.
 func failed(result *vegeta.Result, body string) Failed {
 	text := result.Error
 	if code := int(result.Code); code != 0 {

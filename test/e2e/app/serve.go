@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// serve is the app itself, as BEHAVIOR says.
+// serve runs the server with the configured BEHAVIOR.
 func (p program) serve(ctx context.Context) error {
 	config, err := p.config()
 	if err != nil {

@@ -175,7 +175,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]struct {
-		env    map[string]string // of the server; none is there without
+		env    map[string]string // of the server; without, no server runs
 		code   int
 		stderr string
 	}{

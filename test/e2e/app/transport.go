@@ -14,13 +14,13 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// idleAtMost is how long a kept connection may be unused. A client has to give it up before the server does: a server
-// that drains closes what was idle for its DRAIN, whether or not a request is just on its way there. It is half of that.
+// idleAtMost is how long a kept-alive connection may be idle. The client must close it before the server does: a draining
+// server closes connections that were idle for its DRAIN, even if a request is on its way. It is half of that.
 const idleAtMost = time.Second
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// countedTransport counts what net/http does without saying: how many connections
+// countedTransport counts what net/http does not report: how many connections
 // it opens, and which requests it sends twice.
 type countedTransport struct {
 	http        *http.Transport
@@ -46,9 +46,9 @@ func newCountedTransport(dial dialer, keepAlive bool) *countedTransport {
 	return t
 }
 
-// RoundTrip looks at each connection that the request is given. On the second, the
-// first has failed. If nothing was written to it meanwhile, it was found closed,
-// and no server has missed the request: that is no retry.
+// RoundTrip observes each connection that the request gets. A second one means that the
+// first failed. If nothing was written to the first, it was already closed, and no
+// server received the request: this does not count as a retry.
 func (t *countedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	var (
 		before  *countedConn
@@ -65,7 +65,7 @@ func (t *countedTransport) RoundTrip(request *http.Request) (*http.Response, err
 	return t.http.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
 }
 
-// countedConn knows how many bytes were written to it.
+// countedConn counts the bytes written to it.
 type countedConn struct {
 	net.Conn
 
