@@ -22,7 +22,7 @@ const (
 	home = "https://github.com/appstack-dev/appstack/spdx/"
 	// ownLicense is the license of this repository.
 	ownLicense = "Apache-2.0"
-	// unknown is what SPDX has for what is not said.
+	// unknown is SPDX's value for missing information.
 	unknown = "NOASSERTION"
 	// mainID is the ID of the program's own element.
 	mainID = "Program"

@@ -41,8 +41,8 @@ func findSources() (sources, error) {
 	return found, nil
 }
 
-// licenses are those that the modules of a program declare, as SPDX expressions.
-// They are read in the very modules that the program was built of.
+// licenses returns the licenses that the modules of a program declare, as SPDX expressions.
+// It reads them in exactly the modules from which the program was built.
 func (s sources) licenses(of program) (map[module]string, error) {
 	licenses := map[module]string{}
 	for _, m := range of.modules {

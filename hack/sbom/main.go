@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Command sbom writes down what Go programs are made of, in SPDX, and checks
-// what is written down. What it knows is in the programs themselves, where the
-// toolchain has put it, and in the modules that they were built from.
+// Command sbom writes and checks the software bills of materials of Go programs in
+// SPDX format. Its sources are the programs' own build info, which the toolchain
+// embeds, and the modules from which they were built.
 //
 // The same program and the same time give the same document.
 package main

@@ -106,7 +106,7 @@ func (r *resolver) look(want model.Questions, now time.Time) model.Answers {
 	return images
 }
 
-// ask returns what is known of an image. It requests an unknown one, and gives up when the release
+// ask returns the image if it is resolved. It starts to resolve an unknown one, and gives up when the release
 // has waited long enough.
 func (r *resolver) ask(request model.ImageRequest, now time.Time) (image model.Image, known bool) {
 	asked := r.questions[request]
@@ -157,7 +157,7 @@ func (r *resolver) hear(registry *Registry, now time.Time) (woken bool) {
 	return woken && r.session != nil
 }
 
-// answer returns what is known of the images of the next revision, and reads its ConfigMaps.
+// answer returns the resolved images of the next revision, and reads its ConfigMaps.
 func (w *World) answer(questions model.Questions) model.Answers {
 	if w.Registry == nil {
 		return w.readConfig(questions, model.Answers{Release: questions.Release})
