@@ -20,11 +20,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// limit ends a command that waits for what does not come.
+// limit is the time after which a command is ended.
 const limit = 4 * time.Minute
 
-// Path is the program that KUBECTL names, or the one of the PATH, or the one
-// beside the kubeconfig.
+// Path returns the program: the one that KUBECTL names, or the one in PATH, or the one beside the
+// kubeconfig.
 func Path() string {
 	GinkgoHelper()
 	if path, err := exec.LookPath(cmp.Or(os.Getenv("KUBECTL"), "kubectl")); err == nil {
@@ -35,7 +35,7 @@ func Path() string {
 	return beside
 }
 
-// Attempt runs kubectl with the input.
+// Attempt runs kubectl with the input, and returns its output and its error.
 func Attempt(input string, args ...string) (stdout, stderr string, err error) {
 	GinkgoHelper()
 	var out, errs bytes.Buffer
@@ -48,7 +48,7 @@ func Attempt(input string, args ...string) (stdout, stderr string, err error) {
 	return out.String(), errs.String(), err
 }
 
-// Run runs kubectl, which has to succeed, and is what it prints.
+// Run runs kubectl, which must succeed, and returns its output.
 func Run(args ...string) string {
 	GinkgoHelper()
 	stdout, stderr, err := Attempt("", args...)
@@ -57,9 +57,9 @@ func Run(args ...string) string {
 }
 
 // ApplyDefinitions applies the CustomResourceDefinitions of a file or folder,
-// from the client's side as users do, and returns when the API server serves
-// them. One attempt to wait is not enough: for a definition so new that it has
-// no conditions at all, kubectl wait and the filters of jsonpath end with an error.
+// by client-side apply as users do, and returns when the API server serves them. It waits
+// repeatedly: for a new definition without any condition, kubectl wait and the filters of jsonpath
+// fail.
 func ApplyDefinitions(path string) {
 	GinkgoHelper()
 	Run("apply", "-f", path)

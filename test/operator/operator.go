@@ -22,30 +22,30 @@ import (
 	"github.com/appstack-dev/appstack/internal/render"
 )
 
-// Options say how the operator is run.
+// Options configure the operator.
 type Options struct {
-	// Defaults are those of render.StandardDefaults where they are left out.
+	// Defaults default to render.StandardDefaults.
 	Defaults render.Defaults
-	// Resync is how often every stack is looked at though nothing happened. Defaults to never.
+	// Resync is the interval at which every stack is reconciled without a change. Defaults to never.
 	Resync time.Duration
-	// Registries say how registries are reached. Left out, none is asked: tests that
-	// are not about images run them as written.
+	// Registries configure access to registries. By default none is contacted: images run as
+	// written.
 	Registries *image.Registries
 	// ImageWait is how long a release waits for its images. Defaults to 10 seconds.
 	ImageWait time.Duration
-	// Namespaces are those whose stacks are worked on. Defaults to all.
+	// Namespaces are the namespaces whose stacks are reconciled. Defaults to all.
 	Namespaces []string
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.WithDelayedExecution
-	// Metrics is where the operator's own metrics are registered. Defaults to a registry of its own.
+	// Metrics is where the operator's metrics are registered. Defaults to a new registry.
 	Metrics prometheus.Registerer
 }
 
-// errNotStopped is an operator that does not end.
+// errNotStopped is returned if the operator does not stop.
 var errNotStopped = errors.New("the operator did not stop within 30 s")
 
-// Start runs the operator and waits for its cache. The returned function stops
-// it and waits for its end.
+// Start runs the operator and waits until its cache is filled. The returned function stops it and
+// waits until it has stopped.
 func Start(ctx context.Context, config *rest.Config, options Options) (stop func() error, err error) {
 	if options.Metrics == nil {
 		options.Metrics = prometheus.NewRegistry()
@@ -109,13 +109,13 @@ func Start(ctx context.Context, config *rest.Config, options Options) (stop func
 	return stop, nil
 }
 
-// Reconciled is how many passes the operators of this process have made.
+// Reconciled returns the number of reconciles of all operators in this process.
 func Reconciled() float64 { return total("controller_runtime_reconcile_total") }
 
-// Panics is how many of them have panicked.
+// Panics returns how many of them panicked.
 func Panics() float64 { return total("controller_runtime_reconcile_panics_total") }
 
-// total is the sum of a counter of the controller's over its other labels.
+// total returns the sum of a counter of the controller over its other labels.
 func total(counter string) float64 {
 	families, err := metrics.Registry.Gather()
 	if err != nil {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package oracle says what a namespace with a stack has come to, in a form in
-// which two of them can be compared, and what is wrong with it.
+// Package oracle describes the state of a namespace with a stack, so that two of them can be
+// compared, and reports what is wrong with it.
 package oracle
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Namespace is what the API server has of the stacks of a namespace.
+// Namespace has the stacks of a namespace and their objects, as stored in the API server.
 type Namespace struct {
 	Name        string
 	Stacks      []v1alpha1.AppStack
@@ -39,7 +39,7 @@ type Namespace struct {
 	Copies []corev1.ConfigMap
 }
 
-// Read reads it past any cache.
+// Read reads the namespace without a cache.
 func Read(ctx context.Context, kube client.Reader, namespace string) (Namespace, error) {
 	n := Namespace{Name: namespace}
 	var (
@@ -68,7 +68,8 @@ func Read(ctx context.Context, kube client.Reader, namespace string) (Namespace,
 	return n, nil
 }
 
-// children are all objects but the stacks themselves and what controllers of Kubernetes make.
+// children returns all objects of the operator: not the stacks, and not the objects of other
+// controllers.
 func (n Namespace) children() []client.Object {
 	var all []client.Object
 	for i := range n.Revisions {
@@ -92,8 +93,8 @@ func (n Namespace) children() []client.Object {
 	return all
 }
 
-// Versions are the resource versions of all that the operator writes. They
-// stand still while it writes nothing.
+// Versions returns the resource versions of all objects that the operator writes. They do not change
+// while it writes nothing.
 func (n Namespace) Versions() string {
 	var lines []string
 	for i := range n.Stacks {
@@ -105,8 +106,8 @@ func (n Namespace) Versions() string {
 	return strings.Join(lines, "\n")
 }
 
-// State is all that is there, in words that do not say when it came to be, nor
-// under which identity: two runs that end alike have the same.
+// State returns the whole state as text, without times and identities: two runs with the same end
+// have the same text.
 func (n Namespace) State() (string, error) {
 	var text strings.Builder
 	for i := range n.Stacks {
@@ -154,8 +155,8 @@ func (n Namespace) State() (string, error) {
 	return plain(text.String(), n.Name), nil
 }
 
-// Running is what runs, and how the stack stands, whatever led there: no
-// revision numbers, and no history.
+// Running returns the running objects and the conditions of the stack as text, without revision
+// numbers and history.
 func (n Namespace) Running() (string, error) {
 	var text strings.Builder
 	for i := range n.Stacks {
@@ -180,14 +181,14 @@ func (n Namespace) Running() (string, error) {
 	}
 	for i := range n.ReplicaSets {
 		if set := n.ReplicaSets[i]; set.Status.Replicas > 0 {
-			// not its name: a Deployment that is made again gives its ReplicaSet another one, while the old is still there
+			// without its name: a recreated Deployment names its ReplicaSet differently while the old one still exists
 			fmt.Fprintf(&text, "--- ReplicaSet\n%d of %d pods ready\n", set.Status.ReadyReplicas, set.Status.Replicas)
 		}
 	}
 	return plain(text.String(), n.Name), nil
 }
 
-// write writes an object without what differs from run to run.
+// write adds an object to the text, without the fields that differ from run to run.
 func write(text *strings.Builder, kind string, object client.Object, more func()) error {
 	name := object.GetName()
 	object.SetUID("")
@@ -237,18 +238,18 @@ func dump(text *strings.Builder, title string, value any) error {
 
 var (
 	moment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
-	// podName is that of a Deployment's pod: its template's hash stays, its own five letters go.
+	// podName matches the name of a Deployment's pod: the hash of its template is kept, its suffix is not.
 	podName = regexp.MustCompile(`(-[0-9a-f]{7,10})-[bcdfghjklmnpqrstvwxz2456789]{5}\b`)
 )
 
-// plain leaves out of the text when things were, and where.
+// plain removes times and the namespace from the text.
 func plain(text, namespace string) string {
 	text = moment.ReplaceAllString(text, "TIME")
 	text = podName.ReplaceAllString(text, "$1-POD")
 	return strings.ReplaceAll(text, namespace, "NAMESPACE")
 }
 
-// Diff is what differs between two states, a line each; empty where nothing does.
+// Diff returns the lines that differ between two states; empty if none do.
 func Diff(want, got string) string {
 	if want == got {
 		return ""

@@ -16,8 +16,8 @@ import (
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
-// Wrong is what must not be, whatever happened before: something left behind, a
-// revision twice, a history out of order, a status that speaks of an earlier spec.
+// Wrong returns violated invariants: objects left behind, duplicate revisions, a history out of
+// order, an outdated status.
 func (n Namespace) Wrong() []string {
 	var wrong []string
 	for _, child := range n.children() {
@@ -33,7 +33,7 @@ func (n Namespace) Wrong() []string {
 	return wrong
 }
 
-// orphaned is a child that has no stack, or another owner.
+// orphaned reports a child without a stack, or with another owner.
 func (n Namespace) orphaned(child client.Object, name string) []string {
 	at := slices.IndexFunc(n.Stacks, func(s v1alpha1.AppStack) bool { return s.Name == name })
 	if at < 0 || !metav1.IsControlledBy(child, &n.Stacks[at]) {
@@ -42,7 +42,7 @@ func (n Namespace) orphaned(child client.Object, name string) []string {
 	return nil
 }
 
-// outdated is a status that does not speak of the spec as it is.
+// outdated reports a status that is not for the current generation.
 func outdated(stack *v1alpha1.AppStack) []string {
 	var wrong []string
 	if stack.Status.ObservedGeneration != stack.Generation {
@@ -58,7 +58,7 @@ func outdated(stack *v1alpha1.AppStack) []string {
 	return wrong
 }
 
-// confused is what is wrong with the revisions of the stack, and with their history (R3, R5).
+// confused reports what is wrong with the revisions of the stack and their history (R3, R5).
 func (n Namespace) confused(stack *v1alpha1.AppStack) []string {
 	var wrong []string
 	var revisions []model.Revision

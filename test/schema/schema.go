@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package schema validates stacks as the API server does: by the schema of the
-// CRD, with its list types and CEL rules, and by the libraries of the API server.
+// Package schema validates stacks as the API server does: with its libraries, against the schema of
+// the CRD with its list types and CEL rules.
 package schema
 
 import (
@@ -30,9 +30,9 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 )
 
-// Schema is that of the CRD.
+// Schema is the schema of the CRD.
 type Schema struct {
-	// Props is the schema as it is written.
+	// Props is the schema as written in the CRD.
 	Props *apiextensionsv1.JSONSchemaProps
 
 	structural *schema.Structural
@@ -40,7 +40,7 @@ type Schema struct {
 	rules      *cel.Validator
 }
 
-// Get is the schema of the repository, read once.
+// Get returns the schema of the repository's CRD. It is read once.
 var Get = sync.OnceValues(read)
 
 func read() (*Schema, error) {
@@ -74,7 +74,7 @@ func read() (*Schema, error) {
 	return read, nil
 }
 
-// repository is the folder of this module: the nearest one above the test that has the CRD's.
+// repository returns the root folder of this module: the nearest parent folder with the CRD.
 func repository() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -91,7 +91,7 @@ func repository() (string, error) {
 	}
 }
 
-// Validate is what the API server has against a stack, as it is sent: nothing where it takes it.
+// Validate returns the API server's errors for a new stack; none if it accepts the stack.
 func (s *Schema) Validate(ctx context.Context, stack *v1alpha1.AppStack) field.ErrorList {
 	object, err := sent(stack)
 	if err != nil {
@@ -103,8 +103,8 @@ func (s *Schema) Validate(ctx context.Context, stack *v1alpha1.AppStack) field.E
 	return append(errs, broken...)
 }
 
-// ValidateUpdate is what it has against the stack in place of an earlier one: what
-// has not changed may stay as it is, whatever the schema says of it by now.
+// ValidateUpdate returns the API server's errors for an update of a stack: unchanged fields may stay
+// as they are, even if the schema does not accept them any more.
 func (s *Schema) ValidateUpdate(ctx context.Context, stack, old *v1alpha1.AppStack) field.ErrorList {
 	object, err := sent(stack)
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Schema) ValidateUpdate(ctx context.Context, stack, old *v1alpha1.AppSta
 	return append(errs, broken...)
 }
 
-// sent is the stack as its JSON form says.
+// sent returns the stack as decoded from its JSON form.
 func sent(stack *v1alpha1.AppStack) (map[string]any, error) {
 	raw, err := json.Marshal(stack)
 	if err != nil {
