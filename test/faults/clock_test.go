@@ -20,7 +20,8 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// jumpy is a clock that is set anew while it runs. What it measures does not jump, as with the real one.
+// jumpy is a clock that is reset while it runs. Durations that it measures do not jump, as with the real
+// one.
 type jumpy struct {
 	clock.RealClock
 	ahead *atomic.Int64
@@ -49,7 +50,7 @@ func (j jumpy) Since(then time.Time) time.Duration {
 func (j jumpy) jump(by time.Duration) { j.ahead.Add(int64(by)) }
 
 var _ = Describe("An operator whose clock jumps", func() {
-	// begun is a stack that is Ready, in a namespace of its own, by such an operator.
+	// begun returns a stack that such an operator has made Ready, in its own namespace.
 	begun := func(ctx context.Context) (string, jumpy) {
 		GinkgoHelper()
 		namespace, clock := world.New(ctx).Namespace, newJumpy()

@@ -19,10 +19,10 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// slowly has new pods take a while to become ready.
+// slowly makes new pods become ready slowly.
 const slowly = `{"metadata":{"annotations":{"appstack.dev/ready-after":"2s"}}}`
 
-// pair is two managers for a namespace, with a stack that is Ready.
+// pair is two managers of a namespace with a Ready stack.
 func pair(ctx context.Context) (namespace string, leader, other *process) {
 	GinkgoHelper()
 	namespace = world.New(ctx).Namespace
@@ -37,7 +37,7 @@ func pair(ctx context.Context) (namespace string, leader, other *process) {
 	return namespace, leader, other
 }
 
-// underWay begins a rollout to an image, and returns in the middle of it.
+// underWay starts a rollout to an image, and returns while it is in progress.
 func underWay(ctx context.Context, namespace, image string) {
 	GinkgoHelper()
 	Expect(change(Image(image))(ctx, namespace)).To(Succeed())
@@ -50,7 +50,7 @@ func underWay(ctx context.Context, namespace, image string) {
 	}).Should(Succeed())
 }
 
-// told is the history of the stack, once it is Ready as it is written now.
+// told waits until the stack is Ready with its current spec, and returns its history.
 func told(ctx context.Context, namespace string) []string {
 	GinkgoHelper()
 	Expect(changed().await(ctx, namespace, patience)).To(Succeed())

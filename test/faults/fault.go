@@ -17,19 +17,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Fault is how a write goes wrong.
+// Fault is a kind of failure of a write.
 type Fault struct {
-	// Name is what tables call it.
+	// Name is the fault's name in reports.
 	Name string
-	// lasts is how long all writes go wrong that follow; 0 where only one does.
+	// lasts is how long all following writes fail; 0 if only one does.
 	lasts  time.Duration
 	strike strike
 }
 
-// strike is what answers a write that goes wrong, in place of the API server or with it.
+// strike handles a write that fails: instead of the API server, or in addition to it.
 type strike func(*http.Request, http.RoundTripper, *life) (*http.Response, error)
 
-// All are the faults that there are.
+// All returns all faults.
 func All() []Fault {
 	return []Fault{
 		CrashBefore(),
@@ -45,16 +45,16 @@ func All() []Fault {
 	}
 }
 
-// CrashBefore is that the operator is gone before the API server hears of the write.
+// CrashBefore ends the operator before the API server receives the write.
 func CrashBefore() Fault { return Fault{Name: "crash before", strike: crashBefore} }
 
-// crashBefore ends the operator before the API server hears of the write.
+// crashBefore ends the operator before the API server receives the write.
 func crashBefore(_ *http.Request, _ http.RoundTripper, own *life) (*http.Response, error) {
 	own.end()
 	return nil, errGone
 }
 
-// crashAfter ends the operator when the API server has carried out the write.
+// crashAfter ends the operator after the API server has carried out the write.
 func crashAfter(request *http.Request, next http.RoundTripper, own *life) (*http.Response, error) {
 	response, err := next.RoundTrip(request)
 	own.end()
@@ -64,7 +64,7 @@ func crashAfter(request *http.Request, next http.RoundTripper, own *life) (*http
 	return nil, errGone
 }
 
-// responseLost has the connection break when the API server has carried out the write.
+// responseLost closes the connection after the API server has carried out the write.
 func responseLost(request *http.Request, next http.RoundTripper, _ *life) (*http.Response, error) {
 	response, err := next.RoundTrip(request)
 	if err != nil {
@@ -74,10 +74,10 @@ func responseLost(request *http.Request, next http.RoundTripper, _ *life) (*http
 	return nil, io.ErrUnexpectedEOF
 }
 
-// silence is how long nothing is heard of a write that times out.
+// silence is how long a write is pending that times out.
 const silence = time.Second
 
-// timeOut has the write be on its way for a while and get lost.
+// timeOut lets a write time out without reaching the API server.
 func timeOut(request *http.Request, _ http.RoundTripper, _ *life) (*http.Response, error) {
 	select {
 	case <-time.After(silence):
@@ -87,7 +87,7 @@ func timeOut(request *http.Request, _ http.RoundTripper, _ *life) (*http.Respons
 	}
 }
 
-// refuse has the API server answer with an error, and not carry the write out.
+// refuse answers with an error of the API server, without carrying out the write.
 func refuse(code int, reason metav1.StatusReason, retryAfter int) strike {
 	return func(request *http.Request, _ http.RoundTripper, _ *life) (*http.Response, error) {
 		body, err := json.Marshal(metav1.Status{
@@ -114,13 +114,13 @@ func refuse(code int, reason metav1.StatusReason, retryAfter int) strike {
 	}
 }
 
-// drop reads an answer that nobody is to hear.
+// drop reads and discards an answer.
 func drop(response *http.Response) {
 	_, _ = io.Copy(io.Discard, response.Body) // what is lost is lost
 	_ = response.Body.Close()
 }
 
-// Held is a write that is held back.
+// Held is a delayed write.
 type Held struct {
 	mu       sync.Mutex
 	request  string
@@ -130,9 +130,8 @@ type Held struct {
 	once     sync.Once
 }
 
-// Late holds a write back until it is released, and everything else that the
-// operator asks for from then on: it stands still, as a process that was stopped.
-// Once the write was answered it hears no more.
+// Late delays a write until it is released, and with it all later requests of the operator, as if its
+// process was stopped. After the write is answered, the operator receives nothing more.
 func Late() (Fault, *Held) {
 	held := &Held{released: make(chan struct{}), answered: make(chan struct{})}
 	return Fault{Name: "late", strike: func(request *http.Request, next http.RoundTripper, own *life) (*http.Response, error) {
@@ -141,7 +140,7 @@ func Late() (Fault, *Held) {
 		held.mu.Unlock()
 		own.end()
 		<-held.released
-		// the process that goes on knows of no deadline but that of its own clock
+		// a process that continues knows only deadlines of its own clock
 		response, err := next.RoundTrip(request.WithContext(context.WithoutCancel(request.Context())))
 		defer close(held.answered)
 		held.mu.Lock()
@@ -156,17 +155,17 @@ func Late() (Fault, *Held) {
 	}}, held
 }
 
-// Request is the write that is held back; empty where none is yet.
+// Request returns the delayed write; empty if there is none yet.
 func (h *Held) Request() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.request
 }
 
-// Release has the write be sent.
+// Release sends the write.
 func (h *Held) Release() { h.once.Do(func() { close(h.released) }) }
 
-// Answer waits for the answer to the write, and is its status.
+// Answer waits for the answer to the write, and returns its status.
 func (h *Held) Answer(ctx context.Context) (string, error) {
 	select {
 	case <-h.answered:

@@ -15,10 +15,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Gate stands before the watches of one resource. What it does not let through
-// is not known to the operator, while all else is.
+// Gate delays or blocks the watches of one resource: the operator does not receive their events, but
+// all others.
 type Gate struct {
-	// Resource is that of the watches, such as deployments.
+	// Resource is the resource of the watches, such as deployments.
 	Resource string
 
 	mu      sync.Mutex
@@ -28,7 +28,7 @@ type Gate struct {
 	streams map[*stream]struct{}
 }
 
-// Connect is a way to the API server through the gate.
+// Connect returns a client config that connects through the gate.
 func (g *Gate) Connect(config *rest.Config) *rest.Config {
 	way := rest.CopyConfig(config)
 	way.Wrap(func(next http.RoundTripper) http.RoundTripper {
@@ -50,22 +50,22 @@ func (g *Gate) Connect(config *rest.Config) *rest.Config {
 	return way
 }
 
-// SetDelay has all that comes from now on be heard that late.
+// SetDelay delays all events from now on.
 func (g *Gate) SetDelay(delay time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.delay = delay
 }
 
-// Close lets nothing through any more.
+// Close blocks all events.
 func (g *Gate) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
 }
 
-// Reopen opens the gate again. What came meanwhile is lost, as when a watch has
-// ended and was too old to go on: the operator reads what there is now.
+// Reopen opens the gate again. Events in between are lost, as for a watch that ended and is too old to
+// continue: the operator lists the current objects.
 func (g *Gate) Reopen() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -75,13 +75,13 @@ func (g *Gate) Reopen() {
 	}
 }
 
-// before says whether the request is a watch that the gate stands before.
+// before reports whether the request is a watch of the gate's resource.
 func (g *Gate) before(request *http.Request) bool {
 	return path.Base(request.URL.Path) == g.Resource && request.URL.Query().Has("watch")
 }
 
-// expires says whether the watch is too old to go on. That is said once, and
-// not to one that begins with what there is.
+// expires reports whether the watch is too old to continue. It does so once, and not for a watch that
+// starts with the current objects.
 func (g *Gate) expires(request *http.Request) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -92,14 +92,14 @@ func (g *Gate) expires(request *http.Request) bool {
 	return expired
 }
 
-// passable says whether the gate lets through what came at the time; if so, how long it takes.
+// passable reports whether events of the given time pass the gate, and with which delay.
 func (g *Gate) passable(came time.Time) (left time.Duration, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return time.Until(came.Add(g.delay)), !g.closed
 }
 
-// open is a stream through the gate.
+// open returns a stream through the gate.
 func (g *Gate) open(body io.ReadCloser) io.ReadCloser {
 	s := &stream{gate: g, body: body, chunks: make(chan chunk, 4096), ended: make(chan struct{})}
 	g.mu.Lock()
@@ -112,14 +112,14 @@ func (g *Gate) open(body io.ReadCloser) io.ReadCloser {
 	return s
 }
 
-// chunk is what was heard at a time.
+// chunk is data with the time at which it arrived.
 type chunk struct {
 	came  time.Time
 	bytes []byte
 	err   error
 }
 
-// stream is the body of a watch, late or not at all.
+// stream is the body of a watch, delayed or blocked.
 type stream struct {
 	gate   *Gate
 	body   io.ReadCloser
@@ -129,12 +129,12 @@ type stream struct {
 	once   sync.Once
 }
 
-// errCut is how a watch ends that the gate has cut.
+// errCut ends a watch that the gate has closed.
 var errCut = errors.New("the watch was cut")
 
 func (s *stream) cut() { s.once.Do(func() { close(s.ended) }) }
 
-// hear reads what comes, whether or not it may pass.
+// hear reads all data, whether or not it may pass.
 func (s *stream) hear() {
 	for {
 		buffer := make([]byte, 64<<10)
@@ -182,7 +182,7 @@ func (s *stream) Read(into []byte) (int, error) {
 	return n, nil
 }
 
-// look is how often it is looked whether a closed gate is open.
+// look is the interval at which a closed gate is checked.
 const look = 20 * time.Millisecond
 
 // Close implements io.Closer.

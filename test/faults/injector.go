@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package faults stands between an operator and the API server, and has one of
-// its writes go wrong.
+// Package faults connects an operator to the API server, and lets one of its writes fail.
 package faults
 
 import (
@@ -16,23 +15,23 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Injector counts the writes of an operator, and of those that take its place,
-// and has one of them go wrong. The zero value lets all of them through.
+// Injector counts the writes of an operator and of its successors, and lets one of them fail. The
+// zero value lets all of them pass.
 type Injector struct {
 	mu sync.Mutex
-	// armed says that writes count.
+	// armed says that writes are counted.
 	armed bool
-	// left are the writes until the one that goes wrong; none does where it is 0.
+	// left is the number of writes up to the one that fails; none does if it is 0.
 	left  int
 	fault Fault
-	// until is how long the fault goes on for the writes that follow.
+	// until is when following writes stop failing.
 	until time.Time
-	// writes are those since the injector was armed, a line each.
+	// writes are the writes since the injector was armed, a line each.
 	writes []string
 	struck []string
 }
 
-// life is that of one operator. The dead send nothing, and hear nothing.
+// life is the state of one operator's connection. After its end, nothing is sent or received.
 type life struct {
 	ended chan struct{}
 	once  sync.Once
@@ -49,11 +48,11 @@ func (l *life) over() bool {
 	}
 }
 
-// errGone is what an operator hears that is gone.
+// errGone is returned for requests of an operator that has ended.
 var errGone = errors.New("the operator is gone")
 
-// Connect is a way to the API server for one operator. Died is closed when a
-// fault has ended it: stop it then, and start another by a way of its own.
+// Connect returns a client config for one operator. Died is closed when a fault has ended the operator:
+// stop it then, and start another one with its own connection.
 func (i *Injector) Connect(config *rest.Config) (way *rest.Config, died <-chan struct{}) {
 	own := &life{ended: make(chan struct{})}
 	way = rest.CopyConfig(config)
@@ -75,29 +74,28 @@ func (i *Injector) Connect(config *rest.Config) (way *rest.Config, died <-chan s
 	return way, own.ended
 }
 
-// Arm counts writes from now on, and has the fault happen to the n-th of them,
-// or to none where n is 0.
+// Arm counts writes from now on. The n-th of them gets the fault; none if n is 0.
 func (i *Injector) Arm(n int, fault Fault) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.armed, i.left, i.fault, i.writes = true, n, fault, nil
 }
 
-// Writes are those since the injector was armed, a line each.
+// Writes returns the writes since the injector was armed, a line each.
 func (i *Injector) Writes() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return append([]string(nil), i.writes...)
 }
 
-// Struck are those of them that went wrong.
+// Struck returns the writes that failed.
 func (i *Injector) Struck() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return append([]string(nil), i.struck...)
 }
 
-// next counts a write, and is what happens to it.
+// next counts a write, and returns what happens to it.
 func (i *Injector) next(request *http.Request) Fault {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -119,14 +117,14 @@ func (i *Injector) next(request *http.Request) Fault {
 	return Fault{}
 }
 
-// writes says whether the request is to change something in the cluster. What
-// is only tried counts too; events and reviews do not, as nothing depends on them.
+// writes reports whether the request is a write. Dry runs count too; events and reviews do not, because
+// nothing depends on them.
 func writes(request *http.Request) bool {
 	return request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/events") &&
 		!strings.Contains(request.URL.Path, "reviews")
 }
 
-// describe is the write in words, without the namespace.
+// describe returns the write as text, without the namespace.
 func describe(request *http.Request) string {
 	path := request.URL.Path
 	if _, below, found := strings.Cut(path, "/namespaces/"); found {

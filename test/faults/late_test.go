@@ -17,9 +17,9 @@ import (
 	"github.com/appstack-dev/appstack/test/oracle"
 )
 
-// Two operators work at a time when one was stopped for longer than its lease
-// lasts, and goes on: it does not know yet that another leads. What it was about
-// to write is for what was, and must not undo what the other has done.
+// Two operators work at the same time if one is stopped for longer than its lease lasts, and
+// continues: it does not know yet that another one leads. Its pending write is outdated, and must
+// not undo the work of the other one.
 var _ = Describe("An operator that goes on when another leads already", func() {
 	It("writes nothing of what it was about to, whichever write that was", func(ctx SpecContext) {
 		w := named("update")
@@ -56,16 +56,15 @@ var _ = Describe("An operator that goes on when another leads already", func() {
 	}, SpecTimeout(10*time.Minute))
 })
 
-// lateWrite is a write that an operator was about to send when it was stopped,
-// and what came of it.
+// lateWrite is a write that an operator was about to send when it was stopped, with its result.
 type lateWrite struct {
 	request, answer, diff string
 	wrong                 []string
 	err                   error
 }
 
-// tryLate stops an operator at its n-th write of the workload. Another one ends
-// the workload, and a further change; then the first one goes on.
+// tryLate stops an operator at its n-th write of the workload. Another one completes the workload and a
+// further change; then the first one continues.
 func tryLate(ctx context.Context, w workload, n int, want string) (late lateWrite) {
 	r, err := begin(ctx, w, config)
 	if err != nil {

@@ -28,25 +28,25 @@ import (
 )
 
 const (
-	// atOnce is how many runs there are at a time. Most of a run is waiting.
+	// atOnce is the number of concurrent runs. They mostly wait.
 	atOnce = 10
-	// calibrations are how many runs without a fault show what a workload leads to.
+	// calibrations is the number of runs without a fault that determine the end of a workload.
 	calibrations = 2
-	// retries is how many writes more than in peace a fault may lead to, besides those
-	// that went wrong: what is tried again without effect before a rollout begins, what
-	// another operator repeats, which knows only what is written, and statuses that tell of it.
+	// retries is the number of additional writes that a fault may cause, besides those that
+	// failed: repeated dry runs before a rollout starts, writes that another operator repeats
+	// because it knows only what is stored, and statuses that report them.
 	retries = 20
 )
 
-// point is one fault at one write of one workload, and what came of it.
+// point is one fault at one write of one workload, with its result.
 type point struct {
 	workload workload
 	fault    faults.Fault
 	n        int
 
-	// struck is the write that went wrong first.
+	// struck is the first write that failed.
 	struck string
-	// writes are those that did not go wrong.
+	// writes is the number of writes that did not fail.
 	writes int
 	diff   string
 	wrong  []string
@@ -57,7 +57,7 @@ func (p point) String() string {
 	return fmt.Sprintf("%s, %s at write %d (%s)", p.workload.name, p.fault.Name, p.n, cmp.Or(p.struck, "not reached"))
 }
 
-// peace is what a workload leads to without a fault.
+// peace is the end of a workload without a fault.
 type peace struct {
 	state  string
 	writes []string
@@ -84,8 +84,8 @@ var _ = Describe("Whatever write goes wrong, in whatever way", func() {
 	}
 })
 
-// calibrate runs the workload in peace. Its runs end alike; the number of
-// writes is the largest, as some of them depend on who is faster.
+// calibrate runs the workload without a fault. All runs must have the same end. It keeps the largest
+// number of writes, because some of them depend on timing.
 func calibrate(ctx context.Context, w workload) peace {
 	GinkgoHelper()
 	var expected peace
@@ -106,9 +106,8 @@ func calibrate(ctx context.Context, w workload) peace {
 	return expected
 }
 
-// chosen are the points of a workload: all, or one of so many as FAULTS_SHARE
-// says, in an order that FAULTS_SEED gives. FAULTS_PART says which of these shares:
-// 1 where it is left out. All parts together are all points.
+// chosen returns the points of a workload: all, or one in FAULTS_SHARE, in an order from FAULTS_SEED.
+// FAULTS_PART selects which of the shares, 1 by default. All parts together are all points.
 func chosen(w workload, writes int) []*point {
 	GinkgoHelper()
 	number := func(variable string) uint64 {
@@ -135,7 +134,7 @@ func chosen(w workload, writes int) []*point {
 	return points
 }
 
-// tryAll tries the points, several at a time, and is the namespaces in which it did.
+// tryAll tries the points, several at a time, and returns their namespaces.
 func tryAll(ctx context.Context, points []*point, expected peace) []string {
 	var (
 		group      sync.WaitGroup
@@ -185,7 +184,7 @@ func (p *point) try(ctx context.Context, expected peace) *run {
 	return r
 }
 
-// report is the table of a workload, which it adds to bin/reports/faults.txt too.
+// report returns the table of a workload, and adds it to bin/reports/faults.txt.
 func report(w workload, points []*point, expected peace) string {
 	GinkgoHelper()
 	var text strings.Builder
@@ -225,7 +224,7 @@ func report(w workload, points []*point, expected peace) string {
 	return text.String()
 }
 
-// stillness is how long nothing may be written to what the runs have left.
+// stillness is how long nothing may be written in the namespaces of the runs.
 func stillness() time.Duration {
 	GinkgoHelper()
 	duration, err := time.ParseDuration(cmp.Or(os.Getenv("FAULTS_STILL"), "2m"))
@@ -233,8 +232,8 @@ func stillness() time.Duration {
 	return duration
 }
 
-// staysStill starts one operator for all namespaces of the runs, which looks at
-// every stack again and again, and sees that it writes nothing.
+// staysStill starts one operator for all namespaces of the runs, which reconciles every stack
+// repeatedly, and checks that it writes nothing.
 func staysStill(ctx context.Context, namespaces []string) {
 	GinkgoHelper()
 	if len(namespaces) == 0 {
@@ -262,7 +261,7 @@ func staysStill(ctx context.Context, namespaces []string) {
 	Expect(oracle.Diff(before, versions())).To(BeEmpty(), "resource versions")
 }
 
-// removeAll removes the namespaces.
+// removeAll deletes the namespaces.
 func removeAll(ctx context.Context, namespaces []string) {
 	GinkgoHelper()
 	for _, name := range namespaces {

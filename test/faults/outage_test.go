@@ -28,15 +28,15 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// component is a program of the cluster that `make cluster` has started.
+// component is a program of the cluster of `make cluster`.
 type component struct {
 	name string
 	pid  int
-	// arguments and environment are those that it was started with.
+	// arguments and environment are those with which it was started.
 	arguments, environment []string
 }
 
-// running is the component of that name, as it runs.
+// running returns the running component with the name.
 func running(name string) component {
 	GinkgoHelper()
 	number, err := os.ReadFile(pidFile(name))
@@ -55,20 +55,20 @@ func running(name string) component {
 
 func pidFile(name string) string { return filepath.Join(world.ClusterFolder(), "pids", name+".pid") }
 
-// end ends the component by the signal.
+// end ends the component with the signal.
 func (c component) end(ctx context.Context, signal syscall.Signal) {
 	GinkgoHelper()
 	Expect(syscall.Kill(c.pid, signal)).To(Succeed())
 	Eventually(ctx, c.gone).Should(BeTrue(), "%s ends", c.name)
 }
 
-// gone says whether the component runs no more.
+// gone reports whether the component has ended.
 func (c component) gone() bool {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", c.pid))
 	return err != nil || len(line) == 0 // that of one is empty that nobody has waited for yet
 }
 
-// start starts the component as it was. It outlives the tests.
+// start starts the component again as before. It continues after the tests.
 func (c component) start() {
 	GinkgoHelper()
 	output, err := os.OpenFile(filepath.Join(world.ClusterFolder(), "logs", c.name+".log"), os.O_APPEND|os.O_WRONLY, 0)
@@ -92,8 +92,8 @@ func isBack(ctx context.Context) {
 	}).Should(Succeed())
 }
 
-// leadAgain starts the components anew, as the kubelet does, that end because
-// they could not renew their lease, until each of them has renewed it.
+// leadAgain restarts components that end because they could not renew their lease, as the kubelet does,
+// until each of them has renewed it.
 func leadAgain(ctx context.Context, components []component, since time.Time) {
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {
@@ -110,9 +110,9 @@ func leadAgain(ctx context.Context, components []component, since time.Time) {
 	}).Should(Succeed())
 }
 
-// nodesStartAnew has the simulated nodes begin again with the pods as they are. A change of a pod's status that was
-// answered with an error while the control plane was away is not repeated by kwok, as it is by a kubelet: the pod
-// would never get ready. Each kwok has another name, and would wait until the leases of the one before have run out.
+// nodesStartAnew restarts the simulated nodes with the existing pods. Unlike a kubelet, kwok does not retry a change of
+// a pod's status that failed while the control plane was down: the pod would never become ready. Each kwok has another
+// name, and would wait until the leases of the previous one expire.
 func nodesStartAnew(ctx context.Context) {
 	GinkgoHelper()
 	nodes := running("kwok-controller")

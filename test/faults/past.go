@@ -13,14 +13,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Past has an operator that starts read one resource as it was, as from an API
-// server that has not caught up yet, and hear of what happened since only later.
+// Past lets an operator that starts read an outdated state of one resource, as from an API server that
+// lags behind; it receives newer events later.
 type Past struct {
-	// Resource is that which is read, such as deployments.
+	// Resource is the resource, such as deployments.
 	Resource string
-	// Version is the resource version as of which it is read.
+	// Version is the resource version that is read.
 	Version string
-	// Lasts is for how long after the start nothing newer is heard.
+	// Lasts is how long after the start nothing newer is received.
 	Lasts time.Duration
 
 	mu    sync.Mutex
@@ -28,14 +28,14 @@ type Past struct {
 	seen  bool
 }
 
-// Seen says whether something was read as it was.
+// Seen reports whether an outdated state was read.
 func (p *Past) Seen() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen
 }
 
-// left is how long nothing newer is to be heard.
+// left returns how much longer nothing newer is received.
 func (p *Past) left() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,7 +45,7 @@ func (p *Past) left() time.Duration {
 	return time.Until(p.begun.Add(p.Lasts))
 }
 
-// Connect is a way to the API server into the past.
+// Connect returns a client config that reads the outdated state.
 func (p *Past) Connect(config *rest.Config) *rest.Config {
 	way := rest.CopyConfig(config)
 	way.Wrap(func(next http.RoundTripper) http.RoundTripper {

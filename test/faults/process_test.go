@@ -24,15 +24,14 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// process is a manager that runs as in production: as a program, of several that
-// elect a leader.
+// process is a manager that runs as in production: as a program, one of several that elect a leader.
 type process struct {
 	command *exec.Cmd
 	log     *log
 	ended   chan struct{}
 }
 
-// log is what a process writes.
+// log is the output of a process.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -50,7 +49,7 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// startProcess starts bin/manager for the namespace, in which its lease is too.
+// startProcess starts bin/manager for the namespace, which has its lease too.
 func startProcess(namespace string, environment ...string) *process {
 	GinkgoHelper()
 	program := filepath.Join(world.Root(), "bin", "manager")
@@ -84,7 +83,7 @@ func (p *process) signal(signal syscall.Signal) {
 	}
 }
 
-// runs says whether the process has not ended.
+// runs reports whether the process is running.
 func (p *process) runs() bool {
 	select {
 	case <-p.ended:
@@ -94,9 +93,8 @@ func (p *process) runs() bool {
 	}
 }
 
-// memory is how much memory of its own the process has, in MiB: what the kernel
-// could not take from it without ending it. The program itself, which is read
-// from its file, is not part of it.
+// memory returns the private memory of the process in MiB, which the kernel cannot reclaim while the
+// process runs. Pages of the program file are not included.
 func (p *process) memory() int {
 	GinkgoHelper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
@@ -108,7 +106,7 @@ func (p *process) memory() int {
 	return kib / 1024
 }
 
-// freeAddress is one on which nobody listens.
+// freeAddress returns an address on which nothing listens.
 func freeAddress() string {
 	GinkgoHelper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -117,7 +115,7 @@ func freeAddress() string {
 	return listener.Addr().String()
 }
 
-// leads waits until one of the processes has got the lease, and is that one.
+// leads waits until one of the processes has the lease, and returns it.
 func leads(ctx context.Context, of ...*process) *process {
 	GinkgoHelper()
 	var leader *process

@@ -21,23 +21,23 @@ import (
 )
 
 const (
-	// patience is how long a run may take to come to its end: more than a refused write waits for its next try.
+	// patience is the time limit of a run: longer than the backoff of a rejected write.
 	patience = 100 * time.Second
-	// still is how long nothing may be written when it has.
+	// still is how long nothing may be written after its end.
 	still = 1500 * time.Millisecond
 )
 
-// run is a workload in a namespace of its own, with an operator of its own.
+// run is a workload in its own namespace, with its own operator.
 type run struct {
 	namespace string
-	// by is the way of its operators to the API server, but for the injector.
+	// by is the client config of its operators, without the injector.
 	by       *rest.Config
 	injector faults.Injector
 	stop     func() error
 	died     <-chan struct{}
 }
 
-// begin makes the namespace, starts the operator and leads to where the workload begins.
+// begin creates the namespace, starts the operator, and carries out the changes before the workload.
 func begin(ctx context.Context, w workload, by *rest.Config) (*run, error) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "appstack-faults-"}}
 	if err := world.Kube.Create(ctx, namespace); err != nil {
@@ -67,7 +67,7 @@ func (r *run) start() error {
 	return nil
 }
 
-// end stops the operator, if one runs.
+// end stops the operator if it runs.
 func (r *run) end() error {
 	if r.stop == nil {
 		return nil
@@ -77,7 +77,7 @@ func (r *run) end() error {
 	return stop()
 }
 
-// do carries out an act and waits for its end. Another operator takes the place of one that dies.
+// do carries out an act and waits for its end. It replaces an operator that dies.
 func (r *run) do(ctx context.Context, a act) error {
 	if err := a.by(ctx, r.namespace); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (r *run) do(ctx context.Context, a act) error {
 	}
 }
 
-// replace puts another operator in the place of the one that died.
+// replace starts another operator after one died.
 func (r *run) replace() error {
 	if err := r.end(); err != nil {
 		return err
@@ -104,9 +104,8 @@ func (r *run) replace() error {
 	return r.start()
 }
 
-// settle waits until nothing is written for a while, nothing is wrong, and the
-// state is the wanted one where one is given. It is what there is in the end,
-// whether or not that came to be in time.
+// settle waits until nothing is written for a while, no invariant is violated, and the state is the
+// wanted one, if one is given. It returns the last state, also after the time limit.
 func (r *run) settle(ctx context.Context, want string) (outcome, error) {
 	var last outcome
 	versions, since := "", time.Now()
@@ -139,13 +138,13 @@ func (r *run) settle(ctx context.Context, want string) (outcome, error) {
 	return last, err
 }
 
-// outcome is what a run ends in.
+// outcome is the end of a run.
 type outcome struct {
 	state string
 	wrong []string
 }
 
-// play is a whole run, in which the fault happens to the n-th write.
+// play carries out a whole run, with the fault at the n-th write.
 func play(ctx context.Context, w workload, n int, fault faults.Fault, want string) (*run, outcome, error) {
 	r, err := begin(ctx, w, config)
 	if err != nil {

@@ -19,23 +19,23 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// workload is something that users do with a stack.
+// workload is a sequence of changes of a stack.
 type workload struct {
 	name string
 	// before are the changes that lead to where it begins; each comes to its end.
 	before []act
-	// acts are what is done while writes go wrong. Each but the last comes to its
-	// end before the next.
+	// acts are the changes during which a write fails. Each but the last comes to its end before
+	// the next.
 	acts []act
 }
 
-// act is a change, and the reason of the condition Ready that it leads to.
+// act is a change, with the reason of the condition Ready at its end.
 type act struct {
 	by     func(ctx context.Context, namespace string) error
 	reason string
 }
 
-// broken is an image that no node can run, which is told at once.
+// broken is an image that no node can run, which fails at once.
 const broken = "my-app:waits-InvalidImageName"
 
 var workloads = []workload{
@@ -102,7 +102,7 @@ var workloads = []workload{
 	},
 }
 
-// small is the stack that the workloads begin with: two kinds of pods, and children of every kind.
+// small is the initial stack of the workloads: two components, and children of every kind.
 func small(s *v1alpha1.AppStack) {
 	With(s, Replicas(2), Rollout(v1alpha1.RolloutPolicy{MinReadySeconds: ptr.To[int32](0)}), withWorker)
 }
@@ -159,8 +159,8 @@ func remove(ctx context.Context, namespace string) error {
 	return world.Kube.Delete(ctx, stack, client.PropagationPolicy("Background"))
 }
 
-// stands is how the stack stands, and whether the act has come to its end: the
-// newest generation stands at the reason and nothing is under way, or the stack is gone.
+// stands returns the conditions of the stack, and whether the act is over: the newest generation has
+// the reason and nothing is in progress, or the stack is deleted.
 func (a act) stands(ctx context.Context, namespace string) (how string, over bool) {
 	stack := &v1alpha1.AppStack{}
 	err := world.Kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: world.App}, stack)
