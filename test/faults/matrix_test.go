@@ -188,7 +188,7 @@ func (p *point) try(ctx context.Context, expected peace) *run {
 func report(w workload, points []*point, expected peace) string {
 	GinkgoHelper()
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %d writes in peace\n", w.name, len(expected.writes))
+	fmt.Fprintf(&text, "%s: %d writes without a fault\n", w.name, len(expected.writes))
 	fmt.Fprintf(&text, "  %-18s %7s %7s %10s %10s %22s\n", "fault", "points", "struck", "converged", "differing", "extra writes (most)")
 	for _, fault := range faults.All() {
 		var tried, struck, converged, differing, extra, most int

@@ -26,7 +26,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// named is the workload of that name.
+// named returns the workload with the name.
 func named(name string) workload {
 	GinkgoHelper()
 	at := slices.IndexFunc(workloads, func(w workload) bool { return w.name == name })
@@ -34,7 +34,7 @@ func named(name string) workload {
 	return workloads[at]
 }
 
-// begins is a run that has begun, and ends with the spec.
+// begins returns a run that has begun; it ends with the spec.
 func begins(ctx context.Context, w workload, by *rest.Config) *run {
 	GinkgoHelper()
 	r, err := begin(ctx, w, by)
@@ -46,7 +46,7 @@ func begins(ctx context.Context, w workload, by *rest.Config) *run {
 	return r
 }
 
-// endsAs expects the run to come to the state, and to nothing that is wrong.
+// endsAs expects that the run ends in the state, without violated invariants.
 func (r *run) endsAs(ctx context.Context, state string, words ...string) {
 	GinkgoHelper()
 	end, err := r.settle(ctx, state)
@@ -55,7 +55,7 @@ func (r *run) endsAs(ctx context.Context, state string, words ...string) {
 	Expect(oracle.Diff(state, end.state)).To(BeEmpty(), "%s: - expected, + found", words)
 }
 
-// each does something for each resource, for all at a time.
+// each calls do for all resources concurrently.
 func each(resources []string, do func(resource string)) {
 	GinkgoHelper()
 	var group sync.WaitGroup
@@ -68,7 +68,7 @@ func each(resources []string, do func(resource string)) {
 	group.Wait()
 }
 
-// now is the state of the run as it is.
+// now returns the current state of the run.
 func (r *run) now(ctx context.Context) string {
 	GinkgoHelper()
 	read, err := oracle.Read(ctx, world.Kube, r.namespace)
@@ -147,7 +147,7 @@ var _ = Describe("An operator that does not see what happened between", func() {
 	}, SpecTimeout(4*time.Minute))
 })
 
-// mendOne has a pod of the broken image that is not ready become so, where there is one.
+// mendOne makes a pod of the broken image ready, if there is one.
 func mendOne(ctx context.Context, g Gomega, namespace string) bool {
 	var pods corev1.PodList
 	g.Expect(world.Kube.List(ctx, &pods, client.InNamespace(namespace))).To(Succeed())
@@ -169,7 +169,7 @@ func mendOne(ctx context.Context, g Gomega, namespace string) bool {
 	return false
 }
 
-// late is how late one kind is heard of: FAULTS_DELAY, from 5s to 30s.
+// late is the delay of the watch events of one kind: FAULTS_DELAY, or 5s to 30s.
 func late() time.Duration {
 	GinkgoHelper()
 	delay, err := time.ParseDuration(cmp.Or(os.Getenv("FAULTS_DELAY"), "30s"))
@@ -177,7 +177,7 @@ func late() time.Duration {
 	return delay
 }
 
-// stories are all of the workloads, or the first two where only a share of the points is tried.
+// stories returns all of the workloads, or the first two if only a share of the points is tried.
 func stories(all ...string) []string {
 	if os.Getenv("FAULTS_SHARE") != "" {
 		return all[:2]
@@ -185,7 +185,7 @@ func stories(all ...string) []string {
 	return all
 }
 
-// watched are what the operator watches.
+// watched are the resources that the operator watches.
 var watched = []string{
 	"appstacks", "deployments", "services", "controllerrevisions", "pods", "poddisruptionbudgets", "horizontalpodautoscalers",
 }
@@ -233,7 +233,7 @@ var _ = Describe("An operator that starts with what was", func() {
 	}
 })
 
-// version is the resource version of the cluster as it is.
+// version returns the current resource version of the cluster.
 func version(ctx context.Context) string {
 	GinkgoHelper()
 	var stacks v1alpha1.AppStackList

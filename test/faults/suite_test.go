@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package faults_test has every write of an operator go wrong in every way, has
-// its view of the cluster be an old one, and compares what that leads to with
-// what comes of an operator in peace. It runs against the cluster of `make cluster`.
+// Package faults_test lets every write of an operator fail in every way, and lets it read outdated
+// states, and compares the end with that of an operator without faults. It runs against the cluster
+// of `make cluster`.
 package faults_test
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// config is the operators' way to the API server, without any fault.
+// config is the operators' client config, without faults.
 var config *rest.Config
 
 func TestFaults(t *testing.T) {

@@ -15,17 +15,17 @@ import (
 	"time"
 )
 
-// BinaryVariable names the registry program, where it has been built before.
+// BinaryVariable is the environment variable with the path of a registry program that exists already.
 const BinaryVariable = "APPSTACK_REGISTRY"
 
-// built is the program that this test process has built: once is enough.
+// built is the program that this test process has built.
 var built struct {
 	mu     sync.Mutex
 	binary string
 }
 
-// Binary is the path of the registry program: what APPSTACK_REGISTRY says, or
-// bin/registry, which is built from hack/registry first.
+// Binary returns the path of the registry program: the value of APPSTACK_REGISTRY, or bin/registry,
+// which it builds from hack/registry.
 func Binary(ctx context.Context) (string, error) {
 	if binary := os.Getenv(BinaryVariable); binary != "" {
 		return binary, nil
@@ -52,13 +52,13 @@ func build(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
 		return "", err
 	}
-	// The test processes of several packages may want to build it at once.
+	// The test processes of several packages may build it at the same time.
 	release, err := lock(ctx, binary+".lock")
 	if err != nil {
 		return "", err
 	}
 	defer release()
-	// The flags are the Makefile's, so that one build cache serves both.
+	// The flags are those of the Makefile, so that both use the same build cache.
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, ".")
 	command.Dir = filepath.Join(root, "hack", "registry")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -68,8 +68,8 @@ func build(ctx context.Context) (string, error) {
 	return binary, nil
 }
 
-// root is the repository's folder. It is looked for from the working directory
-// on, which in tests is the package's: paths of source files are trimmed.
+// root returns the root folder of the repository. It searches from the working directory, which in
+// tests is the folder of the package, because the paths of source files are trimmed.
 func root() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {

@@ -19,14 +19,14 @@ import (
 	"time"
 )
 
-// chain is a server's certificate and the authority that it comes from.
+// chain is a server's certificate with its certificate authority.
 type chain struct {
 	authority        []byte // PEM
 	certificate, key []byte // PEM
 	server           tls.Certificate
 }
 
-// newChain makes an authority, and a certificate for servers on this host.
+// newChain creates an authority, and a certificate for servers on this host.
 func newChain() (*chain, error) {
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -69,8 +69,7 @@ func newChain() (*chain, error) {
 	return c, nil
 }
 
-// template holds what the two certificates have in common. They are valid for a
-// day, and from an hour ago.
+// template has the common fields of the two certificates. They are valid for a day, from an hour ago.
 func template(serial int64, name string) *x509.Certificate {
 	now := time.Now()
 	return &x509.Certificate{
@@ -81,7 +80,7 @@ func template(serial int64, name string) *x509.Certificate {
 	}
 }
 
-// write puts what the registry program needs into the folder.
+// write writes the files that the registry program needs into the folder.
 func (c *chain) write(folder string) error {
 	if err := os.WriteFile(filepath.Join(folder, certificateFile), c.certificate, 0o600); err != nil {
 		return fmt.Errorf("writing the server's certificate: %w", err)

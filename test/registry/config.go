@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// Where the files of a registry lie in its folder.
+// The files of a registry in its folder.
 const (
 	configFile      = "config.json"
 	passwordFile    = "htpasswd"
@@ -21,13 +21,12 @@ const (
 // values are a part of the registry's configuration.
 type values map[string]any
 
-// configure writes the registry's configuration into the folder. The registry
-// takes YAML, of which JSON is a part.
+// configure writes the registry's configuration into the folder, as JSON: the registry reads YAML.
 func configure(folder string, options Options) (string, error) {
 	listen := values{
 		"addr":   "127.0.0.1:0", // it tells in its log which port that became: no port is lost to others in between
 		"secret": "shared by no other registry",
-		// Where uploads go on must lead through the door again.
+		// URLs for further parts of uploads must lead through the front again.
 		"relativeurls": true,
 	}
 	if options.TLS {

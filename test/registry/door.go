@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// door is the way to the registry for those under test. It lets everything pass,
-// writes it down, and misbehaves where it is told to.
+// door is the front of the registry for the code under test: a reverse proxy that forwards and records
+// requests, and injects faults.
 type door struct {
 	host      string
 	backend   *url.URL
@@ -33,14 +33,14 @@ type door struct {
 	opened   *opening      // nil while connections are refused
 }
 
-// opening is the time from one opening of the door to its closing.
+// opening is the state between opening and closing the front.
 type opening struct {
 	listener net.Listener
 	server   *http.Server
 	ended    chan struct{}
 }
 
-// healLimit is how long a door tries to get its port back.
+// healLimit is how long the front tries to listen on its port again.
 const healLimit = 5 * time.Second
 
 func openDoor(backend *url.URL, transport http.RoundTripper, serving *tls.Config) (*door, error) {
@@ -54,14 +54,14 @@ func openDoor(backend *url.URL, transport http.RoundTripper, serving *tls.Config
 	return d, nil
 }
 
-// Requests are those that came since the start or the last Reset, in their order.
+// Requests returns the requests since the start or the last Reset, in order.
 func (d *door) Requests() []Request {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.requests)
 }
 
-// Count is the number of requests that f is true for; of all where it is nil.
+// Count returns the number of requests for which f returns true; of all if f is nil.
 func (d *door) Count(f func(Request) bool) int {
 	n := 0
 	for _, request := range d.Requests() {
@@ -72,15 +72,15 @@ func (d *door) Count(f func(Request) bool) int {
 	return n
 }
 
-// Reset forgets the requests so far. Faults stay.
+// Reset deletes the recorded requests. Faults stay.
 func (d *door) Reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.requests = nil
 }
 
-// Fault asks f about each request from now on, one at a time, and does what f
-// says; a request passes where that is nil. It takes the place of an earlier f.
+// Fault calls f for each request from now on, one at a time, and injects the fault that f returns; nil
+// forwards the request. It replaces an earlier f.
 func (d *door) Fault(f func(Request) Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -102,8 +102,8 @@ func (d *door) Refuse() {
 	<-opened.ended
 }
 
-// Heal ends all faults: requests that hang are cut off, and a closed door is
-// opened again at the same address.
+// Heal ends all faults: it closes the connections of requests that hang, and listens again at the same
+// address if the front was closed.
 func (d *door) Heal() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,7 +121,7 @@ func (d *door) Heal() error {
 	return nil
 }
 
-// shut closes the door for good.
+// shut closes the front permanently.
 func (d *door) shut() {
 	d.Refuse()
 	d.mu.Lock()
@@ -131,8 +131,8 @@ func (d *door) shut() {
 	d.healed = make(chan struct{})
 }
 
-// listenAgain takes the port that was given up before. A connection of somebody
-// else may have it for a moment.
+// listenAgain listens on the earlier port. A connection of another process may use the port for a
+// moment.
 func listenAgain(address string) (net.Listener, error) {
 	deadline := time.NewTimer(healLimit)
 	defer deadline.Stop()
@@ -151,10 +151,10 @@ func listenAgain(address string) (net.Listener, error) {
 	}
 }
 
-// serve lets in who comes to the listener. It is called with d.mu held, or before others know d.
+// serve accepts connections of the listener. The caller holds d.mu, or is the only user of d.
 func (d *door) serve(listener net.Listener) {
 	opened := &opening{listener: listener, ended: make(chan struct{})}
-	// HTTP/1.1 only: a connection that is cut off looks the same with and without TLS.
+	// HTTP/1.1 only, so that a closed connection looks the same with and without TLS.
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	opened.server = &http.Server{
@@ -174,7 +174,7 @@ func (d *door) serve(listener net.Listener) {
 	}()
 }
 
-// answer is what happens to every request.
+// answer handles a request.
 func (d *door) answer(w http.ResponseWriter, r *http.Request) {
 	request := Request{Method: r.Method, Path: r.URL.Path, Kind: kindOf(r.URL.Path)}
 	d.mu.Lock()
@@ -198,8 +198,8 @@ func (d *door) ask(decide func(Request) Fault, request Request) Fault {
 	return decide(request)
 }
 
-// pass hands the request to the registry, and its response back, changed where
-// change is not nil.
+// pass forwards the request to the registry, and returns its response, modified by change unless that
+// is nil.
 func (d *door) pass(w http.ResponseWriter, r *http.Request, change func(*http.Response) error) {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Fault is what happens to a request instead of its passing.
+// Fault handles a request instead of forwarding it.
 type Fault interface {
 	serve(d *door, healed <-chan struct{}, w http.ResponseWriter, r *http.Request)
 }
@@ -26,7 +26,7 @@ func (f fault) serve(d *door, healed <-chan struct{}, w http.ResponseWriter, r *
 	f(d, healed, w, r)
 }
 
-// Hang does not answer until the client goes, or Heal cuts it off.
+// Hang does not answer until the client disconnects, or Heal closes the connection.
 func Hang() Fault {
 	return fault(func(_ *door, healed <-chan struct{}, _ http.ResponseWriter, r *http.Request) {
 		select {
@@ -37,8 +37,8 @@ func Hang() Fault {
 	})
 }
 
-// Refuse cuts off this request, and refuses connections from then on until Heal.
-// The method of the same name refuses without waiting for a request.
+// Refuse closes the connection of this request, and refuses connections from then on until Heal. The
+// method of the same name does so at once.
 func Refuse() Fault {
 	return fault(func(d *door, _ <-chan struct{}, _ http.ResponseWriter, _ *http.Request) {
 		d.Refuse()
@@ -46,8 +46,7 @@ func Refuse() Fault {
 	})
 }
 
-// Status answers with the code and the header, and with an error as registries
-// write them.
+// Status answers with the code and the header, and with an error in the format of registries.
 func Status(code int, header http.Header) Fault {
 	return fault(func(_ *door, _ <-chan struct{}, w http.ResponseWriter, r *http.Request) {
 		body := errorBody(code, kindOf(r.URL.Path))
@@ -59,7 +58,7 @@ func Status(code int, header http.Header) Fault {
 	})
 }
 
-// errorBody is an answer in the form of the distribution specification.
+// errorBody is an error in the format of the OCI distribution specification.
 func errorBody(code int, kind Kind) []byte {
 	name := "UNKNOWN"
 	switch code {
@@ -79,22 +78,21 @@ func errorBody(code int, kind Kind) []byte {
 	return fmt.Appendf(nil, `{"errors":[{"code":%q,"message":%q}]}`, name, message)
 }
 
-// Truncate promises the whole body, sends half of it and cuts the connection. A
-// response without a body passes.
+// Truncate announces the whole body, sends half of it, and closes the connection. A response without a
+// body is forwarded.
 func Truncate() Fault {
 	return change(func(body []byte) io.Reader {
 		return io.MultiReader(bytes.NewReader(body[:len(body)/2]), iotest.ErrReader(io.ErrUnexpectedEOF))
 	})
 }
 
-// WrongDigest sends another body with the true one's digest in the header: as a
-// broken cache or proxy does. The other body is as good as the true one but for
-// its digest. A response without a body passes.
+// WrongDigest sends another body with the original digest in the header, as a broken cache or proxy
+// does. The other body is valid but for its digest. A response without a body is forwarded.
 func WrongDigest() Fault {
 	return change(func(body []byte) io.Reader { return bytes.NewReader(another(body)) })
 }
 
-// another is like the body, JSON where that is, but not the same.
+// another returns a different body; it is JSON if the original is.
 func another(body []byte) []byte {
 	fields := map[string]json.RawMessage{}
 	if json.Unmarshal(body, &fields) != nil {
@@ -108,7 +106,7 @@ func another(body []byte) []byte {
 	return other
 }
 
-// Slow lets the request pass after a while, or with Heal.
+// Slow forwards the request after a while, or at Heal.
 func Slow(d time.Duration) Fault {
 	return fault(func(door *door, healed <-chan struct{}, w http.ResponseWriter, r *http.Request) {
 		timer := time.NewTimer(d)
@@ -123,8 +121,8 @@ func Slow(d time.Duration) Fault {
 	})
 }
 
-// change lets the request pass, and changes the body of a good response. A reader
-// that knows its length gives a new Content-Length; otherwise it stays the true one.
+// change forwards the request, and changes the body of a successful response. A reader that knows its
+// length sets a new Content-Length; otherwise the original one stays.
 func change(edit func(body []byte) io.Reader) Fault {
 	return fault(func(d *door, _ <-chan struct{}, w http.ResponseWriter, r *http.Request) {
 		d.pass(w, r, func(response *http.Response) error {

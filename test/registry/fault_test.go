@@ -20,7 +20,7 @@ import (
 	"github.com/appstack-dev/appstack/test/registry"
 )
 
-// always is a fault of every request.
+// always injects a fault for every request.
 func always(fault registry.Fault) func(registry.Request) registry.Fault {
 	return func(registry.Request) registry.Fault { return fault }
 }
@@ -104,7 +104,7 @@ func (c client) hangsUntilHealed() {
 		close(arrived)
 		return registry.Hang()
 	})
-	// A connection of its own: on one that was used before the client would ask again.
+	// A new connection: on a used one the client would retry.
 	c.way = c.way.Clone()
 	defer c.way.CloseIdleConnections()
 	failed := make(chan error, 1)
@@ -133,7 +133,7 @@ func (c client) refuses() {
 func (c client) refusesLater() {
 	c.get()
 	c.r.Fault(always(registry.Refuse()))
-	// This one is cut off, which on a used connection has the client try again.
+	// This connection is closed: on a used connection the client would retry.
 	_, err := c.try(c.t.Context())
 	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, io.EOF) {
 		c.t.Errorf("got %v", err)
@@ -206,7 +206,7 @@ func (c client) isSlow() {
 	}
 }
 
-// A fault may depend on the request and on those before it.
+// A fault may depend on the request and on earlier ones.
 func (c client) chooses() {
 	c.r.Reset()
 	var manifests atomic.Int32

@@ -14,12 +14,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// MediaTypes are those of an image's parts.
+// MediaTypes are the media types of an image's parts.
 type MediaTypes struct {
 	Manifest, Config, Layer types.MediaType
 }
 
-// The two kinds of images that there are.
+// The two kinds of images.
 var (
 	OCITypes    = MediaTypes{Manifest: types.OCIManifestSchema1, Config: types.OCIConfigJSON, Layer: types.OCIUncompressedLayer}
 	DockerTypes = MediaTypes{Manifest: types.DockerManifestSchema2, Config: types.DockerConfigJSON, Layer: types.DockerUncompressedLayer}
@@ -36,8 +36,8 @@ type imageParts struct {
 	types MediaTypes
 }
 
-// Image is an OCI image for linux/amd64 that says nothing about itself, changed
-// by the options. The same options give the same digest.
+// Image returns an OCI image for linux/amd64 with an empty config, changed by the options. The same
+// options give the same digest.
 func Image(options ...ImageOption) v1.Image {
 	digest := must(static.NewLayer(emptyTar, "").DiffID())
 	parts := &imageParts{
@@ -54,15 +54,15 @@ func Image(options ...ImageOption) v1.Image {
 	return RawImage(must(json.Marshal(parts.file)), parts.types)
 }
 
-// Edit changes the configuration file as no other option does.
+// Edit changes the config file.
 func Edit(edit func(*v1.ConfigFile)) ImageOption {
 	return func(p *imageParts) { edit(&p.file) }
 }
 
-// OCI gives the image OCI's media types, as it has without an option.
+// OCI sets OCI's media types, which are the default.
 func OCI() ImageOption { return func(p *imageParts) { p.types = OCITypes } }
 
-// Docker gives the image Docker's media types.
+// Docker sets Docker's media types.
 func Docker() ImageOption { return func(p *imageParts) { p.types = DockerTypes } }
 
 // Expose declares ports, such as 80/tcp.
@@ -90,7 +90,7 @@ func StopSignal(signal string) ImageOption {
 	return Edit(func(f *v1.ConfigFile) { f.Config.StopSignal = signal })
 }
 
-// Platform says what the image is for, such as linux/arm64.
+// Platform sets the image's platform, such as linux/arm64.
 func Platform(platform string) ImageOption {
 	parsed := must(v1.ParsePlatform(platform))
 	return Edit(func(f *v1.ConfigFile) {
@@ -98,18 +98,17 @@ func Platform(platform string) ImageOption {
 	})
 }
 
-// Marker makes the digest another one, and nothing else that matters.
+// Marker changes the digest, and nothing else that matters.
 func Marker(text string) ImageOption {
 	return Edit(func(f *v1.ConfigFile) { f.Author = text })
 }
 
-// RawImage is an image whose configuration is the bytes as they are, which need
-// not make sense.
+// RawImage returns an image with the bytes as its config; they may be invalid.
 func RawImage(config []byte, types MediaTypes) v1.Image {
 	return assemble(config, types.Manifest, types.Config, static.NewLayer(emptyTar, types.Layer), nil)
 }
 
-// rawImage is an image with one layer, of which nothing is computed.
+// rawImage is an image with one layer and given bytes.
 type rawImage struct {
 	mediaType        types.MediaType
 	config, manifest []byte
@@ -133,8 +132,8 @@ func assemble(config []byte, manifestType, configType types.MediaType, layer v1.
 	return &layered{Image: must(partial.CompressedToImage(raw)), layer: layer}
 }
 
-// layered is an image that knows its layer whatever the layer's type: otherwise
-// those of unknown types would not be pushed.
+// layered is an image that returns its layer whatever the layer's type: otherwise layers of unknown
+// types would not be pushed.
 type layered struct {
 	v1.Image
 	layer v1.Layer
@@ -170,7 +169,7 @@ func add(set map[string]struct{}, keys []string) map[string]struct{} {
 	return set
 }
 
-// must is for what cannot fail but by a mistake in a test.
+// must panics on an error, which would be a mistake in a test.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)

@@ -14,32 +14,31 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Entry is what an index points to.
+// Entry is an entry of an index.
 type Entry struct {
 	content  mutate.Appendable
 	platform *v1.Platform
 }
 
-// For is the image for a platform, such as linux/arm/v7. The index says so,
-// whatever the image says itself.
+// For returns an entry for a platform, such as linux/arm/v7, whatever platform the image has.
 func For(platform string, image v1.Image) Entry {
 	return Entry{content: image, platform: must(v1.ParsePlatform(platform))}
 }
 
-// Bare is an image or an index in an index that says no platform about it.
+// Bare returns an entry, an image or an index, without a platform.
 func Bare(content mutate.Appendable) Entry {
 	return Entry{content: content}
 }
 
-// IndexOptions say what index is built.
+// IndexOptions configure an index.
 type IndexOptions struct {
-	// Docker makes it a manifest list, as Docker's media type is called.
+	// Docker makes it a manifest list, Docker's media type for indexes.
 	Docker bool
-	// Attestations adds one for each image with a platform, as BuildKit does.
+	// Attestations adds an attestation for each image with a platform, as BuildKit does.
 	Attestations bool
 }
 
-// Index is an index of the entries, in their order.
+// Index returns an index of the entries, in order.
 func Index(options IndexOptions, entries ...Entry) v1.ImageIndex {
 	additions := make([]mutate.IndexAddendum, 0, 2*len(entries))
 	for _, entry := range entries {
@@ -57,8 +56,8 @@ func Index(options IndexOptions, entries ...Entry) v1.ImageIndex {
 	return index
 }
 
-// attestation is BuildKit's statement about an image. It looks like an image for
-// a platform that nobody has.
+// attestation returns a BuildKit attestation of an image. It has the form of an image for an unknown
+// platform.
 func attestation(subject v1.Hash) mutate.IndexAddendum {
 	const predicate = "https://slsa.dev/provenance/v0.2"
 	statement := fmt.Appendf(nil, `{"_type":"https://in-toto.io/Statement/v0.1","predicateType":%q,`+

@@ -20,13 +20,13 @@ import (
 // process is the registry program.
 type process struct {
 	command *exec.Cmd
-	// stdin is held open: the program ends with it, also when the test process is killed.
+	// stdin stays open: the program ends when it is closed, also if the test process is killed.
 	stdin  io.Closer
 	output *output
 	ended  chan struct{} // closed when the process is gone
 }
 
-// stopLimit is how long the registry may take to end before it is killed.
+// stopLimit is the time after which a registry that does not end is killed.
 const stopLimit = 5 * time.Second
 
 func run(binary, config string, users map[string]string) (*process, error) {
@@ -53,7 +53,7 @@ func run(binary, config string, users map[string]string) (*process, error) {
 	return p, nil
 }
 
-// address waits for that which the registry listens on.
+// address waits for the address on which the registry listens.
 func (p *process) address(ctx context.Context) (string, error) {
 	select {
 	case address := <-p.output.found:
@@ -65,7 +65,7 @@ func (p *process) address(ctx context.Context) (string, error) {
 	}
 }
 
-// stop ends the process. It is an error if it had ended before.
+// stop ends the process. It returns an error if the process had ended before.
 func (p *process) stop() error {
 	select {
 	case <-p.ended:
@@ -81,18 +81,18 @@ func (p *process) stop() error {
 	return nil
 }
 
-// explain adds to the error what the registry said.
+// explain adds the registry's output to the error.
 func (p *process) explain(err error) error {
 	return fmt.Errorf("%w\nthe registry's log:\n%s", err, p.output)
 }
 
-// listening is how the registry says where it does.
+// listening matches the registry's log line with its address.
 var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
 
-// logLimit is how much of the log is kept.
+// logLimit is the size of the log that is kept.
 const logLimit = 64 << 10
 
-// output keeps the end of what a registry writes, and finds its address.
+// output keeps the end of a registry's output, and finds its address.
 type output struct {
 	mu      sync.Mutex
 	content []byte
@@ -115,7 +115,7 @@ func (o *output) Write(content []byte) (int, error) {
 	return len(content), nil
 }
 
-// String is the end of the log.
+// String returns the end of the log.
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -15,9 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Push puts an image or an index, with all that it points to, into the registry,
-// past the door and as the first of the users. It returns the digest. Without a
-// tag it can be pulled by that only.
+// Push pushes an image or an index, with all that it refers to, directly to the registry as the first
+// of the users. It returns the digest. Without a tag it can only be pulled by digest.
 func (r *Registry) Push(ctx context.Context, repository, tag string, content remote.Taggable) (digest string, err error) {
 	hash, err := partial.Digest(content)
 	if err != nil {

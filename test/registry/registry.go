@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package registry runs a real container registry for tests, with a door in
-// front of it that counts requests and can misbehave, and builds images to push.
+// Package registry runs a real container registry for tests, behind a front that records requests and
+// injects faults, and builds images to push.
 package registry
 
 import (
@@ -18,13 +18,13 @@ import (
 	"time"
 )
 
-// Options say what registry is started.
+// Options configure a registry.
 type Options struct {
-	// Binary is the registry program. Defaults to what Binary gives.
+	// Binary is the registry program. Defaults to the result of Binary.
 	Binary string
-	// Users are those who may come in, with their passwords. Without any, everybody may.
+	// Users are the users, with their passwords. Without any, no credentials are required.
 	Users map[string]string
-	// TLS has the registry speak TLS only, with a certificate of its own authority.
+	// TLS makes the registry accept TLS only, with a certificate of its own authority.
 	TLS bool
 }
 
@@ -41,11 +41,11 @@ type Registry struct {
 	stop      func() error
 }
 
-// startLimit is how long a registry may take to answer.
+// startLimit is the time limit for the start of a registry.
 const startLimit = 30 * time.Second
 
-// Start runs a registry with an empty storage in memory, and waits until it
-// answers. The context is that of the start only: the registry runs until Stop.
+// Start runs a registry with empty storage in memory, and waits until it answers. The context applies
+// to the start only: the registry runs until Stop.
 func Start(ctx context.Context, options Options) (*Registry, error) {
 	if options.Binary == "" {
 		binary, err := Binary(ctx)
@@ -103,7 +103,7 @@ func (r *Registry) start(ctx context.Context, options Options) error {
 	return err
 }
 
-// answers waits until the registry does, whether or not it wants to know who asks.
+// answers waits until the registry answers, whether or not it requires credentials.
 func (r *Registry) answers(ctx context.Context, address string) error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
@@ -140,23 +140,23 @@ func ping(ctx context.Context, transport http.RoundTripper, address string) erro
 	return nil
 }
 
-// newTransport is the way to the registry itself. What goes through it is not
-// unpacked, so that the door can hand it on as it is.
+// newTransport returns a transport to the registry itself. It does not decompress bodies, so that the
+// front can forward them unchanged.
 func newTransport() *http.Transport {
 	return &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}
 }
 
-// Host is the address of the door, as it stands in names of images.
+// Host returns the address of the front, for names of images.
 func (r *Registry) Host() string { return r.host }
 
-// Direct is the address of the registry itself: what goes there is not counted and meets no faults.
+// Direct returns the address of the registry itself: requests to it are not recorded and get no faults.
 func (r *Registry) Direct() string { return r.direct }
 
-// CA is the certificate of the authority that both addresses' certificates come from, as PEM; nil without TLS.
+// CA returns the certificate of the authority of both addresses, as PEM; nil without TLS.
 func (r *Registry) CA() []byte { return r.authority }
 
-// Stop ends the registry, and waits for its end. What it held is gone. It may be
-// called again, with the same result.
+// Stop ends the registry, and waits for its end. Its content is lost. Further calls return the same
+// result.
 func (r *Registry) Stop() error { return r.stop() }
 
 func (r *Registry) end() error {

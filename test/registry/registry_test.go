@@ -48,7 +48,7 @@ func push(t *testing.T, r *registry.Registry, tag string, content remote.Taggabl
 	return digest
 }
 
-// at is what the repository "app" has at :tag or @digest, behind the door.
+// at returns the reference of :tag or @digest in the repository "app", at the front.
 func at(t *testing.T, r *registry.Registry, what string) name.Reference {
 	t.Helper()
 	reference, err := name.ParseReference(r.Host() + "/app" + what)
@@ -58,7 +58,7 @@ func at(t *testing.T, r *registry.Registry, what string) name.Reference {
 	return reference
 }
 
-// trusting is a transport for the registry's certificate, and for no other.
+// trusting returns a transport that trusts the registry's certificate only.
 func trusting(r *registry.Registry) *http.Transport {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(r.CA())
@@ -168,7 +168,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// What the program says is in the error: here it is this test, which does not know the flag.
+// The program's output is in the error: here the program is this test, which does not know the flag.
 func TestStartFails(t *testing.T) {
 	t.Parallel()
 	program, err := os.Executable()
@@ -181,13 +181,13 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// response is an answer that has been read.
+// response is an answer with its body.
 type response struct {
 	*http.Response
 	body []byte
 }
 
-// get reads an answer to its end, as far as it goes.
+// get reads an answer until its end or an error.
 func get(ctx context.Context, way http.RoundTripper, address, accept string) (response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -210,7 +210,7 @@ func wantStatus(t *testing.T, err error, code int) {
 	}
 }
 
-// digestOf is that of the content.
+// digestOf returns the digest of the content.
 func digestOf(t *testing.T, content []byte) string {
 	t.Helper()
 	digest, _, err := v1.SHA256(strings.NewReader(string(content)))

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Kind says what a request is about.
+// Kind is the kind of a request.
 type Kind string
 
-// What requests are about.
+// The kinds of requests.
 const (
 	Ping     Kind = "Ping"     // whether this is a registry, and who may come in
 	Manifest Kind = "Manifest" // of an image or an index, by tag or digest
@@ -20,14 +20,14 @@ const (
 	Other    Kind = "Other"
 )
 
-// Request is one that came through the door.
+// Request is a request to the front.
 type Request struct {
 	Method string
 	Path   string
 	Kind   Kind
 }
 
-// OfKind is true for requests of one of the kinds.
+// OfKind returns a function that reports whether a request is of one of the kinds.
 func OfKind(kinds ...Kind) func(Request) bool {
 	return func(r Request) bool { return slices.Contains(kinds, r.Kind) }
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// held is a finalizer that nobody takes away until the spec does.
+// held is a finalizer that only the spec removes.
 const held = "example.com/held"
 
 var _ = Describe("A namespace that cannot go", func() {
@@ -39,7 +39,7 @@ var _ = Describe("A namespace that cannot go", func() {
 		mark := world.MarkNow()
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: t.Namespace}}
 		Expect(world.Kube.Delete(ctx, namespace)).To(Succeed())
-		// the namespace controller goes from kind to kind, with pauses: children may go before the stack
+		// the namespace controller deletes kind by kind, with pauses: children may be deleted before the stack
 		Eventually(func() *metav1.Time { return t.named(ctx, app).DeletionTimestamp }).WithContext(ctx).
 			WithTimeout(time.Minute).ShouldNot(BeNil())
 		Eventually(func() []string { return t.Deployments(ctx) }).WithContext(ctx).WithTimeout(time.Minute).Should(BeEmpty())
@@ -55,7 +55,7 @@ var _ = Describe("A namespace that cannot go", func() {
 	})
 })
 
-// writes are those of the requests that change anything.
+// writes returns the requests that are writes.
 func writes(requests []string) (all []string) {
 	for _, request := range requests {
 		verb, _, _ := strings.Cut(request, " ")

@@ -20,7 +20,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// other is an app of another team, without AppStack.
+// other is the name of another team's app, without AppStack.
 const other = "other"
 
 var _ = Describe("What is not the author's", func() {
@@ -165,7 +165,7 @@ func inNamespace(object client.Object, namespace string) client.Object {
 	return object
 }
 
-// backends are the names of the pods that a Service sends requests to.
+// backends returns the names of the pods that receive requests of a Service.
 func (t tenant) backends(ctx context.Context, service string) (pods []string) {
 	GinkgoHelper()
 	var slices discoveryv1.EndpointSliceList

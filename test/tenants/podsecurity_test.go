@@ -15,17 +15,16 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// overApp is a podTemplate that says something of the app container.
+// overApp returns a podTemplate with fields of the app container.
 func overApp(fields string) string {
 	return `{"spec":{"containers":[{"name":"app",` + fields + `}]}}`
 }
 
-// rootless is what a pod has to say itself where its image does not say that it
-// does not run as root.
+// rootless has the fields that a pod needs if its image does not declare a user other than root.
 const rootless = `"securityContext":{"runAsNonRoot":true,"runAsUser":1000,"capabilities":{"drop":["ALL"]}}`
 
-// escapes are ways out of a pod, by the name of the stack that tries it: the
-// podTemplate, and what Pod Security says of it.
+// escapes are attempts to escape from a pod, by the name of the stack: the podTemplate, and the message
+// of Pod Security.
 var escapes = map[string]struct{ template, says string }{
 	"privileged":   {overApp(`"securityContext":{"privileged":true,"allowPrivilegeEscalation":true}`), "privileged"},
 	"host-network": {`{"spec":{"hostNetwork":true}}`, "host namespaces"},
@@ -41,7 +40,7 @@ var escapes = map[string]struct{ template, says string }{
 	},
 }
 
-// failsFast is how long the operator may take to give up on pods that cannot be created (R17), with some to spare.
+// failsFast is the time limit for a rollout to fail whose pods cannot be created (R17), with a reserve.
 const failsFast = 45 * time.Second
 
 var _ = Describe("Pod Security", func() {
@@ -105,13 +104,13 @@ var _ = Describe("Pod Security", func() {
 	})
 })
 
-// one is a stack of one pod.
+// one returns a stack with one pod.
 func one(name string, options ...fixture.Option) *v1alpha1.AppStack {
 	return fixture.Stack(name, append([]fixture.Option{fixture.Replicas(1)}, options...)...)
 }
 
-// isRefused waits until the stack has given up for want of pods, and looks for
-// the words in its condition's reason and its failure report.
+// isRefused waits until the rollout has failed because no pods can be created, and checks the message in
+// the condition and in the failure report.
 func (t tenant) isRefused(ctx context.Context, name string, words ...string) {
 	GinkgoHelper()
 	Eventually(t.condition(ctx, name, v1alpha1.ConditionStalled)).WithContext(ctx).WithTimeout(failsFast).

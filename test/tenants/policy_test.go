@@ -106,8 +106,8 @@ var _ = Describe("The tenant policy", func() {
 	})
 })
 
-// largest is a stack of as many components and variables as the schema allows,
-// each of which refers to one of the Secrets in turns, in its podTemplate too.
+// largest returns a stack with as many components and variables as the schema allows, which refer to
+// the Secrets in turns, also in podTemplate.
 func largest(secrets []string) *v1alpha1.AppStack {
 	next := 0
 	variables := func(n int) (all []corev1.EnvVar) {
@@ -138,7 +138,7 @@ func largest(secrets []string) *v1alpha1.AppStack {
 	return stack
 }
 
-// creates asks as the author to create the stack, without effect.
+// creates makes a dry run of creating the stack as the author.
 func (t tenant) creates(ctx context.Context, stack *v1alpha1.AppStack) error {
 	GinkgoHelper()
 	stack.Namespace = t.Namespace
@@ -151,7 +151,7 @@ func (t tenant) kubectlAsAuthor(args ...string) string {
 	return t.Kubectl(append([]string{"--as", t.author}, args...)...)
 }
 
-// podsOf are those of a stack.
+// podsOf returns the pods of a stack.
 func (t tenant) podsOf(ctx context.Context, stack string) (pods []corev1.Pod) {
 	GinkgoHelper()
 	for _, pod := range t.Pods(ctx) {

@@ -19,10 +19,10 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// annotationRecord is where a revision's history is.
+// annotationRecord is the annotation with a revision's history.
 const annotationRecord = "apps.appstack.dev/record"
 
-// theSame is the data of the record that is there.
+// theSame stands for the data of the existing revision.
 const theSame = "the same"
 
 var _ = Describe("A record of a revision", func() {
@@ -150,7 +150,7 @@ var _ = Describe("A record of a revision", func() {
 	)
 })
 
-// record is that of the name.
+// record returns the ControllerRevision with the name.
 func (t tenant) record(ctx SpecContext, name string) *appsv1.ControllerRevision {
 	GinkgoHelper()
 	record, err := world.Get[appsv1.ControllerRevision](ctx, t.Namespace, name)
@@ -158,8 +158,8 @@ func (t tenant) record(ctx SpecContext, name string) *appsv1.ControllerRevision 
 	return record
 }
 
-// forgery is a record of that number which the operator has not made: with the
-// labels and the owner of a true one, and pods that see the host's processes.
+// forgery returns a forged ControllerRevision with the number: with the labels and the owner of a real
+// one, and pods that see the host's processes.
 func forgery(from *appsv1.ControllerRevision, number int64) *appsv1.ControllerRevision {
 	GinkgoHelper()
 	forged := &appsv1.ControllerRevision{

@@ -16,15 +16,15 @@ import (
 	"github.com/appstack-dev/appstack/test/fixture"
 )
 
-// secret is the one that authors are after.
+// secret is the Secret that the author may not read.
 const secret = "crown-jewels"
 
-// reference is a way to name a Secret or a service account.
+// reference is a field that refers to a Secret or a service account.
 type reference struct {
 	option fixture.Option
-	// field is where the policy finds it.
+	// field is the field in the policy's message.
 	field string
-	// rejected says that the API server takes no such template, policy or not.
+	// rejected says that the API server rejects the template, with or without the policy.
 	rejected bool
 }
 
@@ -35,14 +35,14 @@ func inWorker(template string) fixture.Option {
 	})
 }
 
-// volumeOver is a podTemplate with a volume of the source.
+// volumeOver returns a podTemplate with a volume of the source.
 func volumeOver(source string) fixture.Option {
 	return fixture.PodTemplate(`{"spec":{"volumes":[{"name":"v",` + source + `}]}}`)
 }
 
 const fromSecret = `[{"name":"A","valueFrom":{"secretKeyRef":{"name":"` + secret + `","key":"a"}}}]`
 
-// secretReferences are all ways by which a pod gets at a Secret.
+// secretReferences are all fields by which a pod can read a Secret.
 var secretReferences = map[string]reference{
 	"env": {field: "spec.env", option: func(s *v1alpha1.AppStack) {
 		s.Spec.Env = []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
@@ -186,10 +186,10 @@ var _ = Describe("A Secret that the author may not read", func() {
 	})
 })
 
-// account is a service account with more rights than the author has.
+// account is a service account with more rights than the author.
 const account = "boss"
 
-// accountReferences are all ways by which a pod gets to act as a service account.
+// accountReferences are all fields by which a pod can act as a service account.
 var accountReferences = map[string]struct {
 	option      fixture.Option
 	field, name string

@@ -23,7 +23,7 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// control is text that commands a terminal, and is markup to a browser.
+// control is text with terminal control sequences and HTML.
 const control = "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>\x00\u202e"
 
 var _ = Describe("A stack out of all proportion", func() {
@@ -106,14 +106,14 @@ var _ = Describe("A stack out of all proportion", func() {
 			t.Kubectl("delete", "aps", app)
 		},
 		Entry("that Kubernetes can count with a surge", int32(1_500_000_000), v1alpha1.RolloutPolicy{}, "exceeded quota: pods", "0/3000000000"),
-		// the Deployment controller asks for none then: its sum of replicas and surge has no room
+		// the Deployment controller creates none then: the sum of replicas and surge overflows
 		Entry("that it cannot", int32(math.MaxInt32), v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](12)},
 			v1alpha1.FailureProgressDeadlineExceeded, "0/4294967294"),
 	)
 
 	It("says why in a few words only, and commands no terminal", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
-		// the schema refuses such an image, and does not look into podTemplate
+		// the schema rejects such an image, but does not check podTemplate
 		stack := one(app, fixture.PodTemplate(`{"spec":{"containers":[{"name":"app","image":"my-app:1\u001b[31m"}]}}`),
 			fixture.Annotation(v1alpha1.AnnotationChangeCause, control+strings.Repeat("x", 200_000)))
 		stack.Namespace = t.Namespace
@@ -136,10 +136,10 @@ var _ = Describe("A stack out of all proportion", func() {
 	})
 })
 
-// env is a variable of so many bytes.
+// env sets a variable of the given size in bytes.
 func env(bytes int) fixture.Option { return fixture.Env("A", strings.Repeat("x", bytes)) }
 
-// nested is a podTemplate of that many levels.
+// nested returns a podTemplate with the given number of levels.
 func nested(levels int) string {
 	return strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels)
 }

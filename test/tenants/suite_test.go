@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The AppStack Authors.
 
-// Package tenants_test is about authors who want more than they were given: what
-// an account that may write stacks, and nothing else, gets by them. The operator
-// runs with the rights of config/rbac.
+// Package tenants_test tests which rights an account that may only write stacks gains through them. The
+// operator runs with the rights of config/rbac.
 package tenants_test
 
 import (
@@ -25,13 +24,13 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// app is the name of the stack that specs are about.
+// app is the name of the stack in the specs.
 const app = world.App
 
 var (
-	// editorRole is the ClusterRole that config/rbac gives to authors.
+	// editorRole is the ClusterRole of config/rbac for authors.
 	editorRole string
-	// operatorAccount is what the operator acts as.
+	// operatorAccount is the operator's service account.
 	operatorAccount rest.ImpersonationConfig
 )
 
@@ -68,7 +67,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(func() { kubectl.Run("delete", "--ignore-not-found", "-k", policy) })
 })
 
-// madeRole makes the ClusterRole of a file of config/rbac, under a name of its own.
+// madeRole creates the ClusterRole of a file of config/rbac, with its own name.
 func madeRole(ctx SpecContext, file string) *rbacv1.ClusterRole {
 	GinkgoHelper()
 	raw, err := os.ReadFile(filepath.Join(world.Root(), "config", "rbac", file))

@@ -25,17 +25,16 @@ import (
 	"github.com/appstack-dev/appstack/test/world"
 )
 
-// The labels by which a namespace is put under a rule.
+// The labels by which policies apply to a namespace.
 const (
 	podSecurity  = "pod-security.kubernetes.io/enforce"
 	tenantPolicy = "apps.appstack.dev/tenant-policy"
 )
 
-// underPolicy are the labels of a namespace in which config/tenant-policy holds.
+// underPolicy are the labels of a namespace to which config/tenant-policy applies.
 var underPolicy = map[string]string{tenantPolicy: "enforce"}
 
-// tenant is a namespace with an author who may write stacks there, and nothing
-// else, and an operator that works there.
+// tenant is a namespace with an author, who may only write stacks there, and an operator.
 type tenant struct {
 	world.World
 	author string
@@ -56,12 +55,12 @@ func newTenant(ctx context.Context, labels map[string]string) tenant {
 	return t
 }
 
-// operates runs the operator, in this namespace only, until the spec ends.
+// operates runs the operator for this namespace only, until the spec ends.
 func (t tenant) operates() {
 	GinkgoHelper()
 	config := world.Connection(world.OperatorAgent)
 	config.Impersonate = operatorAccount
-	// it outlives the node that starts it
+	// it continues after the node that starts it
 	stop, err := operator.Start(context.Background(), config, operator.Options{Namespaces: []string{t.Namespace}})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(stop()).To(Succeed()) })
@@ -90,7 +89,7 @@ func (t tenant) grant(ctx context.Context, group, resource string, verbs []strin
 	t.bind(ctx, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name})
 }
 
-// asAuthor is the author's way to the API server.
+// asAuthor returns the author's client.
 func (t tenant) asAuthor() client.Client {
 	GinkgoHelper()
 	config := world.Connection("appstack-tenants-test")
@@ -100,7 +99,7 @@ func (t tenant) asAuthor() client.Client {
 	return author
 }
 
-// attempts applies the stack as the author, and is what kubectl says against it.
+// attempts applies the stack as the author, and returns kubectl's error message.
 func (t tenant) attempts(stack *v1alpha1.AppStack, args ...string) error {
 	GinkgoHelper()
 	stack.Namespace = t.Namespace
@@ -114,19 +113,19 @@ func (t tenant) attempts(stack *v1alpha1.AppStack, args ...string) error {
 	return nil
 }
 
-// applies has kubectl apply the stack as the author, which has to succeed.
+// applies applies the stack as the author with kubectl, which must succeed.
 func (t tenant) applies(stack *v1alpha1.AppStack) {
 	GinkgoHelper()
 	Expect(t.attempts(stack)).To(Succeed())
 }
 
-// dryRun asks whether the author may apply the stack, without effect.
+// dryRun makes a dry run of applying the stack as the author.
 func (t tenant) dryRun(stack *v1alpha1.AppStack) error {
 	GinkgoHelper()
 	return t.attempts(stack, "--dry-run=server")
 }
 
-// named is the stack of that name.
+// named returns the stack with the name.
 func (t tenant) named(ctx context.Context, name string) *v1alpha1.AppStack {
 	GinkgoHelper()
 	stack, err := world.Get[v1alpha1.AppStack](ctx, t.Namespace, name)
@@ -134,8 +133,8 @@ func (t tenant) named(ctx context.Context, name string) *v1alpha1.AppStack {
 	return stack
 }
 
-// condition is that of the stack of that name as it is written now; without a
-// reason where there is none.
+// condition returns the condition of the named stack for its current generation; empty if there is
+// none.
 func (t tenant) condition(ctx context.Context, name, conditionType string) func() metav1.Condition {
 	return func() metav1.Condition {
 		GinkgoHelper()
@@ -148,7 +147,7 @@ func (t tenant) condition(ctx context.Context, name, conditionType string) func(
 	}
 }
 
-// ready waits until the stack of that name is ready.
+// ready waits until the named stack is ready.
 func (t tenant) ready(ctx context.Context, name string) *v1alpha1.AppStack {
 	GinkgoHelper()
 	Eventually(t.condition(ctx, name, v1alpha1.ConditionReady)).WithContext(ctx).
@@ -156,8 +155,8 @@ func (t tenant) ready(ctx context.Context, name string) *v1alpha1.AppStack {
 	return t.named(ctx, name)
 }
 
-// stalled waits until the stack of that name is stalled for the reason, and is
-// what its condition says.
+// stalled waits until the named stack is stalled with the reason, and returns the message of the
+// condition.
 func (t tenant) stalled(ctx context.Context, name, reason string) string {
 	GinkgoHelper()
 	var condition metav1.Condition
@@ -169,8 +168,8 @@ func (t tenant) stalled(ctx context.Context, name, reason string) string {
 	return condition.Message
 }
 
-// requests are those of the operator for this namespace since the mark: others
-// may run theirs on this cluster.
+// requests returns the requests of the operator for this namespace since the mark: other specs may run
+// operators in this cluster.
 func (t tenant) requests(mark world.Mark) (all []string) {
 	GinkgoHelper()
 	for _, request := range mark.Requests(t.World) {
@@ -181,8 +180,8 @@ func (t tenant) requests(mark world.Mark) (all []string) {
 	return all
 }
 
-// quiet waits until the operator has asked for nothing here for two seconds, and
-// is what it asked for since the mark.
+// quiet waits until the operator has made no request here for two seconds, and returns its requests
+// since the mark.
 func (t tenant) quiet(ctx context.Context, mark world.Mark) (requests []string) {
 	GinkgoHelper()
 	before := -1
@@ -195,7 +194,7 @@ func (t tenant) quiet(ctx context.Context, mark world.Mark) (requests []string) 
 	return requests
 }
 
-// tell puts a message where a verbose run shows it: docs/security.md has some of them.
+// tell adds a message to the output of a verbose run; docs/security.md has some of them.
 func tell(about, message string) {
 	_, _ = fmt.Fprintf(GinkgoWriter, "%s: %s\n", about, message)
 }
