@@ -65,29 +65,29 @@ type settings struct {
 func main() {
 	var s settings
 	flag.StringVar(&s.metricsAddress, "metrics-bind-address", "0",
-		`Address that metrics are served at, such as ":8443"; "0" serves none.`)
+		`Address at which metrics are served, such as ":8443"; "0" disables them.`)
 	flag.BoolVar(&s.metricsSecure, "metrics-secure", true,
-		"Serve metrics over HTTPS, to those whom the API server authenticates and authorizes.")
+		"Serve metrics over HTTPS, to clients that the API server authenticates and authorizes.")
 	flag.StringVar(&s.metricsCertDir, "metrics-cert-dir", "",
-		"Folder with tls.crt and tls.key for the metrics; without it a certificate is made at the start.")
+		"Folder with tls.crt and tls.key for the metrics. By default a certificate is generated at the start.")
 	flag.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
 	flag.StringVar(&s.pprofAddress, "pprof-bind-address", "0",
-		`Address that profiles are served at, below /debug/pprof, to everyone who reaches it, such as "127.0.0.1:6060"; "0" serves none.`)
-	flag.BoolVar(&s.leaderElect, "leader-elect", false, "Let one of several managers work at a time.")
+		`Address at which profiles are served without authentication, at /debug/pprof, such as "127.0.0.1:6060"; "0" disables them.`)
+	flag.BoolVar(&s.leaderElect, "leader-elect", false, "Elect a leader, so that one of several managers reconciles at a time.")
 	flag.StringVar(&s.leaseNamespace, "leader-election-namespace", "",
-		"Namespace of the leader's lease; needed outside a cluster only.")
+		"Namespace of the leader's lease; needed only outside a cluster.")
 	flag.StringVar(&s.namespaces, "watch-namespaces", "",
-		"Namespaces whose stacks are worked on, with commas between them. All where it is left out, which needs a ClusterRole.")
+		"Namespaces whose stacks are reconciled, separated by commas. Defaults to all, which needs a ClusterRole.")
 	flag.IntVar(&s.workers, "workers", 4,
-		"How many stacks of a namespace are reconciled at a time; one worker more is for the other namespaces.")
+		"Number of stacks of one namespace to reconcile concurrently. One additional worker is for the other namespaces.")
 	flag.DurationVar(&s.resync, "resync", 10*time.Hour,
-		"How often every stack is looked at though nothing happened.")
+		"Interval at which every stack is reconciled without a change.")
 	flag.StringVar(&s.plainHTTP, "registry-plain-http", "",
-		`Registries that are asked without TLS, such as "registry.local:5000", with commas between them.`)
+		`Registries to contact without TLS, such as "registry.local:5000", separated by commas.`)
 	flag.StringVar(&s.skip, "registry-skip", "",
-		`Registries that are not asked, with commas between them: their images run as written. "*" is all.`)
+		`Registries not to contact, separated by commas: their images run as written. "*" means all.`)
 	flag.StringVar(&s.caFile, "registry-ca-file", "",
-		"File with certificates (PEM) that are trusted for registries, besides the system's.")
+		"File with CA certificates (PEM) to trust for registries, in addition to those of the system.")
 	s.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 

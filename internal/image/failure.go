@@ -108,10 +108,10 @@ func damage(err error) string {
 	case errors.Is(err, errTooLarge):
 		return fmt.Sprintf("answers with more than %d bytes for a manifest, or %d for a config", maxManifest, maxBody)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "cuts its answer short"
+		return "sends an incomplete answer"
 	case strings.Contains(err.Error(), "does not match requested digest"),
 		strings.Contains(err.Error(), "does not match expected size"), strings.Contains(err.Error(), "error verifying"):
-		return "answers with something else than the digest says"
+		return "answers with content that does not match the digest"
 	}
 	return ""
 }
@@ -120,7 +120,7 @@ func damage(err error) string {
 // reached.
 func unreached(err error) (does string, answered bool) {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return "has no address", false
+		return "cannot be found by its name", false
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return "refuses connections", false
@@ -132,18 +132,18 @@ func unreached(err error) (does string, answered bool) {
 		return distrusted(distrust), true
 	}
 	if errors.Is(err, errSentOn) {
-		return "sends on to where there is no TLS", true
+		return "redirects to a host without TLS", true
 	}
 	if errors.Is(err, errTooMany) {
-		return "sends round in circles", true
+		return "redirects too often", true
 	}
 	if errors.Is(err, errPlainHTTP) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
-		return "speaks no TLS: allow that with --registry-plain-http", true
+		return "does not use TLS: allow that with --registry-plain-http", true
 	}
 	if network, ok := errors.AsType[*net.OpError](err); ok {
-		return "breaks the connection off: " + network.Op, false
+		return "closes the connection: " + network.Op, false
 	}
-	return "gives an answer that makes no sense", true
+	return "gives an invalid answer", true
 }
 
 // distrusted describes what is wrong with the registry's certificate.

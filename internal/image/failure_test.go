@@ -77,13 +77,13 @@ func TestFailed(t *testing.T) {
 		},
 		"R23 no route": {
 			dialing(os.NewSyscallError("connect", syscall.EHOSTUNREACH)),
-			v1alpha1.ReasonRegistryUnavailable, "breaks the connection off: dial", false,
+			v1alpha1.ReasonRegistryUnavailable, "closes the connection: dial", false,
 		},
 		"R23 no time":         {get(context.DeadlineExceeded), v1alpha1.ReasonRegistryUnavailable, silence, false},
 		"R23 no time to dial": {dialing(os.ErrDeadlineExceeded), v1alpha1.ReasonRegistryUnavailable, silence, false},
 		"R23 no address": {
 			dialing(&net.DNSError{Err: "no such host", Name: "a secret"}),
-			v1alpha1.ReasonRegistryUnavailable, "has no address", false,
+			v1alpha1.ReasonRegistryUnavailable, "cannot be found by its name", false,
 		},
 		"R23 no trust": {
 			get(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
@@ -91,37 +91,37 @@ func TestFailed(t *testing.T) {
 		},
 		"R23 no TLS": {
 			get(errors.New("http: server gave HTTP response to HTTPS client")),
-			v1alpha1.ReasonRegistryUnavailable, "speaks no TLS: allow that with --registry-plain-http", true,
+			v1alpha1.ReasonRegistryUnavailable, "does not use TLS: allow that with --registry-plain-http", true,
 		},
 		"R23 not allowed": {
 			get(errPlainHTTP),
-			v1alpha1.ReasonRegistryUnavailable, "speaks no TLS: allow that with --registry-plain-http", true,
+			v1alpha1.ReasonRegistryUnavailable, "does not use TLS: allow that with --registry-plain-http", true,
 		},
-		"R23 sent on":    {get(errSentOn), v1alpha1.ReasonRegistryUnavailable, "sends on to where there is no TLS", true},
-		"R23 sent round": {get(errTooMany), v1alpha1.ReasonRegistryUnavailable, "sends round in circles", true},
+		"R23 sent on":    {get(errSentOn), v1alpha1.ReasonRegistryUnavailable, "redirects to a host without TLS", true},
+		"R23 sent round": {get(errTooMany), v1alpha1.ReasonRegistryUnavailable, "redirects too often", true},
 		"R23 too large": {
 			fmt.Errorf("reading: %w", errTooLarge),
 			v1alpha1.ReasonImageDamaged, "answers with more than 262144 bytes for a manifest, or 524288 for a config", true,
 		},
 		"R23 cut": {
 			fmt.Errorf("reading: %w", io.ErrUnexpectedEOF),
-			v1alpha1.ReasonImageDamaged, "cuts its answer short", true,
+			v1alpha1.ReasonImageDamaged, "sends an incomplete answer", true,
 		},
 		"R23 another": {
 			errors.New(`manifest digest: "a" does not match requested digest: "a secret"`),
-			v1alpha1.ReasonImageDamaged, "answers with something else than the digest says", true,
+			v1alpha1.ReasonImageDamaged, "answers with content that does not match the digest", true,
 		},
 		"R23 another config": {
 			errors.New(`error verifying sha256 checksum after reading 7 bytes; got "a secret"`),
-			v1alpha1.ReasonImageDamaged, "answers with something else than the digest says", true,
+			v1alpha1.ReasonImageDamaged, "answers with content that does not match the digest", true,
 		},
 		"R23 a shorter config": {
 			errors.New("error verifying size; got 6, want 7"),
-			v1alpha1.ReasonImageDamaged, "answers with something else than the digest says", true,
+			v1alpha1.ReasonImageDamaged, "answers with content that does not match the digest", true,
 		},
 		"R23 a longer config": {
 			errors.New("GET https://registry.example.com/v2/app/blobs/sha256:0: Content-Length header 8 does not match expected size 7"),
-			v1alpha1.ReasonImageDamaged, "answers with something else than the digest says", true,
+			v1alpha1.ReasonImageDamaged, "answers with content that does not match the digest", true,
 		},
 		"R23 damage": {
 			&damagedError{"says what it should not"},
@@ -129,10 +129,10 @@ func TestFailed(t *testing.T) {
 		},
 		"R23 something else": {
 			errors.New("a secret"),
-			v1alpha1.ReasonRegistryUnavailable, "gives an answer that makes no sense", true,
+			v1alpha1.ReasonRegistryUnavailable, "gives an invalid answer", true,
 		},
 		"R23 a token of nonsense": {
-			errors.New("no token in bearer response:\na secret"), v1alpha1.ReasonRegistryUnavailable, "gives an answer that makes no sense", true,
+			errors.New("no token in bearer response:\na secret"), v1alpha1.ReasonRegistryUnavailable, "gives an invalid answer", true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestFailedWithStatus(t *testing.T) {
 	}{
 		"R23 unread":    {errors.New("a long body"), http.StatusForbidden, v1alpha1.ReasonImageUnauthorized, "answers 403 Forbidden"},
 		"R23 read":      {answered(404, ""), http.StatusForbidden, v1alpha1.ReasonImageNotFound, "answers 404 Not Found"},
-		"R23 none":      {errors.New("no sense"), 0, v1alpha1.ReasonRegistryUnavailable, "gives an answer that makes no sense"},
+		"R23 none":      {errors.New("no sense"), 0, v1alpha1.ReasonRegistryUnavailable, "gives an invalid answer"},
 		"R23 a silence": {dialing(os.ErrDeadlineExceeded), http.StatusMethodNotAllowed, v1alpha1.ReasonRegistryUnavailable, silence},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,11 +198,11 @@ func TestFailedWithCertificate(t *testing.T) {
 var words = regexp.MustCompile(`^(` + strings.Join([]string{
 	`answers \d+( [A-Za-z' -]+)?( \([A-Z_]{1,40}\))?`,
 	`answers with more than \d+ bytes for a manifest, or \d+ for a config`,
-	`answers with (something that is no manifest|an? (manifest|index) that cannot be read|something else than the digest says)`,
+	`answers with (something that is no manifest|an? (manifest|index) that cannot be read|content that does not match the digest)`,
 	`answers with a manifest of [a-z ,]+(sha256:[0-9a-f]{64}[a-z ,]*)+`,
-	`cuts its answer short`, `has no address`, `refuses connections`, `does not answer in time`,
-	`has a certificate [a-z: -]+`, `sends on to where there is no TLS`, `sends round in circles`, `speaks no TLS[a-z: -]+`,
-	`breaks the connection off: (dial|read|write|local error|remote error)`, `gives an answer that makes no sense`,
+	`sends an incomplete answer`, `cannot be found by its name`, `refuses connections`, `does not answer in time`,
+	`has a certificate [a-z: -]+`, `redirects to a host without TLS`, `redirects too often`, `does not use TLS[a-z: -]+`,
+	`closes the connection: (dial|read|write|local error|remote error)`, `gives an invalid answer`,
 }, "|") + `)$`)
 
 // Whatever fails, the message contains only the operator's own text.

@@ -26,7 +26,7 @@ func imagesResolved(components []model.Desired) *verdict {
 			}
 			kept := ""
 			if component.Provenance.Facts != nil {
-				kept = " (what its last image said holds on)"
+				kept = " (the settings from its last resolved image still apply)"
 			}
 			failures = append(failures, fmt.Sprintf("component %s: %s%s", component.Name, unresolved.Message, kept))
 		}
@@ -35,7 +35,7 @@ func imagesResolved(components []model.Desired) *verdict {
 	case len(failures) > 0:
 		return &verdict{metav1.ConditionFalse, reason, "images run as written; " + sentences(failures)}
 	case resolved:
-		return &verdict{metav1.ConditionTrue, v1alpha1.ReasonImagesPinned, "the images that were looked up are pinned by their digests"}
+		return &verdict{metav1.ConditionTrue, v1alpha1.ReasonImagesPinned, "the resolved images are pinned by their digests"}
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func unresolved(reason, message string) model.Provenance {
 
 func TestImagesResolved(t *testing.T) {
 	resolved := model.Provenance{Resolved: true}
-	const pinned = "True Pinned: the images that were looked up are pinned by their digests"
+	const pinned = "True Pinned: the resolved images are pinned by their digests"
 	tests := map[string]struct {
 		main, worker model.Provenance
 		want         string
@@ -71,7 +71,7 @@ func TestImagesResolved(t *testing.T) {
 		},
 		"R23 one was not, and has what its last one said": {
 			model.Provenance{Unresolved: &model.Unresolved{Reason: "NotFound", Message: "no"}, Facts: &model.Facts{}}, resolved,
-			"False NotFound: images run as written; component main: no (what its last image said holds on)",
+			"False NotFound: images run as written; component main: no (the settings from its last resolved image still apply)",
 		},
 		"R23 several were not: the reason is the first's": {
 			unresolved(v1alpha1.ReasonRegistryUnavailable, "it hangs"), unresolved(v1alpha1.ReasonImageNotFound, "it is gone"),
@@ -108,9 +108,9 @@ func TestImagesResolvedIsOfWhatRuns(t *testing.T) {
 	change(RollbackTo(1, 0))
 	change(NoRollback(), Image("my-app:3"), byTag)
 	const (
-		pinned = "True Pinned: the images that were looked up are pinned by their digests"
+		pinned = "True Pinned: the resolved images are pinned by their digests"
 		silent = "False RegistryUnavailable: images run as written; component main: " +
-			"the registry, asked for my-app:2: it does not answer in time (what its last image said holds on)"
+			"the registry, asked for my-app:2: it does not answer in time (the settings from its last resolved image still apply)"
 	)
 	if diff := cmp.Diff([]string{pinned, silent, silent, pinned, ""}, got); diff != "" {
 		t.Errorf("R21 R23 ImagesResolved at first, without the registry, with it again, rolled back, by its tag (-want +got):\n%s", diff)
@@ -158,7 +158,7 @@ func TestImagesResolvedIsOfWhatIsAskedFor(t *testing.T) {
 }
 
 func TestReadyWhileLookingUp(t *testing.T) {
-	const asks = "my-app:3 is looked up in its registry"
+	const asks = "my-app:3 is being resolved in its registry"
 	waiting := model.Answers{Waiting: "my-app:3", Wait: time.Second}
 	tests := map[string]struct {
 		change func(*status.Input)

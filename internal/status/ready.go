@@ -82,7 +82,7 @@ func isRetried(in Input) (reason, message string, blocked bool) {
 
 func looksUp(in Input) (reason, message string, blocked bool) {
 	if in.Plan.LooksUp != "" {
-		return v1alpha1.ReasonProgressing, in.Plan.LooksUp + " is looked up in its registry", true
+		return v1alpha1.ReasonProgressing, in.Plan.LooksUp + " is being resolved in its registry", true
 	}
 	return "", "", false
 }

@@ -71,10 +71,10 @@ func TestFaults(t *testing.T) {
 			message: "answers 403 Forbidden (DENIED)",
 		},
 		"R23 it sends half of the manifest": {
-			fault: of(manifest, registry.Truncate()), reason: v1alpha1.ReasonImageDamaged, message: "cuts its answer short",
+			fault: of(manifest, registry.Truncate()), reason: v1alpha1.ReasonImageDamaged, message: "sends an incomplete answer",
 		},
 		"R23 it sends half of the config": {
-			fault: of(blob, registry.Truncate()), reason: v1alpha1.ReasonImageDamaged, message: "cuts its answer short",
+			fault: of(blob, registry.Truncate()), reason: v1alpha1.ReasonImageDamaged, message: "sends an incomplete answer",
 		},
 		"R23 it sends another config": {
 			fault: of(blob, registry.WrongDigest()), reason: v1alpha1.ReasonImageDamaged,

@@ -271,7 +271,7 @@ func TestRedirectToPlainHTTP(t *testing.T) {
 				if found.Unresolved == nil {
 					return
 				}
-				if message := found.Unresolved.Message; tls && strings.Contains(message, "speaks no TLS") {
+				if message := found.Unresolved.Message; tls && strings.Contains(message, "does not use TLS") {
 					t.Errorf("the message reports a registry with TLS as one without: %s", message)
 				}
 				if requests := elsewhere.requests(); len(requests) > 0 {

@@ -173,7 +173,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 		create(bare(reference))
 		Eventually(func(g Gomega) {
 			g.Expect(observed(g)).To(haveCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing))
-			g.Expect(condition(current(), v1alpha1.ConditionReady).Message).To(Equal(reference + " is looked up in its registry"))
+			g.Expect(condition(current(), v1alpha1.ConditionReady).Message).To(Equal(reference + " is being resolved in its registry"))
 		}).Should(Succeed())
 		stack := ready()
 		Expect(deployment(app).Spec.Template.Spec.Containers[0].Image).To(Equal(reference))
