@@ -78,7 +78,7 @@ func TestFaults(t *testing.T) {
 		},
 		"R23 it sends another config": {
 			fault: of(blob, registry.WrongDigest()), reason: v1alpha1.ReasonImageDamaged,
-			message: "than the digest says",
+			message: "that does not match the digest",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestAnotherManifest(t *testing.T) {
 	r.Fault(of(registry.OfKind(registry.Manifest), registry.WrongDigest()))
 	for name, test := range map[string]struct{ reference, message string }{
 		"R21 by tag":    {tagged, "answers with a manifest of digest sha256:"},
-		"R21 by digest": {r.Host() + "/app@" + digest, "than the digest says"},
+		"R21 by digest": {r.Host() + "/app@" + digest, "that does not match the digest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClock()
