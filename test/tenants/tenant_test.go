@@ -99,7 +99,7 @@ func (t tenant) asAuthor() client.Client {
 	return author
 }
 
-// attempts applies the stack as the author, and returns kubectl's error message.
+// attempts runs kubectl apply with the stack as the author, and returns kubectl's error message.
 func (t tenant) attempts(stack *v1alpha1.AppStack, args ...string) error {
 	GinkgoHelper()
 	stack.Namespace = t.Namespace
@@ -113,7 +113,7 @@ func (t tenant) attempts(stack *v1alpha1.AppStack, args ...string) error {
 	return nil
 }
 
-// applies applies the stack as the author with kubectl, which must succeed.
+// applies runs kubectl apply with the stack as the author, which must succeed.
 func (t tenant) applies(stack *v1alpha1.AppStack) {
 	GinkgoHelper()
 	Expect(t.attempts(stack)).To(Succeed())
