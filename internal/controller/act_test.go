@@ -225,3 +225,17 @@ func TestAPassGoesOnWithWhatItRecords(t *testing.T) {
 		t.Errorf("R12 the rollout fails (-want +got):\n%s", diff)
 	}
 }
+
+// TestARolloutIsObservedFromItsStart checks that the reconcile that starts a rollout also starts to measure
+// it, so that a clock that is set before the next reconcile does not make the rollout older.
+func TestARolloutIsObservedFromItsStart(t *testing.T) {
+	d := newActor(t)
+	state := d.running(t)
+	fixture.With(state.Stack, fixture.Image("my-app:2"))
+	d.done(t, state)
+	d.clock.Step(time.Minute)
+	observed := d.Memory.Of(state.Stack).Observations.Observe(*judged(*state), state.Children.Deployments(), d.clock)
+	if observed.For != time.Minute {
+		t.Errorf("R17 the rollout has been observed for %s, want 1m0s", observed.For)
+	}
+}

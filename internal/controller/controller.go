@@ -195,6 +195,9 @@ func (r *Reconciler) act(
 		for _, step := range made {
 			state.Revisions = revision.With(state.Revisions, *model.RevisionOf(step))
 		}
+		if open := judged(*state); open != nil { // observed before its Deployments are written, so from its start (R17)
+			state.Observations = mem.Observations.Observe(*open, state.Children.Deployments(), r.Clock)
+		}
 	}
 }
 

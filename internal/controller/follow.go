@@ -18,14 +18,23 @@ import (
 // watched.
 func (r *Reconciler) follow(state model.State, mem *memory.Stack) *model.Rollout {
 	stack := client.ObjectKeyFromObject(state.Stack)
-	timeline := revision.Timeline(state.Revisions)
-	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
+	open := judged(state)
+	if open == nil {
 		r.Pods.Stop(stack)
 		mem.Observations.Forget()
 		return nil
 	}
 	r.Pods.Begin(stack)
-	r.Pods.Relax(stack, timeline[0].Failed())
+	r.Pods.Relax(stack, open.Failed())
+	return open
+}
+
+// judged returns the rollout that is open and not paused; nil if there is none.
+func judged(state model.State) *model.Rollout {
+	timeline := revision.Timeline(state.Revisions)
+	if len(timeline) == 0 || !timeline[0].Open() || state.Stack.Spec.Paused {
+		return nil
+	}
 	return &timeline[0]
 }
 
