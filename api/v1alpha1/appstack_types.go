@@ -118,6 +118,14 @@ type AppStackSpec struct {
 	// +optional
 	Config *ConfigPolicy `json:"config,omitempty"`
 
+	// What happens when the data of a Secret changes that the pods use. Ignore (the
+	// default) leaves the pods as they are; mounted files change by themselves. Restart
+	// replaces the pods of the components that use it, as a new revision; it needs an
+	// administrator who allows the operator to watch Secrets in this namespace. Secrets
+	// are never copied: a rollback does not restore them.
+	// +optional
+	SecretChanges SecretChanges `json:"secretChanges,omitempty"`
+
 	// How a new revision replaces the running one. With the defaults no request is lost.
 	// +optional
 	Rollout *RolloutPolicy `json:"rollout,omitempty"`
@@ -155,6 +163,17 @@ type ImageResolution string
 const (
 	ImageResolutionDigest ImageResolution = "Digest"
 	ImageResolutionTag    ImageResolution = "Tag"
+)
+
+// SecretChanges is what happens when a Secret changes that the pods use.
+//
+// +kubebuilder:validation:Enum=Ignore;Restart
+type SecretChanges string
+
+// What happens when a Secret changes that the pods use.
+const (
+	SecretChangesIgnore  SecretChanges = "Ignore"
+	SecretChangesRestart SecretChanges = "Restart"
 )
 
 // RolloutPolicy is how a new revision replaces the running one. It is not part

@@ -280,7 +280,7 @@ type FailureStatus struct {
 
 // RolloutTrigger is what started a rollout.
 //
-// +kubebuilder:validation:Enum=SpecChanged;Rollback;AutoRollback;Restart;ConfigChanged
+// +kubebuilder:validation:Enum=SpecChanged;Rollback;AutoRollback;Restart;ConfigChanged;SecretChanged
 type RolloutTrigger string
 
 // What starts a rollout.
@@ -295,6 +295,8 @@ const (
 	TriggerRestart RolloutTrigger = "Restart"
 	// TriggerConfigChanged is a change of a ConfigMap that pods use.
 	TriggerConfigChanged RolloutTrigger = "ConfigChanged"
+	// TriggerSecretChanged is a change of a Secret that pods use, with spec.secretChanges Restart.
+	TriggerSecretChanged RolloutTrigger = "SecretChanged"
 )
 
 // RolloutOutcome is the state of a rollout, or its result.

@@ -4,11 +4,13 @@
 package configwatch
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,19 +20,23 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// store keeps the version of every ConfigMap, and what is known of those that a stack names. A
-// reflector fills it.
+// store keeps the version of every object of the kind, and what is known of those that a stack names.
+// A reflector fills it.
 type store struct {
 	now     func() time.Time
 	changed func(types.NamespacedName)
+	// stop ends the watch.
+	stop context.CancelFunc
 
-	mu       sync.Mutex
-	listed   bool
+	mu     sync.Mutex
+	listed bool
+	// denied is the error with which the API server denies the list or the watch; nil if it does not.
+	denied   error
 	versions map[types.NamespacedName]string
 	entries  map[types.NamespacedName]*entry
 }
 
-// entry is a ConfigMap that stacks name.
+// entry is an object that stacks name.
 type entry struct {
 	stacks []types.NamespacedName
 	// known is what was last read of it; nil if that may be outdated.
@@ -62,8 +68,31 @@ func (s *store) isListed() bool {
 	return s.listed
 }
 
-// follow changes which ConfigMaps the stack names.
-func (s *store) follow(stack types.NamespacedName, before, names []string) {
+// answered records whether the API server denies the watch. A change of that is news to all stacks.
+func (s *store) answered(err error) {
+	if err != nil && !apierrors.IsForbidden(err) {
+		return // a retry may get another answer
+	}
+	s.mu.Lock()
+	news := sets.New[types.NamespacedName]()
+	if (s.denied == nil) != (err == nil) {
+		for _, one := range s.entries {
+			news.Insert(one.stacks...)
+		}
+	}
+	s.denied = err
+	s.mu.Unlock()
+	s.report(news.UnsortedList())
+}
+
+func (s *store) denial() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.denied
+}
+
+// follow changes which objects the stack names. It reports whether no stack names any now.
+func (s *store) follow(stack types.NamespacedName, before, names []string) (unused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range before {
@@ -87,9 +116,10 @@ func (s *store) follow(stack types.NamespacedName, before, names []string) {
 		}
 		s.entries[key].stacks = append(s.entries[key].stacks, stack)
 	}
+	return len(s.entries) == 0
 }
 
-// get returns what is known of the ConfigMap, or nil if it has to be read, with the number of
+// get returns what is known of the object, or nil if it has to be read, with the number of
 // changes so far. recorded is what it was at an earlier time.
 func (s *store) get(key types.NamespacedName, recorded model.ObservedConfig) (known *model.ObservedConfig, events int) {
 	s.mu.Lock()
@@ -106,7 +136,7 @@ func (s *store) get(key types.NamespacedName, recorded model.ObservedConfig) (kn
 	return one.known, one.events
 }
 
-// eventsOf returns the number of changes of the ConfigMap so far; found is false if no stack names it.
+// eventsOf returns the number of changes of the object so far; found is false if no stack names it.
 func (s *store) eventsOf(key types.NamespacedName) (events int, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +147,7 @@ func (s *store) eventsOf(key types.NamespacedName) (events int, found bool) {
 	return one.events, true
 }
 
-// put stores what was read of the ConfigMap, and returns it. It stays outdated if the ConfigMap has
+// put stores what was read of the object, and returns it. It stays outdated if the object has
 // changed since there were that many events.
 func (s *store) put(key types.NamespacedName, events int, read model.ObservedConfig) *model.ObservedConfig {
 	s.mu.Lock()
@@ -139,7 +169,7 @@ func (e *entry) know(observed model.ObservedConfig) {
 	e.known, e.version = &observed, observed.Version
 }
 
-// observe records the version of a ConfigMap; empty if it does not exist. It returns the stacks to
+// observe records the version of an object; empty if it does not exist. It returns the stacks to
 // which that is news. The caller holds the lock.
 func (s *store) observe(key types.NamespacedName, version string) []types.NamespacedName {
 	one := s.entries[key]
@@ -218,7 +248,7 @@ func (s *store) Replace(objects []any, _ string) error {
 func (s *store) Resync() error { return nil }
 
 // Transformer implements cache.TransformingStore. It drops all but the name and the version of each
-// ConfigMap as it arrives, so that the initial ones are never all in memory in full.
+// object as it arrives, so that the initial ones are never all in memory in full.
 func (s *store) Transformer() cache.TransformFunc {
 	return func(object any) (any, error) {
 		if about, ok := object.(*metav1.PartialObjectMetadata); ok {
@@ -247,4 +277,4 @@ func keyOf(object any) (types.NamespacedName, string, error) {
 	return types.NamespacedName{Namespace: about.Namespace, Name: about.Name}, versionOf(about), nil
 }
 
-func unexpected(object any) error { return fmt.Errorf("a %T among the metadata of ConfigMaps", object) }
+func unexpected(object any) error { return fmt.Errorf("a %T among the metadata of objects", object) }

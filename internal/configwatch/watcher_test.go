@@ -40,7 +40,7 @@ var configMaps = corev1.SchemeGroupVersion.WithResource("configmaps")
 
 // cluster has ConfigMaps whose metadata is watched and whose content is read.
 type cluster struct {
-	*configwatch.Watcher
+	*configwatch.ConfigMaps
 	t       *testing.T
 	clock   *clocktesting.FakeClock
 	changed chan types.NamespacedName
@@ -67,7 +67,7 @@ func newCluster(t *testing.T, namespaces ...string) *cluster {
 		t: t, clock: clocktesting.NewFakeClock(noon), events: watch.NewRaceFreeFake(), watched: make(chan string, 10), list: make(chan struct{}),
 		changed: make(chan types.NamespacedName, 100), contents: map[types.NamespacedName]*corev1.ConfigMap{},
 	}
-	c.Watcher = &configwatch.Watcher{Metadata: api{cluster: c}, Namespaces: namespaces, Live: reader{cluster: c}, Clock: c.clock}
+	c.ConfigMaps = configwatch.NewConfigMaps(api{cluster: c}, reader{cluster: c}, namespaces, c.clock)
 	c.Start(t.Context(), func(stack types.NamespacedName) { c.changed <- stack })
 	return c
 }

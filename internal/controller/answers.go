@@ -26,7 +26,8 @@ type Answers interface {
 // sources answers questions about images and ConfigMaps.
 type sources struct {
 	images  *image.Resolver
-	configs *configwatch.Watcher
+	configs *configwatch.ConfigMaps
+	secrets *configwatch.Watcher
 }
 
 var _ Answers = sources{}
@@ -47,4 +48,5 @@ func (s sources) Answer(ctx context.Context, stack types.NamespacedName, questio
 func (s sources) Forget(stack types.NamespacedName) {
 	s.images.Forget(stack)
 	s.configs.Forget(stack)
+	s.secrets.Forget(stack)
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/apply"
 	"github.com/appstack-dev/appstack/internal/configwatch"
+	"github.com/appstack-dev/appstack/internal/grant"
 	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/observe"
@@ -118,21 +119,28 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	images, err := resolver(mgr, options, counts)
+	granter, err := granter(mgr)
 	if err != nil {
 		return err
 	}
-	configs, err := configWatcher(mgr, kept.Namespaces(), options.Clock)
+	images, err := resolver(mgr, options, counts, granter)
 	if err != nil {
 		return err
 	}
+	about, err := metadata.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("building the client for metadata: %w", err)
+	}
+	configs := configwatch.NewConfigMaps(about, mgr.GetAPIReader(), kept.Namespaces(), options.Clock)
+	secrets := configwatch.NewSecrets(about, mgr.GetAPIReader(), options.Clock)
 	planner := plan.Planner{Defaults: options.Defaults}
 	reconciler := &Reconciler{
 		Client: mgr.GetClient(),
 		Observe: &observe.Observer{
-			Cache: kept, Live: mgr.GetAPIReader(), Watched: pods, Configs: configs, Plan: planner, Clock: options.Clock,
+			Cache: kept, Live: mgr.GetAPIReader(), Watched: pods, Configs: configs, Secrets: secrets, Granter: granter,
+			Plan: planner, Clock: options.Clock,
 		},
-		Answers: sources{images: images, configs: configs},
+		Answers: sources{images: images, configs: configs, secrets: secrets},
 		Plan:    planner,
 		Apply:   &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: options.Clock},
 		Metrics: counts,
@@ -151,6 +159,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 				pods.Start(ctx, func(stack types.NamespacedName, priority queue.Priority) { queue.Add(into, priority, stack) })
 				images.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Release, stack) })
 				configs.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Release, stack) })
+				secrets.Start(ctx, func(stack types.NamespacedName) { queue.Add(into, queue.Release, stack) })
 				return nil
 			})).
 		Complete(reconciler)
@@ -188,34 +197,29 @@ func podWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock)
 	return &podwatch.Watcher{Pods: core.RESTClient(), Namespaces: namespaces, Live: mgr.GetAPIReader(), Clock: clock}, nil
 }
 
-// configWatcher creates the watcher of ConfigMaps.
-func configWatcher(mgr ctrl.Manager, namespaces []string, clock clock.PassiveClock) (*configwatch.Watcher, error) {
-	api, err := metadata.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
-	if err != nil {
-		return nil, fmt.Errorf("building the client for ConfigMaps: %w", err)
-	}
-	return &configwatch.Watcher{Metadata: api, Namespaces: namespaces, Live: mgr.GetAPIReader(), Clock: clock}, nil
-}
-
-// resolver creates the image resolver, which reads pull credentials with the operator's own
-// rights.
-func resolver(mgr ctrl.Manager, options Options, counts *telemetry.Metrics) (*image.Resolver, error) {
+// granter returns the composer of commands that grant rights to the operator's account.
+func granter(mgr ctrl.Manager) (*grant.Granter, error) {
 	authentication, err := authenticationv1client.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("building the client for reviews: %w", err)
 	}
-	identity := func(ctx context.Context) (string, error) {
+	return &grant.Granter{Identity: func(ctx context.Context) (string, error) {
 		review, err := authentication.SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 		if err != nil {
 			return "", fmt.Errorf("asking who the operator is: %w", err)
 		}
 		return review.Status.UserInfo.Username, nil
-	}
+	}}, nil
+}
+
+// resolver creates the image resolver, which reads pull credentials with the operator's own
+// rights.
+func resolver(mgr ctrl.Manager, options Options, counts *telemetry.Metrics, granter *grant.Granter) (*image.Resolver, error) {
 	images, err := image.New(image.Options{
 		Registries: options.Registries,
 		Wait:       options.ImageWait,
 		Live:       mgr.GetAPIReader(),
-		Identity:   identity,
+		Granter:    granter,
 		Clock:      options.Clock,
 		Took:       counts.LookedUp,
 	})

@@ -23,6 +23,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/appstack-dev/appstack/internal/grant"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -128,8 +129,8 @@ func start(t *testing.T, options Options) *bench {
 	if options.Live == nil {
 		options.Live = fake.NewClientBuilder().Build()
 	}
-	if options.Identity == nil {
-		options.Identity = func(context.Context) (string, error) { return "jane", nil }
+	if options.Granter == nil {
+		options.Granter = &grant.Granter{Identity: func(context.Context) (string, error) { return "jane", nil }}
 	}
 	options.Took = func(result string, _ time.Duration) {
 		b.mu.Lock()

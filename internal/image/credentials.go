@@ -13,7 +13,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -22,18 +21,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appstack-dev/appstack/internal/grant"
 )
 
 // credentials reads the credentials with which pods pull their images: their imagePullSecrets, or,
 // if they have none, those of their ServiceAccount. The operator may read neither unless an
 // administrator grants it (R29).
 type credentials struct {
-	live     client.Reader
-	identity func(context.Context) (string, error)
-
-	mu sync.Mutex
-	// user caches the operator's own user name; empty until it is known.
-	user string
+	live    client.Reader
+	granter *grant.Granter
 }
 
 // access is the set of credentials for a repository.
@@ -155,33 +152,9 @@ func (c *credentials) secrets(
 // grant returns the instructions for an administrator to let the operator read the namespace's pull
 // secrets.
 func (c *credentials) grant(ctx context.Context, namespace string) string {
-	subject := "--user=" + c.whoami(ctx)
-	if account, ok := strings.CutPrefix(subject, "--user=system:serviceaccount:"); ok {
-		subject = "--serviceaccount=" + account
-	}
-	return fmt.Sprintf("the operator may not read the pull secrets of namespace %[1]s. Set restartedAt to look the image up "+
-		"again, once an administrator ran: "+
-		"kubectl create role appstack-pull-secrets -n %[1]s --verb=get --resource=serviceaccounts,secrets && "+
-		"kubectl create rolebinding appstack-pull-secrets -n %[1]s --role=appstack-pull-secrets %[2]s", namespace, subject)
-}
-
-// whoami returns the operator's user name, or that of config/default if the API server does not
-// return it.
-func (c *credentials) whoami(ctx context.Context) string {
-	c.mu.Lock()
-	user := c.user
-	c.mu.Unlock()
-	if user != "" {
-		return user
-	}
-	user, err := c.identity(ctx)
-	if err != nil {
-		return "system:serviceaccount:appstack-system:appstack-controller-manager"
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.user = user
-	return user
+	return fmt.Sprintf("the operator may not read the pull secrets of namespace %s. Set restartedAt to look the image up "+
+		"again, once an administrator ran: %s", namespace,
+		c.granter.Commands(ctx, namespace, "appstack-pull-secrets", "get", "serviceaccounts,secrets"))
 }
 
 // repositoryName is an alternative name of a repository.

@@ -5,7 +5,6 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/appstack-dev/appstack/internal/grant"
 )
 
 // hubNames are the keys under which Secrets store credentials of Docker Hub.
@@ -78,7 +79,7 @@ func of(t *testing.T, live client.Reader, image, serviceAccount string, secrets 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &credentials{live: live, identity: func(context.Context) (string, error) { return "jane", nil }}
+	c := &credentials{live: live, granter: &grant.Granter{Identity: func(context.Context) (string, error) { return "jane", nil }}}
 	found, err := c.of(t.Context(), pod{"default", serviceAccount, strings.Join(secrets, ",")})
 	if err != nil {
 		return access{}, err
@@ -283,22 +284,5 @@ func TestCredentialsNotRead(t *testing.T) {
 				t.Errorf("the registry is asked as %v", usersOf(t, found))
 			}
 		})
-	}
-}
-
-// The operator's identity is queried once, and again only after an error.
-func TestWhoami(t *testing.T) {
-	var asked int
-	var err error
-	c := &credentials{identity: func(context.Context) (string, error) { asked++; return "jane", err }}
-	err = errors.New("not now")
-	if got := c.whoami(t.Context()); got != "system:serviceaccount:appstack-system:appstack-controller-manager" || asked != 1 {
-		t.Errorf("R29 after an error the identity is %s, after %d queries", got, asked)
-	}
-	err = nil
-	for range 3 {
-		if got := c.whoami(t.Context()); got != "jane" || asked != 2 {
-			t.Errorf("R29 the identity is %s, after %d queries", got, asked)
-		}
 	}
 }

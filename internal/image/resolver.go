@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/grant"
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
@@ -49,9 +50,9 @@ type Options struct {
 	Timeout time.Duration
 	// Live reads ServiceAccounts and Secrets without a cache.
 	Live client.Reader
-	// Identity returns the operator's user name at the API server.
-	Identity func(context.Context) (string, error)
-	Clock    clock.WithDelayedExecution
+	// Granter composes the commands that let the operator read pull secrets.
+	Granter *grant.Granter
+	Clock   clock.WithDelayedExecution
 	// Took is called with the result and duration of each lookup; nil to disable it.
 	Took func(result string, duration time.Duration)
 }
@@ -116,7 +117,7 @@ func New(options Options) (*Resolver, error) {
 	return &Resolver{
 		options:     options,
 		registry:    registry,
-		credentials: &credentials{live: options.Live, identity: options.Identity},
+		credentials: &credentials{live: options.Live, granter: options.Granter},
 		sessions:    map[types.NamespacedName]*session{},
 		lookups:     map[question]*lookup{},
 		queue:       newQueue(),

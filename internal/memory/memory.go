@@ -40,6 +40,8 @@ type Stack struct {
 	Observations Observations
 	// Config is when the spec and the ConfigMaps of the stack changed.
 	Config Config
+	// Secrets is what the Secrets that the pods use were when they were recorded.
+	Secrets Secrets
 	// Problem is the problem that an event has reported and the status does not show yet; empty
 	// if there is none.
 	Problem string

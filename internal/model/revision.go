@@ -52,9 +52,13 @@ type Record struct {
 	// ConfigVersions has the versions of the ConfigMaps whose content the revision has, by name.
 	// After a restart, the operator does not read a ConfigMap that still has its version.
 	ConfigVersions map[string]string `json:"configVersions,omitempty"`
-	// ConfigReleases are the times of the latest releases for changed ConfigMaps, up to and
-	// including this revision.
+	// ConfigReleases are the times of the latest releases for changed ConfigMaps or Secrets, up to
+	// and including this revision.
 	ConfigReleases ConfigTimes `json:"configReleases,omitempty"`
+	// SecretVersions has the versions of the Secrets that the pods were last started with, by name;
+	// empty for an optional one that did not exist. Only the newest rollout's revision counts. There
+	// is nothing of the content of a Secret in it, and no hash of it (R36).
+	SecretVersions map[string]string `json:"secretVersions,omitempty"`
 	// Provenance has the image resolution results of other sources that render to this revision, by
 	// source hash and component name. Only the latest sources are kept.
 	Provenance map[string]map[string]Provenance `json:"provenance,omitempty"`

@@ -41,6 +41,9 @@ type State struct {
 
 	// Config is what is observed of the stack's config; nil if the operator does not handle it.
 	Config *ConfigState
+	// Secrets is what is observed of the Secrets that the pods use; nil unless changes of them
+	// replace pods.
+	Secrets *SecretState
 	// Answers are the answers to the questions of the last plan.
 	Answers Answers
 	// Damaged is the problem of a revision that cannot be decoded; nil if there is none.

@@ -46,6 +46,9 @@ const (
 	AnnotationConfigHash = v1alpha1.GroupName + "/config-hash"
 	// AnnotationRestartedAt on a pod template is the restart that the template was rendered for.
 	AnnotationRestartedAt = v1alpha1.GroupName + "/restarted-at"
+	// AnnotationSecretsChangedAt on a pod template is when changed Secrets last replaced the
+	// component's pods.
+	AnnotationSecretsChangedAt = v1alpha1.GroupName + "/secrets-changed-at"
 	// AnnotationConfigSource on the copy of a ConfigMap is the name of the ConfigMap.
 	AnnotationConfigSource = v1alpha1.GroupName + "/config-source"
 	// AnnotationRecord on a ControllerRevision is the mutable part of the revision, beside its

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/grant"
 	"github.com/appstack-dev/appstack/internal/kinds"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
@@ -42,6 +43,10 @@ type Observer struct {
 	Watched *podwatch.Watcher
 	// Configs watches ConfigMaps.
 	Configs Configs
+	// Secrets watches Secrets.
+	Secrets Secrets
+	// Granter composes the commands that let the operator watch Secrets.
+	Granter *grant.Granter
 	// Plan knows which ConfigMaps a stack names.
 	Plan plan.Planner
 	// Clock measures the age of the last writes.
@@ -57,6 +62,15 @@ type Cache interface {
 type Configs interface {
 	Observe(ctx context.Context, stack types.NamespacedName, recorded map[string]model.ObservedConfig) (
 		map[string]model.ObservedConfig, error)
+}
+
+// Secrets observes the Secrets that a stack names. See configwatch.Watcher.
+type Secrets interface {
+	Configs
+	// Denied returns the error with which the API server denies the watch in the namespace, or nil.
+	Denied(namespace string) error
+	// Forget stops observing the stack's Secrets.
+	Forget(stack types.NamespacedName)
 }
 
 // State reads the stack's state except its pods. It returns an error if the cache, or an object
@@ -83,6 +97,7 @@ func (o *Observer) State(ctx context.Context, stack *v1alpha1.AppStack, mem *mem
 		}
 	}
 	o.config(ctx, &state, mem)
+	o.secrets(ctx, &state, mem)
 	return state, nil
 }
 

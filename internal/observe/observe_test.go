@@ -16,6 +16,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/grant"
 	"github.com/appstack-dev/appstack/internal/memory"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
@@ -51,12 +52,24 @@ func (c *configs) Observe(
 	return c.observed, c.err
 }
 
+// secrets are observed Secrets. The watch is denied if denied is set.
+type secrets struct {
+	configs
+	denied    error
+	forgotten bool
+}
+
+func (s *secrets) Denied(string) error { return s.denied }
+
+func (s *secrets) Forget(types.NamespacedName) { s.forgotten = true }
+
 // scene is an observer of stack shop at noon, with the cache that it reads.
 type scene struct {
 	*observe.Observer
 	memory  *memory.Stack
 	cache   *cache
 	configs *configs
+	secrets *secrets
 	stack   *v1alpha1.AppStack
 	clock   *clocktesting.FakeClock
 }
@@ -64,8 +77,8 @@ type scene struct {
 func newScene(options ...Option) *scene {
 	s := &scene{memory: &memory.Stack{}, cache: &cache{}, stack: Stack("shop", options...), clock: clocktesting.NewFakeClock(noon)}
 	s.stack.UID = "shop"
-	s.configs = &configs{}
-	s.Observer = &observe.Observer{Cache: s.cache, Configs: s.configs, Clock: s.clock}
+	s.configs, s.secrets = &configs{}, &secrets{}
+	s.Observer = &observe.Observer{Cache: s.cache, Configs: s.configs, Secrets: s.secrets, Granter: &grant.Granter{}, Clock: s.clock}
 	return s
 }
 

@@ -28,7 +28,7 @@ const (
 	maxGathering = 30 * time.Second
 )
 
-// Releases for changed ConfigMaps are bounded, because an app may write its own config (R32).
+// Releases for changed ConfigMaps and Secrets are bounded, because an app may write its own config (R32).
 const (
 	// maxConfigReleases is how many such releases there may be within configPeriod.
 	maxConfigReleases = 12
@@ -117,50 +117,74 @@ func gathering(state model.State, changed []string, now time.Time) time.Duration
 	for _, name := range changed {
 		last = later(last, state.Config.Observed[name].ChangedAt)
 	}
-	return max(0, min(last.Add(quiet).Sub(now), state.Config.ChangedSince.Add(maxGathering).Sub(now)))
+	return untilQuiet(last, state.Config.ChangedSince, quiet, now)
 }
 
-// gatheringSpec returns how long the release of a changed spec waits for changes to the ConfigMaps that
-// it references; 0 if it is due.
+// gatheringSpec returns how long the release of a changed spec waits for changes to the ConfigMaps and
+// Secrets that it references; 0 if it is due.
 func gatheringSpec(state model.State, content model.Content, now time.Time) time.Duration {
 	if state.Config == nil {
 		return 0
 	}
-	sources := sourcesOf(state.Config, content)
-	if len(sources) == 0 {
+	var changes []time.Time
+	for _, name := range sourcesOf(state.Config, content) {
+		changes = append(changes, state.Config.Observed[name].ChangedAt)
+	}
+	if state.Secrets != nil {
+		for name := range render.Secrets(content) {
+			changes = append(changes, state.Secrets.Observed[name].ChangedAt)
+		}
+	}
+	if len(changes) == 0 {
 		return 0
 	}
 	last := state.Config.SpecSince
-	for _, name := range sources {
-		last = later(last, state.Config.Observed[name].ChangedAt)
+	for _, at := range changes {
+		last = later(last, at)
 	}
-	return max(0, min(last.Add(quietWithSpec).Sub(now), state.Config.SpecSince.Add(maxGathering).Sub(now)))
+	return untilQuiet(last, state.Config.SpecSince, quietWithSpec, now)
 }
 
-// reconfigured is the decision to release the content of a revision again with the current ConfigMaps
-// (R32). The rest of the content does not change: no image is resolved again.
-func reconfigured(state model.State, choice revision.Choice, begin model.Rollout) decision {
+// repeated is the decision to release the content of a revision again, with the current ConfigMaps (R32)
+// or because Secrets have changed (R36). The rest of the content does not change: no image is resolved
+// again.
+func repeated(state model.State, current *model.Revision, choice revision.Choice, begin model.Rollout) decision {
 	base := *revision.Find(state.Revisions, choice.Base)
 	recent := latestConfigReleases(state.Revisions).Within(configPeriod, begin.StartedAt)
 	if len(recent) >= maxConfigReleases {
-		return decision{problem: configContested(state, choice), wait: recent[0].Add(configPeriod).Sub(begin.StartedAt)}
+		return decision{problem: releasesContested(state, choice), wait: recent[0].Add(configPeriod).Sub(begin.StartedAt)}
 	}
+	content, record := base.Content, model.Record{
+		Sources:        []string{revision.SourceHash(state.Stack.Spec)},
+		ContentHash:    base.Record.ContentHash,
+		ConfigBaseline: base.Record.ConfigBaseline,
+		ConfigVersions: base.Record.ConfigVersions,
+		ConfigReleases: append(recent, begin.StartedAt.UTC()),
+	}
+	if len(choice.Changed) > 0 {
+		asks, problem := reconfigured(state, base, &content)
+		if problem != nil || !asks.None() {
+			return decision{problem: problem, asks: asks}
+		}
+		record.ContentHash, record.ConfigBaseline, record.ConfigVersions = content.Hash(), nil, state.Answers.ConfigVersions
+	}
+	rev := release(state, restamped(state, current, content), record)
+	return startOf(state, rev, begin)
+}
+
+// reconfigured changes the content of the base revision to copies of the current ConfigMaps. It asks for
+// these first.
+func reconfigured(state model.State, base model.Revision, content *model.Content) (asks model.Questions, problem *model.Problem) {
 	hashes := map[string]string{}
 	for name, observed := range state.Config.Observed {
 		hashes[name] = observed.Hash
 	}
 	key := fmt.Sprintf("config %d %s", base.Number, model.Hash(hashes))
 	if state.Answers.Release != key {
-		return decision{asks: model.Questions{Release: key, Config: sourcesOf(state.Config, base.Content)}}
+		return model.Questions{Release: key, Config: sourcesOf(state.Config, base.Content)}, nil
 	}
-	content, problem := withConfig(state, base.Content)
-	if problem != nil {
-		return decision{problem: problem}
-	}
-	record := model.Record{Sources: []string{revision.SourceHash(state.Stack.Spec)}, ContentHash: content.Hash()}
-	record.ConfigVersions, record.ConfigReleases = state.Answers.ConfigVersions, append(recent, begin.StartedAt.UTC())
-	rev := release(state, content, record)
-	return startOf(state, rev, begin)
+	*content, problem = withConfig(state, base.Content)
+	return model.Questions{}, problem
 }
 
 // withConfig returns the content with copies of the ConfigMaps that were just read, or a problem if a
@@ -192,20 +216,7 @@ func withConfig(state model.State, content model.Content) (model.Content, *model
 	return render.WithConfig(content, copies), nil
 }
 
-// configContested is the problem of a stack whose ConfigMaps change too often.
-func configContested(state model.State, choice revision.Choice) *model.Problem {
-	message := choice.Message
-	if writer := state.Config.Observed[choice.Changed[0]].Writer; writer != "" {
-		message += fmt.Sprintf(" (%s by %s)", choice.Changed[0], writer)
-	}
-	return &model.Problem{
-		Reason: v1alpha1.ReasonConfigContested,
-		Message: fmt.Sprintf("%s, and there were %d releases for changed ConfigMaps within an hour: if the app writes it itself, "+
-			"add its name to config.live", message, maxConfigReleases),
-	}
-}
-
-// latestConfigReleases returns when the latest releases for changed ConfigMaps started, as the newest
+// latestConfigReleases returns when the latest releases for changed ConfigMaps or Secrets started, as the newest
 // revision records them.
 func latestConfigReleases(revisions []model.Revision) model.ConfigTimes {
 	if len(revisions) == 0 {

@@ -86,6 +86,9 @@ func remedy(failed model.Rollout) string {
 	case failed.Trigger == v1alpha1.TriggerConfigChanged:
 		help := "change the ConfigMap, or the spec, or name another revision in rollback.toRevision"
 		return strings.Join(append(adviceOf(advice), help), "; or ")
+	case failed.Trigger == v1alpha1.TriggerSecretChanged:
+		help := "correct the Secret, or change the spec, or set restartedAt to try the same content again"
+		return strings.Join(append(adviceOf(advice), help), "; or ")
 	case advice != "":
 		return advice + ", and set restartedAt to try the same content again; or change the spec, or name another revision in rollback.toRevision"
 	}

@@ -33,7 +33,7 @@ type decision struct {
 	alias alias
 	// declared reports that the spec asks for the running revision.
 	declared bool
-	// gathers describes changes to ConfigMaps, whose release waits for further changes for the
+	// gathers describes changes to ConfigMaps and Secrets, whose release waits for further changes for the
 	// duration wait.
 	gathers string
 	// brief is a wait that is too short to be reported.
@@ -71,7 +71,7 @@ func (p Planner) decide(state model.State, current *model.Revision, timeline []m
 // wanted is the decision that the spec asks for, regardless of a failure of the current rollout.
 func (p Planner) wanted(state model.State, current *model.Revision, timeline []model.Rollout, now time.Time) decision {
 	spec := state.Stack.Spec
-	choice := revision.Choose(spec, state.Revisions, numberOf(current), state.Config.Releasable())
+	choice := withSecrets(state, current, timeline, revision.Choose(spec, state.Revisions, numberOf(current), state.Config.Releasable()))
 	if choice.Problem != nil {
 		return decision{problem: choice.Problem}
 	}
@@ -82,11 +82,11 @@ func (p Planner) wanted(state model.State, current *model.Revision, timeline []m
 		return pause(state, current, timeline, choice)
 	}
 	begin := model.Rollout{Trigger: choice.Trigger, Message: choice.Message, Cause: choice.Cause, StartedAt: now}
-	if wait := gathering(state, choice.Changed, now); wait > 0 {
+	if wait := max(gathering(state, choice.Changed, now), gatheringSecrets(state, choice.Secrets, now)); wait > 0 {
 		return decision{gathers: choice.Message, wait: wait}
 	}
 	if choice.Base != 0 {
-		return reconfigured(state, choice, begin)
+		return repeated(state, current, choice, begin)
 	}
 	if choice.Number != 0 {
 		if begin.Trigger == v1alpha1.TriggerSpecChanged {
@@ -141,7 +141,7 @@ func (p Planner) rendered(
 			return decision{problem: problem}
 		}
 	}
-	rev := release(state, content, model.Record{
+	rev := release(state, restamped(state, current, content), model.Record{
 		Sources: []string{source}, ContentHash: hash,
 		ConfigVersions: state.Answers.ConfigVersions, ConfigReleases: latestConfigReleases(state.Revisions),
 	})
@@ -266,6 +266,7 @@ func moveTo(state model.State, current *model.Revision, rev model.Revision, begi
 func startOf(state model.State, rev model.Revision, begin model.Rollout) decision {
 	timeline := revision.Timeline(state.Revisions)
 	rev = revision.Begin(rev, timeline, begin)
+	rev.Record.SecretVersions = secretVersions(state, rev)
 	copies, asks, lost := recreated(state, rev)
 	if lost != nil || !asks.None() {
 		return decision{asks: asks, problem: lost}

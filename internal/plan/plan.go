@@ -64,7 +64,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 		return plan
 	}
 	plan.Problem = cmp.Or(plan.Problem, lost)
-	if state.Config != nil && state.Config.Unread {
+	if state.Config != nil && state.Config.Unread || state.Secrets != nil && state.Secrets.Unread {
 		plan.Wait = model.Sooner(plan.Wait, quiet)
 	}
 	plan.Components = components(state, *current, state.Revisions, now)
@@ -95,6 +95,7 @@ func (p Planner) Make(state model.State, now time.Time) model.Plan {
 	records.adopt()
 	records.operate(current.Number, plan.Components)
 	records.baseline(*current, state.Config)
+	records.secrets(*current, state)
 
 	steps := asSteps(records.steps())
 	steps = append(steps, asSteps(maintained)...)

@@ -18,12 +18,14 @@ type Choice struct {
 	// Number is the number of an existing revision; 0 if a new one has to be created, or if there
 	// is a Problem.
 	Number int64
-	// Base is the number of the revision with the spec's content that the new revision repeats with
-	// changed ConfigMaps; 0 if the new revision has another reason.
+	// Base is the number of the revision with the spec's content that the new revision repeats because
+	// ConfigMaps or Secrets have changed; 0 if the new revision has another reason.
 	Base int64
 	// Changed are the names of the ConfigMaps that have changed since the current revision or since
 	// Base, if that is why the revision is chosen.
 	Changed []string
+	// Secrets are the names of the changed Secrets for which the new revision repeats Base.
+	Secrets []string
 	// Trigger and Message describe a rollout to the revision.
 	Trigger v1alpha1.RolloutTrigger
 	Message string
@@ -63,11 +65,27 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 	case choice.Trigger == v1alpha1.TriggerRestart:
 		choice.Message = "restartedAt was set to " + choice.Restart.UTC().Format(time.RFC3339)
 	case choice.Base != 0:
-		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, configMessage(choice.Changed)
+		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, changeMessage("ConfigMap", choice.Changed)
 	default:
 		choice.Message = "the spec's content changed"
 	}
 	return choice
+}
+
+// WithSecrets returns the choice of a new revision that repeats the base because Secrets that its pods use
+// have changed (R36); the choice itself if none has.
+func (c Choice) WithSecrets(base int64, changed []string) Choice {
+	if len(changed) == 0 {
+		return c
+	}
+	c.Secrets = changed
+	if c.Base != 0 {
+		c.Message += ", " + changeMessage("Secret", changed)
+		return c
+	}
+	c.Number, c.Base, c.Changed = 0, base, nil
+	c.Trigger, c.Message = v1alpha1.TriggerSecretChanged, changeMessage("Secret", changed)
+	return c
 }
 
 // chooseContent selects the revision that has the source and the observed ConfigMaps. If there is
@@ -97,7 +115,7 @@ func chooseContent(source string, revisions []model.Revision, current int64, con
 	}
 	if len(choice.Changed) > 0 {
 		choice.Trigger = v1alpha1.TriggerConfigChanged
-		choice.Message = fmt.Sprintf("%s back to the content of revision %d", configMessage(choice.Changed), choice.Number)
+		choice.Message = fmt.Sprintf("%s back to the content of revision %d", changeMessage("ConfigMap", choice.Changed), choice.Number)
 	}
 	return choice
 }

@@ -109,7 +109,7 @@ func runnable(rev model.Revision) error {
 var (
 	triggers = []v1alpha1.RolloutTrigger{
 		v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart,
-		v1alpha1.TriggerConfigChanged,
+		v1alpha1.TriggerConfigChanged, v1alpha1.TriggerSecretChanged,
 	}
 	outcomes = []v1alpha1.RolloutOutcome{
 		v1alpha1.OutcomeProgressing, v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed, v1alpha1.OutcomeSuperseded,

@@ -25,18 +25,18 @@ func (o ObservedConfig) isOf(rev model.Revision) bool {
 	return true
 }
 
-// shownNames is how many names of ConfigMaps a message has.
+// shownNames is how many names of ConfigMaps or Secrets a message has.
 const shownNames = 5
 
-// configMessage is the message of a release for changed ConfigMaps.
-func configMessage(changed []string) string {
+// changeMessage is the message of a release for changed objects of the kind.
+func changeMessage(kind string, changed []string) string {
 	if len(changed) == 1 {
-		return "ConfigMap " + changed[0] + " changed"
+		return kind + " " + changed[0] + " changed"
 	}
 	if more := len(changed) - shownNames; more > 0 {
-		return fmt.Sprintf("ConfigMaps %s and %d more changed", strings.Join(changed[:shownNames], ", "), more)
+		return fmt.Sprintf("%ss %s and %d more changed", kind, strings.Join(changed[:shownNames], ", "), more)
 	}
-	return "ConfigMaps " + strings.Join(changed, ", ") + " changed"
+	return kind + "s " + strings.Join(changed, ", ") + " changed"
 }
 
 // Config returns the hashes of the ConfigMaps that belong to the revision, by name: those that it

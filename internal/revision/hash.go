@@ -21,6 +21,7 @@ import (
 func SourceHash(spec v1alpha1.AppStackSpec) string {
 	source := spec.DeepCopy()
 	source.Config = nil
+	source.SecretChanges = ""
 	source.Rollout = nil
 	source.Rollback = nil
 	source.RestartedAt = nil

@@ -107,7 +107,7 @@ func boundedHistory(history []v1alpha1.RolloutStatus) []v1alpha1.RolloutStatus {
 func known(rollout v1alpha1.RolloutStatus) bool {
 	switch rollout.Trigger {
 	case "", v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart,
-		v1alpha1.TriggerConfigChanged:
+		v1alpha1.TriggerConfigChanged, v1alpha1.TriggerSecretChanged:
 	default:
 		return false
 	}

@@ -31,6 +31,7 @@ func ready(in Input) verdict {
 		message += "; admission control of the cluster changed images: " + images
 	}
 	message += deletedConfig(in.State, in.Plan.Rollout.Revision)
+	message += secrets(in.State)
 	return verdict{metav1.ConditionTrue, v1alpha1.ReasonSucceeded, message}
 }
 
@@ -49,6 +50,21 @@ func deletedConfig(state model.State, number int64) string {
 		}
 	}
 	return message.String()
+}
+
+// secrets describes why a change of a Secret would replace no pod; empty if it would, or if it is not
+// meant to (R36).
+func secrets(state model.State) string {
+	if state.Secrets == nil {
+		return ""
+	}
+	if denied := state.Secrets.Denied; denied != "" {
+		return "; " + denied
+	}
+	if changed := state.Secrets.Changed(); len(changed) > 0 {
+		return "; changed, and waits until rollback is removed: Secret " + strings.Join(changed, ", Secret ")
+	}
+	return ""
 }
 
 func hasProblem(in Input) (reason, message string, blocked bool) {

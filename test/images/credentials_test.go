@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
+	"github.com/appstack-dev/appstack/internal/grant"
 	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/test/registry"
@@ -196,7 +197,7 @@ func TestForbidden(t *testing.T) {
 			t.Parallel()
 			live := newForbidding(pullSecret("s", private.Host(), auth("ann", users["ann"])))
 			c := newClock() // never advanced: the release does not wait
-			b := start(t, image.Options{Live: live, Clock: c, Identity: test.identity}, open, private)
+			b := start(t, image.Options{Live: live, Clock: c, Granter: &grant.Granter{Identity: test.identity}}, open, private)
 			requests := []model.ImageRequest{{Reference: closed, PullSecrets: "s"}, {Reference: public, PullSecrets: "s"}}
 			want := model.Questions{Release: "1", Images: requests}
 			images := b.look(shop, want)

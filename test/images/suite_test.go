@@ -22,6 +22,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/appstack-dev/appstack/internal/grant"
 	"github.com/appstack-dev/appstack/internal/image"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/test/registry"
@@ -203,8 +204,8 @@ func start(t *testing.T, options image.Options, registries ...*registry.Registry
 	if options.Live == nil {
 		options.Live = fake.NewClientBuilder().Build()
 	}
-	if options.Identity == nil {
-		options.Identity = func(context.Context) (string, error) { return operatorUser, nil }
+	if options.Granter == nil {
+		options.Granter = &grant.Granter{Identity: func(context.Context) (string, error) { return operatorUser, nil }}
 	}
 	options.Took = func(result string, _ time.Duration) {
 		b.mu.Lock()

@@ -161,6 +161,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rollout
       type:
         namedType: com.github.appstack-dev.appstack.api.v1alpha1.RolloutPolicy
+    - name: secretChanges
+      type:
+        namedType: com.github.appstack-dev.appstack.api.v1alpha1.SecretChanges
     - name: service
       type:
         namedType: com.github.appstack-dev.appstack.api.v1alpha1.ServiceSpec
@@ -574,6 +577,8 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.appstack-dev.appstack.api.v1alpha1.RolloutStrategy
   scalar: string
 - name: com.github.appstack-dev.appstack.api.v1alpha1.RolloutTrigger
+  scalar: string
+- name: com.github.appstack-dev.appstack.api.v1alpha1.SecretChanges
   scalar: string
 - name: com.github.appstack-dev.appstack.api.v1alpha1.ServiceSpec
   map:

@@ -42,6 +42,12 @@ type AppStackSpecApplyConfiguration struct {
 	// How the ConfigMaps that the pods use are released. By default a revision has
 	// copies of them: a change is a new revision, and a rollback restores the files.
 	Config *ConfigPolicyApplyConfiguration `json:"config,omitempty"`
+	// What happens when the data of a Secret changes that the pods use. Ignore (the
+	// default) leaves the pods as they are; mounted files change by themselves. Restart
+	// replaces the pods of the components that use it, as a new revision; it needs an
+	// administrator who allows the operator to watch Secrets in this namespace. Secrets
+	// are never copied: a rollback does not restore them.
+	SecretChanges *apiv1alpha1.SecretChanges `json:"secretChanges,omitempty"`
 	// How a new revision replaces the running one. With the defaults no request is lost.
 	Rollout *RolloutPolicyApplyConfiguration `json:"rollout,omitempty"`
 	// Runs an earlier revision instead of this spec's content, until it is removed.
@@ -284,6 +290,14 @@ func (b *AppStackSpecApplyConfiguration) WithImageResolution(value apiv1alpha1.I
 // If called multiple times, the Config field is set to the value of the last call.
 func (b *AppStackSpecApplyConfiguration) WithConfig(value *ConfigPolicyApplyConfiguration) *AppStackSpecApplyConfiguration {
 	b.Config = value
+	return b
+}
+
+// WithSecretChanges sets the SecretChanges field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecretChanges field is set to the value of the last call.
+func (b *AppStackSpecApplyConfiguration) WithSecretChanges(value apiv1alpha1.SecretChanges) *AppStackSpecApplyConfiguration {
+	b.SecretChanges = &value
 	return b
 }
 
