@@ -43,17 +43,15 @@ func changedSecrets(state model.State, content model.Content) []string {
 	})
 }
 
-// withSecrets returns the choice as changed Secrets of the spec's revision change it (R36): a new revision
-// repeats it. If the revision does not run, it is rolled out first, unless it failed.
+// withSecrets returns the choice as changed Secrets change it: a new revision repeats the chosen one (R36).
+// A rollback by hand is not changed.
 func withSecrets(state model.State, current *model.Revision, timeline []model.Rollout, choice revision.Choice) revision.Choice {
 	base := revision.Find(state.Revisions, cmp.Or(choice.Number, choice.Base))
 	if base == nil || choice.Trigger == v1alpha1.TriggerRollback {
 		return choice
 	}
-	if choice.Number != 0 && choice.Number != numberOf(current) && choice.Number != timeline[0].Abandoned() {
-		return choice
-	}
-	return choice.WithSecrets(base.Number, changedSecrets(state, base.Content))
+	known := base.Number == numberOf(current) || base.Number == timeline[0].Abandoned()
+	return choice.WithSecrets(changedSecrets(state, base.Content), known)
 }
 
 // restamped returns the content as it replaces the pods that use changed Secrets. The time is that of the
@@ -136,9 +134,13 @@ func (r *records) secrets(rev model.Revision, state model.State) {
 	if maps.Equal(versions, rev.Record.SecretVersions) {
 		return
 	}
+	reason := "the versions of the Secrets that its pods use are recorded"
+	if versions == nil {
+		reason = "changes of the Secrets that its pods use are ignored"
+	}
 	changed := *revision.Find(r.all, rev.Number)
 	changed.Record.SecretVersions = versions
-	r.change(rev.Number, changed, "the versions of the Secrets that its pods use are recorded")
+	r.change(rev.Number, changed, reason)
 }
 
 // releasesContested is the problem of a stack whose ConfigMaps or Secrets change too often.

@@ -65,26 +65,29 @@ func Choose(spec v1alpha1.AppStackSpec, revisions []model.Revision, current int6
 	case choice.Trigger == v1alpha1.TriggerRestart:
 		choice.Message = "restartedAt was set to " + choice.Restart.UTC().Format(time.RFC3339)
 	case choice.Base != 0:
-		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, changeMessage("ConfigMap", choice.Changed)
+		choice.Trigger, choice.Message = v1alpha1.TriggerConfigChanged, ChangeMessage("ConfigMap", choice.Changed)
 	default:
 		choice.Message = "the spec's content changed"
 	}
 	return choice
 }
 
-// WithSecrets returns the choice of a new revision that repeats the base because Secrets that its pods use
-// have changed (R36); the choice itself if none has.
-func (c Choice) WithSecrets(base int64, changed []string) Choice {
+// WithSecrets returns the choice of a new revision that repeats the chosen one because Secrets that its
+// pods use have changed (R36); the choice itself if none has. known says that the chosen revision runs, or
+// that it failed and would not be rolled out again.
+func (c Choice) WithSecrets(changed []string, known bool) Choice {
 	if len(changed) == 0 {
 		return c
 	}
 	c.Secrets = changed
-	if c.Base != 0 {
-		c.Message += ", " + changeMessage("Secret", changed)
-		return c
+	if c.Number != 0 {
+		c.Number, c.Base, c.Changed = 0, c.Number, nil
+		if known {
+			c.Trigger, c.Message = v1alpha1.TriggerSecretChanged, ChangeMessage("Secret", changed)
+			return c
+		}
 	}
-	c.Number, c.Base, c.Changed = 0, base, nil
-	c.Trigger, c.Message = v1alpha1.TriggerSecretChanged, changeMessage("Secret", changed)
+	c.Message += ", " + ChangeMessage("Secret", changed)
 	return c
 }
 
@@ -115,7 +118,7 @@ func chooseContent(source string, revisions []model.Revision, current int64, con
 	}
 	if len(choice.Changed) > 0 {
 		choice.Trigger = v1alpha1.TriggerConfigChanged
-		choice.Message = fmt.Sprintf("%s back to the content of revision %d", changeMessage("ConfigMap", choice.Changed), choice.Number)
+		choice.Message = fmt.Sprintf("%s back to the content of revision %d", ChangeMessage("ConfigMap", choice.Changed), choice.Number)
 	}
 	return choice
 }

@@ -28,8 +28,8 @@ func (o ObservedConfig) isOf(rev model.Revision) bool {
 // shownNames is how many names of ConfigMaps or Secrets a message has.
 const shownNames = 5
 
-// changeMessage is the message of a release for changed objects of the kind.
-func changeMessage(kind string, changed []string) string {
+// ChangeMessage is the message of a release for changed objects of the kind.
+func ChangeMessage(kind string, changed []string) string {
 	if len(changed) == 1 {
 		return kind + " " + changed[0] + " changed"
 	}

@@ -62,7 +62,7 @@ func secrets(state model.State) string {
 		return "; " + denied
 	}
 	if changed := state.Secrets.Changed(); len(changed) > 0 {
-		return "; changed, and waits until rollback is removed: Secret " + strings.Join(changed, ", Secret ")
+		return "; " + revision.ChangeMessage("Secret", changed) + ": pods are replaced when rollback is removed"
 	}
 	return ""
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // expectAsked checks that each rollout starts for a reason. A new revision has content or ConfigMaps
-// that no revision has yet, or is for a restart: a registry's newer answer makes none (R21, R23). A failure
+// that no revision has yet, or is for changed Secrets or a restart: a registry's newer answer makes none (R21, R23). A failure
 // is not rolled back while the images of the spec's new content are being resolved (R12).
 func (w *World) expectAsked(step model.Step) {
 	start, ok := step.(model.StartRollout)
@@ -28,6 +28,12 @@ func (w *World) expectAsked(step model.Step) {
 		w.violate("an automatic rollback begins while %s is looked up", w.state.Answers.Waiting)
 	}
 	spec := w.Stack().Spec
+	if len(w.state.Secrets.Changed()) > 0 {
+		return
+	}
+	if start.Rollout().Trigger == v1alpha1.TriggerSecretChanged {
+		w.violate("revision %d is made for changed Secrets, and none has changed: %s", start.Revision.Number, step)
+	}
 	if !start.Creates() || revision.Choose(spec, w.state.Revisions, 0, nil).Restart != nil {
 		return
 	}

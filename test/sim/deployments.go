@@ -240,7 +240,7 @@ func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
 		}
 		w.podsMade++
 		set.pods = append(set.pods, &pod{
-			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image, config: w.configured(set.spec),
+			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image, config: strings.TrimSpace(w.configured(set.spec) + " " + w.secretWords(set.spec)),
 			made: w.now, placed: w.hasRoom(), started: w.now,
 		})
 	}

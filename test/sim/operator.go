@@ -29,6 +29,7 @@ func (w *World) OperateAndDie(writes int) {
 	defer func() {
 		w.resolver, w.state.LastWrites = resolver{}, nil // resolved images and last writes were only in memory
 		w.observations.Forget()
+		w.secrets.memory.Forget()
 	}()
 	for range most {
 		todo := w.pass()
@@ -109,7 +110,7 @@ func (w *World) plan() model.Plan {
 	} else {
 		w.state.Observations = w.observations.Observe(timeline[0], w.state.Children.Deployments(), w)
 	}
-	w.state.Answers, w.state.Config = model.Answers{}, w.observeConfig()
+	w.state.Answers, w.state.Config, w.state.Secrets = model.Answers{}, w.observeConfig(), w.observeSecrets()
 	plan := w.Planner.Plan(&w.state, w.now, w.answer)
 	if plan.Phase == model.PhaseProgressing {
 		w.observations.Start()

@@ -22,7 +22,7 @@ import (
 type pod struct {
 	name  string
 	image string
-	// config has the words from the ConfigMaps that the pod uses.
+	// config has the words from the ConfigMaps and Secrets that the pod uses.
 	config string
 	// behavior contains the words that apply to the pod since it was last not ready.
 	behavior string

@@ -64,6 +64,7 @@ type World struct {
 	// config is nil if the operator does not handle config.
 	config       *config
 	configTimes  memory.Config
+	secrets      secrets
 	observations memory.Observations
 	// gone is when a pod last disappeared.
 	gone time.Time
