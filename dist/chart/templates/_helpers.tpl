@@ -116,3 +116,42 @@ subjects:
 {{- end -}}
 {{- $text -}}
 {{- end -}}
+
+{{/* A Role in each of watchNamespaces, or a ClusterRole, with the given core resources and verbs, bound to the operator. */}}
+{{- define "appstack.grant" -}}
+{{- $kind := ternary "Role" "ClusterRole" (not (empty .root.Values.watchNamespaces)) }}
+{{- range .root.Values.watchNamespaces | default (list "") }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}
+metadata:
+  name: {{ include "appstack.clusterName" $.root }}-{{ $.name }}
+  {{- with . }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "appstack.labels" $.root | nindent 4 }}
+rules:
+- apiGroups:
+  - ""
+  resources:
+  {{- toYaml $.resources | nindent 2 }}
+  verbs:
+  {{- toYaml $.verbs | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}Binding
+metadata:
+  name: {{ include "appstack.clusterName" $.root }}-{{ $.name }}
+  {{- with . }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "appstack.labels" $.root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $kind }}
+  name: {{ include "appstack.clusterName" $.root }}-{{ $.name }}
+{{ include "appstack.subjects" $.root }}
+{{- end }}
+{{- end }}
