@@ -37,12 +37,15 @@ type ObservedSecret struct {
 	ChangedAt time.Time
 }
 
-// Changed returns the names of the Secrets that have changed, sorted.
-func (s *SecretState) Changed() []string {
+// Changed returns the names of the Secrets that have changed since their recorded versions, sorted. The
+// versions may have been recorded after the Secrets were observed.
+func (s *SecretState) Changed(recorded map[string]string) []string {
 	if s == nil {
 		return nil
 	}
 	changed := maps.Clone(s.Observed)
-	maps.DeleteFunc(changed, func(_ string, observed ObservedSecret) bool { return !observed.Changed })
+	maps.DeleteFunc(changed, func(name string, observed ObservedSecret) bool {
+		return !observed.Changed || recorded[name] == observed.Version
+	})
 	return slices.Sorted(maps.Keys(changed))
 }

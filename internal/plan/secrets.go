@@ -37,7 +37,8 @@ func SecretNames(state model.State) (names []string, recorded map[string]string)
 // changedSecrets returns the names of the changed Secrets that pods with the content use, sorted.
 func changedSecrets(state model.State, content model.Content) []string {
 	used := render.Secrets(content)
-	return slices.DeleteFunc(state.Secrets.Changed(), func(name string) bool {
+	_, recorded := SecretNames(state)
+	return slices.DeleteFunc(state.Secrets.Changed(recorded), func(name string) bool {
 		_, found := used[name]
 		return !found
 	})

@@ -31,7 +31,7 @@ func ready(in Input) verdict {
 		message += "; admission control of the cluster changed images: " + images
 	}
 	message += deletedConfig(in.State, in.Plan.Rollout.Revision)
-	message += secrets(in.State)
+	message += secrets(in.State, in.Plan.Rollout.Revision)
 	return verdict{metav1.ConditionTrue, v1alpha1.ReasonSucceeded, message}
 }
 
@@ -54,14 +54,15 @@ func deletedConfig(state model.State, number int64) string {
 
 // secrets describes why a change of a Secret would replace no pod; empty if it would, or if it is not
 // meant to (R36).
-func secrets(state model.State) string {
-	if state.Secrets == nil {
+func secrets(state model.State, number int64) string {
+	rev := revision.Find(state.Revisions, number)
+	if rev == nil || state.Secrets == nil {
 		return ""
 	}
 	if denied := state.Secrets.Denied; denied != "" {
 		return "; " + denied
 	}
-	if changed := state.Secrets.Changed(); len(changed) > 0 {
+	if changed := state.Secrets.Changed(rev.Record.SecretVersions); len(changed) > 0 {
 		return "; " + revision.ChangeMessage("Secret", changed) + ": pods are replaced when rollback is removed"
 	}
 	return ""

@@ -13,6 +13,7 @@ import (
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	"github.com/appstack-dev/appstack/internal/model"
 	"github.com/appstack-dev/appstack/internal/naming"
+	"github.com/appstack-dev/appstack/internal/plan"
 	"github.com/appstack-dev/appstack/internal/revision"
 )
 
@@ -28,7 +29,7 @@ func (w *World) expectAsked(step model.Step) {
 		w.violate("an automatic rollback begins while %s is looked up", w.state.Answers.Waiting)
 	}
 	spec := w.Stack().Spec
-	if len(w.state.Secrets.Changed()) > 0 {
+	if _, recorded := plan.SecretNames(w.state); len(w.state.Secrets.Changed(recorded)) > 0 {
 		return
 	}
 	if start.Rollout().Trigger == v1alpha1.TriggerSecretChanged {
