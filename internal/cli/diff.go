@@ -26,7 +26,8 @@ With A and B, compare revision A with revision B. With only A, compare revision 
 with the newest revision. Without either, compare the newest revision with the spec.
 Replicas and other operational settings are not part of a revision. ConfigMaps are
 compared key by key: those of the spec as they are now, those of a revision as it has
-copied them.
+copied them. With spec.secretChanges Restart, Secrets that have changed are listed with
+the names and sizes of their keys.
 
 The spec is rendered as the operator renders it, but without querying registries:
 settings from a new image are known only when its revision is created.`,
@@ -110,7 +111,10 @@ func (c *connection) sides(
 		return before, after, err
 	}
 	spec := show.Side{Name: "the spec", Content: render.WithConfig(content, nil)}
-	spec.Config, err = c.liveConfig(ctx, content, r.Stack.Spec)
+	if spec.Config, err = c.liveConfig(ctx, content, r.Stack.Spec); err != nil {
+		return before, after, err
+	}
+	spec.Secrets, err = c.changedSecrets(ctx, r, content)
 	return newest, spec, err
 }
 

@@ -70,7 +70,7 @@ func (c *ConfigMaps) read(ctx context.Context, key types.NamespacedName) (*model
 		return nil, model.ObservedConfig{}, fmt.Errorf("reading ConfigMap %s: %w", key.Name, err)
 	}
 	content := &model.ConfigMap{Data: found.Data, BinaryData: found.BinaryData}
-	return content, model.ObservedConfig{Hash: content.Hash(), Version: versionOf(found), Writer: lastWriter(found)}, nil
+	return content, model.ObservedConfig{Hash: content.Hash(), Version: model.VersionOf(found), Writer: lastWriter(found)}, nil
 }
 
 // lastWriter returns the field manager that last changed the object; empty if it is not known.

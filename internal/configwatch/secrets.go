@@ -42,7 +42,7 @@ func NewSecrets(api metadata.Interface, live client.Reader, clock clock.PassiveC
 			if err != nil {
 				return model.ObservedConfig{}, fmt.Errorf("hashing Secret %s: %w", name.Name, err)
 			}
-			return model.ObservedConfig{Hash: hash, Version: versionOf(found), Writer: lastWriter(found)}, nil
+			return model.ObservedConfig{Hash: hash, Version: model.VersionOf(found), Writer: lastWriter(found)}, nil
 		},
 	}
 }

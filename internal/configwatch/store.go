@@ -57,11 +57,6 @@ func newStore(now func() time.Time, changed func(types.NamespacedName)) *store {
 	}
 }
 
-// versionOf identifies the state of an object: another object of the same name has another version.
-func versionOf(object metav1.Object) string {
-	return string(object.GetUID()) + "/" + object.GetResourceVersion()
-}
-
 func (s *store) isListed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,7 +269,7 @@ func keyOf(object any) (types.NamespacedName, string, error) {
 	if !ok {
 		return types.NamespacedName{}, "", unexpected(object)
 	}
-	return types.NamespacedName{Namespace: about.Namespace, Name: about.Name}, versionOf(about), nil
+	return types.NamespacedName{Namespace: about.Namespace, Name: about.Name}, model.VersionOf(about), nil
 }
 
 func unexpected(object any) error { return fmt.Errorf("a %T among the metadata of objects", object) }

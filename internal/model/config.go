@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ConfigMap is the content of a ConfigMap.
@@ -78,6 +80,12 @@ type ObservedConfig struct {
 	// ChangedAt is when the operator last observed a change of the object; zero if it has observed
 	// none.
 	ChangedAt time.Time
+}
+
+// VersionOf identifies the state of an object, by UID and resource version: another object of the same name
+// has another version.
+func VersionOf(object metav1.Object) string {
+	return string(object.GetUID()) + "/" + object.GetResourceVersion()
 }
 
 // ConfigState is the observed state of the ConfigMaps of a stack.

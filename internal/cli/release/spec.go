@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -53,6 +54,9 @@ func (r Release) Spec() (model.Content, error) {
 	content, err := render.Draft(input)
 	if err != nil {
 		return model.Content{}, fmt.Errorf("rendering the spec: %w", err)
+	}
+	if running := r.Find(r.Stack.Status.Revision); running != nil {
+		content = render.WithSecretsChangedAt(content, &running.Content, nil, time.Time{})
 	}
 	return content, nil
 }

@@ -67,18 +67,18 @@ var rolloutReasons = []string{
 	v1alpha1.ReasonProgressing, v1alpha1.ReasonRolledBack, v1alpha1.ReasonRolloutFailed, v1alpha1.ReasonRollbackFailed,
 }
 
-// failedByConfig reports whether the failed rollout was for changed ConfigMaps.
-func failedByConfig(r release.Release) bool {
+// failedTrigger returns the trigger of the failed rollout; empty if there is none.
+func failedTrigger(r release.Release) v1alpha1.RolloutTrigger {
 	failure := r.Stack.Status.Failure
 	if failure == nil {
-		return false
+		return ""
 	}
 	for _, rollout := range r.Stack.Status.History { // the newest first
 		if rollout.Revision == failure.Revision && rollout.Outcome == v1alpha1.OutcomeFailed {
-			return rollout.Trigger == v1alpha1.TriggerConfigChanged
+			return rollout.Trigger
 		}
 	}
-	return false
+	return ""
 }
 
 // remediesByReason returns the remedies by the reason of Ready.
@@ -95,8 +95,12 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 			v.command(r, "history"), v.command(r, "rollback", "--to-revision", "N"),
 		}}
 	)
-	if failedByConfig(r) {
-		fix = remedy{"Correct the ConfigMap: its change is released. Or release a fix of the spec:", []string{v.command(r, "set-image", "IMAGE")}}
+	switch commands := fix.commands; failedTrigger(r) {
+	case v1alpha1.TriggerConfigChanged:
+		fix = remedy{"Correct the ConfigMap: its change is released. Or release a fix of the spec:", commands}
+	case v1alpha1.TriggerSecretChanged:
+		fix = remedy{"Correct the Secret: its change is released. Or release a fix of the spec:", commands}
+	case v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart:
 	}
 	failed, stuck := []remedy{fix, retry, keep}, []remedy{fix, retry}
 	if r.LastGood(r.Stack.Status.Revision) != nil {
@@ -136,7 +140,7 @@ func (v View) remediesByReason(r release.Release) map[string][]remedy {
 			{"Ask an administrator to give the operator the rights that the manifests of its version have.", nil},
 		},
 		v1alpha1.ReasonConfigContested: {
-			{"Stop the client that changes the ConfigMap. If the app itself does, add its name to spec.config.live.", nil},
+			{"Stop the client that the message names. If the app itself changes a ConfigMap, add its name to spec.config.live.", nil},
 		},
 		v1alpha1.ReasonConfigLost: {
 			{"Restore the copies that the message names from a backup.", nil},

@@ -68,6 +68,19 @@ func (v View) configDiff(before, after Side) string {
 	return out.String()
 }
 
+// secretDiff describes the Secrets that have changed, by the names and the sizes of their keys.
+func secretDiff(secrets map[string]map[string]int) string {
+	var out strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		var keys []string
+		for _, key := range slices.Sorted(maps.Keys(secrets[name])) {
+			keys = append(keys, fmt.Sprintf("%s (%d bytes)", key, secrets[name][key]))
+		}
+		fmt.Fprintf(&out, "Secret %s has changed, and has now: %s\n", name, orNone(strings.Join(keys, ", ")))
+	}
+	return out.String()
+}
+
 // unified returns a unified diff of two texts, painted; it is empty if they are equal.
 func (v View) unified(oldLabel, newLabel, before, after string) string {
 	var out strings.Builder

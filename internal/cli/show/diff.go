@@ -22,10 +22,13 @@ type Side struct {
 	Content model.Content
 	// Config are the ConfigMaps, as far as they are known, by name; nil for one that does not exist.
 	Config map[string]*model.ConfigMap
+	// Secrets are the Secrets that have changed since the running revision started: the sizes of their
+	// values in bytes, by name and key.
+	Secrets map[string]map[string]int
 }
 
 // Diff returns a unified diff of two contents for each component that differs, and for each key of a
-// ConfigMap; it is empty if none does.
+// ConfigMap, and the names of the Secrets that have changed; it is empty if nothing differs.
 func (v View) Diff(before, after Side) (string, error) {
 	var out strings.Builder
 	for _, name := range components(before.Content, after.Content) {
@@ -45,7 +48,7 @@ func (v View) Diff(before, after Side) (string, error) {
 		}
 		out.WriteString(v.unified(label(before, old), label(after, changed), old, changed))
 	}
-	return out.String() + v.configDiff(before, after), nil
+	return out.String() + v.configDiff(before, after) + secretDiff(after.Secrets), nil
 }
 
 // components returns the names of the components of both contents: those of before, then those that

@@ -154,17 +154,21 @@ func TestWhy(t *testing.T) {
 		Revision: 3, Component: "worker", Reason: v1alpha1.FailureReplicaFailure, FailedAt: ago(3 * time.Minute),
 		Message: `pods "shop-worker-5553-x" is forbidden: exceeded quota: pods`,
 	}
-	config := rolledBack(t)
-	for i := range config.stack.Status.History {
-		if config.stack.Status.History[i].Outcome == v1alpha1.OutcomeFailed {
-			config.stack.Status.History[i].Trigger = v1alpha1.TriggerConfigChanged
+	failedFor := func(trigger v1alpha1.RolloutTrigger) *scene {
+		scene := rolledBack(t)
+		for i := range scene.stack.Status.History {
+			if scene.stack.Status.History[i].Outcome == v1alpha1.OutcomeFailed {
+				scene.stack.Status.History[i].Trigger = trigger
+			}
 		}
+		return scene
 	}
 	surging := rollingOut(t)
 	surging.refused("main", `pods "shop-5553-x" is forbidden: exceeded quota: pods`)
 	surging.strategy("main", appsv1.RollingUpdateDeployment{})
 	tests := map[string]*scene{
-		"config-failed": config, "drift-contested": contested, "quota": quota, "quota-surge": surging,
+		"config-failed": failedFor(v1alpha1.TriggerConfigChanged), "secret-failed": failedFor(v1alpha1.TriggerSecretChanged),
+		"drift-contested": contested, "quota": quota, "quota-surge": surging,
 		"ready": ready(t), "rolling-out": rollingOut(t), "rolled-back": rolledBack(t), "paused": paused, "held": held,
 		"moved-on": moved, "not-reconciled": notReconciled,
 		"rollback-failed": failed(v1alpha1.ReasonRollbackFailed,
