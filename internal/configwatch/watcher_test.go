@@ -59,13 +59,18 @@ type cluster struct {
 	// duringRead is called, once, after the content of the next read is determined.
 	duringRead func()
 	readError  error
+	// listError is the answer to lists, and lists counts them.
+	listError error
+	lists     int
+	// ended is closed when the watch ends.
+	ended chan struct{}
 }
 
 func newCluster(t *testing.T, namespaces ...string) *cluster {
 	t.Helper()
 	c := &cluster{
 		t: t, clock: clocktesting.NewFakeClock(noon), events: watch.NewRaceFreeFake(), watched: make(chan string, 10), list: make(chan struct{}),
-		changed: make(chan types.NamespacedName, 100), contents: map[types.NamespacedName]*corev1.ConfigMap{},
+		changed: make(chan types.NamespacedName, 100), ended: make(chan struct{}), contents: map[types.NamespacedName]*corev1.ConfigMap{},
 	}
 	c.ConfigMaps = configwatch.NewConfigMaps(api{cluster: c}, reader{cluster: c}, namespaces, c.clock)
 	c.Start(t.Context(), func(stack types.NamespacedName) { c.changed <- stack })
@@ -93,6 +98,10 @@ func (a api) List(context.Context, metav1.ListOptions) (*metav1.PartialObjectMet
 	<-a.list
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.lists++
+	if a.listError != nil {
+		return nil, a.listError
+	}
 	list := &metav1.PartialObjectMetadataList{ListMeta: metav1.ListMeta{ResourceVersion: strconv.Itoa(a.version)}}
 	for _, found := range a.contents {
 		list.Items = append(list.Items, *aboutOf(found))
@@ -100,8 +109,9 @@ func (a api) List(context.Context, metav1.ListOptions) (*metav1.PartialObjectMet
 	return list, nil
 }
 
-func (a api) Watch(context.Context, metav1.ListOptions) (watch.Interface, error) {
+func (a api) Watch(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) {
 	a.watched <- a.of
+	context.AfterFunc(ctx, func() { close(a.ended) })
 	return a.events, nil
 }
 
@@ -132,7 +142,12 @@ func (r reader) Get(_ context.Context, key client.ObjectKey, into client.Object,
 	if found == nil {
 		return notFound(key.Name)
 	}
-	found.DeepCopyInto(into.(*corev1.ConfigMap)) //nolint:forcetypeassert // nothing else is read
+	switch into := into.(type) {
+	case *corev1.ConfigMap:
+		found.DeepCopyInto(into)
+	case *corev1.Secret:
+		into.ObjectMeta, into.Data = found.ObjectMeta, map[string][]byte{"key": []byte(found.Data["key"])}
+	}
 	return nil
 }
 
