@@ -59,9 +59,9 @@ type cluster struct {
 	// duringRead is called, once, after the content of the next read is determined.
 	duringRead func()
 	readError  error
-	// listError is the answer to lists, and lists counts them.
+	// listError is the answer to lists. Each list is sent to lists.
 	listError error
-	lists     int
+	lists     chan struct{}
 	// ended is closed when the watch ends.
 	ended chan struct{}
 }
@@ -70,7 +70,8 @@ func newCluster(t *testing.T, namespaces ...string) *cluster {
 	t.Helper()
 	c := &cluster{
 		t: t, clock: clocktesting.NewFakeClock(noon), events: watch.NewRaceFreeFake(), watched: make(chan string, 10), list: make(chan struct{}),
-		changed: make(chan types.NamespacedName, 100), ended: make(chan struct{}), contents: map[types.NamespacedName]*corev1.ConfigMap{},
+		changed: make(chan types.NamespacedName, 100), ended: make(chan struct{}), lists: make(chan struct{}, 100),
+		contents: map[types.NamespacedName]*corev1.ConfigMap{},
 	}
 	c.ConfigMaps = configwatch.NewConfigMaps(api{cluster: c}, reader{cluster: c}, namespaces, c.clock)
 	c.Start(t.Context(), func(stack types.NamespacedName) { c.changed <- stack })
@@ -98,7 +99,10 @@ func (a api) List(context.Context, metav1.ListOptions) (*metav1.PartialObjectMet
 	<-a.list
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.lists++
+	select {
+	case a.lists <- struct{}{}:
+	default: // nobody counts them
+	}
 	if a.listError != nil {
 		return nil, a.listError
 	}

@@ -146,7 +146,7 @@ func (r *records) secrets(rev model.Revision, state model.State) {
 
 // releasesContested is the problem of a stack whose ConfigMaps or Secrets change too often.
 func releasesContested(state model.State, choice revision.Choice) *model.Problem {
-	writer, name, remedy := "", "", ""
+	var writer, name, remedy string
 	if len(choice.Changed) > 0 {
 		name, remedy = choice.Changed[0], "if the app writes it itself, add its name to config.live"
 		writer = state.Config.Observed[name].Writer

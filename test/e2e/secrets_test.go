@@ -25,7 +25,7 @@ var _ = Describe("a Secret that pods use", func() {
 		}
 		w := newWorld(ctx, nil)
 		w.apply(secret("blue", "good"), oneLine("v1", replicas(3), overHTTP, func(s *v1alpha1.AppStack) {
-			s.Spec.SecretChanges = v1alpha1.SecretChangesRestart
+			s.Spec.SecretChanges, s.Spec.Env = v1alpha1.SecretChangesRestart, nil
 			s.Spec.EnvFrom = []corev1.EnvFromSource{{
 				SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "account"}},
 			}}

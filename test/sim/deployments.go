@@ -240,8 +240,9 @@ func (w *World) resize(r *replicaSets, set *replicaSet, total int32) {
 		}
 		w.podsMade++
 		set.pods = append(set.pods, &pod{
-			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image, config: strings.TrimSpace(w.configured(set.spec) + " " + w.secretWords(set.spec)),
-			made: w.now, placed: w.hasRoom(), started: w.now,
+			name: fmt.Sprintf("pod-%d", w.podsMade), image: set.image,
+			config: strings.TrimSpace(w.configured(set.spec) + " " + w.secretWords(set.spec)),
+			made:   w.now, placed: w.hasRoom(), started: w.now,
 		})
 	}
 	set.refusedSince = time.Time{}
