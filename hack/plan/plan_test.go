@@ -90,9 +90,9 @@ func TestWrongInput(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"nothing":      {"", "no document is of the kind AppStack"},
 		"no YAML":      {"a: [", "document 1: yaml: line 1: did not find expected node content"},
-		"no object":    {"[]", "document 1: it is no object of a kind"},
+		"no object":    {"[]", "document 1: not an object with a kind"},
 		"another kind": {"kind: Pod", `document 1: kind: "Pod" is neither AppStack nor World`},
-		"two stacks":   {stack + "---" + stack, "document 2: kind: a second AppStack: give one"},
+		"two stacks":   {stack + "---" + stack, "document 2: kind: only one AppStack allowed"},
 		"another version": {
 			strings.Replace(stack, "v1alpha1", "v1", 1),
 			`document 1: apiVersion: "apps.appstack.dev/v1" is not apps.appstack.dev/v1alpha1`,

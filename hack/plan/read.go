@@ -32,7 +32,7 @@ type description struct {
 	stack *v1alpha1.AppStack
 	// events happen in this order before the stack is applied.
 	events []event
-	// manifest and world are the names of the documents of stack and events.
+	// manifest and world name the documents that contain stack and events.
 	manifest, world string
 }
 
@@ -83,7 +83,7 @@ func (d *description) add(ctx context.Context, name string, text []byte) error {
 		Kind string `json:"kind"`
 	}
 	if json.Unmarshal(raw, &head) != nil {
-		return errors.New("it is no object of a kind")
+		return errors.New("not an object with a kind")
 	}
 	switch {
 	case head.Kind == "AppStack" && d.stack == nil:
@@ -93,7 +93,7 @@ func (d *description) add(ctx context.Context, name string, text []byte) error {
 		d.world = name
 		d.events, err = readEvents(raw)
 	case head.Kind == "AppStack", head.Kind == "World":
-		err = fmt.Errorf("kind: a second %s: give one", head.Kind)
+		err = fmt.Errorf("kind: only one %s allowed", head.Kind)
 	default:
 		err = fmt.Errorf("kind: %q is neither AppStack nor World", head.Kind)
 	}

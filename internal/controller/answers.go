@@ -13,11 +13,11 @@ import (
 	"github.com/appstack-dev/appstack/internal/model"
 )
 
-// Answers answers the questions of plans.
+// Answers looks up what plans ask for.
 type Answers interface {
-	// Answer returns the answers that are known by now to the stack's questions. It starts to
-	// resolve unknown images; their answers trigger another reconcile. ConfigMaps are read at once:
-	// an error is returned if that fails.
+	// Answer returns the answers to the stack's questions that are known by now. It starts to
+	// resolve unknown images; their answers trigger another reconcile. ConfigMaps are read last, in
+	// this call, which returns any error.
 	Answer(ctx context.Context, stack types.NamespacedName, questions model.Questions) (model.Answers, error)
 	// Forget cancels the work for the stack.
 	Forget(stack types.NamespacedName)
@@ -32,7 +32,7 @@ type sources struct {
 
 var _ Answers = sources{}
 
-// Answer implements Answers. ConfigMaps are read once nothing else is waited for, so that a release
+// Answer implements Answers. ConfigMaps are read when nothing else is pending, so that a release
 // gets them as they are when it starts (R31).
 func (s sources) Answer(ctx context.Context, stack types.NamespacedName, questions model.Questions) (model.Answers, error) {
 	answers := s.images.Answer(ctx, stack, questions)

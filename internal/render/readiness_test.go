@@ -55,43 +55,43 @@ func TestReadinessOfTheImage(t *testing.T) {
 		image   model.Image
 		want    checking
 	}{
-		"R22 the image's": {nil, curl, checking{exec(5, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage}},
-		"R22 the image's, without a shell": {
+		"R22 from image": {nil, curl, checking{exec(5, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage}},
+		"R22 from image, without a shell": {
 			nil, checked("CMD", "check", "$(HOME)"), checking{exec(5, "check", "$$(HOME)"), 0, "Image: exec check $$(HOME)"},
 		},
-		"R22 the spec's": {
+		"R22 from spec": {
 			[]Option{func(s *v1alpha1.AppStack) { s.Spec.ReadinessProbe = get }}, curl, checking{get, 0, "Spec: HTTP GET /up on port 81"},
 		},
-		"R22 the podTemplate's": {
+		"R22 from podTemplate": {
 			[]Option{overApp(`"readinessProbe":{"httpGet":{"path":"/up","port":81}}`)}, curl, checking{get, 0, "Spec: HTTP GET /up on port 81"},
 		},
-		"R22 the podTemplate's none": {[]Option{overApp(`"readinessProbe":null`)}, curl, checking{nil, 10, ""}},
-		"R22 the image's, as often as the podTemplate says": {
+		"R22 null in podTemplate": {[]Option{overApp(`"readinessProbe":null`)}, curl, checking{nil, 10, ""}},
+		"R22 from image, period from podTemplate": {
 			[]Option{overApp(`"readinessProbe":{"periodSeconds":1}`)}, curl, checking{exec(1, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage},
 		},
-		"R22 the image's, where the spec has ports": {
+		"R22 from image, spec has ports": {
 			[]Option{Ports(81)}, curl, checking{exec(5, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage},
 		},
-		"R22 the image's, where the spec has none": {
+		"R22 from image, spec has no ports": {
 			[]Option{none}, curl, checking{exec(5, "/bin/sh", "-c", "curl -f localhost"), 0, fromImage},
 		},
-		"R22 another program's is not known":         {[]Option{runsCommand}, curl, checking{nil, 10, ""}},
-		"R22 nor with other arguments":               {[]Option{runsArgs}, curl, checking{nil, 10, ""}},
-		"R22 nor another program in the podTemplate": {[]Option{overApp(`"command":["work"]`)}, curl, checking{nil, 10, ""}},
+		"R22 unused for another command":        {[]Option{runsCommand}, curl, checking{nil, 10, ""}},
+		"R22 unused with other args":            {[]Option{runsArgs}, curl, checking{nil, 10, ""}},
+		"R22 unused with a podTemplate command": {[]Option{overApp(`"command":["work"]`)}, curl, checking{nil, 10, ""}},
 		"R24 another program's port": {
 			[]Option{runsCommand, Ports(81)}, curl, checking{tcp("port-81"), 0, "Default: TCP on port port-81"},
 		},
 		"R22 switched off in the image":  {nil, checked("NONE"), checking{tcp("http"), 0, "Default: TCP on port http"}},
-		"R22 the image inherits its own": {nil, checked(), checking{tcp("http"), 0, "Default: TCP on port http"}},
-		"R22 of a kind that nobody knows, which is said": {
+		"R22 image with inherited check": {nil, checked(), checking{tcp("http"), 0, "Default: TCP on port http"}},
+		"R22 unknown kind of check, shown in the value": {
 			nil, checked("HTTP", "/"), checking{tcp("http"), 0, "Default: TCP on port http (the image's HEALTHCHECK is of the kind " +
 				`"HTTP", which neither Docker nor the operator knows: set readinessProbe)`},
 		},
-		"R22 of a kind that nobody knows, and the spec's": {
+		"R22 unknown kind of check, and a spec probe": {
 			[]Option{func(s *v1alpha1.AppStack) { s.Spec.ReadinessProbe = get }}, checked("HTTP", "/"),
 			checking{get, 0, "Spec: HTTP GET /up on port 81"},
 		},
-		"R23 not known": {
+		"R23 no image": {
 			nil, model.Image{Unresolved: &model.Unresolved{Reason: v1alpha1.ReasonImageNotFound}}, checking{nil, 10, ""},
 		},
 	}

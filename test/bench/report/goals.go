@@ -40,7 +40,7 @@ func Goals(samples result.Samples) []Row {
 		goal float64
 	}{{measure.Stock, 1.05}, {measure.Unthrottled, 1.25}} {
 		for _, size := range g.sizes(setting.name) {
-			g.ratio("P1", fmt.Sprintf("%s stacks to converged, %s, against raw", thousands(size), setting.name),
+			g.ratio("P1", fmt.Sprintf("time to converge %s stacks, %s, vs raw", thousands(size), setting.name),
 				g.converge(setting.name, "appstack", size), g.converge(setting.name, "raw", size), "create.seconds", setting.goal)
 		}
 	}
@@ -51,11 +51,11 @@ func Goals(samples result.Samples) []Row {
 	}{{"P2", "create", 6, 2}, {"P3", "update", 5, 2}, {"P3", "rollback", 4, 2}} {
 		size := g.middle()
 		each := g.converge(measure.Unthrottled, "appstack", size)
-		g.most(phase.id, phase.name+": writes a stack, trials without effect aside",
+		g.most(phase.id, phase.name+": writes per stack, without dry runs",
 			each.Of(phase.name+".writes").over(size), phase.writes, 2, "")
-		g.most(phase.id, phase.name+": events a stack", each.Of(phase.name+".events").over(size), phase.events, 2, "")
+		g.most(phase.id, phase.name+": events per stack", each.Of(phase.name+".events").over(size), phase.events, 2, "")
 		if phase.name == "create" {
-			g.most("P2", "create: reads a child, a stack has two (a Service's name is looked for before it is taken)",
+			g.most("P2", "create: reads per child, two per stack (a Service's name is checked before it is used)",
 				each.Of("create.reads.children").over(2*size), 1, 2, "")
 		}
 	}
@@ -95,7 +95,7 @@ func (g *goals) most(id, what string, measured summary, goal float64, decimals i
 	}
 }
 
-// tell adds a row without a goal that explains the row before, if it was measured.
+// tell adds a row, if measured, that explains the row before and has no goal.
 func (g *goals) tell(id, what string, measured summary, decimals int, unit string) {
 	if measured.Trials > 0 {
 		g.rows = append(g.rows, Row{ID: id, Measure: what, Goal: "–", Measured: measured.text(decimals) + unit, Verdict: NoGoal})
@@ -146,7 +146,7 @@ func (g *goals) middle() int {
 
 // linear compares the time per stack between each two successive sizes.
 func (g *goals) linear() {
-	const what, goal = "time a stack, among many against among few", "linear: ≤ 1.25 ×"
+	const what, goal = "time per stack, many stacks against few", "linear: ≤ 1.25 ×"
 	sizes := g.sizes(measure.Unthrottled)
 	if len(sizes) < 2 {
 		g.row("P1", what, goal)
@@ -161,12 +161,12 @@ func (g *goals) linear() {
 	}
 }
 
-// each returns the time per stack to create that many.
+// each returns the create time per stack at that size.
 func (g *goals) each(who string, size int) summary {
 	return g.converge(measure.Unthrottled, who, size).Of("create.seconds").over(size)
 }
 
-// rawGrowth reports how that time grows for the raw client, if it was measured: a larger cluster is itself slower.
+// rawGrowth reports how time per stack grows for the raw client, if measured: a larger cluster is itself slower.
 func (g *goals) rawGrowth(few, many int) string {
 	a, b := g.each("raw", few), g.each("raw", many)
 	if a.Trials == 0 || b.Trials == 0 {
@@ -179,42 +179,42 @@ func (g *goals) settled() {
 	all := g.of("settled")
 	what := "settled stacks"
 	if size := all.size(); size > 0 {
-		what = fmt.Sprintf("%s settled stacks, looked at again and again for %s s",
+		what = fmt.Sprintf("%s settled stacks, reconciled repeatedly for %s s",
 			thousands(size), number(all.Of("settled.seconds").Median, 0))
 	}
 	g.most("P4", what+": writes", all.Of("settled.writes"), 0, 0, "")
 	g.most("P4", what+": reads", all.Of("settled.reads"), 0, 0, "")
 	g.most("P4", "restart of the operator: writes", all.Of("restart.writes"), 0, 0, "")
-	g.most("P4", "restart of the operator: lists, one a kind", all.Of("restart.lists"), 6, 0, "")
-	g.most("P4", "restart of the operator: reads of single objects, as for discovery",
+	g.most("P4", "restart of the operator: lists, 1 per kind", all.Of("restart.lists"), 6, 0, "")
+	g.most("P4", "restart of the operator: other reads, such as for discovery",
 		all.Of("restart.reads").minus(all.Of("restart.lists").Median), 2, 0, "")
 }
 
 func (g *goals) memory() {
 	all := g.of("memory")
 	empty := all.Of("0.leader.resident.bytes")
-	g.most("P5", "resident memory of the empty operator, leader", empty.times(1e-6), 40, 1, " MB")
+	g.most("P5", "resident memory of the leader without stacks", empty.times(1e-6), 40, 1, " MB")
 	for _, role := range []string{"leader", "standby"} {
 		base := all.Of("0." + role + ".resident.bytes")
 		for _, size := range g.memorySizes() {
 			measured := all.Of(fmt.Sprintf("%d.%s.resident.bytes", size, role))
-			g.most("P5", fmt.Sprintf("%s stacks with their history, %s: memory a stack over the empty operator", thousands(size), role),
+			g.most("P5", fmt.Sprintf("%s stacks with history, %s: memory per stack beyond that with no stacks", thousands(size), role),
 				measured.minus(base.Median).over(size).times(1e-3), 25, 1, " KB")
 		}
 	}
 	there := 0
 	for _, size := range g.memorySizes() {
-		g.most("P5", fmt.Sprintf("the most that the leader holds while %s stacks come at once, to %s that are there, against GOMEMLIMIT",
+		g.most("P5", fmt.Sprintf("peak memory of the leader while %s stacks are added at once to %s existing, against GOMEMLIMIT",
 			thousands(size-there), thousands(there)), all.Of(fmt.Sprintf("%d.released.peak.bytes", size)).times(1e-6), 482, 0, " MB")
 		there = size
 	}
 	foreign := g.of("foreign")
-	g.most("P6", fmt.Sprintf("%s Deployments, Secrets and pods each that are nobody's: memory", thousands(foreign.size())),
+	g.most("P6", fmt.Sprintf("%s unrelated Deployments, Secrets, pods each: added memory", thousands(foreign.size())),
 		foreign.Of("with.resident.bytes").minus(foreign.Of("without.resident.bytes").Median).times(1e-6), 5, 1, " MB")
 	// renewing the lease and serving metrics take CPU time without these objects, too
 	idle := foreign.Of("idle.cpu.seconds").Median / foreign.Of("idle.seconds").Median
 	made := foreign.Of("made.cpu.seconds").minus(idle * foreign.Of("made.seconds").Median)
-	g.most("P6", "the same: processor time while they are made, over that of an idle operator", made, 0.5, 2, " s")
+	g.most("P6", "the same: processor time while they are created, beyond that when idle", made, 0.5, 2, " s")
 }
 
 func (g *goals) memorySizes() []int {
@@ -250,14 +250,14 @@ func (g *goals) latencies() {
 	} {
 		g.most(row.id, row.what, all.Of(row.name), row.goal, 0, " ms")
 		if name, idle := strings.CutSuffix(row.name, ".idle.p50.ms"); idle {
-			g.tell(row.id, "of that, while the API server works on none of it: the operator's own time, and until it hears of it",
+			g.tell(row.id, "of that, outside the API server: the operator's own time, and its delay in seeing the change",
 				all.Of(name+".idle.own.p50.ms"), 0, " ms")
 		}
 	}
 	memory := g.of("memory")
 	g.most("P9", fmt.Sprintf("the leader of %s stacks gets SIGTERM → a waiting change is served", thousands(memory.size())),
 		memory.Of("failover.terminated.seconds"), 2.5, 1, " s")
-	g.most("P9", "the same with SIGKILL, against the lease and 2 s", memory.Of("failover.killed.seconds"), 17, 1, " s")
+	g.most("P9", "the same with SIGKILL, goal: the lease plus 2 s", memory.Of("failover.killed.seconds"), 17, 1, " s")
 }
 
 func (g *goals) processorTime() {

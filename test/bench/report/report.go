@@ -45,7 +45,7 @@ func Tables(all result.Samples) string {
 		line("| %s | %s | %s | %s | %s |", row.ID, row.Measure, row.Goal, row.Measured, row.Verdict)
 	}
 	line("")
-	line("| setting | stacks | who | trials | created s | updated s | requests a stack to create: writes, trials, events, reads " +
+	line("| setting | stacks | who | trials | create, s | update, s | requests/stack to create: writes, dry runs, events, reads " +
 		"| to update | processor s to create: API server, etcd, controllers, its own " +
 		"| its memory at most, MB |")
 	line("|---|---|---|---|---|---|---|---|---|---|")

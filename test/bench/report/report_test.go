@@ -65,7 +65,7 @@ func TestGoals(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			rows := report.Goals(converged(test.ratio))
-			if row := find(t, rows, "P1", "1,000 stacks to converged, unthrottled"); row.Verdict != test.want {
+			if row := find(t, rows, "P1", "time to converge 1,000 stacks, unthrottled"); row.Verdict != test.want {
 				t.Errorf("%+v, want %s", row, test.want)
 			}
 			if row := find(t, rows, "P1", "among many"); row.Verdict != report.Met ||
