@@ -222,7 +222,7 @@ func (s *scene) registry(_ context.Context, does string) error {
 	if s.Registry == nil {
 		s.Registry = sim.NewRegistry()
 	}
-	s.Registry.Heal()
+	s.Registry.Recover()
 	switch does {
 	case "answers":
 	case "hangs":

@@ -53,7 +53,7 @@ func lived(past []byte) *sim.World {
 		case 10:
 			world.Registry.Hang()
 		case 11:
-			world.Registry.Heal()
+			world.Registry.Recover()
 		case 12:
 			world.Registry.Push(images[int(how)%len(images)], web("other"))
 		}

@@ -102,7 +102,7 @@ func TestImagesResolvedIsOfWhatRuns(t *testing.T) {
 	note()
 	world.Registry.Hang()
 	change(Image("my-app:2"))
-	world.Registry.Heal()
+	world.Registry.Recover()
 	world.Wait(60)
 	note()
 	change(RollbackTo(1, 0))

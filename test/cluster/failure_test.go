@@ -86,9 +86,9 @@ var _ = Describe("A release that fails", func() {
 
 		By("releasing the fixed content and removing the failure report once it succeeds")
 		w.Apply(fixture.With(stack, fixture.Image("my-app:3")))
-		mended := w.BecomesReady(ctx)
-		Expect(mended.Status.Failure).To(BeNil())
-		Expect(mended.Status.Revision).To(BeEquivalentTo(3))
+		recovered := w.BecomesReady(ctx)
+		Expect(recovered.Status.Failure).To(BeNil())
+		Expect(recovered.Status.Revision).To(BeEquivalentTo(3))
 		Expect(w.kstatus(ctx)).To(HavePrefix("Current: "))
 	})
 

@@ -118,7 +118,7 @@ func fresh(name string) string { return fmt.Sprintf("%s-%d", name, named.Add(1))
 
 func heal(t *testing.T, r *registry.Registry) {
 	t.Helper()
-	if err := r.Heal(); err != nil {
+	if err := r.Recover(); err != nil {
 		t.Fatal(err)
 	}
 }

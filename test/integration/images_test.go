@@ -52,7 +52,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 		})
 	})
 	BeforeEach(func() {
-		DeferCleanup(func() error { return hub.Heal() })
+		DeferCleanup(func() error { return hub.Recover() })
 	})
 
 	It("R21 R22 makes all of one line: Deployment, Service with the port, readiness probe, and a worker that has neither", func() {
@@ -184,7 +184,7 @@ var _ = Describe("Images", Ordered, ContinueOnFailure, func() {
 		expectEvent(stack, corev1.EventTypeWarning, v1alpha1.EventImagesUnresolved,
 			"revision 1, component main: an image runs as written: "+hub.Host())
 
-		Expect(hub.Heal()).To(Succeed())
+		Expect(hub.Recover()).To(Succeed())
 		before := deployment(app).Generation
 		touch()
 		Consistently(func() int64 { return deployment(app).Generation }).Should(Equal(before))

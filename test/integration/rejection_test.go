@@ -36,7 +36,7 @@ var eachBad = []TableEntry{
 }
 
 var _ = Describe("content that cannot run", func() {
-	DescribeTable("R4 R30 of a new stack leads to nothing but a condition and an event, and can be mended",
+	DescribeTable("R4 R30 of a new stack leads to nothing but a condition and an event, and can be corrected",
 		func(bad option, reason, message string) {
 			create(bad)
 			stack := stalled(reason, message)
@@ -52,7 +52,7 @@ var _ = Describe("content that cannot run", func() {
 			Expect(numbers()).To(Equal([]int64{1}))
 		}, eachBad)
 
-	DescribeTable("R4 R30 of a stack that runs touches nothing that runs, and can be mended",
+	DescribeTable("R4 R30 of a stack that runs touches nothing that runs, and can be corrected",
 		func(bad option, reason, message string) {
 			created()
 			before := deployment(app)

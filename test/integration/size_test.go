@@ -32,7 +32,7 @@ func huge(s *v1alpha1.AppStack) {
 }
 
 var _ = Describe("a revision that is too large for etcd", func() {
-	It("R4 R30 of a new stack is said to be so, and can be mended", func() {
+	It("R4 R30 of a new stack is said to be so, and can be corrected", func() {
 		create(huge)
 		stack := stalled(v1alpha1.ReasonRejected, "revision 1 is too large", "ConfigMap")
 		Expect(stack.Status.Revision).To(BeZero())

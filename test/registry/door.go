@@ -87,7 +87,7 @@ func (d *door) Fault(f func(Request) Fault) {
 	d.decide = f
 }
 
-// Refuse ends all connections and refuses new ones, until Heal. See the fault
+// Refuse ends all connections and refuses new ones, until Recover. See the fault
 // of the same name for refusing from a certain request on.
 func (d *door) Refuse() {
 	d.mu.Lock()
@@ -102,9 +102,9 @@ func (d *door) Refuse() {
 	<-opened.ended
 }
 
-// Heal ends all faults: it closes the connections of requests that hang, and listens again at the same
+// Recover ends all faults: it closes the connections of requests that hang, and listens again at the same
 // address if the front was closed.
-func (d *door) Heal() error {
+func (d *door) Recover() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.decide = nil

@@ -26,7 +26,7 @@ func (f fault) serve(d *door, healed <-chan struct{}, w http.ResponseWriter, r *
 	f(d, healed, w, r)
 }
 
-// Hang does not answer until the client disconnects, or Heal closes the connection.
+// Hang does not answer until the client disconnects, or Recover closes the connection.
 func Hang() Fault {
 	return fault(func(_ *door, healed <-chan struct{}, _ http.ResponseWriter, r *http.Request) {
 		select {
@@ -37,7 +37,7 @@ func Hang() Fault {
 	})
 }
 
-// Refuse closes the connection of this request, and refuses connections from then on until Heal. The
+// Refuse closes the connection of this request, and refuses connections from then on until Recover. The
 // method of the same name does so at once.
 func Refuse() Fault {
 	return fault(func(d *door, _ <-chan struct{}, _ http.ResponseWriter, _ *http.Request) {
@@ -106,7 +106,7 @@ func another(body []byte) []byte {
 	return other
 }
 
-// Slow forwards the request after a while, or at Heal.
+// Slow forwards the request after a while, or at Recover.
 func Slow(d time.Duration) Fault {
 	return fault(func(door *door, healed <-chan struct{}, w http.ResponseWriter, r *http.Request) {
 		timer := time.NewTimer(d)

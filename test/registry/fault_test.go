@@ -54,7 +54,7 @@ func TestFaults(t *testing.T) {
 				c := c
 				c.t = t
 				test.run(c)
-				if err := r.Heal(); err != nil {
+				if err := r.Recover(); err != nil {
 					t.Fatal(err)
 				}
 				answer := c.get()
@@ -113,7 +113,7 @@ func (c client) hangsUntilHealed() {
 		failed <- err
 	}()
 	<-arrived
-	if err := c.r.Heal(); err != nil {
+	if err := c.r.Recover(); err != nil {
 		c.t.Fatal(err)
 	}
 	if err := <-failed; !errors.Is(err, io.EOF) {

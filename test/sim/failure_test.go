@@ -35,7 +35,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.released()
 		s.apply("image my-app:crash", Image("my-app:crash"))
 		s.settle()
-		s.apply("image my-app:2: the mended content", Image("my-app:2"))
+		s.apply("image my-app:2: the corrected content", Image("my-app:2"))
 		s.settle()
 	}),
 	Entry("R17 an image that cannot be pulled fails after a minute", "missing", func(s story) {
@@ -260,7 +260,7 @@ var _ = DescribeTable("a failed rollout's story", tellStory,
 		s.apply("image my-app:2, which a webhook denies", Image("my-app:2"))
 		s.settle()
 		s.Refuses = nil
-		s.apply("the policy is mended; image my-app:1", Image("my-app:1"))
+		s.apply("the policy is corrected; image my-app:1", Image("my-app:1"))
 		s.settle()
 		s.apply("and image my-app:2 again", Image("my-app:2"))
 		s.settle()

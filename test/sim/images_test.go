@@ -61,7 +61,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("image my-app:2, and the registry hangs", (*sim.Registry).Hang)
 		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2")))
 		s.settle()
-		s.registry("the registry is back: nothing changes", (*sim.Registry).Heal)
+		s.registry("the registry is back: nothing changes", (*sim.Registry).Recover)
 		s.Wait(60)
 		s.apply("restartedAt 13:00 looks the image up again", RestartedAt(at))
 		s.settle()
@@ -74,7 +74,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		})
 		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2")))
 		s.Wait(6)
-		s.registry("the registry is back", (*sim.Registry).Heal)
+		s.registry("the registry is back", (*sim.Registry).Recover)
 		s.settle()
 	}),
 	Entry("R23 a release does not wait for a registry that requires credentials", "registry-denies", func(s story) {
@@ -93,7 +93,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("image my-app:3 in its place, and the registry hangs", (*sim.Registry).Hang)
 		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:3")))
 		s.Wait(8)
-		s.registry("the registry is back", (*sim.Registry).Heal)
+		s.registry("the registry is back", (*sim.Registry).Recover)
 		s.settle()
 	}),
 	Entry("R12 the next image resolves to the image that failed", "failure-looked-up-again", func(s story) {
@@ -104,7 +104,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("the same in other words, and the registry hangs", (*sim.Registry).Hang)
 		s.Apply(With(s.Stack().DeepCopy(), func(stack *v1alpha1.AppStack) { stack.Spec.Ports[0].Protocol = "TCP" }))
 		s.Wait(8)
-		s.registry("the registry is back", (*sim.Registry).Heal)
+		s.registry("the registry is back", (*sim.Registry).Recover)
 		s.settle()
 	}),
 	Entry("R1 R28 the running release is maintained while an image is being resolved", "scale-while-looking-up", func(s story) {
@@ -134,7 +134,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.Apply(With(s.Stack().DeepCopy(), Image("my-app:2"), Paused(true)))
 		s.Wait(60)
 		Expect(s.LooksUp()).To(BeFalse())
-		s.registry("the registry is back, paused removed", (*sim.Registry).Heal)
+		s.registry("the registry is back, paused removed", (*sim.Registry).Recover)
 		s.Apply(With(s.Stack().DeepCopy(), Paused(false)))
 		s.settle()
 	}),
@@ -143,7 +143,7 @@ var _ = DescribeTable("an image's story", tellStory,
 		s.registry("nothing but image my-app:1, and the registry hangs", (*sim.Registry).Hang)
 		s.Apply(Stack("shop", Bare(), Replicas(2)))
 		s.settle()
-		s.registry("the registry is back, restartedAt 13:00", (*sim.Registry).Heal)
+		s.registry("the registry is back, restartedAt 13:00", (*sim.Registry).Recover)
 		s.Apply(With(s.Stack().DeepCopy(), RestartedAt(at)))
 		s.settle()
 	}),

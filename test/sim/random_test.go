@@ -90,7 +90,7 @@ func chances(s story, random *rand.Rand) []func() {
 // ofRegistry returns the events of the registry.
 func ofRegistry(s story, moved, digest string) []func() {
 	happens := func(line string, change func(*sim.Registry)) func() { return func() { s.registry(line, change) } }
-	heal := happens("the registry recovers", (*sim.Registry).Heal)
+	heal := happens("the registry recovers", (*sim.Registry).Recover)
 	return []func(){
 		happens("the tag "+moved+" is sha256:"+digest, func(r *sim.Registry) { r.Push(moved, web(digest)) }),
 		happens("the tag "+moved+" is sha256:"+digest, func(r *sim.Registry) { r.Push(moved, web(digest)) }),
@@ -131,7 +131,7 @@ var _ = Describe("whatever happens to a stack, in whatever order", func() {
 				}
 			}
 			s.Quota, s.Room = -1, -1
-			s.Registry.Heal()
+			s.Registry.Recover()
 			s.apply("no faults, and image my-app:9", Image("my-app:9"), Paused(false), NoRollback(), Replicas(3),
 				Rollout(v1alpha1.RolloutPolicy{}))
 			s.settle()

@@ -33,8 +33,8 @@ func (r *Registry) Fail(reason, message string) {
 	r.says = &model.Unresolved{Reason: reason, Message: message}
 }
 
-// Heal undoes Hang and Fail. Open requests are answered then.
-func (r *Registry) Heal() { r.hangs, r.says = false, nil }
+// Recover undoes Hang and Fail. Open requests are answered then.
+func (r *Registry) Recover() { r.hangs, r.says = false, nil }
 
 // answer returns the registry's answer for an image. It is silent while the registry hangs.
 func (r *Registry) answer(reference string) (image model.Image, silent bool) {

@@ -152,7 +152,7 @@ var _ = DescribeTable("a stack's story", tellStory,
 		s.settle()
 		s.apply("podTemplate with a typing error", Image("my-app:2"), PodTemplate(`{"spec":{"nodeSelectr":{"disk":"ssd"}}}`))
 		s.settle()
-		s.apply("mended", PodTemplate(`{"spec":{"nodeSelector":{"disk":"ssd"}}}`))
+		s.apply("corrected", PodTemplate(`{"spec":{"nodeSelector":{"disk":"ssd"}}}`))
 		s.settle()
 	}),
 	Entry("R24 a worker without ports", "worker-only", func(s story) {

@@ -45,7 +45,7 @@ func (s *leafStack) try(ctx context.Context, node schemaNode, value leafValue) (
 	}
 	version := s.object.GetResourceVersion()
 	if refusal := s.apply(ctx, node.specAt(value.value, value.beside)); refusal != nil {
-		return refusedByServer, refusal.Error(), s.wasRefused(ctx, node, value, refusal, version)
+		return refusedByServer, refusal.Error(), s.isRejected(ctx, node, value, refusal, version)
 	}
 	verdict, err := s.settles(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *leafStack) try(ctx context.Context, node schemaNode, value leafValue) (
 	}
 	if verdict != nil {
 		return refusedByOperator, verdict.String(), errors.Join(
-			s.isStalled(ctx, node, value, *verdict, wroteBefore), s.goesBack(ctx))
+			s.isStalled(ctx, node, value, *verdict, wroteBefore), s.restoresBase(ctx))
 	}
 	outcome, err := s.ran(ctx, node, value)
 	if err != nil {
@@ -62,11 +62,11 @@ func (s *leafStack) try(ctx context.Context, node schemaNode, value leafValue) (
 	if stays[unindexed(node)] != "" {
 		return outcome, "", s.stays(ctx)
 	}
-	return outcome, "", s.goesBack(ctx)
+	return outcome, "", s.restoresBase(ctx)
 }
 
-// wasRefused checks that the API server rejected an invalid value with a clear message, and that the stack is unchanged.
-func (s *leafStack) wasRefused(ctx context.Context, node schemaNode, value leafValue, refusal error, version string) error {
+// isRejected checks that the API server rejected an invalid value with a clear message, and that the stack is unchanged.
+func (s *leafStack) isRejected(ctx context.Context, node schemaNode, value leafValue, refusal error, version string) error {
 	if value.expected != refused && value.expected != either {
 		return fmt.Errorf("a valid value is rejected: %w", refusal)
 	}
@@ -172,8 +172,8 @@ func (s *leafStack) ran(ctx context.Context, node schemaNode, value leafValue) (
 	return ranChanged, nil
 }
 
-// goesBack restores the base spec, and checks that the stack becomes Ready with its earlier children.
-func (s *leafStack) goesBack(ctx context.Context) error {
+// restoresBase restores the base spec, and checks that the stack becomes Ready with its earlier children.
+func (s *leafStack) restoresBase(ctx context.Context) error {
 	if err := s.apply(ctx, s.base); err != nil {
 		return fmt.Errorf("restoring the base: %w", err)
 	}
@@ -195,7 +195,7 @@ func (s *leafStack) stays(ctx context.Context) error {
 	if s.children, _, err = s.read(ctx); err != nil {
 		return err
 	}
-	if err := s.goesBack(ctx); err != nil {
+	if err := s.restoresBase(ctx); err != nil {
 		return fmt.Errorf("removing it should change no child: %w", err)
 	}
 	return nil

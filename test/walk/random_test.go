@@ -128,7 +128,7 @@ func walk(ctx context.Context, seed uint64, to *destinations) *wanderer {
 	if w.err = w.putConfig(ctx, lastConfig); w.err != nil {
 		return w
 	}
-	if w.err = w.change(ctx, mended...); w.err != nil {
+	if w.err = w.change(ctx, lastChanges...); w.err != nil {
 		return w
 	}
 	var want string
@@ -144,10 +144,10 @@ func wander(s *v1alpha1.AppStack) {
 		Component("worker", 1, nil, "work"))
 }
 
-// mended are the last changes of a walk, after which the spec works. They withdraw a
+// lastChanges are the last changes of a walk, after which the spec works. They withdraw a
 // restart that waits for the end of a rollback: in a fresh apply nothing ran before,
 // so there is nothing to restart.
-var mended = []Option{Image("my-app:4"), NoRollback(), Paused(false), func(s *v1alpha1.AppStack) {
+var lastChanges = []Option{Image("my-app:4"), NoRollback(), Paused(false), func(s *v1alpha1.AppStack) {
 	s.Spec.Replicas, s.Spec.RestartedAt = ptr.To(max(1, *s.Spec.Replicas)), nil
 }}
 

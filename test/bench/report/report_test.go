@@ -68,7 +68,7 @@ func TestGoals(t *testing.T) {
 			if row := find(t, rows, "P1", "time to converge 1,000 stacks, unthrottled"); row.Verdict != test.want {
 				t.Errorf("%+v, want %s", row, test.want)
 			}
-			if row := find(t, rows, "P1", "among many"); row.Verdict != report.Met ||
+			if row := find(t, rows, "P1", "many stacks against few"); row.Verdict != report.Met ||
 				!strings.HasPrefix(row.Measured, "1.00 ×") || !strings.HasSuffix(row.Measured, "; raw 1.00 ×)") {
 				t.Errorf("both it and raw are linear: %+v", row)
 			}
