@@ -117,9 +117,10 @@ func (e *execution) current(ctx context.Context) (bool, error) {
 // and the copies that exist already are read in parallel with them.
 func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 	var current bool
+	var problem *model.Problem
 	var lookErr error
 	var look sync.WaitGroup
-	look.Go(func() { current, lookErr = e.mayStart(ctx, step) })
+	look.Go(func() { current, problem, lookErr = e.mayStart(ctx, step) })
 	rev, err := e.try(ctx, step)
 	look.Wait()
 	if lookErr != nil || !current {
@@ -127,6 +128,11 @@ func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 		return lookErr
 	}
 	e.outcome.Current = true
+	if problem != nil {
+		e.outcome.Problem = problem
+		e.remember(step, model.Rejection{Message: problem.Message, Problem: *problem})
+		return nil
+	}
 	if err != nil && ctx.Err() != nil {
 		return e.sort(step, err) // no time left for further requests
 	}
@@ -154,10 +160,10 @@ func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 }
 
 // mayStart reports whether the live stack is still the one that the plan was made for, and whether the
-// copies exist that the rollout start does not create.
-func (e *execution) mayStart(ctx context.Context, step model.StartRollout) (bool, error) {
+// copies exist that the rollout start does not create. It returns a problem if one of these is no copy.
+func (e *execution) mayStart(ctx context.Context, step model.StartRollout) (bool, *model.Problem, error) {
 	if current, err := e.current(ctx); err != nil || !current {
-		return false, err
+		return false, nil, err
 	}
 	return e.hasCopies(ctx, step)
 }

@@ -60,32 +60,46 @@ func (e *execution) createCopy(ctx context.Context, step model.CopyConfig) error
 		return fmt.Errorf("ConfigMap %s is being deleted: %w", found.Name, errOutdated)
 	case !ptr.Deref(found.Immutable, false) || !equality.Semantic.DeepEqual(found.Data, wanted.Data) ||
 		!equality.Semantic.DeepEqual(found.BinaryData, wanted.BinaryData):
-		e.outcome.Problem = &model.Problem{
-			Reason:  v1alpha1.ReasonNameConflict,
-			Message: fmt.Sprintf("ConfigMap %q exists and is no immutable copy of %s: delete it", found.Name, step.Copy.From()),
-		}
+		e.outcome.Problem = notACopy(found.Name, step.Copy.From())
 	}
 	return nil
 }
 
 // hasCopies reports whether the copies exist that the rollout start does not create: the cache may
-// not show yet that one was deleted.
-func (e *execution) hasCopies(ctx context.Context, start model.StartRollout) (bool, error) {
+// not show yet that one was deleted. It returns a problem if one of them has other content, as somebody
+// may have replaced it.
+func (e *execution) hasCopies(ctx context.Context, start model.StartRollout) (bool, *model.Problem, error) {
 	for _, copied := range start.Revision.Content.Config {
 		if copied.Hash == model.AbsentHash ||
 			slices.ContainsFunc(start.Copies, func(step model.CopyConfig) bool { return step.Copy.Name == copied.Name }) {
 			continue
 		}
-		found := &metav1.PartialObjectMetadata{}
-		found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+		found := &corev1.ConfigMap{}
 		if err := e.Live.Get(ctx, client.ObjectKey{Namespace: e.stack.Namespace, Name: copied.Name}, found); err != nil {
 			if apierrors.IsNotFound(err) {
-				return false, nil
+				return false, nil, nil
 			}
-			return false, fmt.Errorf("reading ConfigMap %s: %w", copied.Name, err)
+			return false, nil, fmt.Errorf("reading ConfigMap %s: %w", copied.Name, err)
+		}
+		if !isCopy(found, copied.Hash) {
+			return true, notACopy(copied.Name, copied.From()), nil
 		}
 	}
-	return true, nil
+	return true, nil, nil
+}
+
+// isCopy reports whether the ConfigMap is immutable and has the content with the hash.
+func isCopy(found *corev1.ConfigMap, hash string) bool {
+	content := &model.ConfigMap{Data: found.Data, BinaryData: found.BinaryData}
+	return ptr.Deref(found.Immutable, false) && content.Hash() == hash
+}
+
+// notACopy is the problem of a ConfigMap that has the name of a copy.
+func notACopy(name, of string) *model.Problem {
+	return &model.Problem{
+		Reason:  v1alpha1.ReasonNameConflict,
+		Message: fmt.Sprintf("ConfigMap %q exists and is no immutable copy of %s: delete it", name, of),
+	}
 }
 
 // createCopies creates the copies that a rollout start needs. It reports whether the rollout may
@@ -112,8 +126,7 @@ func (e *execution) adoptCopy(ctx context.Context, step model.AdoptCopy) error {
 	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: e.stack.Namespace, Name: step.Name}, found); err != nil {
 		return fmt.Errorf("reading ConfigMap %s: %w", step.Name, err)
 	}
-	content := &model.ConfigMap{Data: found.Data, BinaryData: found.BinaryData}
-	if !ptr.Deref(found.Immutable, false) || content.Hash() != step.ContentHash {
+	if !isCopy(found, step.ContentHash) {
 		e.outcome.Problem = &model.Problem{
 			Reason:  v1alpha1.ReasonNameConflict,
 			Message: fmt.Sprintf("ConfigMap %q has the name of a copy and is no immutable copy: delete it", found.Name),

@@ -160,6 +160,33 @@ func TestCopiesBeforeRevisions(t *testing.T) {
 	}
 }
 
+// TestReplacedCopy checks that a rollout to a revision does not start if somebody has replaced its copy.
+func TestReplacedCopy(t *testing.T) {
+	for name, change := range map[string]func(*corev1.ConfigMap){
+		"":                    func(*corev1.ConfigMap) {},
+		"R37 other content":   func(c *corev1.ConfigMap) { c.Data = map[string]string{"key": "other"} },
+		"R37 it can change":   func(c *corev1.ConfigMap) { c.Immutable = nil },
+		"R37 further content": func(c *corev1.ConfigMap) { c.BinaryData = map[string][]byte{"raw": {0xff}, "more": nil} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack, state := newStack()
+			s := newServer(t, stack, existingCopy(stack, change))
+			plan := Plan(state, s.clock.Now())
+			plan.Start.Revision.Content.Config = []model.ConfigCopy{
+				{Source: "web", Name: copyStep.Copy.Name, Hash: copyStep.Content.Hash()},
+			}
+			outcome, err := s.Apply(t.Context(), stack, s.memory, plan, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := outcome.Problem != nil && outcome.Problem.Reason == v1alpha1.ReasonNameConflict && outcome.Retry > 0
+			if refused != (name != "") || (len(outcome.Done) == 0) != refused {
+				t.Errorf("problem %+v, done %v", outcome.Problem, outcome.Done)
+			}
+		})
+	}
+}
+
 // TestAdoptCopy checks that the stack becomes the controller of an orphaned copy.
 func TestAdoptCopy(t *testing.T) {
 	stack, _ := newStack()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/appstack-dev/appstack/api/v1alpha1"
 	. "github.com/appstack-dev/appstack/test/fixture"
+	"github.com/appstack-dev/appstack/test/oracle"
 	"github.com/appstack-dev/appstack/test/world"
 )
 
@@ -88,7 +89,13 @@ var workloads = []workload{
 		before: []act{{putConfig("1"), ""}, created(EnvFrom("web")), changed(EnvFrom(), withFile)},
 		acts:   []act{changed(RollbackTo(1, 2))},
 	},
-	{name: "prune", before: []act{created(HistoryLimit(1)), changed(Image("my-app:2"))}, acts: []act{changed(Image("my-app:3"))}},
+	{
+		name: "prune", // a revision, and later the copy of a ConfigMap that only it names
+		before: []act{
+			{putConfig("1"), ""}, created(EnvFrom("web"), HistoryLimit(1)), changed(EnvFrom(), Image("my-app:2")),
+		},
+		acts: []act{changed(Image("my-app:3")), {copyGone, v1alpha1.ReasonSucceeded}},
+	},
 	{name: "delete", before: []act{created()}, acts: []act{{remove, ""}}},
 	{
 		name:   "delete and create again",
@@ -131,6 +138,14 @@ func putConfig(value string) func(context.Context, string) error {
 	return func(ctx context.Context, namespace string) error {
 		return world.PutConfig(ctx, namespace, "web", map[string]string{"VALUE": value})
 	}
+}
+
+// copyGone waits until the stack has no copy of a ConfigMap.
+func copyGone(ctx context.Context, namespace string) error {
+	return poll(ctx, patience, func() (bool, error) {
+		found, err := oracle.Read(ctx, world.Kube, namespace)
+		return err == nil && len(found.Copies) == 0, err
+	})
 }
 
 func created(options ...Option) act { return act{create(options...), v1alpha1.ReasonSucceeded} }
