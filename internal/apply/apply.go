@@ -124,15 +124,9 @@ func (e *execution) start(ctx context.Context, step model.StartRollout) error {
 	rev, err := e.try(ctx, step)
 	look.Wait()
 	if lookErr != nil || !current {
-		e.outcome.Again = lookErr == nil
-		return lookErr
+		return e.mayNot(step, problem, lookErr)
 	}
 	e.outcome.Current = true
-	if problem != nil {
-		e.outcome.Problem = problem
-		e.remember(step, model.Rejection{Message: problem.Message, Problem: *problem})
-		return nil
-	}
 	if err != nil && ctx.Err() != nil {
 		return e.sort(step, err) // no time left for further requests
 	}
@@ -166,6 +160,17 @@ func (e *execution) mayStart(ctx context.Context, step model.StartRollout) (bool
 		return false, nil, err
 	}
 	return e.hasCopies(ctx, step)
+}
+
+// mayNot records why a rollout does not start: a problem, an error, or an outdated cache.
+func (e *execution) mayNot(start model.StartRollout, problem *model.Problem, err error) error {
+	if problem != nil {
+		e.outcome.Problem = problem
+		e.remember(start, model.Rejection{Message: problem.Message, Problem: *problem})
+		return nil
+	}
+	e.outcome.Again = err == nil
+	return err
 }
 
 // mayWrite reports whether all names that the start of a rollout needs are free. It remembers a

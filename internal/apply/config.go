@@ -82,7 +82,7 @@ func (e *execution) hasCopies(ctx context.Context, start model.StartRollout) (bo
 			return false, nil, fmt.Errorf("reading ConfigMap %s: %w", copied.Name, err)
 		}
 		if !isCopy(found, copied.Hash) {
-			return true, notACopy(copied.Name, copied.From()), nil
+			return false, notACopy(copied.Name, copied.From()), nil
 		}
 	}
 	return true, nil, nil
