@@ -20,8 +20,8 @@ import (
 // held is a finalizer that only the spec removes.
 const held = "example.com/held"
 
-var _ = Describe("A namespace that cannot go", func() {
-	It("costs the operator nothing, and nor does a stack in it that cannot go either (R27)", func(ctx SpecContext) {
+var _ = Describe("A namespace that cannot be deleted", func() {
+	It("causes no requests of the operator, nor does a stack in it that cannot be deleted (R27)", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		stack := one(app, fixture.Component("worker", 1, nil, "work"))
 		stack.Finalizers = []string{held}

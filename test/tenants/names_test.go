@@ -23,8 +23,8 @@ import (
 // other is the name of another team's app, without AppStack.
 const other = "other"
 
-var _ = Describe("What is not the author's", func() {
-	DescribeTable("is left alone by a stack of its name (R26)", func(ctx SpecContext, object client.Object, says string) {
+var _ = Describe("An object that does not belong to the author's stack", func() {
+	DescribeTable("is not changed by a stack of the same name (R26)", func(ctx SpecContext, object client.Object, says string) {
 		t := newTenant(ctx, nil)
 		victim := object.DeepCopyObject().(client.Object)
 		victim.SetNamespace(t.Namespace)
@@ -45,7 +45,7 @@ var _ = Describe("What is not the author's", func() {
 		Entry("a Service", foreignService(), `Service "other" exists and is not owned by this stack`),
 	)
 
-	It("is left alone by the component of another stack, whichever way the names are put together (R26)", func(ctx SpecContext) {
+	It("is not changed by another stack whose component has the same object name (R26)", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		t.applies(one("a-b", fixture.Component("c", 1, nil, "work")))
 		t.ready(ctx, "a-b")
@@ -59,7 +59,7 @@ var _ = Describe("What is not the author's", func() {
 		t.ready(ctx, "a-b")
 	})
 
-	It("does not become so by labels: a pod template cannot name another stack, nor a stack own what another has", func(ctx SpecContext) {
+	It("cannot be taken by labels: a pod template cannot set the labels of another stack", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		t.applies(one("victim"))
 		t.ready(ctx, "victim")
@@ -73,7 +73,7 @@ var _ = Describe("What is not the author's", func() {
 		Expect(t.backends(ctx, "victim")).To(HaveExactElements(HavePrefix("victim-")))
 	})
 
-	It("may get the author's pods by their labels, and not under the policy", func(ctx SpecContext) {
+	It("may select the author's pods by their labels, unless the policy rejects the labels", func(ctx SpecContext) {
 		catching := fixture.PodTemplate(`{"metadata":{"labels":{"app":"other"}}}`)
 		t := newTenant(ctx, nil)
 		Expect(world.Kube.Create(ctx, inNamespace(foreignService(), t.Namespace))).To(Succeed())
@@ -93,7 +93,7 @@ var _ = Describe("What is not the author's", func() {
 		Eventually(t.creates).WithArguments(ctx, one("thief", catching)).Should(Succeed())
 	})
 
-	It("is taken over where the annotation says so, and under the policy by those only who could replace it", func(ctx SpecContext) {
+	It("is adopted with the annotation, and under the policy only for users who may replace it", func(ctx SpecContext) {
 		adopting := fixture.Annotation(v1alpha1.AnnotationAdopt, "true")
 		By("letting the author, who may not touch a Deployment, replace one without the policy")
 		t := newTenant(ctx, nil)
@@ -120,7 +120,7 @@ var _ = Describe("What is not the author's", func() {
 		Eventually(t.creates).WithArguments(ctx, one(other, adopting)).Should(Succeed())
 	})
 
-	It("of another controller is never taken over, annotation or not (R26)", func(ctx SpecContext) {
+	It("with another controller is never adopted, with or without the annotation (R26)", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		t.applies(one("victim"))
 		uid := t.ready(ctx, "victim").UID

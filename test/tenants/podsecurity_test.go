@@ -48,7 +48,7 @@ var _ = Describe("Pod Security", func() {
 		"baseline":   `{}`,
 		"restricted": overApp(rootless),
 	} {
-		It("of the level "+level+" holds for the pods of stacks, and the stack says so (R17, R18)", func(ctx SpecContext) {
+		It("with level "+level+" applies to the pods of stacks, and the stack reports the violation (R17, R18)", func(ctx SpecContext) {
 			t := newTenant(ctx, map[string]string{podSecurity: level})
 			for name, escape := range escapes {
 				t.applies(one(name, fixture.PodTemplate(escape.template)))
@@ -64,13 +64,13 @@ var _ = Describe("Pod Security", func() {
 		})
 	}
 
-	It("of the level restricted refuses an image that may run as root, which R22 says", func(ctx SpecContext) {
+	It("with level restricted rejects the pods of an image that may run as root (R22)", func(ctx SpecContext) {
 		t := newTenant(ctx, map[string]string{podSecurity: "restricted"})
 		t.applies(one("unknown-user"))
 		t.isRefused(ctx, "unknown-user", `violates PodSecurity "restricted:latest"`, "unrestricted capabilities", "runAsNonRoot != true")
 	})
 
-	It("sends a stack that ran before back to what it ran", func(ctx SpecContext) {
+	It("causes a rollback of a stack that ran before", func(ctx SpecContext) {
 		t := newTenant(ctx, map[string]string{podSecurity: "baseline"})
 		stack := one(app)
 		t.applies(stack)
@@ -86,7 +86,7 @@ var _ = Describe("Pod Security", func() {
 		Expect(t.Pods(ctx)[0].UID).To(Equal(pods[0].UID))
 	})
 
-	It("is what a namespace has to ask for: without its label pods may do anything", func(ctx SpecContext) {
+	It("applies only to namespaces with its label", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		for name, escape := range escapes {
 			t.applies(one(name, fixture.PodTemplate(escape.template)))
@@ -96,7 +96,7 @@ var _ = Describe("Pod Security", func() {
 		}
 	})
 
-	It("is not in the way of ephemeral containers: the API server takes none in a template", func(ctx SpecContext) {
+	It("does not matter for ephemeral containers: the API server rejects them in a template", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		t.applies(one(app, fixture.PodTemplate(`{"spec":{"ephemeralContainers":[{"name":"debug","image":"my-app:1"}]}}`)))
 		Expect(t.stalled(ctx, app, v1alpha1.ReasonRejected)).To(ContainSubstring("ephemeralContainers"))

@@ -24,7 +24,7 @@ import (
 )
 
 var _ = Describe("The tenant policy", func() {
-	It("asks again whenever the content changes, and not when the stack is only operated", func(ctx SpecContext) {
+	It("checks each change of content, and no change of operation", func(ctx SpecContext) {
 		t := newTenant(ctx, underPolicy)
 		worker := fixture.Component("worker", 1, nil, "work")
 		stack := one(app, secretReferences["env"].option, worker)
@@ -64,7 +64,7 @@ var _ = Describe("The tenant policy", func() {
 		Eventually(func() int64 { return t.named(ctx, app).Status.Revision }).WithContext(ctx).Should(BeEquivalentTo(3))
 	})
 
-	It("lets the largest stacks be, and asks up to 12 Secrets by name", func(ctx SpecContext) {
+	It("accepts the largest stacks, and checks up to 12 Secrets by name", func(ctx SpecContext) {
 		t := newTenant(ctx, underPolicy)
 		names := func(n int) (all []string) {
 			for i := range n {
@@ -83,7 +83,7 @@ var _ = Describe("The tenant policy", func() {
 		Eventually(func() error { return t.creates(ctx, largest(names(400))) }).Should(Succeed())
 	})
 
-	It("is well typed, as the API server checks it", func(ctx SpecContext) {
+	It("has no type errors, as the API server reports them", func(ctx SpecContext) {
 		for _, policy := range []string{"secrets", "service-accounts", "labels", "adoption", "records"} {
 			Eventually(func() string {
 				return kubectl.Run("get", "validatingadmissionpolicy", "appstack-tenant-"+policy, "-o",
@@ -92,7 +92,7 @@ var _ = Describe("The tenant policy", func() {
 		}
 	})
 
-	It("lets templates be whose lists are taken away, and refuses what it cannot read", func(ctx SpecContext) {
+	It("accepts templates that remove lists, and rejects templates that it cannot read", func(ctx SpecContext) {
 		t := newTenant(ctx, underPolicy)
 		Expect(t.creates(ctx, one(app, fixture.PodTemplate(`{"metadata":null,"spec":{"volumes":null,"initContainers":null,`+
 			`"imagePullSecrets":null,"topologySpreadConstraints":null,"containers":[{"name":"app","env":null,"envFrom":null}]}}`)))).To(Succeed())

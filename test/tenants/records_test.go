@@ -25,8 +25,8 @@ const annotationRecord = "apps.appstack.dev/record"
 // theSame stands for the data of the existing revision.
 const theSame = "the same"
 
-var _ = Describe("A record of a revision", func() {
-	It("is not the author's to write", func(ctx SpecContext) {
+var _ = Describe("A ControllerRevision", func() {
+	It("cannot be written by the author", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		t.applies(one(app))
 		t.ready(ctx, app)
@@ -37,7 +37,7 @@ var _ = Describe("A record of a revision", func() {
 		Expect(t.asAuthor().Delete(ctx, t.record(ctx, app+"-1"))).NotTo(Succeed())
 	})
 
-	It("cannot be given other content, whoever tries", func(ctx SpecContext) {
+	It("cannot be given other content by anybody", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		t.applies(one(app))
 		t.ready(ctx, app)
@@ -47,7 +47,7 @@ var _ = Describe("A record of a revision", func() {
 		Expect(refusal).To(MatchError(ContainSubstring("field is immutable")))
 	})
 
-	It("that somebody else has made is run by who goes back to it, and Pod Security holds for it", func(ctx SpecContext) {
+	It("that somebody else created runs after a rollback to it, and Pod Security applies", func(ctx SpecContext) {
 		for level, tries := range map[string]func(tenant){
 			"privileged": func(t tenant) {
 				Eventually(func() []string { return world.History(t.named(ctx, app)) }).WithContext(ctx).
@@ -70,7 +70,7 @@ var _ = Describe("A record of a revision", func() {
 		}
 	})
 
-	It("is under the policy for those only who could run it themselves", func(ctx SpecContext) {
+	It("can be created under the policy only by users who may create its pods themselves", func(ctx SpecContext) {
 		t := newTenant(ctx, underPolicy)
 		t.applies(one(app))
 		t.ready(ctx, app)
@@ -104,7 +104,7 @@ var _ = Describe("A record of a revision", func() {
 		Eventually(func() []metav1.OwnerReference { return t.record(ctx, app+"-1").OwnerReferences }).WithContext(ctx).Should(HaveLen(1))
 	})
 
-	DescribeTable("that makes no sense changes nothing that runs, and stops nobody else", func(
+	DescribeTable("that is invalid changes no running pods, and does not affect other stacks", func(
 		ctx SpecContext, number int64, data, record string,
 	) {
 		t := newTenant(ctx, nil)
@@ -137,14 +137,14 @@ var _ = Describe("A record of a revision", func() {
 		t.applies(one(app, fixture.Image("my-app:2")))
 		t.ready(ctx, app)
 	},
-		Entry("no JSON in the record", int64(7), "", "{"),
+		Entry("no JSON in the annotation", int64(7), "", "{"),
 		Entry("data of another kind", int64(7), `{"components":"all"}`, ""),
 		Entry("no component", int64(7), `{"components":[]}`, ""),
 		Entry("a component without anything", int64(7), `{"components":[{}]}`, ""),
 		Entry("a component twice", int64(7), `{"components":[{"name":"main"},{"name":"main"}]}`, ""),
 		Entry("a component with the name of a foreign object", int64(7), `{"components":[{"name":"../x"}]}`, ""),
-		Entry("a selector of everything", int64(7), `{"components":[{"name":"main","selector":{},"template":{"spec":{"containers":[]}}}]}`, ""),
-		Entry("a rollout of the far future", int64(7), "",
+		Entry("a selector that matches everything", int64(7), `{"components":[{"name":"main","selector":{},"template":{"spec":{"containers":[]}}}]}`, ""),
+		Entry("a rollout in the far future", int64(7), "",
 			`{"sources":[],"contentHash":"x","rollouts":[{"sequence":-1,"trigger":"x","outcome":"x","startedAt":"2999-01-01T00:00:00Z"}]}`),
 		Entry("the highest number", int64(1<<53), theSame, ""),
 	)

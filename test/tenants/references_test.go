@@ -137,7 +137,7 @@ var secretReferences = map[string]reference{
 }
 
 var _ = Describe("A Secret that the author may not read", func() {
-	It("is open to their pods, as it is to those of anybody who may create pods", func(ctx SpecContext) {
+	It("can be used by their pods, as by those of anybody who may create pods", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		names := map[string]string{}
 		for way, reference := range secretReferences {
@@ -157,7 +157,7 @@ var _ = Describe("A Secret that the author may not read", func() {
 		}
 	})
 
-	It("is out of their stacks' reach under the policy, until they may read it", func(ctx SpecContext) {
+	It("cannot be used by their stacks under the policy, until they may read it", func(ctx SpecContext) {
 		t := newTenant(ctx, underPolicy)
 		for way, reference := range secretReferences {
 			refusal := t.creates(ctx, one(app, reference.option))
@@ -176,7 +176,7 @@ var _ = Describe("A Secret that the author may not read", func() {
 		t.ready(ctx, app)
 	})
 
-	It("is open under the policy to who may create pods, or Deployments, as it is without AppStack", func(ctx SpecContext) {
+	It("can be used under the policy by users who may create pods or Deployments, as without AppStack", func(ctx SpecContext) {
 		for group, resource := range map[string]string{"": "pods", "apps": "deployments"} {
 			t := newTenant(ctx, underPolicy)
 			Expect(t.creates(ctx, one(app, secretReferences["env"].option))).NotTo(Succeed())
@@ -227,8 +227,8 @@ var accountReferences = map[string]struct {
 	},
 }
 
-var _ = Describe("A service account that is stronger than the author", func() {
-	It("is what their pods may act as, as those of anybody who may create pods", func(ctx SpecContext) {
+var _ = Describe("A service account with more rights than the author", func() {
+	It("can be used by their pods, as by those of anybody who may create pods", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		t.Kubectl("create", "serviceaccount", account)
 		t.applies(one(app, accountReferences["serviceAccountName"].option))
@@ -236,7 +236,7 @@ var _ = Describe("A service account that is stronger than the author", func() {
 		Expect(t.podsOf(ctx, app)).To(HaveEach(HaveField("Spec.ServiceAccountName", account)))
 	})
 
-	It("is out of their stacks' reach under the policy, until they may act as it", func(ctx SpecContext) {
+	It("cannot be used by their stacks under the policy, until they may impersonate it", func(ctx SpecContext) {
 		t := newTenant(ctx, underPolicy)
 		Expect(t.creates(ctx, one(app))).To(Succeed())
 		Expect(t.creates(ctx, one(app, fixture.PodTemplate(`{"spec":{"automountServiceAccountToken":false}}`)))).To(Succeed())

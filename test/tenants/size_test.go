@@ -26,8 +26,8 @@ import (
 // control is text with terminal control sequences and HTML.
 const control = "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>\x00\u202e"
 
-var _ = Describe("A stack out of all proportion", func() {
-	DescribeTable("is refused when it is written", func(ctx SpecContext, edit fixture.Option, says string) {
+var _ = Describe("An oversized stack", func() {
+	DescribeTable("is rejected when it is written", func(ctx SpecContext, edit fixture.Option, says string) {
 		t := newTenant(ctx, nil)
 		stack := fixture.With(one(app), edit)
 		stack.Namespace = t.Namespace
@@ -35,26 +35,26 @@ var _ = Describe("A stack out of all proportion", func() {
 		Expect(refusal).To(MatchError(ContainSubstring(says)))
 		tell(CurrentSpecReport().LeafNodeText, refusal.Error()[:min(400, len(refusal.Error()))])
 	},
-		Entry("for more than etcd takes", env(1_700_000), "etcdserver: request is too large"),
-		Entry("for more than the API server reads", env(3_500_000), "limit is 3145728"),
-		Entry("for its history", fixture.HistoryLimit(math.MaxInt32), "spec.revisionHistoryLimit"),
-		Entry("for having none", fixture.HistoryLimit(0), "spec.revisionHistoryLimit"),
-		Entry("for more components", func(s *v1alpha1.AppStack) {
+		Entry("larger than etcd accepts", env(1_700_000), "etcdserver: request is too large"),
+		Entry("larger than the API server reads", env(3_500_000), "limit is 3145728"),
+		Entry("with too long a history", fixture.HistoryLimit(math.MaxInt32), "spec.revisionHistoryLimit"),
+		Entry("with no history", fixture.HistoryLimit(0), "spec.revisionHistoryLimit"),
+		Entry("with too many components", func(s *v1alpha1.AppStack) {
 			for i := range 21 {
 				fixture.Component(fmt.Sprintf("c%d", i), 1, nil)(s)
 			}
 		}, "spec.components: Too many"),
-		Entry("for more variables", func(s *v1alpha1.AppStack) {
+		Entry("with too many variables", func(s *v1alpha1.AppStack) {
 			for i := range 513 {
 				fixture.Env(fmt.Sprintf("V%d", i), "")(s)
 			}
 		}, "spec.env: Too many"),
-		Entry("for annotations", fixture.Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 300_000)),
+		Entry("with too large annotations", fixture.Annotation(v1alpha1.AnnotationChangeCause, strings.Repeat("x", 300_000)),
 			"metadata.annotations: Too long"),
-		Entry("for a template deeper than JSON may be", fixture.PodTemplate(nested(10_001)), "exceeded max depth"),
+		Entry("with a template nested deeper than JSON allows", fixture.PodTemplate(nested(10_001)), "exceeded max depth"),
 	)
 
-	DescribeTable("is said to be so where the schema cannot know it, and is left alone", func(
+	DescribeTable("is reported where the schema cannot detect it, and changes nothing", func(
 		ctx SpecContext, edit fixture.Option, reason, says string,
 	) {
 		t := newTenant(ctx, nil)
@@ -68,12 +68,12 @@ var _ = Describe("A stack out of all proportion", func() {
 		t.applies(one("neighbor"))
 		t.ready(ctx, "neighbor")
 	},
-		Entry("a template as deep as JSON may be", fixture.PodTemplate(nested(5000)), v1alpha1.ReasonInvalidPodTemplate, "podTemplate"),
+		Entry("a template nested as deep as JSON allows", fixture.PodTemplate(nested(5000)), v1alpha1.ReasonInvalidPodTemplate, "podTemplate"),
 		Entry("a template of unknown fields", fixture.PodTemplate(`{"spec":{"`+strings.Repeat("x", 100_000)+`":1}}`),
 			v1alpha1.ReasonInvalidPodTemplate, "unknown field"),
 	)
 
-	It("of 20 components with 100 variables each is run", func(ctx SpecContext) {
+	It("with 20 components with 100 variables each runs", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		stack := one(app)
 		for i := range 20 {
@@ -90,7 +90,7 @@ var _ = Describe("A stack out of all proportion", func() {
 		Expect(t.Deployments(ctx)).To(HaveLen(21))
 	})
 
-	DescribeTable("asks for all the pods there can be, and gets what a quota allows",
+	DescribeTable("with the maximum of replicas gets the pods that a quota allows",
 		func(ctx SpecContext, replicas int32, policy v1alpha1.RolloutPolicy, says, summary string) {
 			t := newTenant(ctx, nil)
 			Expect(world.Kube.Create(ctx, &corev1.ResourceQuota{
@@ -105,13 +105,13 @@ var _ = Describe("A stack out of all proportion", func() {
 			Expect(t.Pods(ctx)).To(BeEmpty())
 			t.Kubectl("delete", "aps", app)
 		},
-		Entry("that Kubernetes can count with a surge", int32(1_500_000_000), v1alpha1.RolloutPolicy{}, "exceeded quota: pods", "0/3000000000"),
+		Entry("that Kubernetes can add a surge to", int32(1_500_000_000), v1alpha1.RolloutPolicy{}, "exceeded quota: pods", "0/3000000000"),
 		// the Deployment controller creates none then: the sum of replicas and surge overflows
-		Entry("that it cannot", int32(math.MaxInt32), v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](12)},
+		Entry("that it cannot add a surge to", int32(math.MaxInt32), v1alpha1.RolloutPolicy{ProgressDeadlineSeconds: ptr.To[int32](12)},
 			v1alpha1.FailureProgressDeadlineExceeded, "0/4294967294"),
 	)
 
-	It("says why in a few words only, and commands no terminal", func(ctx SpecContext) {
+	It("reports short messages without control characters", func(ctx SpecContext) {
 		t := newTenant(ctx, nil)
 		// the schema rejects such an image, but does not check podTemplate
 		stack := one(app, fixture.PodTemplate(`{"spec":{"containers":[{"name":"app","image":"my-app:1\u001b[31m"}]}}`),
