@@ -98,10 +98,10 @@ func TestCredentialsOf(t *testing.T) {
 		want    string
 	}{
 		"R21 nothing": {host + "/app", nil, "", "", "nobody"},
-		"R21 the ServiceAccount's": {
+		"R21 those of the ServiceAccount": {
 			host + "/app", []client.Object{pullSecret("a", secret{host: "ann"}), account("runner", "a")}, "runner", "", "ann",
 		},
-		"R21 the pod's instead of the ServiceAccount's": {
+		"R21 those of the pod instead of the ServiceAccount": {
 			// pods without a ServiceAccount get the default one from the API server
 			host + "/app", []client.Object{
 				pullSecret("a", secret{host: "ann"}), pullSecret("b", secret{host: "bob"}), account("default", "b"),
@@ -126,7 +126,7 @@ func TestCredentialsOf(t *testing.T) {
 				pullSecret("a", secret{"example.com": "ann", host + ":5000": "bob", "x." + host: "eve"}),
 			}, "", "a", "nobody",
 		},
-		"R21 of a host that only looks the same": {
+		"R21 of a host with a similar name": {
 			host + ".evil.org/app", []client.Object{pullSecret("a", secret{host: "ann"})}, "", "a", "nobody",
 		},
 		"R21 of the port": {
@@ -135,7 +135,7 @@ func TestCredentialsOf(t *testing.T) {
 		"R21 of all hosts of a domain": {
 			host + "/app", []client.Object{pullSecret("a", secret{"*.example.com": "ann"})}, "", "a", "ann",
 		},
-		"R21 not of a domain below": {
+		"R21 not of a subdomain": {
 			"a.b.example.com/app", []client.Object{pullSecret("a", secret{"*.example.com": "ann"})}, "", "a", "nobody",
 		},
 		"R21 of the repository": {
@@ -144,10 +144,10 @@ func TestCredentialsOf(t *testing.T) {
 		"R21 of the repository, and then of the registry": {
 			host + "/team/app", []client.Object{pullSecret("a", secret{host: "bob", host + "/team": "ann"})}, "", "a", "ann bob",
 		},
-		"R21 Docker Hub's are no other's": {
+		"R21 credentials of Docker Hub are not used for others": {
 			host + "/app", []client.Object{pullSecret("a", secret{"docker.io": "ann", "https://index.docker.io/v1/": "bob"})}, "", "a", "nobody",
 		},
-		"R21 others' are not Docker Hub's": {
+		"R21 credentials of others are not used for Docker Hub": {
 			"nginx", []client.Object{pullSecret("a", secret{host: "ann", "evil-docker.io": "eve", "docker.io.evil.org": "eve"})}, "", "a", "nobody",
 		},
 		"R21 of an empty Secret": {

@@ -79,13 +79,13 @@ func TestFailed(t *testing.T) {
 			dialing(os.NewSyscallError("connect", syscall.EHOSTUNREACH)),
 			v1alpha1.ReasonRegistryUnavailable, "closes the connection: dial", false,
 		},
-		"R23 no time":         {get(context.DeadlineExceeded), v1alpha1.ReasonRegistryUnavailable, silence, false},
-		"R23 no time to dial": {dialing(os.ErrDeadlineExceeded), v1alpha1.ReasonRegistryUnavailable, silence, false},
+		"R23 no time":                 {get(context.DeadlineExceeded), v1alpha1.ReasonRegistryUnavailable, silence, false},
+		"R23 a timeout while dialing": {dialing(os.ErrDeadlineExceeded), v1alpha1.ReasonRegistryUnavailable, silence, false},
 		"R23 no address": {
 			dialing(&net.DNSError{Err: "no such host", Name: "a secret"}),
 			v1alpha1.ReasonRegistryUnavailable, "cannot be found by its name", false,
 		},
-		"R23 no trust": {
+		"R23 an untrusted certificate": {
 			get(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
 			v1alpha1.ReasonRegistryUnavailable, "has a certificate that is not trusted: name its authority with --registry-ca-file", true,
 		},
@@ -97,8 +97,8 @@ func TestFailed(t *testing.T) {
 			get(errPlainHTTP),
 			v1alpha1.ReasonRegistryUnavailable, "does not use TLS: allow that with --registry-plain-http", true,
 		},
-		"R23 sent on":    {get(errSentOn), v1alpha1.ReasonRegistryUnavailable, "redirects to a host without TLS", true},
-		"R23 sent round": {get(errTooMany), v1alpha1.ReasonRegistryUnavailable, "redirects too often", true},
+		"R23 sent on":         {get(errSentOn), v1alpha1.ReasonRegistryUnavailable, "redirects to a host without TLS", true},
+		"R23 a redirect loop": {get(errTooMany), v1alpha1.ReasonRegistryUnavailable, "redirects too often", true},
 		"R23 too large": {
 			fmt.Errorf("reading: %w", errTooLarge),
 			v1alpha1.ReasonImageDamaged, "answers with more than 262144 bytes for a manifest, or 524288 for a config", true,
@@ -131,7 +131,7 @@ func TestFailed(t *testing.T) {
 			errors.New("a secret"),
 			v1alpha1.ReasonRegistryUnavailable, "gives an invalid answer", true,
 		},
-		"R23 a token of nonsense": {
+		"R23 an invalid token": {
 			errors.New("no token in bearer response:\na secret"), v1alpha1.ReasonRegistryUnavailable, "gives an invalid answer", true,
 		},
 	} {
@@ -165,7 +165,7 @@ func TestFailedWithStatus(t *testing.T) {
 		"R23 unread":    {errors.New("a long body"), http.StatusForbidden, v1alpha1.ReasonImageUnauthorized, "answers 403 Forbidden"},
 		"R23 read":      {answered(404, ""), http.StatusForbidden, v1alpha1.ReasonImageNotFound, "answers 404 Not Found"},
 		"R23 none":      {errors.New("no sense"), 0, v1alpha1.ReasonRegistryUnavailable, "gives an invalid answer"},
-		"R23 a silence": {dialing(os.ErrDeadlineExceeded), http.StatusMethodNotAllowed, v1alpha1.ReasonRegistryUnavailable, silence},
+		"R23 no answer": {dialing(os.ErrDeadlineExceeded), http.StatusMethodNotAllowed, v1alpha1.ReasonRegistryUnavailable, silence},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := failed("registry.example.com/app:1", test.err, seen{status: test.status})

@@ -56,11 +56,11 @@ func TestQueueOrder(t *testing.T) {
 		queue *queue
 		want  string
 	}{
-		"R23 nothing":                       {newQueue(), ""},
-		"R23 first come, first served":      {filled("a", 3), "a1 a2 a3"},
-		"R23 registries take turns":         {filled("a b c", 2), "a1 b1 c1 a2 b2 c2"},
-		"R23 no more of one at once":        {filled("a", 9), "a1 a2 a3 a4"},
-		"R23 one with many holds up nobody": {filled("a b", 9), "a1 b1 a2 b2 a3 b3 a4 b4"},
+		"R23 nothing":                                             {newQueue(), ""},
+		"R23 first come, first served":                            {filled("a", 3), "a1 a2 a3"},
+		"R23 registries take turns":                               {filled("a b c", 2), "a1 b1 c1 a2 b2 c2"},
+		"R23 the limit of concurrent requests to one registry":    {filled("a", 9), "a1 a2 a3 a4"},
+		"R23 a registry with many requests does not delay others": {filled("a b", 9), "a1 b1 a2 b2 a3 b3 a4 b4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := names(take(test.queue, 100)); got != test.want {

@@ -113,11 +113,11 @@ func TestIsAttestation(t *testing.T) {
 		"R21 an OCI image that says so": {v1.Descriptor{Platform: linux, ArtifactType: string(ggcrtypes.OCIConfigJSON)}, false},
 		"R21 a Docker image that does":  {v1.Descriptor{Platform: linux, ArtifactType: string(ggcrtypes.DockerConfigJSON)}, false},
 		"R21 an image with annotations": {v1.Descriptor{Platform: linux, Annotations: map[string]string{"a": "b"}}, false},
-		"R21 BuildKit's": {
+		"R21 an index of BuildKit": {
 			v1.Descriptor{Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest"}}, true,
 		},
-		"R21 for nothing":                {v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}, true},
-		"R21 for nothing on Linux":       {v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "unknown"}}, true},
+		"R21 for no platform":            {v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}, true},
+		"R21 for no platform on Linux":   {v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "unknown"}}, true},
 		"R21 a list of what is in it":    {v1.Descriptor{ArtifactType: "application/spdx+json"}, true},
 		"R21 a signature for a platform": {v1.Descriptor{Platform: linux, ArtifactType: "application/vnd.dev.cosign.artifact.sig.v1+json"}, true},
 	} {

@@ -19,17 +19,17 @@ func TestGuard(t *testing.T) {
 		address string
 		passes  bool
 	}{
-		"R23 TLS":                    {"https://registry.example.com/v2/", true},
-		"R23 TLS where it need not":  {"https://plain.example.com/v2/", true},
-		"R23 plain and allowed":      {"http://plain.example.com/v2/", true},
-		"R23 plain with its port":    {"http://10.0.0.5:5000/v2/", true},
-		"R23 plain":                  {"http://registry.example.com/v2/", false},
-		"R23 plain at another port":  {"http://plain.example.com:5000/v2/", false},
-		"R23 plain without the port": {"http://10.0.0.5/v2/", false},
-		"R23 plain of a part":        {"http://evil.plain.example.com/v2/", false},
-		"R23 plain with a user":      {"http://plain.example.com@evil.example.com/v2/", false},
-		"R23 plain of this host":     {"http://127.0.0.1:5000/v2/", false},
-		"R23 another scheme":         {"ftp://registry.example.com/", false},
+		"R23 TLS": {"https://registry.example.com/v2/", true},
+		"R23 TLS to a registry where plain HTTP is allowed": {"https://plain.example.com/v2/", true},
+		"R23 plain HTTP, allowed":                           {"http://plain.example.com/v2/", true},
+		"R23 plain HTTP with its port":                      {"http://10.0.0.5:5000/v2/", true},
+		"R23 plain":                                         {"http://registry.example.com/v2/", false},
+		"R23 plain HTTP at another port":                    {"http://plain.example.com:5000/v2/", false},
+		"R23 plain HTTP without the port":                   {"http://10.0.0.5/v2/", false},
+		"R23 plain HTTP of a part of the name":              {"http://evil.plain.example.com/v2/", false},
+		"R23 plain HTTP with a user":                        {"http://plain.example.com@evil.example.com/v2/", false},
+		"R23 plain HTTP of this host":                       {"http://127.0.0.1:5000/v2/", false},
+		"R23 another scheme":                                {"ftp://registry.example.com/", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			passed := false
@@ -57,11 +57,11 @@ func TestBounded(t *testing.T) {
 		size  int
 		fails bool
 	}{
-		"R23 nothing":       {0, false},
-		"R23 the most":      {maxBody, false},
-		"R23 too much":      {maxBody + 1, true},
-		"R23 far too much":  {3 * maxBody, true},
-		"R23 a bit of both": {maxBody - 1, false},
+		"R23 empty":         {0, false},
+		"R23 the maximum":   {maxBody, false},
+		"R23 a byte more":   {maxBody + 1, true},
+		"R23 far too large": {3 * maxBody, true},
+		"R23 a byte less":   {maxBody - 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bounded{ReadCloser: io.NopCloser(bytes.NewReader(make([]byte, test.size))), left: maxBody + 1}

@@ -39,7 +39,7 @@ func TestParseConfig(t *testing.T) {
 		want     *dockerspec.DockerOCIImageConfig
 		platform model.Platform
 	}{
-		"R22 what is used is kept, and nothing else": {
+		"R22 only the values that are used are kept": {
 			raw: `{"architecture":"amd64","os":"linux","config":{"User":"app","ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},
 				"Entrypoint":["/run"],"Cmd":["serve"],"WorkingDir":"/srv","StopSignal":"SIGQUIT","Shell":["/bin/bash","-c"],
 				"Healthcheck":{"Test":["CMD","/check"],"Interval":60000000000,"StartInterval":1,"Retries":2},
@@ -62,7 +62,7 @@ func TestParseConfig(t *testing.T) {
 			platform: linux,
 			want:     config(func(c *dockerspec.DockerOCIImageConfig) { c.User = "1" }),
 		},
-		"R22 a creation time and a history that nobody reads": {
+		"R22 a creation time and a history, which are ignored": {
 			raw: `{"architecture":"amd64","os":"linux","created":"yesterday","history":7,"rootfs":null}`, platform: linux, want: empty,
 		},
 		"R22 nulls":              {raw: `{"architecture":null,"os":"linux","config":null}`, want: empty},

@@ -59,20 +59,20 @@ func inProbe(t *testing.T, arg string) string {
 
 func TestEscape(t *testing.T) {
 	tests := map[string]struct{ arg, want string }{
-		"R22 nothing":                          {"", ""},
-		"R22 no dollar":                        {"curl -f http://localhost", "curl -f http://localhost"},
-		"R22 a variable of the shell stays":    {"$HOME/check ${PORT:-80}", "$HOME/check ${PORT:-80}"},
-		"R22 a dollar at the end stays":        {"^ok$", "^ok$"},
-		"R22 a command substitution":           {"kill -0 $(cat /run/pid)", "kill -0 $$(cat /run/pid)"},
-		"R22 one that is not closed":           {"$(", "$$("},
-		"R22 arithmetic":                       {"$((1+1))", "$$((1+1))"},
-		"R22 the number of the shell":          {"echo $$", "echo $$$"},
-		"R22 a dollar before a variable":       {"$$HOME", "$$$HOME"},
-		"R22 a dollar before a substitution":   {"$$(A)", "$$$$(A)"},
-		"R22 many dollars":                     {"$$$$", "$$$$$$$"},
-		"R22 a character of several bytes":     {"$é", "$é"},
-		"R22 the character for what is broken": {"$\uFFFD", "$\uFFFD"},
-		"R22 a byte that is no character":      {"$\xff(A)", "$$\xff(A)"},
+		"R22 nothing":                           {"", ""},
+		"R22 no dollar":                         {"curl -f http://localhost", "curl -f http://localhost"},
+		"R22 a variable of the shell stays":     {"$HOME/check ${PORT:-80}", "$HOME/check ${PORT:-80}"},
+		"R22 a dollar at the end stays":         {"^ok$", "^ok$"},
+		"R22 a command substitution":            {"kill -0 $(cat /run/pid)", "kill -0 $$(cat /run/pid)"},
+		"R22 one that is not closed":            {"$(", "$$("},
+		"R22 arithmetic":                        {"$((1+1))", "$$((1+1))"},
+		"R22 the number of the shell":           {"echo $$", "echo $$$"},
+		"R22 a dollar before a variable":        {"$$HOME", "$$$HOME"},
+		"R22 a dollar before a substitution":    {"$$(A)", "$$$$(A)"},
+		"R22 many dollars":                      {"$$$$", "$$$$$$$"},
+		"R22 a character of several bytes":      {"$é", "$é"},
+		"R22 the Unicode replacement character": {"$\uFFFD", "$\uFFFD"},
+		"R22 a byte that is not valid UTF-8":    {"$\xff(A)", "$$\xff(A)"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,7 @@ func TestReadiness(t *testing.T) {
 	}{
 		"R22 no config":                       {},
 		"R22 no HEALTHCHECK":                  {config: config(func(*dockerspec.DockerOCIImageConfig) {})},
-		"R22 options alone are no check":      {config: checking(dockerspec.HealthcheckConfig{Retries: 1})},
+		"R22 options without a command":       {config: checking(dockerspec.HealthcheckConfig{Retries: 1})},
 		"R22 HEALTHCHECK NONE":                {config: healthcheck("NONE")},
 		"R22 HEALTHCHECK NONE with a command": {config: healthcheck("NONE", "/check")},
 		"R22 the exec form":                   {config: healthcheck("CMD", "/check", "--quick"), want: exec("/check", "--quick")},
@@ -60,13 +60,13 @@ func TestReadiness(t *testing.T) {
 			config: healthcheck("cmd", "/check"),
 			note:   `the image's HEALTHCHECK is of the kind "cmd", which neither Docker nor the operator knows: set readinessProbe`,
 		},
-		"R22 CMD and nothing": {
+		"R22 CMD without a command": {
 			config: healthcheck("CMD"), note: "the image's HEALTHCHECK CMD has no command: set readinessProbe",
 		},
-		"R22 CMD-SHELL and nothing": {
+		"R22 CMD-SHELL without a command": {
 			config: healthcheck("CMD-SHELL"), note: "the image's HEALTHCHECK CMD-SHELL has no command: set readinessProbe",
 		},
-		"R22 what the kubelet would expand is escaped": {
+		"R22 variables that the kubelet would expand are escaped": {
 			config: healthcheck("CMD-SHELL", `test "$(id -u)" = "$USER_ID" -a $$ -gt 1`),
 			want:   exec("/bin/sh", "-c", `test "$$(id -u)" = "$USER_ID" -a $$$ -gt 1`),
 		},
@@ -91,7 +91,7 @@ func TestReadinessTimes(t *testing.T) {
 		want  times
 	}{
 		"R22 Docker's defaults": {want: times{5, 30, 3}},
-		"R22 below zero is Docker's default too": {
+		"R22 negative values mean the default of Docker": {
 			check: dockerspec.HealthcheckConfig{Interval: -1, Timeout: -time.Second, StartPeriod: -1, StartInterval: -1, Retries: -1},
 			want:  times{5, 30, 3},
 		},
@@ -102,7 +102,7 @@ func TestReadinessTimes(t *testing.T) {
 		"R22 parts of seconds are rounded up": {
 			check: dockerspec.HealthcheckConfig{Interval: 1100 * time.Millisecond, Timeout: time.Millisecond}, want: times{2, 1, 3},
 		},
-		"R22 a start interval without a start period is none": {
+		"R22 a start interval without a start period is ignored": {
 			check: dockerspec.HealthcheckConfig{StartInterval: time.Second}, want: times{5, 30, 3},
 		},
 		"R22 a start interval": {
@@ -113,7 +113,7 @@ func TestReadinessTimes(t *testing.T) {
 			want:  times{3, 30, 3},
 		},
 		"R22 a start period alone": {check: dockerspec.HealthcheckConfig{StartPeriod: time.Minute}, want: times{5, 30, 3}},
-		"R22 more than Kubernetes can count": {
+		"R22 more than the API allows": {
 			check: dockerspec.HealthcheckConfig{Interval: math.MaxInt64, Timeout: math.MaxInt64, Retries: math.MaxInt},
 			want:  times{5, math.MaxInt32, math.MaxInt32},
 		},

@@ -56,13 +56,13 @@ func TestAffinity(t *testing.T) {
 		platforms []model.Platform
 		want      *corev1.Affinity
 	}{
-		"R22 nothing given, nothing known": {},
-		"R22 nothing known leaves what is given": {
+		"R22 nothing set, nothing known": {},
+		"R22 nothing known: the set terms stay": {
 			given: requiring(term(in("disk", "ssd"))), platforms: []model.Platform{none, {}, {OS: "linux"}, {OS: "linux", Architecture: "a b"}},
 			want: requiring(term(in("disk", "ssd"))),
 		},
 		"R22 one platform": {platforms: []model.Platform{amd64}, want: requiring(term(in(os, "linux"), in(arch, "amd64")))},
-		"R22 several, sorted, each once, without attestations": {
+		"R22 several, sorted, without duplicates and attestations": {
 			platforms: []model.Platform{arm64, none, arm, amd64, arm, {OS: "Linux", Architecture: "x86_64"}, none},
 			want:      requiring(term(in(os, "linux"), in(arch, "amd64", "arm", "arm64"))),
 		},
@@ -70,18 +70,18 @@ func TestAffinity(t *testing.T) {
 			platforms: []model.Platform{windows, arm64, amd64},
 			want:      requiring(term(in(os, "linux"), in(arch, "amd64", "arm64")), term(in(os, "windows"), in(arch, "amd64"))),
 		},
-		"R22 each term that is given holds besides": {
+		"R22 each set term applies too": {
 			given: requiring(term(in("disk", "ssd")), onName), platforms: []model.Platform{amd64},
 			want: requiring(term(in("disk", "ssd"), in(os, "linux"), in(arch, "amd64")), onNamed),
 		},
-		"R22 each term that is given, for each OS": {
+		"R22 each set term, for each OS": {
 			given: requiring(term(in("zone", "a")), term(in("zone", "b"))), platforms: []model.Platform{amd64, windows},
 			want: requiring(
 				term(in("zone", "a"), in(os, "linux"), in(arch, "amd64")), term(in("zone", "a"), in(os, "windows"), in(arch, "amd64")),
 				term(in("zone", "b"), in(os, "linux"), in(arch, "amd64")), term(in("zone", "b"), in(os, "windows"), in(arch, "amd64")),
 			),
 		},
-		"R22 a choice that is given already": {
+		"R22 an architecture that is required already": {
 			given: requiring(term(in(arch, "arm64"))), platforms: []model.Platform{amd64, arm64},
 			want: requiring(term(in(arch, "arm64"), in(os, "linux"), in(arch, "amd64", "arm64"))),
 		},
@@ -89,14 +89,14 @@ func TestAffinity(t *testing.T) {
 			platforms: []model.Platform{{OS: "linux", Architecture: "386"}, {OS: "linux", Architecture: "arm"}},
 			want:      requiring(term(in(os, "linux"), in(arch, "386", "amd64", "arm", "arm64"))),
 		},
-		"R22 an empty term matches no node, and goes on doing so": {
+		"R22 an empty term matches no node, and stays empty": {
 			given: requiring(term(), term(in("disk", "ssd"))), platforms: []model.Platform{amd64},
 			want: requiring(term(), term(in("disk", "ssd"), in(os, "linux"), in(arch, "amd64"))),
 		},
-		"R22 nothing but an empty term":    {given: requiring(term()), platforms: []model.Platform{amd64}, want: requiring(term())},
-		"R22 what the API server refuses":  {given: requiring(), platforms: []model.Platform{amd64}, want: requiring()},
-		"R22 what is not required is left": {given: rest, platforms: []model.Platform{amd64}, want: restOnAmd64},
-		"R22 an affinity without any wishes": {
+		"R22 nothing but an empty term":          {given: requiring(term()), platforms: []model.Platform{amd64}, want: requiring(term())},
+		"R22 values that the API server rejects": {given: requiring(), platforms: []model.Platform{amd64}, want: requiring()},
+		"R22 preferred terms stay":               {given: rest, platforms: []model.Platform{amd64}, want: restOnAmd64},
+		"R22 an empty affinity": {
 			given: &corev1.Affinity{}, platforms: []model.Platform{amd64}, want: requiring(term(in(os, "linux"), in(arch, "amd64"))),
 		},
 	}

@@ -32,7 +32,7 @@ func TestPorts(t *testing.T) {
 	}{
 		"R22 no config": {},
 		"R22 no EXPOSE": {config: exposing()},
-		"R22 ports are named by number, and 80 and 443 by what they are": {
+		"R22 ports are named by number, 80 and 443 by protocol": {
 			config: exposing("8080/tcp", "80/tcp", "443/tcp"),
 			want: []v1alpha1.Port{
 				{Name: "http", ContainerPort: 80}, {Name: "https", ContainerPort: 443}, {Name: "port-8080", ContainerPort: 8080},
@@ -74,20 +74,20 @@ func TestPorts(t *testing.T) {
 				{Name: "port-7003-udp", ContainerPort: 7003, Protocol: corev1.ProtocolUDP},
 			},
 		},
-		"R22 as many as there can be": {config: exposing("7001-7020"), want: twenty},
+		"R22 the maximum number": {config: exposing("7001-7020"), want: twenty},
 		"R22 one too many": {
 			config: exposing("7001-7020", "80"),
 			note:   "the image exposes 21 ports, which is more than 20: name those to be served in ports",
 		},
-		"R22 a range of a media server": {
+		"R22 a port range of a media server": {
 			config: exposing("16384-32767/udp"),
 			note:   "the image exposes 16384 ports, which is more than 20: name those to be served in ports",
 		},
-		"R22 every port, several times, and what is none": {
+		"R22 every port, repeated, and values that are no ports": {
 			config: exposing("1-65535", "01-65535", "001-65535/tcp", "1-65535/udp", "1-65535/sctp", "x"),
 			note:   "the image exposes 196605 ports, which is more than 20: name those to be served in ports",
 		},
-		"R22 what is no port is left out": {
+		"R22 values that are no ports are left out": {
 			config: exposing("0", "80", "x/tcp"),
 			want:   []v1alpha1.Port{{Name: "http", ContainerPort: 80}},
 			note:   leftOut + `"0", "x/tcp"`,

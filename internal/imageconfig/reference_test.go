@@ -20,21 +20,21 @@ const (
 
 func TestReference(t *testing.T) {
 	tests := map[string]struct{ reference, pinned string }{
-		"R21 a name":                     {"nginx", "nginx:latest@" + digest},
-		"R21 a tag":                      {"nginx:1.31", "nginx:1.31@" + digest},
-		"R21 a user of Docker Hub":       {"grafana/grafana:12.1.0", "grafana/grafana:12.1.0@" + digest},
-		"R21 Docker Hub by its name":     {"docker.io/library/nginx", "docker.io/library/nginx:latest@" + digest},
-		"R21 Docker Hub by its other":    {hub + "/nginx:1", hub + "/nginx:1@" + digest},
-		"R21 a registry":                 {"ghcr.io/o/app:v1", "ghcr.io/o/app:v1@" + digest},
-		"R21 a registry, and no tag":     {"quay.io/o/app", "quay.io/o/app:latest@" + digest},
-		"R21 a port is no tag":           {"localhost:5000/app", "localhost:5000/app:latest@" + digest},
-		"R21 a port and a tag":           {"localhost:5000/app:1", "localhost:5000/app:1@" + digest},
-		"R21 localhost is a registry":    {"localhost/app", "localhost/app:latest@" + digest},
-		"R21 a tag that looks like one":  {"app:5000", "app:5000@" + digest},
-		"R21 an address":                 {"[::1]:5000/a/b", "[::1]:5000/a/b:latest@" + digest},
-		"R21 a digest stays":             {"nginx@" + other, "nginx@" + other},
-		"R21 a tag and a digest stay":    {"ghcr.io/o/app:v1@" + other, "ghcr.io/o/app:v1@" + other},
-		"R21 a path of several elements": {"registry.example.com/a/b/c:1", "registry.example.com/a/b/c:1@" + digest},
+		"R21 a name":                       {"nginx", "nginx:latest@" + digest},
+		"R21 a tag":                        {"nginx:1.31", "nginx:1.31@" + digest},
+		"R21 a user of Docker Hub":         {"grafana/grafana:12.1.0", "grafana/grafana:12.1.0@" + digest},
+		"R21 Docker Hub by its name":       {"docker.io/library/nginx", "docker.io/library/nginx:latest@" + digest},
+		"R21 Docker Hub by its other name": {hub + "/nginx:1", hub + "/nginx:1@" + digest},
+		"R21 a registry":                   {"ghcr.io/o/app:v1", "ghcr.io/o/app:v1@" + digest},
+		"R21 a registry, and no tag":       {"quay.io/o/app", "quay.io/o/app:latest@" + digest},
+		"R21 a port is not a tag":          {"localhost:5000/app", "localhost:5000/app:latest@" + digest},
+		"R21 a port and a tag":             {"localhost:5000/app:1", "localhost:5000/app:1@" + digest},
+		"R21 localhost is a registry":      {"localhost/app", "localhost/app:latest@" + digest},
+		"R21 a tag that looks like one":    {"app:5000", "app:5000@" + digest},
+		"R21 an address":                   {"[::1]:5000/a/b", "[::1]:5000/a/b:latest@" + digest},
+		"R21 a digest stays":               {"nginx@" + other, "nginx@" + other},
+		"R21 a tag and a digest stay":      {"ghcr.io/o/app:v1@" + other, "ghcr.io/o/app:v1@" + other},
+		"R21 a path of several elements":   {"registry.example.com/a/b/c:1", "registry.example.com/a/b/c:1@" + digest},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

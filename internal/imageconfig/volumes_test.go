@@ -15,14 +15,14 @@ import (
 
 func TestVolumes(t *testing.T) {
 	tests := map[string]struct{ volumes, want []string }{
-		"R22 none":                               {nil, nil},
-		"R22 sorted":                             {[]string{"/var/lib/b", "/a"}, []string{"/a", "/var/lib/b"}},
-		"R22 cleaned, and each once":             {[]string{"/data/", "//data", "/data", "/x/../data/."}, []string{"/data"}},
-		"R22 one in the other":                   {[]string{"/data/logs", "/data"}, []string{"/data", "/data/logs"}},
-		"R22 what is not absolute is left out":   {[]string{"data", "./data", "../data", ""}, nil},
-		"R22 the root is left out":               {[]string{"/", "//", "/..", "/a/.."}, nil},
-		"R22 what cannot be mounted is left out": {[]string{"/data:ro", "/data"}, []string{"/data"}},
-		"R22 paths of Windows are left out":      {[]string{`C:\data`, `c:/data`, `\data`}, nil},
+		"R22 none":                                      {nil, nil},
+		"R22 sorted":                                    {[]string{"/var/lib/b", "/a"}, []string{"/a", "/var/lib/b"}},
+		"R22 cleaned, without duplicates":               {[]string{"/data/", "//data", "/data", "/x/../data/."}, []string{"/data"}},
+		"R22 one below the other":                       {[]string{"/data/logs", "/data"}, []string{"/data", "/data/logs"}},
+		"R22 relative paths are left out":               {[]string{"data", "./data", "../data", ""}, nil},
+		"R22 the root is left out":                      {[]string{"/", "//", "/..", "/a/.."}, nil},
+		"R22 paths that cannot be mounted are left out": {[]string{"/data:ro", "/data"}, []string{"/data"}},
+		"R22 Windows paths are left out":                {[]string{`C:\data`, `c:/data`, `\data`}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,23 +55,23 @@ func TestScratch(t *testing.T) {
 		"R22 numbered": {
 			volumes: []string{"/a", "/b"}, want: at("image-volume-0", "/a", "image-volume-1", "/b"),
 		},
-		"R22 names that are taken are skipped": {
+		"R22 used names are skipped": {
 			volumes: []string{"/a", "/b"}, taken: []string{"data", "image-volume-2", "image-volume-0"},
 			want: at("image-volume-1", "/a", "image-volume-3", "/b"),
 		},
-		"R22 what is mounted stays": {
+		"R22 mounted paths stay": {
 			volumes: []string{"/a", "/b"}, mounts: at("data", "/a"), taken: []string{"data"}, want: at("image-volume-0", "/b"),
 		},
-		"R22 what is below a mount stays":           {volumes: []string{"/a/b/c"}, mounts: at("data", "/a")},
-		"R22 mounts are compared as they are meant": {volumes: []string{"/a", "/b/c"}, mounts: at("x", "/a/", "y", "b/./")},
-		"R22 a mount at the root":                   {volumes: []string{"/a"}, mounts: at("data", "/")},
-		"R22 a mount below is not one above": {
+		"R22 paths below a mount stay":           {volumes: []string{"/a/b/c"}, mounts: at("data", "/a")},
+		"R22 mounts are compared as clean paths": {volumes: []string{"/a", "/b/c"}, mounts: at("x", "/a/", "y", "b/./")},
+		"R22 a mount at the root":                {volumes: []string{"/a"}, mounts: at("data", "/")},
+		"R22 a mount does not cover its parent": {
 			volumes: []string{"/a"}, mounts: at("data", "/a/b"), want: at("image-volume-0", "/a"),
 		},
-		"R22 a path that begins alike is another": {
+		"R22 a path with the same prefix is another path": {
 			volumes: []string{"/data-2"}, mounts: at("data", "/data"), want: at("image-volume-0", "/data-2"),
 		},
-		"R22 a path of Windows covers nothing": {
+		"R22 a Windows path covers no other path": {
 			volumes: []string{"/data"}, mounts: at("data", `C:\data`), want: at("image-volume-0", "/data"),
 		},
 	}

@@ -33,10 +33,10 @@ func TestContestedDrift(t *testing.T) {
 		since   time.Duration
 		want    map[string]string
 	}{
-		"R19 a repair stands for now":      {false, 0, contested},
-		"R19 the next write waits":         {true, 500 * time.Millisecond, contested},
-		"R19 the next write is due":        {true, 5 * time.Second, contested},
-		"R19 a repair stands for a minute": {false, time.Minute, ready},
+		"R19 a repair has lasted for less than a minute": {false, 0, contested},
+		"R19 the next write waits":                       {true, 500 * time.Millisecond, contested},
+		"R19 the next write is due":                      {true, 5 * time.Second, contested},
+		"R19 a repair has lasted for a minute":           {false, time.Minute, ready},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestAdmittedImages(t *testing.T) {
 			},
 			mirror, "revision 1 runs; admission control of the cluster changed images: component main: " + mirror + " in place of my-app:1",
 		},
-		"R20 changed when the revision was made": {
+		"R20 changed when the revision was created": {
 			func(in *status.Input) {
 				recorded := &in.State.Revisions[0].Content.Components[0]
 				recorded.Provenance.Asked = "my-app:1"

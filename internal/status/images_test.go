@@ -56,24 +56,24 @@ func TestImagesResolved(t *testing.T) {
 		main, worker model.Provenance
 		want         string
 	}{
-		"R21 no image was to be looked up": {model.Provenance{}, model.Provenance{}, ""},
-		"R21 all were":                     {resolved, resolved, pinned},
+		"R21 no image had to be resolved": {model.Provenance{}, model.Provenance{}, ""},
+		"R21 all images were resolved":    {resolved, resolved, pinned},
 		"R21 all but one that is never pulled": {
 			resolved, model.Provenance{}, pinned,
 		},
-		"R23 one was not": {
+		"R23 one image was not resolved": {
 			unresolved(v1alpha1.ReasonImageNotFound, "ghcr.io, asked for app:1: it answers 404 Not Found"), model.Provenance{},
 			"False NotFound: images run as written; component main: ghcr.io, asked for app:1: it answers 404 Not Found",
 		},
-		"R23 one was, one was not": {
+		"R23 one image was resolved, one was not": {
 			resolved, unresolved(v1alpha1.ReasonImageUnauthorized, "no"),
 			"False Unauthorized: images run as written; component worker: no",
 		},
-		"R23 one was not, and has what its last one said": {
+		"R23 one image was not resolved, and uses the values of its last resolved image": {
 			model.Provenance{Unresolved: &model.Unresolved{Reason: "NotFound", Message: "no"}, Facts: &model.Facts{}}, resolved,
 			"False NotFound: images run as written; component main: no (the settings from its last resolved image still apply)",
 		},
-		"R23 several were not: the reason is the first's": {
+		"R23 several images were not resolved: the reason is that of the first": {
 			unresolved(v1alpha1.ReasonRegistryUnavailable, "it hangs"), unresolved(v1alpha1.ReasonImageNotFound, "it is gone"),
 			"False RegistryUnavailable: images run as written; component main: it hangs; component worker: it is gone",
 		},
@@ -178,7 +178,7 @@ func TestReadyWhileLookingUp(t *testing.T) {
 				"Available": "True PodsAvailable: every component has a pod that serves",
 			},
 		},
-		"R19 what runs lacks pods meanwhile": {
+		"R19 running components lack pods meanwhile": {
 			func(in *status.Input) { in.State.Children.Deployment("shop").Status.AvailableReplicas = 0 },
 			map[string]string{
 				"Ready": "False Progressing: " + asks, "Reconciling": "True Progressing: " + asks,
@@ -192,7 +192,7 @@ func TestReadyWhileLookingUp(t *testing.T) {
 				"Available": "True PodsAvailable: every component has a pod that serves",
 			},
 		},
-		"R16a a pause asks for nothing": {
+		"R16a paused: no image is resolved": {
 			func(in *status.Input) { With(in.State.Stack, Paused(true)) },
 			map[string]string{
 				"Ready":       "False Paused: a rollout is due and paused is set: remove paused to go on",
@@ -243,12 +243,12 @@ func TestAStackThatIsLookedAfterDoesNotFlap(t *testing.T) {
 func TestShortImage(t *testing.T) {
 	const digest = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 	tests := map[string]struct{ runs, want string }{
-		"R20 a tag":                              {"my-app:1", "my-app:1"},
-		"R20 neither":                            {"my-app", "my-app"},
-		"R20 a tag that was resolved":            {"my-app:1" + digest, "my-app:1"},
-		"R20 no tag but a digest":                {"my-app" + digest, "my-app" + digest},
-		"R20 a port is no tag":                   {"localhost:5000/my-app" + digest, "localhost:5000/my-app" + digest},
-		"R20 a port and a tag that was resolved": {"localhost:5000/my-app:1" + digest, "localhost:5000/my-app:1"},
+		"R20 a tag":                     {"my-app:1", "my-app:1"},
+		"R20 neither":                   {"my-app", "my-app"},
+		"R20 a resolved tag":            {"my-app:1" + digest, "my-app:1"},
+		"R20 a digest without a tag":    {"my-app" + digest, "my-app" + digest},
+		"R20 a port is not a tag":       {"localhost:5000/my-app" + digest, "localhost:5000/my-app" + digest},
+		"R20 a port and a resolved tag": {"localhost:5000/my-app:1" + digest, "localhost:5000/my-app:1"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -68,11 +68,11 @@ func TestConditions(t *testing.T) {
 		change  func(*status.Input)
 		want    map[string]string
 	}{
-		"R19 all runs": {
+		"R19 everything runs": {
 			nil, func(*status.Input) {},
 			map[string]string{"Ready": "True Succeeded: revision 1 runs", "Available": serves},
 		},
-		"R19 a revision is being made": {
+		"R19 a revision is being created": {
 			nil, spec(Image("my-app:2")),
 			map[string]string{
 				"Ready":       "False Progressing: revision 2: the spec's content changed",
@@ -99,7 +99,7 @@ func TestConditions(t *testing.T) {
 				"Available": "False PodsUnavailable: shop: none of 3 pods is available",
 			},
 		},
-		"R19 what an autoscaler adds is not waited for": {
+		"R19 pods that an autoscaler adds are not awaited": {
 			[]Option{Unmanaged(), func(s *v1alpha1.AppStack) { s.Spec.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 9} }},
 			func(in *status.Input) {
 				counts(4, 1)(in)
