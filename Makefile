@@ -62,11 +62,11 @@ help: ## Show this help.
 ##@ First steps
 
 .PHONY: demo
-demo: ## Show AppStack at work: a local control plane, the operator, and a stack's story step by step.
+demo: ## Run a demo: a local control plane, the operator, and a stack, step by step.
 	@hack/demo/run
 
 .PHONY: demo-down
-demo-down: ## Stop what the demo left running, and remove its data.
+demo-down: ## Stop the processes of the demo, and remove its data.
 	@hack/demo/down
 
 ##@ Development
@@ -77,7 +77,7 @@ generate: ## Generate deep copies and apply configurations from the API types.
 		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: manifests
-manifests: ## Generate the CRD and the manager's roles into config/, and what the Helm chart takes from there.
+manifests: ## Generate the CRD and the manager's roles in config/, and their copies in the Helm chart.
 	@$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(TOOL) controller-gen rbac:roleName=manager-role paths=./internal/... output:rbac:dir=config/rbac
 	@sed -e 's/^kind: ClusterRole$$/kind: Role/' -e 's/^  name: manager-role$$/  name: appstack-manager/' \
@@ -112,7 +112,7 @@ lint: $(GOLANGCI_LINT) ## Lint: style, API conventions, architecture.
 	@cd test/bench && $(GOLANGCI_LINT) run
 
 .PHONY: lint-fix
-lint-fix: $(GOLANGCI_LINT) ## Lint, and mend what can be mended by itself.
+lint-fix: $(GOLANGCI_LINT) ## Lint, and fix what can be fixed automatically.
 	@$(GOLANGCI_LINT) run --fix
 
 .PHONY: verify
@@ -120,11 +120,11 @@ verify: ## Check that generated files, modules and manifests are up to date; cha
 	@hack/verify
 
 .PHONY: verify-quick
-verify-quick: ## The checks of it that take seconds.
+verify-quick: ## Run the checks of verify that take seconds.
 	@hack/verify quick
 
 .PHONY: verify-tools
-verify-tools: $(HELM) $(PROMTOOL) ## Compile what `make verify` takes, ahead of it: most of its time from a cold cache.
+verify-tools: $(HELM) $(PROMTOOL) ## Compile the tools of `make verify` in advance: most of its time with a cold cache.
 	@go build -modfile=hack/tools/go.mod -o /dev/null tool
 	@cd hack/krew && go build -o /dev/null tool
 
@@ -133,7 +133,7 @@ $(GOLANGCI_LINT): $(wildcard hack/lint/*.go) hack/lint/go.mod hack/lint/go.sum
 	@cd hack/lint && go build -o $@ .
 
 .PHONY: chart
-chart: ## Check the Helm chart: that it lints, renders, and is what config/ is.
+chart: ## Check the Helm chart: lint it, render it, and compare it with config/.
 	@hack/chart
 
 $(HELM): hack/helm/go.mod hack/helm/go.sum
@@ -176,17 +176,17 @@ test-cluster: plugin ## Run the cluster tests against `make cluster`.
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -procs $(PROCS) -suite ./test/cluster -timeout=30m $(TEST_FLAGS)
 
 .PHONY: test-faults
-test-faults: build ## Let every write of the operator go wrong, against `make cluster`, or with FAULTS_SHARE=10 a tenth of them.
+test-faults: build ## Inject faults into every write of the operator, against `make cluster`; with FAULTS_SHARE=10 into a tenth of them.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -procs $(PROCS) -suite ./test/faults -timeout=150m $(TEST_FLAGS)
 
 .PHONY: test-walk
-test-walk: ## Walk over every field of the schema and through random changes, against `make cluster`; see docs/reliability.md.
+test-walk: ## Test every field of the schema and random changes, against `make cluster`; see docs/reliability.md.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@KUBECONFIG=$(CLUSTER_KUBECONFIG) $(TESTREPORT) -procs 2 -suite ./test/walk -timeout=90m $(TEST_FLAGS)
 
 .PHONY: test-tenants
-test-tenants: plugin ## Test what authors of stacks get beyond their rights, against `make cluster`, and what is rendered against Pod Security.
+test-tenants: plugin ## Test what authors of stacks gain beyond their rights, against `make cluster`, and the rendered pods against Pod Security.
 	@test -s $(CLUSTER_KUBECONFIG) || { echo "no $(CLUSTER_KUBECONFIG): run 'make cluster' first" >&2; exit 1; }
 	@$(TESTREPORT) -C test/podsecurity $(TEST_FLAGS) ./...
 	@hack/fuzz $(FUZZTIME) test/podsecurity
@@ -196,11 +196,11 @@ test-tenants: plugin ## Test what authors of stacks get beyond their rights, aga
 PARTS ?=
 
 .PHONY: campaign
-campaign: ## Run what is too long for the gate, in PARTS that can be resumed: hours.
+campaign: ## Run the tests that take too long for CI, in PARTS that can be resumed: hours.
 	@hack/campaign $(PARTS)
 
 .PHONY: bench-micro
-bench-micro: ## Measure what a pass computes, and compare with bin/bench/micro-base.txt, a copy of an earlier micro.txt, if it is there.
+bench-micro: ## Measure the computations of a reconcile, and compare them with bin/bench/micro-base.txt, a copy of an earlier micro.txt.
 	@mkdir -p $(BIN)/bench
 	@go test -run '^$$' -bench . -count 6 $(TEST_FLAGS) $(MICRO_PACKAGES) > $(BIN)/bench/micro.txt || { cat $(BIN)/bench/micro.txt; exit 1; }
 	@$(TOOL) benchstat $(wildcard $(BIN)/bench/micro-base.txt) $(BIN)/bench/micro.txt
@@ -230,7 +230,7 @@ $(REGISTRY): $(wildcard hack/registry/*.go) hack/registry/go.mod hack/registry/g
 	@cd hack/registry && go build -o $@ .
 
 .PHONY: bench
-bench: ## Measure AppStack beside other ways to the same end, on control planes of its own: hours; with SCALE=short fewer.
+bench: ## Compare AppStack with other ways to deploy, on separate control planes: hours; with SCALE=short less.
 	@hack/controlplane/assets cluster >/dev/null
 	@go build -ldflags '-s -w' -o $(BIN)/bench/manager ./cmd
 	@$(TESTREPORT) -C test/bench ./...
@@ -286,15 +286,15 @@ plugin-archives: ## Build the plugin's archives and its krew manifest for the re
 	@VERSION='$(VERSION)' hack/krew/archives
 
 .PHONY: sbom
-sbom: build plugin ## Write down in SPDX what the operator and the plugin are made of, into bin/sbom.
+sbom: build plugin ## Write the SBOMs of the operator and the plugin (SPDX) into bin/sbom.
 	@VERSION='$(VERSION)' hack/sbom/make
 
 .PHONY: reproducible
-reproducible: ## Build the operator and the plugin twice, the second time anew from nothing, and compare: some minutes.
+reproducible: ## Build the operator and the plugin twice, the second time without caches, and compare: some minutes.
 	@hack/reproducible -cold
 
 .PHONY: vulncheck
-vulncheck: ## Look for known vulnerabilities in what is released; error 75 means that the database could not be read.
+vulncheck: ## Look for known vulnerabilities in the released programs; exit code 75 means that the database could not be read.
 	@hack/vulncheck/check
 
 .PHONY: run
@@ -319,7 +319,7 @@ install: ## Install the CRD into the current cluster.
 	@$(TOOL) kustomize build config/crd | $(KUBECTL) apply -f -
 
 .PHONY: uninstall
-uninstall: ## Remove the CRD, and with it every stack, from the current cluster; its guard has to allow it.
+uninstall: ## Remove the CRD, and with it every stack, from the current cluster; its guard must allow it.
 	@$(TOOL) kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
 
 .PHONY: deploy
@@ -327,7 +327,7 @@ deploy: $(BIN)/deploy/kustomization.yaml ## Deploy the operator with the image I
 	@$(TOOL) kustomize build $(BIN)/deploy | $(KUBECTL) apply -f -
 
 .PHONY: undeploy
-undeploy: ## Remove the operator from the current cluster; the CRD and its guard, the stacks and what they run stay.
+undeploy: ## Remove the operator from the current cluster; the CRD and its guard, the stacks and their objects stay.
 	@mkdir -p $(BIN)/undeploy
 	@{ echo 'resources: [../../config/default]'; echo 'patches:'; \
 		for kind in CustomResourceDefinition ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding; do \
@@ -345,7 +345,7 @@ helm-deploy: $(HELM) ## Deploy the Helm chart with the image IMG into the curren
 			--set-string "image.repository=$$name,image.tag=$$tag" $(HELM_FLAGS)
 
 .PHONY: helm-undeploy
-helm-undeploy: $(HELM) ## Remove the release of the Helm chart; the CRD, the stacks and what they run stay.
+helm-undeploy: $(HELM) ## Remove the release of the Helm chart; the CRD, the stacks and their objects stay.
 	@$(HELM) uninstall appstack --namespace appstack-system
 
 # config/default with the image IMG. Phony, because IMG is not a file.

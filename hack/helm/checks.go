@@ -42,7 +42,7 @@ func checkObjects(name string, set objects) error {
 			errs = append(errs, fmt.Errorf("%s: %s has no name", name, key))
 		}
 		if slices.Contains(clusterScoped, text(object, "kind")) == (text(object, "metadata", "namespace") != "") {
-			errs = append(errs, fmt.Errorf("%s: %s is not where its kind belongs", name, key))
+			errs = append(errs, fmt.Errorf("%s: %s has the wrong scope for its kind", name, key))
 		}
 		if strings.HasPrefix(text(object, "apiVersion"), "monitoring.coreos.com/") {
 			continue // not a type of Kubernetes
@@ -63,7 +63,7 @@ func checkObjects(name string, set objects) error {
 func checkRights(minimal objects) error {
 	for key := range minimal {
 		if kind, _, _ := strings.Cut(key, " "); slices.Contains(clusterScoped, kind) {
-			return fmt.Errorf("minimal: %s takes rights in the whole cluster", key)
+			return fmt.Errorf("minimal: %s grants rights in the whole cluster", key)
 		}
 	}
 	return nil
@@ -75,7 +75,7 @@ func checkApart(one, other objects) error {
 	var errs []error
 	for key := range one {
 		if _, both := other[key]; both && !strings.HasPrefix(key, "CustomResourceDefinition ") {
-			errs = append(errs, fmt.Errorf("%s is of two releases in two namespaces", key))
+			errs = append(errs, fmt.Errorf("%s belongs to two releases in two namespaces", key))
 		}
 	}
 	return errors.Join(errs...)

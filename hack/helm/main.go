@@ -132,7 +132,7 @@ func compare(name string, want, got objects) error {
 	if len(found.lines) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: the chart (+) is not what config/ is (-):\n%s", name, strings.Join(found.lines, "\n"))
+	return fmt.Errorf("%s: the chart (+) differs from config/ (-):\n%s", name, strings.Join(found.lines, "\n"))
 }
 
 // differences collects paths with both values, because whole objects would be too

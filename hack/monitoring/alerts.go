@@ -51,7 +51,7 @@ func readRules(file string) (*rules, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if read.Kind != "PrometheusRule" {
-		return nil, fmt.Errorf("%s: it is a %q, want a PrometheusRule", file, read.Kind)
+		return nil, fmt.Errorf("%s: its kind is %q, want PrometheusRule", file, read.Kind)
 	}
 	return read, nil
 }

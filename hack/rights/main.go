@@ -28,7 +28,7 @@ func main() {
 func run(in io.Reader, out io.Writer, account string) error {
 	namespace, name, ok := strings.Cut(account, "/")
 	if !ok {
-		return fmt.Errorf("%q is no namespace/name", account)
+		return fmt.Errorf("%q is not namespace/name", account)
 	}
 	manifests, err := granted.Read(in)
 	if err != nil {
@@ -39,7 +39,7 @@ func run(in io.Reader, out io.Writer, account string) error {
 		return err
 	}
 	if len(rights) == 0 {
-		return errors.New("it has none: is it the right account?")
+		return errors.New("it has no rights: is the name of the account correct?")
 	}
 	return granted.Write(out, rights)
 }

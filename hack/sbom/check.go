@@ -44,7 +44,7 @@ func check(file string, of program) error {
 		wanted[m.id()] = m
 	}
 	if len(wanted) != len(of.modules)+1 {
-		problems = append(problems, errors.New("two modules have one id"))
+		problems = append(problems, errors.New("two modules have the same id"))
 	}
 	for _, pack := range document.Packages {
 		m, ok := wanted[pack.PackageSPDXIdentifier]
@@ -75,14 +75,14 @@ func checkPackage(pack *spdx.Package, m module, sum string) error {
 		return fmt.Errorf("it is %s %s in the program", m.path, m.version)
 	}
 	if pack.PackageLicenseDeclared == "" || pack.PackageLicenseDeclared == unknown {
-		return errors.New("its license is not said")
+		return errors.New("its license is missing")
 	}
 	var sums []common.Checksum
 	if sum != "" {
 		sums = []common.Checksum{{Algorithm: common.SHA256, Value: sum}}
 	}
 	if !slices.Equal(pack.PackageChecksums, sums) {
-		return fmt.Errorf("its sum is %s", sum)
+		return fmt.Errorf("its checksum is %s", sum)
 	}
 	if len(pack.PackageExternalReferences) != 1 {
 		return errors.New("it has no package URL, or several")
@@ -92,7 +92,7 @@ func checkPackage(pack *spdx.Package, m module, sum string) error {
 		return err
 	}
 	if path := url.Namespace + "/" + url.Name; path != m.path && url.Name != m.path || url.Version != m.version {
-		return fmt.Errorf("its package URL is of %s %s", path, url.Version)
+		return fmt.Errorf("its package URL names %s %s", path, url.Version)
 	}
 	return nil
 }

@@ -45,14 +45,14 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"a module less":   {func(d *spdx.Document) { d.Packages, d.Relationships = d.Packages[:2], d.Relationships[:2] }, "is missing"},
 		"a module twice":  {func(d *spdx.Document) { d.Packages = append(d.Packages, d.Packages[2]) }, "twice in the document"},
 		"another version": {func(d *spdx.Document) { d.Packages[2].PackageVersion = "v9.9.9" }, "in the program"},
-		"another sum":     {func(d *spdx.Document) { d.Packages[2].PackageChecksums = nil }, "its sum is"},
-		"no license":      {func(d *spdx.Document) { d.Packages[2].PackageLicenseDeclared = unknown }, "its license is not said"},
+		"another sum":     {func(d *spdx.Document) { d.Packages[2].PackageChecksums = nil }, "its checksum is"},
+		"no license":      {func(d *spdx.Document) { d.Packages[2].PackageLicenseDeclared = unknown }, "its license is missing"},
 		"another package URL": {func(d *spdx.Document) {
 			d.Packages[2].PackageExternalReferences = references(module{path: "a/b", version: "v1"})
-		}, "its package URL is of a/b v1"},
+		}, "its package URL names a/b v1"},
 		"a relationship to nothing": {func(d *spdx.Document) { d.Relationships[2].RefB.ElementRefID = "Nothing" }, "Nothing"},
 		"nothing described":         {func(d *spdx.Document) { d.Relationships = d.Relationships[1:] }, "DESCRIBES"},
-		"another program":           {func(d *spdx.Document) { d.Packages[0].PackageChecksums[0].Value = "00" }, "its sum is"},
+		"another program":           {func(d *spdx.Document) { d.Packages[0].PackageChecksums[0].Value = "00" }, "its checksum is"},
 		"another format":            {func(d *spdx.Document) { d.SPDXVersion = "SPDX-9" }, "SPDX-9"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,11 +80,11 @@ func TestLicensesAreReadInWhatWasBuiltOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	found.modules[1].sum = "h1:AAAA"
-	if _, err := sources.licenses(found); err == nil || !strings.Contains(err.Error(), "is not what the program was built of") {
+	if _, err := sources.licenses(found); err == nil || !strings.Contains(err.Error(), "is not that of the program") {
 		t.Errorf("a module with different content: %v", err)
 	}
 	found.modules[1].version = "v0.0.0-none"
-	if _, err := sources.licenses(found); err == nil || !strings.Contains(err.Error(), "is not here") {
+	if _, err := sources.licenses(found); err == nil || !strings.Contains(err.Error(), "not available") {
 		t.Errorf("a missing module: %v", err)
 	}
 }
@@ -95,7 +95,7 @@ func TestDeclared(t *testing.T) {
 		want  string
 	}{
 		"none":        {map[string]string{"README": "SPDX-License-Identifier: MIT"}, "there is no license"},
-		"unknown one": {map[string]string{"LICENSE": "You may do with it whatever you like on Sundays."}, "license that is known"},
+		"unknown one": {map[string]string{"LICENSE": "You may do with it whatever you like on Sundays."}, "a known license"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()

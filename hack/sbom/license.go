@@ -73,10 +73,10 @@ func (s sources) folder(m module) (string, error) {
 	folder := filepath.Join(s.cache, filepath.FromSlash(path)+"@"+version)
 	sum, err := dirhash.HashDir(folder, m.path+"@"+m.version, dirhash.Hash1)
 	if err != nil {
-		return "", fmt.Errorf("%s %s: what the program was built of is not here: %w", m.path, m.version, err)
+		return "", fmt.Errorf("%s %s: the source that the program was built from is not available: %w", m.path, m.version, err)
 	}
 	if sum != m.sum {
-		return "", fmt.Errorf("%s %s: what is here is not what the program was built of: %s, and not %s", m.path, m.version, sum, m.sum)
+		return "", fmt.Errorf("%s %s: the available source is not that of the program: checksum %s, want %s", m.path, m.version, sum, m.sum)
 	}
 	return folder, nil
 }
@@ -98,7 +98,7 @@ func declared(folder string) (string, error) {
 		}
 		coverage := licensecheck.Scan(text)
 		if coverage.Percent < least {
-			return "", fmt.Errorf("%s: only %.0f %% of it is the text of a license that is known", file.Name(), coverage.Percent)
+			return "", fmt.Errorf("%s: only %.0f %% of it is the text of a known license", file.Name(), coverage.Percent)
 		}
 		for _, match := range coverage.Match {
 			ids[match.ID] = true

@@ -60,12 +60,12 @@ func read(file, version string) (program, error) {
 			dep = dep.Replace
 		}
 		if dep.Sum == "" {
-			return program{}, fmt.Errorf("%s is of no module that others can get: it was replaced by a folder", dep.Path)
+			return program{}, fmt.Errorf("%s is not a published module: a folder replaces it", dep.Path)
 		}
 		found.modules = append(found.modules, module{path: dep.Path, version: dep.Version, sum: dep.Sum})
 	}
 	if len(info.Deps) == 0 {
-		return program{}, errors.New("it says nothing of modules")
+		return program{}, errors.New("it has no module information")
 	}
 	return found, nil
 }
@@ -75,11 +75,11 @@ func read(file, version string) (program, error) {
 func (m module) hexSum() (string, error) {
 	encoded, ok := strings.CutPrefix(m.sum, "h1:")
 	if !ok {
-		return "", fmt.Errorf("%s: a sum of another kind: %s", m.path, m.sum)
+		return "", fmt.Errorf("%s: an unknown kind of checksum: %s", m.path, m.sum)
 	}
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return "", fmt.Errorf("%s: reading its sum: %w", m.path, err)
+		return "", fmt.Errorf("%s: reading its checksum: %w", m.path, err)
 	}
 	return hex.EncodeToString(raw), nil
 }

@@ -92,7 +92,7 @@ func (m *Manifests) add(document []byte) error {
 	case "RoleBinding":
 		m.roleBindings, err = with(m.roleBindings, document)
 	default:
-		err = errors.New("it is no kind that rights are made of")
+		err = errors.New("its kind does not define rights")
 	}
 	if err != nil {
 		return fmt.Errorf("reading a %s: %w", kind.Kind, err)
@@ -158,7 +158,7 @@ func (m Manifests) rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyR
 			switch {
 			case role.Name != ref.Name:
 			case role.AggregationRule != nil:
-				return nil, fmt.Errorf("ClusterRole %s is made of others", ref.Name)
+				return nil, fmt.Errorf("ClusterRole %s is aggregated from others", ref.Name)
 			default:
 				return role.Rules, nil
 			}
