@@ -36,6 +36,9 @@ func SecretNames(state model.State) (names []string, recorded map[string]string)
 
 // changedSecrets returns the names of the changed Secrets that pods with the content use, sorted.
 func changedSecrets(state model.State, content model.Content) []string {
+	if state.Secrets == nil || len(state.Secrets.Observed) == 0 {
+		return nil
+	}
 	used := render.Secrets(content)
 	_, recorded := SecretNames(state)
 	return slices.DeleteFunc(state.Secrets.Changed(recorded), func(name string) bool {
