@@ -79,8 +79,8 @@ func Decode(stored *appsv1.ControllerRevision) (model.Revision, error) {
 }
 
 // runnable returns an error for a revision that the operator cannot have created. Rolling out one
-// without the main component would delete what runs, and the API server would reject a status with
-// an unknown trigger or outcome.
+// without the main component would delete what runs. A trigger may be unknown: a newer operator may have
+// recorded it, and the status leaves such a rollout out.
 func runnable(rev model.Revision) error {
 	if rev.Number < 1 {
 		return fmt.Errorf("its revision is %d, and the first is 1", rev.Number)
@@ -99,19 +99,13 @@ func runnable(rev model.Revision) error {
 		names[component.Name] = true
 	}
 	for _, rollout := range rev.Record.Rollouts {
-		if rollout.Trigger != "" && !slices.Contains(triggers, rollout.Trigger) || !slices.Contains(outcomes, rollout.Outcome) {
-			return fmt.Errorf("annotation %s tells of a rollout %q that ended %q", naming.AnnotationRecord, rollout.Trigger, rollout.Outcome)
+		if !slices.Contains(outcomes, rollout.Outcome) {
+			return fmt.Errorf("annotation %s records a rollout with the outcome %q", naming.AnnotationRecord, rollout.Outcome)
 		}
 	}
 	return nil
 }
 
-var (
-	triggers = []v1alpha1.RolloutTrigger{
-		v1alpha1.TriggerSpecChanged, v1alpha1.TriggerRollback, v1alpha1.TriggerAutoRollback, v1alpha1.TriggerRestart,
-		v1alpha1.TriggerConfigChanged, v1alpha1.TriggerSecretChanged,
-	}
-	outcomes = []v1alpha1.RolloutOutcome{
-		v1alpha1.OutcomeProgressing, v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed, v1alpha1.OutcomeSuperseded,
-	}
-)
+var outcomes = []v1alpha1.RolloutOutcome{
+	v1alpha1.OutcomeProgressing, v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed, v1alpha1.OutcomeSuperseded,
+}

@@ -110,7 +110,7 @@ func TestDecodeRefusesWhatNoOperatorMade(t *testing.T) {
 		"no main component":          {1, []model.Component{worker}, model.Rollout{Outcome: progressing}, false},
 		"a component twice":          {1, []model.Component{main, worker, worker}, model.Rollout{Outcome: progressing}, false},
 		"a component without an app": {1, []model.Component{headless}, model.Rollout{Outcome: progressing}, false},
-		"an unknown trigger":         {1, []model.Component{main}, model.Rollout{Trigger: "x", Outcome: progressing}, false},
+		"a newer operator's trigger": {1, []model.Component{main}, model.Rollout{Trigger: "x", Outcome: progressing}, true},
 		"an unknown outcome":         {1, []model.Component{main}, model.Rollout{Outcome: "x"}, false},
 	}
 	for name, test := range tests {
