@@ -41,6 +41,7 @@ var verbs = map[string]func(json.RawMessage) (happen, error){
 	"push":     verb((*scene).push),
 	"registry": verb((*scene).registry),
 	"config":   verb((*scene).config),
+	"secret":   verb((*scene).secret),
 }
 
 // verb returns the decoder of an event with a value of the type V.
@@ -237,18 +238,26 @@ func (s *scene) registry(_ context.Context, does string) error {
 	return nil
 }
 
-// config creates or changes a ConfigMap; without a behavior it deletes the ConfigMap.
-func (s *scene) config(_ context.Context, how struct {
+// behaving is a ConfigMap or a Secret, and how pods that use it behave; without a behavior it is deleted.
+type behaving struct {
 	Name     string  `json:"name"`
 	Behavior *string `json:"behavior"`
-}) error {
-	if how.Name == "" {
+}
+
+func (b behaving) put(set func(name, behavior string), remove func(name string)) error {
+	switch {
+	case b.Name == "":
 		return errors.New("name: it is missing")
-	}
-	if how.Behavior == nil {
-		s.RemoveConfig(how.Name)
-	} else {
-		s.SetConfig(how.Name, *how.Behavior)
+	case b.Behavior == nil:
+		remove(b.Name)
+	default:
+		set(b.Name, *b.Behavior)
 	}
 	return nil
 }
+
+// config creates, changes or deletes a ConfigMap.
+func (s *scene) config(_ context.Context, how behaving) error { return how.put(s.SetConfig, s.RemoveConfig) }
+
+// secret creates, changes or deletes a Secret.
+func (s *scene) secret(_ context.Context, how behaving) error { return how.put(s.SetSecret, s.RemoveSecret) }

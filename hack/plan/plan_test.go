@@ -21,6 +21,7 @@ func TestPlans(t *testing.T) {
 		"image-change":  1,
 		"crash":         40,
 		"config":        4,
+		"secret":        4,
 		"drift":         40,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +117,7 @@ func TestWrongInput(t *testing.T) {
 		"an unknown event": {
 			stack + world + "- explode: shop",
 			"document 2: events[0].explode: unknown: use one of " +
-				"apply, break, change, config, delete, kill, mend, push, quota, registry, room, settle, wait",
+				"apply, break, change, config, delete, kill, mend, push, quota, registry, room, secret, settle, wait",
 		},
 		"two events in one": {stack + world + "- {quota: 1, room: 1}", "document 2: events[0]: it has 2 keys: give one"},
 		"no number": {
