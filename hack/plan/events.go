@@ -257,7 +257,11 @@ func (b behaving) put(set func(name, behavior string), remove func(name string))
 }
 
 // config creates, changes or deletes a ConfigMap.
-func (s *scene) config(_ context.Context, how behaving) error { return how.put(s.SetConfig, s.RemoveConfig) }
+func (s *scene) config(_ context.Context, how behaving) error {
+	return how.put(s.SetConfig, s.RemoveConfig)
+}
 
 // secret creates, changes or deletes a Secret.
-func (s *scene) secret(_ context.Context, how behaving) error { return how.put(s.SetSecret, s.RemoveSecret) }
+func (s *scene) secret(_ context.Context, how behaving) error {
+	return how.put(s.SetSecret, s.RemoveSecret)
+}
