@@ -126,8 +126,8 @@ func (r *records) secrets(rev model.Revision, state model.State) {
 		versions = map[string]string{}
 		for name, optional := range render.Secrets(rev.Content) {
 			version, found := rev.Record.SecretVersions[name]
-			observed := state.Secrets.Observed[name]
-			if !observed.Changed && (observed.Version != "" || optional && !found) {
+			observed, seen := state.Secrets.Observed[name]
+			if seen && !observed.Changed && (observed.Version != "" || optional && !found) {
 				version, found = observed.Version, true
 			}
 			if found {
